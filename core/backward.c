@@ -1,0 +1,479 @@
+/* The backward pass. Gradients that have come in so far hang on the tensors (`pending`); nodes are
+ * visited once, in reverse, by a loop. Promises:
+ *
+ * 1. A gradient has its input's shape: what broadcasting widened is summed back here.
+ * 2. Gradients of a tensor used several times are added in the order of the reverse walk.
+ * 3. Only inputs that need a gradient get one computed.
+ * 4. Without graph creation, memory goes back to the pool on the way: what a vjp made and did not
+ *    return, a gradient once its node has passed it on, and (unless the graph is kept) the node's
+ *    outputs. */
+#include <string.h>
+
+#include "core/internal.h"
+
+typedef struct pass {
+    nm_tape *tape;
+    nm_context *context;
+    int64_t last;    /* the node to begin with */
+    bool graph;      /* record the pass itself */
+    bool release;    /* give the nodes' outputs back */
+    bool everything; /* all that requires a gradient; else what is `wanted` */
+} pass;
+
+static nm_status find_engine_ops(nm_tape *tape)
+{
+    if (!tape->add || !tape->sum_to) {
+        tape->add = nm_find_op(tape->context, "add");
+        tape->sum_to = nm_find_op(tape->context, "sum_to");
+    }
+    if (!tape->add || !tape->sum_to) {
+        return nm_fail(tape->context, NM_ERROR_INPUT,
+                       "the backward pass needs the ops \"add\" and "
+                       "\"sum_to\"; register the library's ops (nm_open() does)");
+    }
+    return NM_OK;
+}
+
+/* Another header for the same elements, so that each pending gradient can be recycled alone. */
+static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
+{
+    bool collecting = tape->collecting;
+    tape->collecting = false;
+    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape);
+    tape->collecting = collecting;
+    if (tensor) {
+        nm_tensor_share(tensor, x);
+    }
+    return tensor;
+}
+
+/* Without a graph, a pending gradient is a header of its own: take a fresh one over, alias others.
+ */
+static nm_tensor *take(pass *p, nm_tensor *gradient)
+{
+    if (p->graph) {
+        return gradient;
+    }
+    if (gradient->fresh) {
+        gradient->fresh = false;
+        return gradient;
+    }
+    return alias(p->tape, gradient);
+}
+
+static void drop_pending(pass *p, nm_tensor *x)
+{
+    if (x->pending && !p->graph) {
+        nm_tape_recycle(p->tape, x->pending);
+    }
+    x->pending = NULL;
+}
+
+/* Promise 2. In place where nobody else can see the elements. */
+static nm_status add_pending(pass *p, nm_tensor *x, nm_tensor *gradient)
+{
+    nm_tensor *old = x->pending;
+    if (!p->graph && old->buffer && old->buffer->references == 1 &&
+        p->tape->add->flags & NM_OP_IN_PLACE) {
+        nm_tensor *in[] = {old, gradient};
+        return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)x->dtype, in, 2, &old);
+    }
+    nm_tensor *sum = nm_apply2(p->tape, p->tape->add, NULL, old, gradient);
+    if (!sum) {
+        return p->context->status;
+    }
+    drop_pending(p, x);
+    x->pending = take(p, sum);
+    return x->pending ? NM_OK : NM_ERROR_MEMORY;
+}
+
+static nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
+{
+    if (x->pending) {
+        return add_pending(p, x, gradient);
+    }
+    x->pending = take(p, gradient);
+    if (x->pending && x->node < 0) {
+        x->next = p->tape->leaves;
+        p->tape->leaves = x;
+    }
+    return x->pending ? NM_OK : NM_ERROR_MEMORY;
+}
+
+/* Promise 1. */
+static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
+{
+    nm_shape_options options = {.struct_size = sizeof options, .shape = {.count = shape->rank}};
+    memcpy(options.shape.at, shape->dim, sizeof shape->dim);
+    return nm_apply1(p->tape, p->tape->sum_to, &options, gradient);
+}
+
+static nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_tensor *gradient)
+{
+    nm_tensor *x = node->tensors[input];
+    const char *name = nm_input_port(node->op, input)->name;
+    if (!gradient || gradient->dtype != x->dtype) {
+        return p->context->status != NM_OK
+                   ? p->context->status
+                   : nm_fail(p->context, NM_ERROR_INTERNAL, "%s: its vjp returned %s for %s",
+                             node->op->item.name, gradient ? "another type" : "NULL", name);
+    }
+    if (!nm_shape_equal(&gradient->shape, &x->shape)) {
+        gradient = sum_back(p, gradient, &x->shape);
+        if (!gradient) {
+            return p->context->status;
+        }
+    }
+    if (p->tape->anomaly) {
+        nm_status status = nm_look_for_anomaly(p->tape, node->op, node->scope, index,
+                                               "the gradient of", name, gradient);
+        if (status != NM_OK) {
+            return status;
+        }
+    }
+    return accumulate(p, x, gradient);
+}
+
+/* Promise 3. */
+static bool find_needed(const pass *p, const nm_node *node, bool *need)
+{
+    bool any = false;
+    for (int i = 0; i < node->inputs; i++) {
+        const nm_tensor *x = node->tensors[i];
+        const nm_port *port = nm_input_port(node->op, i);
+        need[i] = x && x->requires_grad && (p->everything || x->wanted) &&
+                  port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD);
+        any |= need[i];
+    }
+    return any;
+}
+
+static nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
+                         const bool *need)
+{
+    nm_tensor *gin[NM_MAX_INPUTS] = {0};
+    nm_vjp vjp = {.tape = p->tape,
+                  .op = node->op,
+                  .options = node->options,
+                  .inputs = node->inputs,
+                  .outputs = node->outputs,
+                  .in = nm_node_inputs(node),
+                  .out = nm_node_outputs(node),
+                  .gout = gout,
+                  .gin = gin,
+                  .need = need};
+    nm_status status = NM_OK;
+    for (int i = 0; i < node->inputs && status == NM_OK; i++) {
+        if (need[i]) {
+            nm_tensor *gradient = gin[i] ? gin[i] : node->op->vjp(&vjp, i);
+            status = receive(p, node, index, i, gradient);
+        }
+    }
+    return status;
+}
+
+/* Promise 4: recycles what the vjp made and nobody took. */
+static void recycle_recent(nm_tape *tape)
+{
+    nm_tensor *tensor = tape->recent;
+    tape->recent = NULL;
+    while (tensor) {
+        nm_tensor *next = tensor->next;
+        if (tensor->fresh) {
+            tensor->fresh = false;
+            nm_tape_recycle(tape, tensor);
+        }
+        tensor = next;
+    }
+}
+
+static nm_status visit(pass *p, nm_node *node, int64_t index)
+{
+    bool need[NM_MAX_INPUTS];
+    nm_tensor *gout[NM_MAX_OUTPUTS];
+    bool reached = false;
+    for (int i = 0; i < node->outputs; i++) {
+        gout[i] = nm_node_outputs(node)[i]->pending;
+        reached |= gout[i] != NULL;
+    }
+    nm_status status = NM_OK;
+    if (reached && find_needed(p, node, need)) {
+        const char *scope = nm_tape_set_scope(p->tape, node->scope);
+        p->tape->collecting = !p->graph;
+        status = run_vjp(p, node, index, gout, need);
+        p->tape->collecting = false;
+        recycle_recent(p->tape);
+        nm_tape_set_scope(p->tape, scope);
+        if (status != NM_OK && status != NM_ERROR_NUMERIC) {
+            nm_fail_in(p->context, "gradient of %s", node->op->item.name);
+        }
+    }
+    for (int i = 0; i < node->outputs; i++) {
+        nm_tensor *y = nm_node_outputs(node)[i];
+        if (!y->requested) {
+            drop_pending(p, y);
+        }
+        if (p->release && !y->keep) {
+            nm_tensor_release(y);
+        }
+    }
+    return status;
+}
+
+static nm_status walk(pass *p)
+{
+    bool recording = nm_tape_set_recording(p->tape, p->graph);
+    nm_status status = NM_OK;
+    for (int64_t i = p->last; i >= 0 && status == NM_OK; i--) {
+        status = visit(p, p->tape->nodes[i], i);
+    }
+    nm_tape_set_recording(p->tape, recording);
+    return status;
+}
+
+/* After the walk, or after a failure: nothing pends, no leaf is listed. */
+static void clear_pending(pass *p)
+{
+    for (nm_tensor *leaf = p->tape->leaves; leaf;) {
+        nm_tensor *next = leaf->next;
+        drop_pending(p, leaf);
+        leaf->next = NULL;
+        leaf = next;
+    }
+    p->tape->leaves = NULL;
+    if (p->context->status != NM_OK) {
+        for (int64_t i = 0; i <= p->last; i++) {
+            for (int k = 0; k < p->tape->nodes[i]->outputs; k++) {
+                drop_pending(p, nm_node_outputs(p->tape->nodes[i])[k]);
+            }
+        }
+    }
+}
+
+/* ---- Adding to the gradients of the user's tensors ---- */
+
+static nm_status deposit(pass *p, nm_tensor *leaf)
+{
+    nm_tensor *pending = leaf->pending;
+    if (!leaf->grad) {
+        leaf->grad = nm_alloc_zero(p->context, 1, sizeof *leaf->grad);
+        if (!leaf->grad) {
+            return NM_ERROR_MEMORY;
+        }
+        *leaf->grad = (nm_tensor){.context = p->context,
+                                  .node = -1,
+                                  .count = leaf->count,
+                                  .shape = leaf->shape,
+                                  .dtype = leaf->dtype,
+                                  .name = "a gradient"};
+    }
+    nm_tensor *grad = leaf->grad;
+    if (grad->data) {
+        nm_tensor *in[] = {grad, pending};
+        return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)leaf->dtype, in, 2, &grad);
+    }
+    if (pending->buffer && pending->buffer->references == 1) {
+        nm_tensor_share(grad, pending); /* the other reference goes when pending is dropped */
+        return NM_OK;
+    }
+    nm_status status = nm_tensor_allocate(grad);
+    return status == NM_OK ? nm_tensor_assign(grad, pending) : status;
+}
+
+static nm_status deposit_all(pass *p)
+{
+    for (nm_tensor *leaf = p->tape->leaves; leaf; leaf = leaf->next) {
+        if (!leaf->tape && deposit(p, leaf) != NM_OK) {
+            return p->context->status;
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status check_loss(nm_tape *tape, const nm_tensor *loss)
+{
+    char text[NM_SHAPE_TEXT];
+    if (loss->count != 1) {
+        return nm_fail(tape->context, NM_ERROR_INPUT,
+                       "nm_backward: the loss must be one number, "
+                       "not %s; take its mean or sum",
+                       nm_shape_text(&loss->shape, text));
+    }
+    if (loss->tape != tape || loss->node < 0) {
+        return nm_fail(tape->context, NM_ERROR_INPUT,
+                       "nm_backward: the loss was not computed on "
+                       "this tape from a tensor that requires a gradient");
+    }
+    return NM_OK;
+}
+
+nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
+{
+    nm_context *context = tape->context;
+    if (context->status == NM_OK && !loss) {
+        return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
+    }
+    if (context->status != NM_OK || check_loss(tape, loss) != NM_OK ||
+        find_engine_ops(tape) != NM_OK) {
+        return context->status;
+    }
+    if (flags & NM_CREATE_GRAPH) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "nm_backward: to differentiate gradients, take them with nm_gradients()");
+    }
+    pass p = {.tape = tape,
+              .context = context,
+              .last = loss->node,
+              .release = !(flags & NM_KEEP_GRAPH),
+              .everything = true};
+    bool keep = loss->keep;
+    loss->keep = true;
+    loss->pending = nm_full(tape, (nm_dtype)loss->dtype, loss->shape, 1);
+    nm_status status = loss->pending ? walk(&p) : NM_ERROR_MEMORY;
+    if (status == NM_OK) {
+        status = deposit_all(&p);
+    }
+    clear_pending(&p);
+    loss->keep = keep;
+    return status;
+}
+
+/* ---- Gradients with respect to any tensors ---- */
+
+static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
+                                     nm_tensor *const *output_grads, int output_count,
+                                     nm_tensor *const *inputs, int input_count)
+{
+    nm_context *context = tape->context;
+    for (int i = 0; i < input_count; i++) {
+        if (!inputs[i] || !inputs[i]->requires_grad) {
+            return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: input %d %s", i,
+                           inputs[i] ? "does not require a gradient; ask for it before computing "
+                                       "with it (nm_tensor_set_requires_grad)"
+                                     : "is NULL");
+        }
+    }
+    for (int i = 0; i < output_count; i++) {
+        if (!outputs[i]) {
+            return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: output %d is NULL", i);
+        }
+        const nm_tensor *g = output_grads ? output_grads[i] : NULL;
+        if (g &&
+            (!nm_shape_equal(&g->shape, &outputs[i]->shape) || g->dtype != outputs[i]->dtype)) {
+            char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+            return nm_fail(
+                context, NM_ERROR_INPUT, "nm_gradients: output %d is %s %s, but its gradient %s %s",
+                i, nm_dtype_name((nm_dtype)outputs[i]->dtype), nm_shape_text(&outputs[i]->shape, a),
+                nm_dtype_name((nm_dtype)g->dtype), nm_shape_text(&g->shape, b));
+        }
+    }
+    return NM_OK;
+}
+
+/* Marks every tensor on a way from a requested input to an output. */
+static void mark_wanted(pass *p, nm_tensor *const *inputs, int input_count)
+{
+    for (int i = 0; i < input_count; i++) {
+        inputs[i]->wanted = inputs[i]->requested = true;
+    }
+    for (int64_t i = 0; i <= p->last; i++) {
+        nm_node *node = p->tape->nodes[i];
+        bool wanted = false;
+        for (int k = 0; k < node->inputs; k++) {
+            wanted |= node->tensors[k] && node->tensors[k]->wanted;
+        }
+        for (int k = 0; wanted && k < node->outputs; k++) {
+            nm_node_outputs(node)[k]->wanted = true;
+        }
+    }
+}
+
+static void clear_marks(pass *p, nm_tensor *const *inputs, int input_count)
+{
+    for (int64_t i = 0; i <= p->last; i++) {
+        nm_node *node = p->tape->nodes[i];
+        for (int k = 0; k < node->outputs; k++) {
+            nm_node_outputs(node)[k]->wanted = false;
+        }
+    }
+    for (int i = 0; i < input_count; i++) {
+        inputs[i]->wanted = inputs[i]->requested = false;
+    }
+}
+
+static nm_status seed_outputs(pass *p, nm_tensor *const *outputs, nm_tensor *const *output_grads,
+                              int output_count)
+{
+    for (int i = 0; i < output_count; i++) {
+        nm_tensor *y = outputs[i];
+        if (!y->wanted) {
+            continue;
+        }
+        nm_tensor *g = output_grads && output_grads[i]
+                           ? output_grads[i]
+                           : nm_full(p->tape, (nm_dtype)y->dtype, y->shape, 1);
+        if (!g || accumulate(p, y, g) != NM_OK) {
+            return p->context->status;
+        }
+    }
+    return NM_OK;
+}
+
+/* Takes the results off the inputs. The same input may be asked for twice. */
+static nm_status collect(pass *p, nm_tensor *const *inputs, int input_count, nm_tensor **grads)
+{
+    for (int i = 0; i < input_count; i++) {
+        nm_tensor *x = inputs[i];
+        grads[i] = x->pending ? p->graph ? x->pending : alias(p->tape, x->pending)
+                              : nm_full(p->tape, (nm_dtype)x->dtype, x->shape, 0);
+        if (!grads[i]) {
+            return p->context->status;
+        }
+    }
+    for (int i = 0; i < input_count; i++) {
+        if (inputs[i]->node >= 0) {
+            drop_pending(p, inputs[i]); /* leaves' go with the list */
+        }
+    }
+    return NM_OK;
+}
+
+static int64_t last_node(nm_tensor *const *outputs, int output_count)
+{
+    int64_t last = -1;
+    for (int i = 0; i < output_count; i++) {
+        last = outputs[i]->node > last ? outputs[i]->node : last;
+    }
+    return last;
+}
+
+nm_status nm_gradients(nm_tape *tape, nm_tensor *const *outputs, nm_tensor *const *output_grads,
+                       int output_count, nm_tensor *const *inputs, int input_count, unsigned flags,
+                       nm_tensor **grads)
+{
+    nm_context *context = tape->context;
+    for (int i = 0; i < input_count; i++) {
+        grads[i] = NULL;
+    }
+    if (context->status != NM_OK ||
+        check_gradient_call(tape, outputs, output_grads, output_count, inputs, input_count) !=
+            NM_OK ||
+        find_engine_ops(tape) != NM_OK) {
+        return context->status;
+    }
+    pass p = {.tape = tape,
+              .context = context,
+              .last = last_node(outputs, output_count),
+              .graph = flags & NM_CREATE_GRAPH,
+              .release = !(flags & (NM_KEEP_GRAPH | NM_CREATE_GRAPH))};
+    mark_wanted(&p, inputs, input_count);
+    nm_status status = seed_outputs(&p, outputs, output_grads, output_count);
+    if (status == NM_OK) status = walk(&p);
+    if (status == NM_OK) status = collect(&p, inputs, input_count, grads);
+    clear_marks(&p, inputs, input_count);
+    clear_pending(&p);
+    for (int i = 0; status != NM_OK && i < input_count; i++) {
+        grads[i] = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,315 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "core/internal.h"
+
+/* ---- Life ---- */
+
+static void *default_resize(void *user, void *memory, size_t size)
+{
+    (void)user;
+    if (!size) {
+        free(memory);
+        return NULL;
+    }
+    return realloc(memory, size);
+}
+
+static int threads_available(void)
+{
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+nm_context *nm_context_create(const nm_context_options *options)
+{
+    nm_context_options o = options ? *options : (nm_context_options){0};
+    if (!o.allocator.resize) {
+        o.allocator = (nm_allocator){default_resize, NULL};
+    }
+    nm_context *context = o.allocator.resize(o.allocator.user, NULL, sizeof *context);
+    if (!context) {
+        return NULL;
+    }
+    *context = (nm_context){
+        .allocator = o.allocator, .seed = o.seed, .log = o.log, .log_user = o.log_user};
+    nm_context_set_threads(context, o.threads);
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        context->kinds[kind] = nm_map_create(context);
+        if (!context->kinds[kind]) {
+            nm_context_destroy(context);
+            return NULL;
+        }
+    }
+    return context;
+}
+
+void nm_context_destroy(nm_context *context)
+{
+    if (!context) {
+        return;
+    }
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        nm_map_destroy(context->kinds[kind]);
+    }
+    nm_context_trim(context);
+    nm_free(context, context);
+}
+
+int nm_context_threads(const nm_context *context)
+{
+    return context->threads;
+}
+
+void nm_context_set_threads(nm_context *context, int threads)
+{
+    context->threads = threads > 0 ? threads : threads_available();
+}
+
+uint64_t nm_context_seed(const nm_context *context)
+{
+    return context->seed;
+}
+
+/* ---- Errors ---- */
+
+const char *nm_status_name(nm_status status)
+{
+    switch (status) {
+    case NM_OK: return "ok";
+    case NM_ERROR_MEMORY: return "out of memory";
+    case NM_ERROR_INPUT: return "bad input";
+    case NM_ERROR_FORMAT: return "bad format";
+    case NM_ERROR_IO: return "input/output error";
+    case NM_ERROR_NUMERIC: return "not a finite number";
+    case NM_ERROR_CANCELLED: return "cancelled";
+    case NM_ERROR_INTERNAL: return "internal error";
+    }
+    return "unknown status";
+}
+
+nm_status nm_context_status(const nm_context *context)
+{
+    return context->status;
+}
+
+const char *nm_context_error(const nm_context *context)
+{
+    return context->error;
+}
+
+void nm_context_clear_error(nm_context *context)
+{
+    context->status = NM_OK;
+    context->error[0] = 0;
+}
+
+nm_status nm_fail_v(nm_context *context, nm_status status, const char *format, va_list list)
+{
+    if (context->status == NM_OK) {
+        context->status = status;
+        vsnprintf(context->error, sizeof context->error, format, list);
+    }
+    return status;
+}
+
+nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    nm_fail_v(context, status, format, list);
+    va_end(list);
+    return status;
+}
+
+nm_status nm_fail_in(nm_context *context, const char *format, ...)
+{
+    char prefix[512];
+    va_list list;
+    va_start(list, format);
+    int written = vsnprintf(prefix, sizeof prefix - 2, format, list);
+    va_end(list);
+    if (context->status != NM_OK && written >= 0) {
+        size_t length = strlen(strcat(prefix, ": "));
+        size_t kept = strlen(context->error);
+        if (kept > sizeof context->error - 1 - length) {
+            kept = sizeof context->error - 1 - length;
+        }
+        memmove(context->error + length, context->error, kept);
+        memcpy(context->error, prefix, length);
+        context->error[length + kept] = 0;
+    }
+    return context->status;
+}
+
+void nm_log(nm_context *context, nm_log_level level, const char *format, ...)
+{
+    if (!context->log) {
+        return;
+    }
+    char message[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    context->log(context->log_user, level, message);
+}
+
+/* ---- Memory ---- */
+
+void *nm_resize(nm_context *context, void *memory, size_t size)
+{
+    void *result = context->allocator.resize(context->allocator.user, memory, size ? size : 1);
+    if (!result) {
+        nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", size);
+    }
+    return result;
+}
+
+void *nm_alloc(nm_context *context, size_t size)
+{
+    return nm_resize(context, NULL, size);
+}
+
+void *nm_alloc_zero(nm_context *context, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size) {
+        nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu times %zu bytes wanted)", count,
+                size);
+        return NULL;
+    }
+    void *result = nm_alloc(context, count * size);
+    return result ? memset(result, 0, count * size) : NULL;
+}
+
+void nm_free(nm_context *context, void *memory)
+{
+    if (memory) {
+        /* Copied first: the context itself is freed this way. */
+        nm_allocator allocator = context->allocator;
+        allocator.resize(allocator.user, memory, 0);
+    }
+}
+
+char *nm_copy_string(nm_context *context, const char *text)
+{
+    if (!text) {
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *copy = nm_alloc(context, size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+char *nm_format(nm_context *context, const char *format, ...)
+{
+    va_list list, again;
+    va_start(list, format);
+    va_copy(again, list);
+    int length = vsnprintf(NULL, 0, format, list);
+    char *text = length < 0 ? NULL : nm_alloc(context, (size_t)length + 1);
+    if (text) {
+        vsnprintf(text, (size_t)length + 1, format, again);
+    }
+    va_end(again);
+    va_end(list);
+    return text;
+}
+
+/* ---- The pool of buffers ---- */
+
+/* Sizes are 4, 5, 6 or 7 times a power of two, so a buffer wastes at most a fifth. */
+static int size_class_of(size_t bytes, size_t *rounded)
+{
+    if (bytes <= NM_ALIGNMENT) {
+        *rounded = NM_ALIGNMENT;
+        return 0;
+    }
+    int shift = 61 - __builtin_clzll((unsigned long long)(bytes - 1));
+    size_t quarters = ((bytes - 1) >> shift) + 1; /* 5 to 8 */
+    *rounded = quarters << shift;
+    return (shift - 4) * 4 + (int)quarters - 4;
+}
+
+nm_buffer *nm_buffer_create(nm_context *context, size_t bytes)
+{
+    if (bytes >> 47) {
+        nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", bytes);
+        return NULL;
+    }
+    size_t rounded;
+    int size_class = size_class_of(bytes, &rounded);
+    nm_buffer *buffer = context->pool[size_class];
+    if (buffer) {
+        context->pool[size_class] = buffer->next;
+        buffer->references = 1;
+        return buffer;
+    }
+    void *block = nm_alloc(context, rounded + 2 * NM_ALIGNMENT);
+    if (!block) {
+        return NULL;
+    }
+    uintptr_t aligned = ((uintptr_t)block + NM_ALIGNMENT - 1) & ~(uintptr_t)(NM_ALIGNMENT - 1);
+    buffer = (nm_buffer *)aligned;
+    *buffer = (nm_buffer){.context = context,
+                          .block = block,
+                          .bytes = rounded + 2 * NM_ALIGNMENT,
+                          .size_class = size_class,
+                          .references = 1};
+    context->pool_bytes += buffer->bytes;
+    if (context->pool_bytes > context->pool_peak) {
+        context->pool_peak = context->pool_bytes;
+    }
+    return buffer;
+}
+
+void nm_buffer_release(nm_buffer *buffer)
+{
+    if (buffer && --buffer->references == 0) {
+        nm_context *context = buffer->context;
+        buffer->next = context->pool[buffer->size_class];
+        context->pool[buffer->size_class] = buffer;
+    }
+}
+
+void nm_context_trim(nm_context *context)
+{
+    for (int i = 0; i < NM_SIZE_CLASSES; i++) {
+        while (context->pool[i]) {
+            nm_buffer *buffer = context->pool[i];
+            context->pool[i] = buffer->next;
+            context->pool_bytes -= buffer->bytes;
+            nm_free(context, buffer->block);
+        }
+    }
+}
+
+size_t nm_context_pool_bytes(const nm_context *context)
+{
+    return context->pool_bytes;
+}
+
+size_t nm_context_pool_peak(const nm_context *context)
+{
+    return context->pool_peak;
+}
+
+void *nm_scratch(nm_context *context, size_t bytes)
+{
+    nm_buffer *buffer = nm_buffer_create(context, bytes);
+    return buffer ? nm_buffer_data(buffer) : NULL;
+}
+
+void nm_scratch_end(void *scratch)
+{
+    if (scratch) {
+        nm_buffer_release((nm_buffer *)((char *)scratch - NM_ALIGNMENT));
+    }
+}

@@ -1,0 +1,68 @@
+/* Files: whole-file reading with bounds, safe replacing, and the two array formats.
+ *
+ * Every file read is hostile until checked: sizes are compared with the file's real size before
+ * memory is asked for, and products of dimensions are overflow-checked. A file is written under a
+ * temporary name beside it, flushed, synced and renamed: a kill at any moment leaves the old file
+ * or the new one whole. */
+#ifndef NM_CORE_FILE_H
+#define NM_CORE_FILE_H
+
+#include "core/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Reads a whole file of at most `limit` bytes; a 0 byte is put behind the contents, not counted in
+ * `size`. New memory, free with nm_free(); NULL on failure: "cannot read PATH: No such file ...".
+ */
+NM_API char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *size);
+/* The same, but gzip data (by its magic) is decompressed; `limit` bounds the decompressed size. */
+NM_API char *nm_file_read_gz(nm_context *context, const char *path, size_t limit, size_t *size);
+
+/* A file being replaced. Write with nm_file_write(), then commit; what is not committed leaves the
+ * old file as it was. A failed write is remembered and reported by the commit too. */
+typedef struct nm_file nm_file;
+NM_API nm_file *nm_file_create(nm_context *context, const char *path);
+NM_API nm_status nm_file_write(nm_file *file, const void *data, size_t size);
+NM_API nm_status nm_file_commit(nm_file *file); /* frees `file`, also on failure */
+NM_API void nm_file_abandon(nm_file *file);     /* NULL is fine */
+
+/* Makes a folder and the missing ones above it; an existing folder is fine. */
+NM_API nm_status nm_folder_create(nm_context *context, const char *path);
+
+/* ---- NPY (NumPy's array file, versions 1 to 3; C order, little endian) ----
+ * f32, f64, i32, i64, u8 and bool (as u8) are read; bf16 cannot be written (NumPy has none). */
+NM_API nm_tensor *nm_npy_read(nm_context *context, const char *path);
+NM_API nm_status nm_npy_write(nm_tensor *tensor, const char *path);
+
+/* ---- safetensors: named tensors and text metadata ---- */
+
+typedef struct nm_tensor_file nm_tensor_file;
+
+/* Reads and checks a whole file. Read F32, F64, BF16, I32, I64, U8; other types are an error that
+ * names the tensor. Free with nm_tensor_file_destroy(). */
+NM_API nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path);
+NM_API void nm_tensor_file_destroy(nm_tensor_file *file); /* NULL is fine */
+NM_API int nm_tensor_file_count(const nm_tensor_file *file);
+NM_API const char *nm_tensor_file_name(const nm_tensor_file *file, int index);
+NM_API nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index); /* the file's own */
+NM_API nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name); /* or NULL */
+NM_API const char *nm_tensor_file_metadata(const nm_tensor_file *file,
+                                           const char *key); /* or NULL */
+
+/* Writing: add in any order, then write. Tensors are kept by pointer until then. */
+typedef struct nm_tensor_writer nm_tensor_writer;
+NM_API nm_tensor_writer *nm_tensor_writer_create(nm_context *context);
+NM_API nm_status nm_tensor_writer_add(nm_tensor_writer *writer, const char *name,
+                                      nm_tensor *tensor); /* a taken name is an error */
+NM_API nm_status nm_tensor_writer_set_metadata(nm_tensor_writer *writer, const char *key,
+                                               const char *text);
+/* Data is aligned to 64 bytes by padding the header with spaces. Atomic, as above. */
+NM_API nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path);
+NM_API void nm_tensor_writer_destroy(nm_tensor_writer *writer); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

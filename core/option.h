@@ -1,0 +1,127 @@
+/* Option specs: a C struct and a table that describes its fields. Whatever can be configured has
+ * one; from it come YAML reading, --set, range checks, messages with places, `norma help`, the
+ * reference pages and the JSON Schema. The defaults are a value of the struct itself, so they stand
+ * in one place only. */
+#ifndef NM_CORE_OPTION_H
+#define NM_CORE_OPTION_H
+
+#include "core/registry.h"
+#include "core/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NM_MAX_LIST 8 /* longest list an option takes (nm_ints, nm_floats) */
+
+typedef struct nm_ints {
+    int count;
+    int64_t at[NM_MAX_LIST];
+} nm_ints;
+
+typedef struct nm_floats {
+    int count;
+    double at[NM_MAX_LIST];
+} nm_floats;
+
+/* A list literal for a C call: .axes = NM_INTS(0, 1) */
+#define NM_INTS(...) ((nm_ints){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+#define NM_FLOATS(...)                                                                             \
+    ((nm_floats){sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
+
+/* A choice of one registered item with its options: `cosine`, or `cosine: {end: 0}`, or
+ * `{cosine: {end: 0}}`. `options` is a filled struct of item->spec (NULL if it has none), owned by
+ * the document the value came from. */
+typedef struct nm_choice {
+    const nm_item *item; /* NULL: not given */
+    const void *options;
+    const nm_value *at; /* where it stood; NULL if nowhere */
+} nm_choice;
+
+typedef enum nm_option_type {
+    NM_OPTION_BOOL,   /* bool */
+    NM_OPTION_INT,    /* int64_t */
+    NM_OPTION_FLOAT,  /* double */
+    NM_OPTION_STRING, /* const char *, owned by the document; NULL allowed as default */
+    NM_OPTION_ENUM,   /* int, an index into `names` */
+    NM_OPTION_INTS,   /* nm_ints; a single number is a list of one */
+    NM_OPTION_FLOATS, /* nm_floats; the same */
+    NM_OPTION_STRUCT, /* a nested struct of `spec`, in place; `null` or `false` leaves the default
+                       */
+    NM_OPTION_CHOICE, /* nm_choice among `kind` */
+    NM_OPTION_VALUE   /* const nm_value *: the caller reads it himself */
+} nm_option_type;
+
+typedef struct nm_option {
+    const char *name;
+    size_t offset;
+    nm_option_type type;
+    const char *doc;          /* one line, with its unit */
+    double min, max;          /* numbers (and list items); min == max: no limits. Both included */
+    const char *const *names; /* ENUM: NULL-terminated */
+    const nm_spec *spec;      /* STRUCT */
+    nm_kind kind;             /* CHOICE */
+    unsigned flags;
+} nm_option;
+
+#define NM_REQUIRED 1u /* leaving it out is an error */
+#define NM_MIN_OPEN 2u /* the minimum itself is not allowed */
+#define NM_MAX_OPEN 4u /* the maximum itself is not allowed */
+
+#define NM_NO_LIMIT 1e300 /* min or max: no limit on that side */
+
+struct nm_spec {
+    const char *name;     /* of the struct, for documentation */
+    size_t size;          /* of the struct */
+    const void *defaults; /* a value of the struct */
+    const nm_option *options;
+    int count;
+    /* A check across fields after all are read; reports with nm_diagnose(). May be NULL. */
+    void (*check)(const void *options, const nm_value *at, nm_diagnostics *d);
+};
+
+/* A row of an option table:
+ * {NM_FIELD(nm_softmax_options, axis), NM_OPTION_INT, .doc = "the axis to normalize"} */
+#define NM_FIELD(type, field) .name = #field, .offset = offsetof(type, field)
+
+/* Fills `out` (spec->size bytes) with the defaults and then from `map` (NULL or a null scalar: only
+ * defaults). `what` names the thing in messages: `what: unknown option "kernal"; did you mean
+ * "kernel"?`. Errors go to `d`; the struct is always left with legal contents. Memory for choices
+ * comes from `document`. */
+NM_API void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *what,
+                         nm_document *document, nm_diagnostics *d, void *out);
+
+/* Reads a choice among the registered items of a kind, as an option of type CHOICE would. */
+NM_API void nm_choice_read(nm_kind kind, const nm_value *value, const char *what,
+                           nm_document *document, nm_diagnostics *d, nm_choice *out);
+
+/* Reads one YAML flow map such as "{axis: -1}" (NULL or "": only defaults) into `out`. For specs
+ * without strings, choices and values, whose memory would be the text's. */
+NM_API nm_status nm_spec_read_text(nm_context *context, const nm_spec *spec, const char *text,
+                                   const char *what, void *out);
+
+/* Checks ranges and the cross-field check on a struct filled by C code. */
+NM_API nm_status nm_spec_check(nm_context *context, const nm_spec *spec, const char *what,
+                               const void *options);
+
+/* An option's type ("int", "[float]", "one of he, xavier"), its default and its range as text, for
+ * help and reference. The result is new memory; free with nm_free(). */
+NM_API char *nm_option_type_text(nm_context *context, const nm_option *option);
+NM_API char *nm_option_default_text(nm_context *context, const nm_spec *spec,
+                                    const nm_option *option);
+
+/* Options structs that C callers fill begin with a member `size_t struct_size`. The call macros set
+ * it, so a struct of another version of the library is noticed: they end their list of options with
+ * this, which also spares ISO C's rule that "..." takes at least one argument. */
+#define NM_END(type) .struct_size = sizeof(type)
+
+/* Options are given by overriding defaults in a literal: {.eps = 1e-5, .eps = 1e-3}. That is well
+ * defined in C and means what it says, so the compilers' warning about it is turned off. */
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic ignored "-Woverride-init"
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

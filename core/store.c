@@ -1,0 +1,224 @@
+#include "core/store.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/registry.h"
+
+struct nm_store {
+    nm_context *context;
+    nm_map *entries;
+};
+
+nm_store *nm_store_create(nm_context *context)
+{
+    nm_store *store = nm_alloc_zero(context, 1, sizeof *store);
+    if (!store) {
+        return NULL;
+    }
+    store->context = context;
+    store->entries = nm_map_create(context);
+    if (!store->entries) {
+        nm_free(context, store);
+        return NULL;
+    }
+    return store;
+}
+
+static void destroy_entry(nm_context *context, nm_entry *entry)
+{
+    if (entry) {
+        nm_tensor_destroy(entry->tensor);
+        nm_free(context, entry);
+    }
+}
+
+void nm_store_destroy(nm_store *store)
+{
+    if (!store) {
+        return;
+    }
+    for (int i = 0; i < nm_map_count(store->entries); i++) {
+        destroy_entry(store->context, nm_map_at(store->entries, i));
+    }
+    nm_map_destroy(store->entries);
+    nm_free(store->context, store);
+}
+
+nm_context *nm_store_context(const nm_store *store)
+{
+    return store->context;
+}
+
+static nm_entry *make_entry(nm_context *context, const char *name, nm_role role, nm_purpose purpose,
+                            nm_dtype dtype, nm_shape shape)
+{
+    nm_entry *entry = nm_alloc_zero(context, 1, sizeof *entry);
+    if (!entry) {
+        return NULL;
+    }
+    entry->role = role;
+    entry->purpose = purpose;
+    entry->trainable = role == NM_PARAMETER;
+    entry->tensor = nm_tensor_create(context, dtype, shape);
+    if (!entry->tensor || nm_tensor_set_name(entry->tensor, name) != NM_OK ||
+        nm_tensor_set_requires_grad(entry->tensor, entry->trainable) != NM_OK) {
+        destroy_entry(context, entry);
+        return NULL;
+    }
+    entry->name = nm_tensor_name(entry->tensor);
+    return entry;
+}
+
+nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purpose purpose,
+                        nm_dtype dtype, nm_shape shape)
+{
+    nm_entry *entry = make_entry(store->context, name, role, purpose, dtype, shape);
+    if (!entry || nm_map_add(store->entries, name, entry) != NM_OK) {
+        destroy_entry(store->context, entry);
+        return NULL;
+    }
+    return entry->tensor;
+}
+
+int nm_store_count(const nm_store *store)
+{
+    return nm_map_count(store->entries);
+}
+
+const nm_entry *nm_store_at(const nm_store *store, int index)
+{
+    return nm_map_at(store->entries, index);
+}
+
+const nm_entry *nm_store_find(const nm_store *store, const char *name)
+{
+    return nm_map_find(store->entries, name);
+}
+
+int64_t nm_store_parameters(const nm_store *store)
+{
+    int64_t count = 0;
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        count += entry->role == NM_PARAMETER ? nm_tensor_count(entry->tensor) : 0;
+    }
+    return count;
+}
+
+nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trainable)
+{
+    int matches = 0;
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_entry *entry = nm_map_at(store->entries, i);
+        if (entry->role == NM_PARAMETER && fnmatch(pattern, entry->name, 0) == 0) {
+            entry->trainable = trainable;
+            nm_tensor_set_requires_grad(entry->tensor, trainable);
+            if (!trainable) {
+                nm_tensor_clear_grad(entry->tensor);
+            }
+            matches++;
+        }
+    }
+    if (!matches) {
+        const char *near = nm_map_nearest(store->entries, pattern);
+        return nm_fail(store->context, NM_ERROR_INPUT, "no parameter matches \"%s\"%s%s%s", pattern,
+                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    return NM_OK;
+}
+
+void nm_store_clear_grads(nm_store *store)
+{
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_tensor_clear_grad(nm_store_at(store, i)->tensor);
+    }
+}
+
+/* ---- Files ---- */
+
+#define LONGEST_FILE_NAME 512
+
+static nm_status file_name(const nm_store *store, const char *prefix, const char *name,
+                           char text[LONGEST_FILE_NAME])
+{
+    int length = snprintf(text, LONGEST_FILE_NAME, "%s%s", prefix ? prefix : "", name);
+    if (length >= LONGEST_FILE_NAME) {
+        return nm_fail(store->context, NM_ERROR_INPUT,
+                       "the name \"%.40s...\" is longer than %d bytes", text,
+                       LONGEST_FILE_NAME - 1);
+    }
+    return NM_OK;
+}
+
+nm_status nm_store_write(const nm_store *store, const char *prefix, nm_tensor_writer *writer)
+{
+    char name[LONGEST_FILE_NAME];
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        nm_status status = file_name(store, prefix, entry->name, name);
+        if (status == NM_OK) {
+            status = nm_tensor_writer_add(writer, name, entry->tensor);
+        }
+        if (status != NM_OK) {
+            return status;
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status check_fit(nm_store *store, const nm_entry *entry, nm_tensor *found,
+                           const char *name)
+{
+    char want[NM_SHAPE_TEXT], have[NM_SHAPE_TEXT];
+    if (!found) {
+        return nm_fail(store->context, NM_ERROR_FORMAT, "the file has no tensor \"%s\"", name);
+    }
+    const nm_shape *shape = nm_tensor_shape(entry->tensor);
+    nm_dtype dtype = nm_tensor_dtype(entry->tensor);
+    if (!nm_shape_equal(shape, nm_tensor_shape(found)) || dtype != nm_tensor_dtype(found)) {
+        return nm_fail(store->context, NM_ERROR_FORMAT,
+                       "\"%s\" is %s %s in the network, but %s %s in the file", name,
+                       nm_dtype_name(dtype), nm_shape_text(shape, want),
+                       nm_dtype_name(nm_tensor_dtype(found)),
+                       nm_shape_text(nm_tensor_shape(found), have));
+    }
+    return NM_OK;
+}
+
+static nm_status check_left_over(nm_store *store, const char *prefix, const nm_tensor_file *file)
+{
+    size_t length = prefix ? strlen(prefix) : 0;
+    for (int i = 0; i < nm_tensor_file_count(file); i++) {
+        const char *name = nm_tensor_file_name(file, i);
+        if (strncmp(name, prefix ? prefix : "", length) == 0 &&
+            !nm_store_find(store, name + length)) {
+            return nm_fail(store->context, NM_ERROR_FORMAT,
+                           "the file has a tensor \"%s\" that the network has not", name);
+        }
+    }
+    return NM_OK;
+}
+
+nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file)
+{
+    char name[LONGEST_FILE_NAME];
+    nm_status status = NM_OK;
+    /* Twice: first to see that all fits, then to copy. */
+    for (int copy = 0; copy < 2 && status == NM_OK; copy++) {
+        for (int i = 0; i < nm_store_count(store) && status == NM_OK; i++) {
+            const nm_entry *entry = nm_store_at(store, i);
+            status = file_name(store, prefix, entry->name, name);
+            nm_tensor *found = status == NM_OK ? nm_tensor_file_find(file, name) : NULL;
+            if (status == NM_OK) {
+                status = copy ? nm_tensor_assign(entry->tensor, found)
+                              : check_fit(store, entry, found, name);
+            }
+        }
+        if (!copy && status == NM_OK) {
+            status = check_left_over(store, prefix, file);
+        }
+    }
+    return status;
+}

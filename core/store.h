@@ -1,0 +1,68 @@
+/* The tensor store: a network's parameters and buffers by name, in the order they were added.
+ * Optimizers, checkpoints, weight norm and exporters find them here. */
+#ifndef NM_CORE_STORE_H
+#define NM_CORE_STORE_H
+
+#include "core/file.h"
+#include "core/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nm_role {
+    NM_PARAMETER, /* learned: requires a gradient while it is trainable */
+    NM_BUFFER     /* kept but not learned: running statistics */
+} nm_role;
+
+/* What a parameter is for, so that optimizers can tell them apart (weight decay, for one). */
+typedef enum nm_purpose {
+    NM_WEIGHT,
+    NM_BIAS,
+    NM_NORM_SCALE,
+    NM_NORM_SHIFT,
+    NM_STATISTIC
+} nm_purpose;
+
+typedef struct nm_entry {
+    const char *name;  /* "conv1.weight"; the store's */
+    nm_tensor *tensor; /* the store's; its name is the same */
+    nm_role role;
+    nm_purpose purpose;
+    bool trainable; /* change with nm_store_set_trainable() */
+} nm_entry;
+
+typedef struct nm_store nm_store;
+
+NM_API nm_store *nm_store_create(nm_context *context);
+/* Destroys the tensors too; NULL is fine. */
+NM_API void nm_store_destroy(nm_store *store);
+NM_API nm_context *nm_store_context(const nm_store *store);
+
+/* Adds a tensor of zeros. A taken name is an error. Parameters are trainable at first. */
+NM_API nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purpose purpose,
+                               nm_dtype dtype, nm_shape shape);
+NM_API int nm_store_count(const nm_store *store);
+NM_API const nm_entry *nm_store_at(const nm_store *store, int index);
+NM_API const nm_entry *nm_store_find(const nm_store *store, const char *name); /* or NULL */
+/* Elements of all parameters. */
+NM_API int64_t nm_store_parameters(const nm_store *store);
+
+/* Freezes or frees every parameter whose name matches a shell pattern ("conv*.weight", "*"). A
+ * pattern that matches none is an error. */
+NM_API nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trainable);
+/* nm_tensor_clear_grad() for all. */
+NM_API void nm_store_clear_grads(nm_store *store);
+
+/* Adds all tensors to a file being written, under prefix + name. */
+NM_API nm_status nm_store_write(const nm_store *store, const char *prefix,
+                                nm_tensor_writer *writer);
+/* Takes the values of all tensors from a file. Every one must be there with its shape and type; a
+ * message names what is missing, what fits by name but not by shape, and what is left over. Nothing
+ * is changed unless all fits. `prefix` selects the file's names that begin with it. */
+NM_API nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,99 @@
+/* The tape: ops compute when called and, if an input needs a gradient, leave a node behind; the
+ * backward pass walks the nodes in reverse. Tensors that ops return belong to the tape and live
+ * until its next reset. All memory is pooled: a step like the one before it allocates nothing.
+ *
+ *     nm_tape *tape = nm_tape_create(context);
+ *     for (each batch) {
+ *         nm_tape_reset(tape);
+ *         nm_tensor *loss = ...ops...;
+ *         nm_backward(tape, loss);
+ *         ...update the parameters by their nm_tensor_grad()...
+ *     }
+ *
+ * Ops take NULL and return NULL while an error stands in the context, so a chain of them needs one
+ * check at its end. */
+#ifndef NM_CORE_TAPE_H
+#define NM_CORE_TAPE_H
+
+#include "core/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nm_tape nm_tape;
+
+NM_API nm_tape *nm_tape_create(nm_context *context);
+NM_API void nm_tape_destroy(nm_tape *tape); /* NULL is fine */
+/* Forgets all nodes and tensors; keeps the memory for the next step. */
+NM_API void nm_tape_reset(nm_tape *tape);
+NM_API nm_context *nm_tape_context(const nm_tape *tape);
+NM_API int64_t nm_tape_nodes(const nm_tape *tape);
+
+/* Recording is on at first. Off, ops only compute (no-grad mode). Returns what it was. */
+NM_API bool nm_tape_set_recording(nm_tape *tape, bool on);
+/* Anomaly mode: after every op, and after every gradient, looks for the first NaN or infinity and
+ * fails with NM_ERROR_NUMERIC, naming the op, its scope, the tensor and the place. Slow. */
+NM_API bool nm_tape_set_anomaly(nm_tape *tape, bool on);
+/* Dry mode: ops check their inputs and infer shapes, but hold no elements and compute nothing.
+ * Tells the shapes, the cost and the memory of a network before it runs. */
+NM_API bool nm_tape_set_dry(nm_tape *tape, bool on);
+/* A label for the nodes that follow, such as a layer's name, used in messages. Kept by pointer;
+ * NULL for none. Returns the old one. */
+NM_API const char *nm_tape_set_scope(nm_tape *tape, const char *scope);
+
+/* What the ops since the last reset did (dry or not). */
+typedef struct nm_tape_cost {
+    int64_t multiply_adds; /* of matrix products and convolutions, forward */
+    int64_t bytes;         /* of op outputs */
+    int64_t ops;
+} nm_tape_cost;
+NM_API nm_tape_cost nm_tape_cost_so_far(const nm_tape *tape);
+
+/* ---- Tensors of the tape that no op computed ---- */
+
+/* Uninitialized elements. */
+NM_API nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape);
+/* A tensor over memory of the caller, who keeps it until the reset: a mini-batch, for example. */
+NM_API nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data);
+NM_API nm_tensor *nm_scalar(nm_tape *tape, nm_dtype dtype, double value); /* rank 0 */
+NM_API nm_tensor *nm_full(nm_tape *tape, nm_dtype dtype, nm_shape shape, double value);
+/* The same elements as a tensor that no gradient passes through. */
+NM_API nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x);
+/* Gives the elements of a tape tensor back before the reset, if no node needs them. A promise not
+ * to use `x` any more; keeps memory flat in long chains without recording. NULL is fine. */
+NM_API void nm_tape_discard(nm_tape *tape, nm_tensor *x);
+
+/* ---- Gradients ---- */
+
+#define NM_KEEP_GRAPH 1u   /* keep the nodes' tensors: another backward pass may follow */
+#define NM_CREATE_GRAPH 2u /* record the backward pass, so gradients can be differentiated again   \
+                            */
+
+/* Computes d(loss)/d(p) for every tensor p of your own that requires a gradient and that `loss`
+ * (one element) depends on, and adds it to nm_tensor_grad(p). Gives memory back on its way:
+ * afterwards only the loss, your own tensors and kept ones can be read. `flags`: NM_KEEP_GRAPH or
+ * 0. */
+NM_API nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags);
+
+/* The gradients of sum over k of <outputs[k], output_grads[k]> with respect to any tensors on the
+ * tape or of your own; adds to no nm_tensor_grad(). `output_grads` may be NULL or hold NULLs: ones.
+ * grads[i] has the shape of inputs[i] and belongs to the tape; an input that the outputs do not
+ * depend on gets zeros. On failure all are NULL. */
+NM_API nm_status nm_gradients(nm_tape *tape, nm_tensor *const *outputs,
+                              nm_tensor *const *output_grads, int output_count,
+                              nm_tensor *const *inputs, int input_count, unsigned flags,
+                              nm_tensor **grads);
+
+/* ---- Ops by name ---- */
+
+/* Runs the registered op `name` on `inputs` with options as YAML text ("{eps: 1e-5}", NULL: none).
+ * Missing optional inputs are NULL. `outputs` takes `output_count` results; hidden ones come last
+ * and may be left out. */
+NM_API nm_status nm_call(nm_tape *tape, const char *name, nm_tensor *const *inputs, int input_count,
+                         const char *options, nm_tensor **outputs, int output_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,480 @@
+#include <math.h>
+#include <string.h>
+
+#include "core/internal.h"
+
+#include <stdio.h>
+
+/* ---- Types ---- */
+
+static const struct {
+    size_t size;
+    const char *name;
+    bool is_float;
+} dtypes[NM_DTYPE_COUNT] = {
+    [NM_F32] = {4, "f32", true},  [NM_F64] = {8, "f64", true},  [NM_BF16] = {2, "bf16", true},
+    [NM_I32] = {4, "i32", false}, [NM_I64] = {8, "i64", false}, [NM_U8] = {1, "u8", false},
+};
+
+size_t nm_dtype_size(nm_dtype dtype)
+{
+    return dtypes[dtype].size;
+}
+
+const char *nm_dtype_name(nm_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+bool nm_dtype_is_float(nm_dtype dtype)
+{
+    return dtypes[dtype].is_float;
+}
+
+/* ---- Shapes ---- */
+
+int64_t nm_shape_count(const nm_shape *shape)
+{
+    if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
+        return -1;
+    }
+    int64_t count = 1;
+    bool overflow = false;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 0) {
+            return -1;
+        }
+        overflow |= __builtin_mul_overflow(count, shape->dim[i], &count);
+    }
+    /* 2^56 elements exceed any memory; below that, sizes in bytes cannot overflow either. */
+    return overflow || count >> 56 ? -1 : count;
+}
+
+bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
+{
+    if (a->rank != b->rank) {
+        return false;
+    }
+    for (int i = 0; i < a->rank; i++) {
+        if (a->dim[i] != b->dim[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out)
+{
+    if (a->rank < b->rank) {
+        const nm_shape *swap = a;
+        a = b;
+        b = swap;
+    }
+    nm_shape result = *a;
+    for (int i = 0; i < b->rank; i++) {
+        int64_t *dim = &result.dim[a->rank - b->rank + i];
+        if (*dim == 1) {
+            *dim = b->dim[i];
+        } else if (b->dim[i] != 1 && b->dim[i] != *dim) {
+            return false;
+        }
+    }
+    *out = result;
+    return true;
+}
+
+int nm_shape_axis(const nm_shape *shape, int64_t axis)
+{
+    axis += axis < 0 ? shape->rank : 0;
+    return axis >= 0 && axis < shape->rank ? (int)axis : -1;
+}
+
+char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
+{
+    int length = snprintf(text, NM_SHAPE_TEXT, "[");
+    for (int i = 0; i < shape->rank && i < NM_MAX_RANK; i++) {
+        length += snprintf(text + length, (size_t)(NM_SHAPE_TEXT - length), "%s%lld", i ? ", " : "",
+                           (long long)shape->dim[i]);
+    }
+    snprintf(text + length, (size_t)(NM_SHAPE_TEXT - length), "]");
+    return text;
+}
+
+/* ---- Memory ---- */
+
+nm_status nm_tensor_allocate(nm_tensor *tensor)
+{
+    tensor->buffer = nm_buffer_create(tensor->context, nm_tensor_bytes(tensor));
+    tensor->data = tensor->buffer ? nm_buffer_data(tensor->buffer) : NULL;
+    return tensor->buffer ? NM_OK : NM_ERROR_MEMORY;
+}
+
+void nm_tensor_release(nm_tensor *tensor)
+{
+    nm_buffer_release(tensor->buffer);
+    tensor->buffer = NULL;
+    tensor->data = NULL;
+}
+
+void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
+{
+    tensor->data = from->data;
+    tensor->buffer = from->buffer;
+    if (from->buffer) {
+        from->buffer->references++;
+    }
+}
+
+/* ---- Tensors of the user's own ---- */
+
+static nm_tensor *own_header(nm_context *context, nm_dtype dtype, const nm_shape *shape)
+{
+    int64_t count = nm_shape_count(shape);
+    if (count < 0) {
+        char text[NM_SHAPE_TEXT];
+        nm_fail(context, NM_ERROR_INPUT, "no tensor can have the shape %s",
+                nm_shape_text(shape, text));
+        return NULL;
+    }
+    nm_tensor *tensor = nm_alloc_zero(context, 1, sizeof *tensor);
+    if (tensor) {
+        tensor->context = context;
+        tensor->node = -1;
+        tensor->count = count;
+        tensor->shape = *shape;
+        tensor->dtype = (uint8_t)dtype;
+    }
+    return tensor;
+}
+
+nm_tensor *nm_tensor_create(nm_context *context, nm_dtype dtype, nm_shape shape)
+{
+    nm_tensor *tensor = own_header(context, dtype, &shape);
+    if (!tensor) {
+        return NULL;
+    }
+    if (nm_tensor_allocate(tensor) != NM_OK) {
+        nm_tensor_destroy(tensor);
+        return NULL;
+    }
+    memset(tensor->data, 0, nm_tensor_bytes(tensor));
+    return tensor;
+}
+
+nm_tensor *nm_tensor_copy_of(nm_context *context, nm_dtype dtype, nm_shape shape, const void *data)
+{
+    nm_tensor *tensor = nm_tensor_create(context, dtype, shape);
+    if (tensor && tensor->count) {
+        memcpy(tensor->data, data, nm_tensor_bytes(tensor));
+    }
+    return tensor;
+}
+
+nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape shape, void *data)
+{
+    nm_tensor *tensor = own_header(context, dtype, &shape);
+    if (tensor) {
+        tensor->data = data;
+    }
+    return tensor;
+}
+
+void nm_tensor_destroy(nm_tensor *tensor)
+{
+    if (!tensor) {
+        return;
+    }
+    nm_context *context = tensor->context;
+    if (tensor->tape) {
+        nm_fail(context, NM_ERROR_INPUT,
+                "nm_tensor_destroy: this tensor belongs to a tape and goes with its reset");
+        return;
+    }
+    if (tensor->grad) {
+        nm_tensor_release(tensor->grad);
+        nm_free(context, tensor->grad);
+    }
+    nm_tensor_release(tensor);
+    nm_free(context, (char *)(uintptr_t)tensor->name);
+    nm_free(context, tensor);
+}
+
+/* ---- What a tensor says of itself ---- */
+
+nm_context *nm_tensor_context(const nm_tensor *tensor)
+{
+    return tensor->context;
+}
+
+nm_dtype nm_tensor_dtype(const nm_tensor *tensor)
+{
+    return (nm_dtype)tensor->dtype;
+}
+
+const nm_shape *nm_tensor_shape(const nm_tensor *tensor)
+{
+    return &tensor->shape;
+}
+
+int64_t nm_tensor_count(const nm_tensor *tensor)
+{
+    return tensor->count;
+}
+
+size_t nm_tensor_bytes(const nm_tensor *tensor)
+{
+    return (size_t)tensor->count * dtypes[tensor->dtype].size;
+}
+
+const char *nm_tensor_name(const nm_tensor *tensor)
+{
+    return tensor->name;
+}
+
+nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
+{
+    if (tensor->tape) {
+        tensor->name = name; /* like a scope: kept by pointer */
+        return NM_OK;
+    }
+    char *copy = nm_copy_string(tensor->context, name);
+    if (name && !copy) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_free(tensor->context, (char *)(uintptr_t)tensor->name);
+    tensor->name = copy;
+    return NM_OK;
+}
+
+static const char *name_or_type(const nm_tensor *tensor)
+{
+    return tensor->name ? tensor->name : "tensor";
+}
+
+/* ---- Elements ---- */
+
+void *nm_tensor_data(nm_tensor *tensor)
+{
+    if (!tensor) {
+        return NULL;
+    }
+    if (!tensor->data) {
+        nm_fail(tensor->context, NM_ERROR_INPUT,
+                "the elements of %s were given back (or never computed, in dry mode); call "
+                "nm_tensor_keep() on a tensor that is read after nm_backward()",
+                name_or_type(tensor));
+    }
+    return tensor->data;
+}
+
+static void *data_as(nm_tensor *tensor, nm_dtype dtype)
+{
+    if (tensor && tensor->dtype != dtype) {
+        nm_fail(tensor->context, NM_ERROR_INPUT, "%s holds %s, not %s", name_or_type(tensor),
+                dtypes[tensor->dtype].name, dtypes[dtype].name);
+        return NULL;
+    }
+    return nm_tensor_data(tensor);
+}
+
+float *nm_tensor_f32(nm_tensor *tensor)
+{
+    return data_as(tensor, NM_F32);
+}
+
+double *nm_tensor_f64(nm_tensor *tensor)
+{
+    return data_as(tensor, NM_F64);
+}
+
+static double bf16_to_double(uint16_t bits)
+{
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+/* Rounds to nearest, ties to even; NaN stays NaN. */
+static uint16_t double_to_bf16(double number)
+{
+    float value = (float)number;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if (isnan(value)) {
+        return (uint16_t)(bits >> 16 | 64);
+    }
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static double load(const nm_tensor *tensor, int64_t i)
+{
+    const void *data = tensor->data;
+    switch ((nm_dtype)tensor->dtype) {
+    case NM_F32: return ((const float *)data)[i];
+    case NM_F64: return ((const double *)data)[i];
+    case NM_BF16: return bf16_to_double(((const uint16_t *)data)[i]);
+    case NM_I32: return ((const int32_t *)data)[i];
+    case NM_I64: return (double)((const int64_t *)data)[i];
+    case NM_U8: return ((const uint8_t *)data)[i];
+    case NM_DTYPE_COUNT: break;
+    }
+    return NAN;
+}
+
+static void store(nm_tensor *tensor, int64_t i, double value)
+{
+    void *data = tensor->data;
+    switch ((nm_dtype)tensor->dtype) {
+    case NM_F32: ((float *)data)[i] = (float)value; break;
+    case NM_F64: ((double *)data)[i] = value; break;
+    case NM_BF16: ((uint16_t *)data)[i] = double_to_bf16(value); break;
+    case NM_I32: ((int32_t *)data)[i] = (int32_t)value; break;
+    case NM_I64: ((int64_t *)data)[i] = (int64_t)value; break;
+    case NM_U8: ((uint8_t *)data)[i] = (uint8_t)value; break;
+    case NM_DTYPE_COUNT: break;
+    }
+}
+
+/* Whether `value` is one that an integer type can hold; floats take any. */
+static nm_status check_value(nm_tensor *tensor, double value)
+{
+    static const double low[] = {
+        [NM_I32] = -2147483648.0, [NM_I64] = -9223372036854775808.0, [NM_U8] = 0};
+    static const double high[] = {
+        [NM_I32] = 2147483648.0, [NM_I64] = 9223372036854775808.0, [NM_U8] = 256};
+    if (!dtypes[tensor->dtype].is_float &&
+        !(value >= low[tensor->dtype] && value < high[tensor->dtype])) {
+        return nm_fail(tensor->context, NM_ERROR_INPUT, "%g does not fit into %s", value,
+                       dtypes[tensor->dtype].name);
+    }
+    return NM_OK;
+}
+
+static nm_status check_index(nm_tensor *tensor, int64_t index)
+{
+    if (index < 0 || index >= tensor->count) {
+        char text[NM_SHAPE_TEXT];
+        return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s has no element %lld",
+                       name_or_type(tensor), nm_shape_text(&tensor->shape, text), (long long)index);
+    }
+    return NM_OK;
+}
+
+double nm_tensor_get(nm_tensor *tensor, int64_t index)
+{
+    if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK) {
+        return NAN;
+    }
+    return load(tensor, index);
+}
+
+nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
+{
+    if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK ||
+        check_value(tensor, value) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
+    store(tensor, index, value);
+    return NM_OK;
+}
+
+double nm_tensor_item(nm_tensor *tensor)
+{
+    if (tensor && tensor->count != 1) {
+        char text[NM_SHAPE_TEXT];
+        nm_fail(tensor->context, NM_ERROR_INPUT,
+                "nm_tensor_item: %s %s has more or less than one "
+                "element",
+                name_or_type(tensor), nm_shape_text(&tensor->shape, text));
+        return NAN;
+    }
+    return tensor ? nm_tensor_get(tensor, 0) : NAN;
+}
+
+nm_status nm_tensor_fill(nm_tensor *tensor, double value)
+{
+    if (!nm_tensor_data(tensor) || check_value(tensor, value) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
+    if (value == 0 && !signbit(value)) {
+        memset(tensor->data, 0, nm_tensor_bytes(tensor));
+        return NM_OK;
+    }
+    for (int64_t i = 0; i < tensor->count; i++) {
+        store(tensor, i, value);
+    }
+    return NM_OK;
+}
+
+nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
+{
+    if (!nm_tensor_data(tensor) || !nm_tensor_data(from)) {
+        return NM_ERROR_INPUT;
+    }
+    if (!nm_shape_equal(&tensor->shape, &from->shape) || tensor->dtype != from->dtype) {
+        char to_text[NM_SHAPE_TEXT], from_text[NM_SHAPE_TEXT];
+        return nm_fail(tensor->context, NM_ERROR_INPUT, "cannot copy %s %s into %s, which is %s %s",
+                       dtypes[from->dtype].name, nm_shape_text(&from->shape, from_text),
+                       name_or_type(tensor), dtypes[tensor->dtype].name,
+                       nm_shape_text(&tensor->shape, to_text));
+    }
+    memmove(tensor->data, from->data, nm_tensor_bytes(tensor));
+    return NM_OK;
+}
+
+int64_t nm_tensor_first_bad(const nm_tensor *tensor)
+{
+    if (!dtypes[tensor->dtype].is_float || !tensor->data) {
+        return -1;
+    }
+    for (int64_t i = 0; i < tensor->count; i++) {
+        if (!isfinite(load(tensor, i))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- Gradients ---- */
+
+bool nm_tensor_requires_grad(const nm_tensor *tensor)
+{
+    return tensor->requires_grad;
+}
+
+nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
+{
+    if (requires_grad && !dtypes[tensor->dtype].is_float) {
+        return nm_fail(tensor->context, NM_ERROR_INPUT,
+                       "%s holds %s; only floating tensors have gradients", name_or_type(tensor),
+                       dtypes[tensor->dtype].name);
+    }
+    if (tensor->node >= 0 && requires_grad != tensor->requires_grad) {
+        return nm_fail(tensor->context, NM_ERROR_INPUT,
+                       "whether the result of an op requires a gradient follows from its inputs; "
+                       "use nm_detach() to cut it off");
+    }
+    tensor->requires_grad = requires_grad;
+    return NM_OK;
+}
+
+nm_tensor *nm_tensor_grad(nm_tensor *tensor)
+{
+    return !tensor->tape && tensor->grad && tensor->grad->data ? tensor->grad : NULL;
+}
+
+void nm_tensor_clear_grad(nm_tensor *tensor)
+{
+    if (!tensor->tape && tensor->grad) {
+        nm_tensor_release(tensor->grad);
+    }
+}
+
+nm_tensor *nm_tensor_keep(nm_tensor *tensor)
+{
+    if (tensor) {
+        tensor->keep = true;
+    }
+    return tensor;
+}

@@ -1,0 +1,99 @@
+/* Tensors: contiguous row-major arrays of rank 0 to 6. Channels are the last axis.
+ *
+ * There are two ways to own one. A tensor made with nm_tensor_create() or a sibling is yours:
+ * destroy it with nm_tensor_destroy(). A tensor that an op returned belongs to its tape
+ * (core/tape.h) and goes with the tape's next reset. */
+#ifndef NM_CORE_TENSOR_H
+#define NM_CORE_TENSOR_H
+
+#include "core/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NM_MAX_RANK 6
+
+typedef enum nm_dtype { NM_F32, NM_F64, NM_BF16, NM_I32, NM_I64, NM_U8, NM_DTYPE_COUNT } nm_dtype;
+
+NM_API size_t nm_dtype_size(nm_dtype dtype);      /* bytes an element */
+NM_API const char *nm_dtype_name(nm_dtype dtype); /* "f32" */
+NM_API bool nm_dtype_is_float(nm_dtype dtype);
+
+typedef struct nm_shape {
+    int rank; /* 0: a single number */
+    int64_t dim[NM_MAX_RANK];
+} nm_shape;
+
+/* A shape literal: NM_SHAPE(60, 784). A scalar's is NM_SCALAR_SHAPE. */
+#define NM_SHAPE(...)                                                                              \
+    ((nm_shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+#define NM_SCALAR_SHAPE ((nm_shape){0, {0}})
+
+/* Elements; -1 if the product overflows, a dimension is negative or the rank is out of range. */
+NM_API int64_t nm_shape_count(const nm_shape *shape);
+NM_API bool nm_shape_equal(const nm_shape *a, const nm_shape *b);
+/* NumPy's broadcasting of two shapes; false if they do not fit. */
+NM_API bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out);
+/* Turns an axis that may be negative (from the end) into 0..rank-1; -1 if it is out of range. */
+NM_API int nm_shape_axis(const nm_shape *shape, int64_t axis);
+#define NM_SHAPE_TEXT 160
+/* "[60, 784]". Returns `text`. */
+NM_API char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT]);
+
+typedef struct nm_tensor nm_tensor;
+
+/* A tensor of zeros. NULL on failure. */
+NM_API nm_tensor *nm_tensor_create(nm_context *context, nm_dtype dtype, nm_shape shape);
+/* A copy of `data`, which holds as many elements as the shape says. */
+NM_API nm_tensor *nm_tensor_copy_of(nm_context *context, nm_dtype dtype, nm_shape shape,
+                                    const void *data);
+/* A tensor over memory of the caller, who keeps it until the tensor is destroyed. The memory must
+ * be aligned for its type. */
+NM_API nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape shape, void *data);
+/* Frees a tensor made by the functions above; NULL is fine. Tensors of a tape are refused. */
+NM_API void nm_tensor_destroy(nm_tensor *tensor);
+
+NM_API nm_context *nm_tensor_context(const nm_tensor *tensor);
+NM_API nm_dtype nm_tensor_dtype(const nm_tensor *tensor);
+NM_API const nm_shape *nm_tensor_shape(const nm_tensor *tensor);
+NM_API int64_t nm_tensor_count(const nm_tensor *tensor);
+NM_API size_t nm_tensor_bytes(const nm_tensor *tensor);
+
+/* The elements. NULL, with an error, if `tensor` is NULL or its memory was given back because the
+ * backward pass was done with it (nm_tensor_keep() prevents that). */
+NM_API void *nm_tensor_data(nm_tensor *tensor);
+/* The same, checked for the type. */
+NM_API float *nm_tensor_f32(nm_tensor *tensor);
+NM_API double *nm_tensor_f64(nm_tensor *tensor);
+/* The value of a tensor of one element of any type; NaN, with an error, otherwise. */
+NM_API double nm_tensor_item(nm_tensor *tensor);
+/* Element `index` (row-major) as a double, whatever the type; NaN, with an error, out of range. */
+NM_API double nm_tensor_get(nm_tensor *tensor, int64_t index);
+NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
+NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
+/* Copies the elements of `from`, of the same shape and type. */
+NM_API nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from);
+
+/* A name for messages; copied for own tensors. NULL if none was given. */
+NM_API const char *nm_tensor_name(const nm_tensor *tensor);
+NM_API nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name);
+
+/* ---- Gradients ---- */
+
+/* Whether the backward pass computes a gradient of this tensor. Off for new tensors; on for what an
+ * op computed from one that has it on. Only floating tensors can. */
+NM_API bool nm_tensor_requires_grad(const nm_tensor *tensor);
+NM_API nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad);
+/* The gradient that nm_backward() added up in a tensor of your own, or NULL if there is none.
+ * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). */
+NM_API nm_tensor *nm_tensor_grad(nm_tensor *tensor);
+/* Forgets the gradient; its memory goes back to the pool. */
+NM_API void nm_tensor_clear_grad(nm_tensor *tensor);
+/* Keeps a tape tensor's elements past the backward pass, until the tape is reset. Returns it. */
+NM_API nm_tensor *nm_tensor_keep(nm_tensor *tensor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+#include "core/thread.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn body, void *arg)
+{
+    grain = grain > 0 ? grain : 1;
+    int64_t ranges = least(nm_context_threads(context), (count + grain - 1) / grain);
+    if (ranges <= 1) {
+        if (count > 0) {
+            body(arg, 0, count);
+        }
+        return;
+    }
+    /* Ranges are multiples of 16 elements, so that vectors and cache lines are not shared. */
+    int64_t length = ((count + ranges - 1) / ranges + 15) & ~(int64_t)15;
+    if (length * (ranges - 1) >= count) {
+        length = (count + ranges - 1) / ranges;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static, 1) num_threads((int)ranges)
+#endif
+    for (int64_t i = 0; i < ranges; i++) {
+        int64_t begin = least(i * length, count), end = least(begin + length, count);
+        if (begin < end) {
+            body(arg, begin, end);
+        }
+    }
+}

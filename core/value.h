@@ -1,0 +1,92 @@
+/* YAML as a tree of values with positions: the only way text becomes configuration.
+ *
+ * Reading is strict and bounded, since files are hostile until checked: one document, no duplicate
+ * keys, at most 64 levels, 1 MiB of text and 100 000 values after aliases are expanded. The limits
+ * hold while events are read, before a tree exists. */
+#ifndef NM_CORE_VALUE_H
+#define NM_CORE_VALUE_H
+
+#include "core/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nm_value_kind { NM_VALUE_SCALAR, NM_VALUE_LIST, NM_VALUE_MAP } nm_value_kind;
+
+typedef struct nm_value nm_value;
+
+typedef struct nm_value_entry {
+    const nm_value *key; /* a scalar */
+    const nm_value *value;
+} nm_value_entry;
+
+/* A value of the tree. All of it belongs to the nm_document. Treat as read-only. */
+struct nm_value {
+    nm_value_kind kind;
+    bool quoted;                   /* scalar: it stood in quotes, so it is text */
+    int line, column;              /* from 1; 0 where the value has no place in a file */
+    const char *file;              /* as given by the caller; "" for none */
+    const char *text;              /* scalar: its text */
+    int count;                     /* list: items; map: entries */
+    const nm_value *const *items;  /* list */
+    const nm_value_entry *entries; /* map, in the file's order */
+};
+
+typedef struct nm_document nm_document;
+
+#define NM_VALUE_MAX_DEPTH 64
+#define NM_VALUE_MAX_BYTES (1 << 20)
+#define NM_VALUE_MAX_NODES 100000
+
+/* Reads YAML text of `size` bytes (SIZE_MAX: up to its 0). `file` names it in messages. NULL on
+ * failure, with "FILE:LINE:COLUMN: what is wrong" as the context's error. */
+NM_API nm_document *nm_document_parse(nm_context *context, const char *text, size_t size,
+                                      const char *file);
+NM_API nm_document *nm_document_read(nm_context *context, const char *path);
+NM_API void nm_document_destroy(nm_document *document);
+NM_API const nm_value *nm_document_root(const nm_document *document);
+
+/* Sets a value by its path, as in --set: "train.epochs=3", "model.0.dense.units=8" (list items by
+ * index, from 0). The text after the first "=" is YAML. Missing maps on the way are made; a list
+ * index must exist. Old nm_value pointers stay valid but may no longer be in the tree. */
+NM_API nm_status nm_document_set(nm_document *document, const char *assignment);
+
+/* The entry of a map, or NULL if it is missing or `map` is NULL or no map. */
+NM_API const nm_value *nm_value_get(const nm_value *map, const char *key);
+/* A null scalar: empty, ~ or null, not in quotes. */
+NM_API bool nm_value_is_null(const nm_value *value);
+
+/* ---- Numbers that never depend on the locale ---- */
+
+/* The whole of `text` as a number; false if it is none or out of range. Integers take an optional
+ * sign and digits (also 0x...; underscores are not numbers); floats also ".inf", "-.inf", ".nan".
+ */
+NM_API bool nm_parse_int(const char *text, int64_t *value);
+NM_API bool nm_parse_float(const char *text, double *value);
+/* The shortest text that reads back as the same number, always with a point or exponent where it
+ * needs one, in at most 32 bytes. Returns `text`. */
+NM_API char *nm_format_float(double value, char text[32]);
+
+/* ---- Diagnostics: collects every independent error of a file, then fails once. ---- */
+
+typedef struct nm_diagnostics {
+    nm_context *context;
+    int count;       /* errors so far */
+    size_t length;   /* used bytes of text */
+    char text[8192]; /* one line an error, cut with "... and N more" */
+} nm_diagnostics;
+
+NM_API void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context);
+/* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. */
+NM_API void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
+    NM_PRINTF(3, 4);
+/* Moves the context's standing error into the list, with a place. Memory errors stay standing. */
+NM_API void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at);
+/* Fails with NM_ERROR_INPUT and all lines if there were any; NM_OK otherwise. */
+NM_API nm_status nm_diagnostics_end(nm_diagnostics *d);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

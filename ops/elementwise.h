@@ -1,0 +1,119 @@
+/* For elementwise ops: from an expression to a forward function, with NumPy broadcasting, threads
+ * and both float types. A whole op is in ops/relu.c.
+ *
+ *     NM_UNARY(relu, x > 0 ? x : 0)       defines relu_forward
+ *     NM_BINARY(add, a + b)               defines add_forward
+ *     NM_TERNARY(fma, a * b + c)          defines fma_forward
+ *
+ * In the expression, x (or a, b, c) is an element, `real` its type, and `options` the op's options
+ * as const void *. */
+#ifndef NM_OPS_ELEMENTWISE_H
+#define NM_OPS_ELEMENTWISE_H
+
+#include <math.h>
+#include <tgmath.h>
+
+#include "core/op.h"
+#include "ops/kernels/kernel.h"
+
+/* Computes n outputs. step[k] is 1 for an input that goes along and 0 for one that stays. */
+typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *step, void *y,
+                          int64_t n);
+
+/* Runs a row function over all elements of output 0, broadcasting every input to its shape. */
+nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
+
+#define NM_UNARY_ROW(name, type, ...)                                                              \
+    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
+                               void *ys, int64_t n)                                                \
+    {                                                                                              \
+        typedef type real;                                                                         \
+        const real *x0 = xs[0];                                                                    \
+        real *y = ys;                                                                              \
+        (void)options;                                                                             \
+        (void)step;                                                                                \
+        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                          \
+            const real x = x0[i];                                                                  \
+            y[i] = (real)(__VA_ARGS__);                                                            \
+        }                                                                                          \
+    }
+
+/* One loop for each way the inputs can go along, so that each vectorizes. */
+#define NM_BINARY_LOOP(index_a, index_b, ...)                                                      \
+    NM_SIMD for (int64_t i = 0; i < n; i++)                                                        \
+    {                                                                                              \
+        const real a = a0[index_a], b = b0[index_b];                                               \
+        y[i] = (real)(__VA_ARGS__);                                                                \
+    }
+
+#define NM_BINARY_ROW(name, type, ...)                                                             \
+    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
+                               void *ys, int64_t n)                                                \
+    {                                                                                              \
+        typedef type real;                                                                         \
+        const real *a0 = xs[0], *b0 = xs[1];                                                       \
+        real *y = ys;                                                                              \
+        (void)options;                                                                             \
+        if (step[0] && step[1]) {                                                                  \
+            NM_BINARY_LOOP(i, i, __VA_ARGS__)                                                      \
+        } else if (step[0]) {                                                                      \
+            NM_BINARY_LOOP(i, 0, __VA_ARGS__)                                                      \
+        } else if (step[1]) {                                                                      \
+            NM_BINARY_LOOP(0, i, __VA_ARGS__)                                                      \
+        } else {                                                                                   \
+            NM_BINARY_LOOP(0, 0, __VA_ARGS__)                                                      \
+        }                                                                                          \
+    }
+
+#define NM_TERNARY_ROW(name, type, ...)                                                            \
+    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
+                               void *ys, int64_t n)                                                \
+    {                                                                                              \
+        typedef type real;                                                                         \
+        const real *a0 = xs[0], *b0 = xs[1], *c0 = xs[2];                                          \
+        const int64_t s = step[0], t = step[1], u = step[2];                                       \
+        real *y = ys;                                                                              \
+        (void)options;                                                                             \
+        if (s && t && u) {                                                                         \
+            NM_SIMD for (int64_t i = 0; i < n; i++)                                                \
+            {                                                                                      \
+                const real a = a0[i], b = b0[i], c = c0[i];                                        \
+                y[i] = (real)(__VA_ARGS__);                                                        \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                          \
+            const real a = a0[s * i], b = b0[t * i], c = c0[u * i];                                \
+            y[i] = (real)(__VA_ARGS__);                                                            \
+        }                                                                                          \
+    }
+
+#define NM_ELEMENTWISE_FORWARD(name)                                                               \
+    static nm_status name##_forward(const nm_run *run)                                             \
+    {                                                                                              \
+        return nm_elementwise(run, name##_row_f32, name##_row_f64);                                \
+    }
+
+#define NM_UNARY(name, ...)                                                                        \
+    NM_UNARY_ROW(name##_row_f32, float, __VA_ARGS__)                                               \
+    NM_UNARY_ROW(name##_row_f64, double, __VA_ARGS__)                                              \
+    NM_ELEMENTWISE_FORWARD(name)
+
+#define NM_BINARY(name, ...)                                                                       \
+    NM_BINARY_ROW(name##_row_f32, float, __VA_ARGS__)                                              \
+    NM_BINARY_ROW(name##_row_f64, double, __VA_ARGS__)                                             \
+    NM_ELEMENTWISE_FORWARD(name)
+
+#define NM_TERNARY(name, ...)                                                                      \
+    NM_TERNARY_ROW(name##_row_f32, float, __VA_ARGS__)                                             \
+    NM_TERNARY_ROW(name##_row_f64, double, __VA_ARGS__)                                            \
+    NM_ELEMENTWISE_FORWARD(name)
+
+/* The usual ports. */
+extern const nm_port nm_port_x[1];  /* x */
+extern const nm_port nm_port_y[1];  /* y */
+extern const nm_port nm_port_ab[2]; /* a, b */
+
+#endif

@@ -1,0 +1,17 @@
+/* What every kernel starts from. */
+#ifndef NM_OPS_KERNELS_KERNEL_H
+#define NM_OPS_KERNELS_KERNEL_H
+
+/* Compiles a function for several instruction sets and picks one when the program is loaded. Put it
+ * on the function with the hot loop. Sanitizers and valgrind run the plain one. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
+    defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#define NM_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define NM_KERNEL
+#endif
+
+/* The iterations of the loop that follows are independent: vectorize it. */
+#define NM_SIMD _Pragma("omp simd")
+
+#endif

@@ -1,0 +1,20 @@
+/* All built-in ops. */
+#ifndef NM_OPS_OPS_H
+#define NM_OPS_OPS_H
+
+#include "ops/basic.h"
+#include "ops/linear.h"
+#include "ops/loss.h"
+#include "ops/norm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Registers every built-in op in the context. nm_open() does it too. */
+NM_API nm_status nm_register_ops(nm_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
