@@ -1,8 +1,10 @@
 /* YAML as a tree of values with positions: the only way text becomes configuration.
  *
- * Reading is strict and bounded, since files are hostile until checked: one document, no duplicate
- * keys, at most 64 levels, 1 MiB of text and 100 000 values after aliases are expanded. The limits
- * hold while events are read, before a tree exists. */
+ * Reading is strict and bounded, since files are hostile until checked: UTF-8, one document, no
+ * duplicate keys, no merge keys (<<), keys that are text, no tags but !!str (which means what quotes
+ * mean), at most 64 levels, 1 MiB of text, 256 anchors and 100 000 values (keys among them) after
+ * aliases are expanded. The limits hold while events are read, before a tree exists. What breaks a
+ * rule is NM_ERROR_INPUT. */
 #ifndef NM_CORE_VALUE_H
 #define NM_CORE_VALUE_H
 
@@ -38,9 +40,11 @@ typedef struct nm_document nm_document;
 #define NM_VALUE_MAX_DEPTH 64
 #define NM_VALUE_MAX_BYTES (1 << 20)
 #define NM_VALUE_MAX_NODES 100000
+#define NM_VALUE_MAX_ANCHORS 256
 
-/* Reads YAML text of `size` bytes (SIZE_MAX: up to its 0). `file` names it in messages. NULL on
- * failure, with "FILE:LINE:COLUMN: what is wrong" as the context's error. */
+/* Reads YAML text of `size` bytes (SIZE_MAX: up to its 0). `file` names it in messages (NULL or "":
+ * no name) and is copied, as the text is. An empty text gives a null scalar. NULL on failure, with
+ * "FILE:LINE:COLUMN: what is wrong" as the context's error; columns count characters. */
 NM_API nm_document *nm_document_parse(nm_context *context, const char *text, size_t size,
                                       const char *file);
 NM_API nm_document *nm_document_read(nm_context *context, const char *path);
@@ -48,8 +52,10 @@ NM_API void nm_document_destroy(nm_document *document);
 NM_API const nm_value *nm_document_root(const nm_document *document);
 
 /* Sets a value by its path, as in --set: "train.epochs=3", "model.0.dense.units=8" (list items by
- * index, from 0). The text after the first "=" is YAML. Missing maps on the way are made; a list
- * index must exist. Old nm_value pointers stay valid but may no longer be in the tree. */
+ * index, from 0). The text after the first "=" is YAML. Missing maps on the way are made, also in
+ * place of a null; a list index must exist. The new values have the file "--set" and the place in
+ * `assignment`. Old nm_value pointers stay valid but may no longer be in the tree; what an alias
+ * shares with the changed place keeps its old value. On failure the document is as it was. */
 NM_API nm_status nm_document_set(nm_document *document, const char *assignment);
 
 /* The entry of a map, or NULL if it is missing or `map` is NULL or no map. */
@@ -64,8 +70,8 @@ NM_API bool nm_value_is_null(const nm_value *value);
  */
 NM_API bool nm_parse_int(const char *text, int64_t *value);
 NM_API bool nm_parse_float(const char *text, double *value);
-/* The shortest text that reads back as the same number, always with a point or exponent where it
- * needs one, in at most 32 bytes. Returns `text`. */
+/* The shortest text that reads back as the same number, in at most 32 bytes: 3, 0.1, 1e-5, -0, 1e16,
+ * .inf, -.inf, .nan. Without an exponent from 0.0001 up to 1e16. Returns `text`. */
 NM_API char *nm_format_float(double value, char text[32]);
 
 /* ---- Diagnostics: collects every independent error of a file, then fails once. ---- */
@@ -81,9 +87,11 @@ NM_API void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context);
 /* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. */
 NM_API void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
     NM_PRINTF(3, 4);
-/* Moves the context's standing error into the list, with a place. Memory errors stay standing. */
+/* Moves the context's standing error, if there is one, into the list, with a place. Memory errors
+ * stay standing. */
 NM_API void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at);
-/* Fails with NM_ERROR_INPUT and all lines if there were any; NM_OK otherwise. */
+/* Fails with NM_ERROR_INPUT and all lines if there were any; NM_OK otherwise. An error that stands
+ * in the context already comes first: its status is returned. */
 NM_API nm_status nm_diagnostics_end(nm_diagnostics *d);
 
 #ifdef __cplusplus

@@ -1,0 +1,71 @@
+/* What the files of the YAML reader and of the option specs share. */
+#ifndef NM_CORE_VALUE_INTERNAL_H
+#define NM_CORE_VALUE_INTERNAL_H
+
+#include "core/option.h"
+
+/* ---- A line of text that is put together piece by piece; what does not fit is left out. ---- */
+
+typedef struct nm_line {
+    size_t length;
+    char text[1024];
+} nm_line;
+
+void nm_line_begin(nm_line *line);
+void nm_line_add(nm_line *line, const char *format, ...) NM_PRINTF(2, 3);
+/* "FILE:LINE:COLUMN: ", or as much of it as is known. */
+void nm_line_add_place(nm_line *line, const char *file, int line_number, int column);
+
+/* ---- Text from a file, fit to be shown in a message: cut, without control characters ---- */
+
+#define NM_SHOWN 72
+
+char *nm_text_shown(const char *text, size_t length, char shown[NM_SHOWN]);
+/* What a value is, as the end of a sentence "expected ..., not": `abc`, `a list of 3 items`. */
+void nm_line_add_value(nm_line *line, const nm_value *value);
+
+/* true/yes/on or false/no/off, not in quotes. False if `value` is neither. */
+bool nm_value_as_bool(const nm_value *value, bool *result);
+
+/* ---- Documents ---- */
+
+typedef struct nm_document_chunk nm_document_chunk;
+
+struct nm_document {
+    nm_context *context;
+    const nm_value *root;
+    nm_document_chunk *chunks; /* the newest first; values never move */
+};
+
+/* Memory that goes with the document, aligned for anything, not cleared. */
+void *nm_document_alloc(nm_document *document, size_t size);
+/* `length` bytes of text and a 0. */
+char *nm_document_copy(nm_document *document, const char *text, size_t length);
+/* An empty value of that kind and place. */
+nm_value *nm_document_value(nm_document *document, nm_value_kind kind, const char *file, int line,
+                            int column);
+/* Parses text into values of the document, without touching its root. `file` is kept by pointer.
+ * `first_column` is added to the columns of the first line. */
+const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
+                                       const char *file, int first_column);
+
+/* ---- Options ---- */
+
+static inline const void *nm_option_field(const nm_option *option, const void *options)
+{
+    return (const char *)options + option->offset;
+}
+
+/* Whether a number is within the option's limits. */
+bool nm_option_in_range(const nm_option *option, double value);
+/* Whether the option has the same value in both structs. */
+bool nm_option_same(const nm_option *option, const void *a, const void *b);
+/* "at least 0 and below 1"; nothing if there are no limits. */
+void nm_option_add_range(nm_line *line, const nm_option *option);
+/* "one of valid, same". */
+void nm_option_add_names(nm_line *line, const nm_option *option);
+/* Reports a number out of range; `index` counts list items, -1: no list. */
+void nm_option_diagnose_range(nm_diagnostics *d, const nm_value *at, const char *what,
+                              const nm_option *option, int index, const char *number);
+
+#endif

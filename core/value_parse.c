@@ -1,0 +1,563 @@
+/* YAML text to values, by libyaml's events.
+ *
+ * libyaml reads any nesting and any number of events, so the promises of value.h are kept here, event
+ * by event:
+ * 1. at most NM_VALUE_MAX_DEPTH levels, also where an alias puts a deep value deeper;
+ * 2. at most NM_VALUE_MAX_NODES values. An alias shares the value it names (the tree is a graph
+ *    without cycles), but counts as much as a copy of it would;
+ * 3. one document;
+ * 4. keys are text, each stands once in its map;
+ * 5. time grows no faster than n log n. libyaml compares every %TAG line with all before it, within
+ *    one event (10 seconds for 1 MiB), so these are refused before it sees them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "core/value_internal.h"
+
+typedef struct anchor {
+    const char *name;
+    const nm_value *value; /* NULL: still being read */
+    int nodes, height;     /* of the value: what an alias adds to the counts */
+} anchor;
+
+typedef struct reader {
+    nm_document *document;
+    nm_context *context;
+    const char *text; /* as libyaml sees it */
+    const char *file;
+    int first_column;
+    yaml_parser_t parser;
+    yaml_event_t event;
+    int nodes;
+    const nm_value **children; /* of all open containers, innermost last */
+    int child_count, child_capacity;
+    anchor anchors[NM_VALUE_MAX_ANCHORS];
+    int anchor_count;
+} reader;
+
+/* ---- Messages ---- */
+
+static int column_of(const reader *r, const yaml_mark_t *mark)
+{
+    return (int)mark->column + 1 + (mark->line ? 0 : r->first_column);
+}
+
+/* Fails with a place and returns false. */
+static bool fail_at(reader *r, int line, int column, const char *format, ...) NM_PRINTF(4, 5);
+static bool fail_at(reader *r, int line, int column, const char *format, ...)
+{
+    char message[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    nm_line place;
+    nm_line_begin(&place);
+    nm_line_add_place(&place, r->file, line, column);
+    nm_fail(r->context, NM_ERROR_INPUT, "%s%s", place.text, message);
+    return false;
+}
+
+#define FAIL_HERE(r, ...)                                                                          \
+    fail_at(r, (int)(r)->event.start_mark.line + 1, column_of(r, &(r)->event.start_mark),          \
+            __VA_ARGS__)
+
+/* What libyaml's terms mean to somebody who wrote a file, and what to do. */
+typedef struct explanation {
+    const char *term, *meaning;
+} explanation;
+
+static const explanation problems[] = {
+    {"did not find expected key",
+     "expected another \"key: value\" or the end; indent a key like the keys above it"},
+    {"did not find expected '-' indicator",
+     "expected another \"- item\" or the end; indent an item like the items above it"},
+    {"did not find expected ',' or ']'",
+     "expected \",\" or \"]\"; close the list with \"]\" or put \",\" between its items"},
+    {"did not find expected ',' or '}'",
+     "expected \",\" or \"}\"; close the map with \"}\" or put \",\" between its entries"},
+    {"mapping values are not allowed",
+     "a \": \" cannot stand here; check the indentation, or put text that contains \": \" in quotes"},
+    {"block sequence entries are not allowed",
+     "a \"- item\" cannot stand here; begin the list on a line of its own, below its key"},
+    {"mapping keys are not allowed", "a key cannot stand here; check the indentation"},
+    {"could not find expected ':'",
+     "expected \": \" after a key; write \"key: value\", and the key on one line"},
+    {"found unexpected end of stream", "expected the closing quote; add it"},
+    {"found unexpected document indicator",
+     "expected the closing quote before this line; add it, or indent the line"},
+    {"found a tab character", "a tab cannot indent; use spaces"},
+    {"found unknown escape character",
+     "no such escape; write \"\\\\\" for a backslash, or use single quotes"},
+    {"did not find expected <document start>",
+     "expected the end of the file; remove what follows the value, or check the quotes, brackets and "
+     "indentation before it"},
+    {"did not find expected node content",
+     "expected a value; write one, or put text that begins with a special character in quotes"},
+    {"did not find expected alphabetic or numeric character",
+     "an anchor (&name) or alias (*name) needs a name of letters and digits; put text that begins "
+     "with \"&\" or \"*\" in quotes"},
+    {"found undefined tag handle",
+     "only the tag \"!!str\" is supported; put text that begins with \"!\" in quotes"},
+    {"did not find expected tag URI",
+     "only the tag \"!!str\" is supported; put text that begins with \"!\" in quotes"},
+    {"found incompatible YAML document", "this is another version of YAML; remove the %YAML line"},
+    {"found unknown directive name", "no such directive; remove the line that begins with \"%\""},
+};
+
+static const explanation contexts[] = {
+    {"block mapping", "map"},         {"flow mapping", "map"},     {"block collection", "list"},
+    {"flow sequence", "list"},        {"quoted scalar", "text"},   {"block scalar", "text"},
+    {"a simple key", "key"},          {"plain scalar", "text"},
+};
+
+static const char *explain(const char *term, const explanation *table, int count)
+{
+    for (int i = 0; term && i < count; i++) {
+        if (strstr(term, table[i].term)) {
+            return table[i].meaning;
+        }
+    }
+    return NULL;
+}
+
+/* The character at a mark; marks count characters, not bytes. */
+static const char *character_at(const reader *r, const yaml_mark_t *mark)
+{
+    const char *at = r->text;
+    for (size_t left = mark->index; left && *at; left--) {
+        for (at++; ((unsigned char)*at & 0xC0) == 0x80; at++) {
+        }
+    }
+    return at;
+}
+
+static void add_problem(const reader *r, nm_line *line)
+{
+    const char *problem = r->parser.problem ? r->parser.problem : "this cannot be read";
+    const char *meaning = explain(problem, problems, (int)(sizeof problems / sizeof *problems));
+    if (meaning) {
+        nm_line_add(line, "%s", meaning);
+    } else if (strcmp(problem, "found character that cannot start any token")) {
+        nm_line_add(line, "%s; correct it, or put the text in quotes", problem);
+    } else if (*character_at(r, &r->parser.problem_mark) == '\t') {
+        nm_line_add(line, "a tab cannot indent; use spaces");
+    } else {
+        nm_line_add(line, "text cannot begin with \"%c\"; put it in quotes",
+                    *character_at(r, &r->parser.problem_mark));
+    }
+}
+
+/* libyaml could not decode the bytes; it knows their offset only. */
+static bool fail_by_bytes(reader *r)
+{
+    int line = 1, column = 1 + r->first_column;
+    for (const char *at = r->text; at < r->text + r->parser.problem_offset; at++) {
+        column += ((unsigned char)*at & 0xC0) != 0x80;
+        if (*at == '\n') {
+            line++;
+            column = 1;
+        }
+    }
+    if (r->parser.problem && strstr(r->parser.problem, "control")) {
+        return fail_at(r, line, column, "the control character 0x%02X is not allowed; remove it",
+                       (unsigned)r->parser.problem_value);
+    }
+    return fail_at(r, line, column, "expected UTF-8 text: %s; save the file as UTF-8",
+                   r->parser.problem ? r->parser.problem : "unreadable byte");
+}
+
+static bool fail_by_parser(reader *r)
+{
+    const yaml_parser_t *p = &r->parser;
+    if (p->error == YAML_MEMORY_ERROR) {
+        nm_fail(r->context, NM_ERROR_MEMORY, "out of memory (while reading YAML)");
+        return false;
+    }
+    if (p->error == YAML_READER_ERROR) {
+        return fail_by_bytes(r);
+    }
+    nm_line line;
+    nm_line_begin(&line);
+    const char *what = explain(p->context, contexts, (int)(sizeof contexts / sizeof *contexts));
+    if (what) {
+        nm_line_add(&line, "in the %s that begins at %zu:%d: ", what, p->context_mark.line + 1,
+                    column_of(r, &p->context_mark));
+    }
+    add_problem(r, &line);
+    return fail_at(r, (int)p->problem_mark.line + 1, column_of(r, &p->problem_mark), "%s",
+                   line.text);
+}
+
+/* ---- Events ---- */
+
+static bool next_event(reader *r)
+{
+    yaml_event_delete(&r->event);
+    return yaml_parser_parse(&r->parser, &r->event) || fail_by_parser(r);
+}
+
+static bool count_nodes(reader *r, int nodes)
+{
+    if (nodes > NM_VALUE_MAX_NODES - r->nodes) {
+        return FAIL_HERE(r,
+                         "more than %d values (aliases count as what they stand for); make the file "
+                         "smaller",
+                         NM_VALUE_MAX_NODES);
+    }
+    r->nodes += nodes;
+    return true;
+}
+
+static bool check_depth(reader *r, int depth)
+{
+    return depth <= NM_VALUE_MAX_DEPTH ||
+           FAIL_HERE(r, "lists and maps nested more than %d deep; nest less", NM_VALUE_MAX_DEPTH);
+}
+
+static nm_value *value_here(reader *r, nm_value_kind kind)
+{
+    return nm_document_value(r->document, kind, r->file, (int)r->event.start_mark.line + 1,
+                             column_of(r, &r->event.start_mark));
+}
+
+static const nm_value *read_value(reader *r, int depth, int *height);
+
+/* ---- Anchors and aliases ---- */
+
+static anchor *find_anchor(reader *r, const char *name)
+{
+    for (int i = 0; i < r->anchor_count; i++) {
+        if (!strcmp(r->anchors[i].name, name)) {
+            return &r->anchors[i];
+        }
+    }
+    return NULL;
+}
+
+/* Makes an anchor known while its value is still to be read, so that an alias within is noticed. */
+static bool open_anchor(reader *r, const char *name, anchor **opened)
+{
+    char shown[NM_SHOWN];
+    nm_text_shown(name, strlen(name), shown);
+    if (find_anchor(r, name)) {
+        return FAIL_HERE(r, "the anchor &%s is defined twice; rename one", shown);
+    }
+    if (r->anchor_count == NM_VALUE_MAX_ANCHORS) {
+        return FAIL_HERE(r, "&%s is one anchor more than the %d allowed; use fewer", shown,
+                         NM_VALUE_MAX_ANCHORS);
+    }
+    char *copy = nm_document_copy(r->document, name, strlen(name));
+    if (copy) {
+        *opened = &r->anchors[r->anchor_count++];
+        **opened = (anchor){.name = copy};
+    }
+    return copy;
+}
+
+static const nm_value *read_alias(reader *r, int depth, int *height)
+{
+    const char *name = (const char *)r->event.data.alias.anchor;
+    char shown[NM_SHOWN];
+    nm_text_shown(name, strlen(name), shown);
+    const anchor *named = find_anchor(r, name);
+    if (!named) {
+        FAIL_HERE(r, "the alias *%s names nothing; put &%s before a value above", shown, shown);
+        return NULL;
+    }
+    if (!named->value) {
+        FAIL_HERE(r, "the alias *%s stands within the value it names; move it out", shown);
+        return NULL;
+    }
+    *height = named->height;
+    return count_nodes(r, named->nodes) && check_depth(r, depth + named->height) ? named->value
+                                                                                   : NULL;
+}
+
+/* ---- Scalars ---- */
+
+#define YAML_NAMES "tag:yaml.org,2002:"
+
+/* Accepts no tag, and those that make text of a scalar. */
+static bool check_tag(reader *r, const char *tag, bool scalar)
+{
+    if (!tag || (scalar && (!strcmp(tag, "!") || !strcmp(tag, YAML_NAMES "str")))) {
+        return true;
+    }
+    bool standard = !strncmp(tag, YAML_NAMES, strlen(YAML_NAMES));
+    const char *name = standard ? tag + strlen(YAML_NAMES) : tag;
+    char shown[NM_SHOWN];
+    nm_text_shown(name, strlen(name), shown);
+    return FAIL_HERE(r, "the tag \"%s%s\" is not supported; remove it%s", standard ? "!!" : "", shown,
+                     scalar ? " (put text in quotes)" : "");
+}
+
+static const nm_value *read_scalar(reader *r)
+{
+    const char *text = (const char *)r->event.data.scalar.value;
+    const char *tag = (const char *)r->event.data.scalar.tag;
+    size_t length = r->event.data.scalar.length;
+    if (!check_tag(r, tag, true)) {
+        return NULL;
+    }
+    if (strlen(text) != length) {
+        FAIL_HERE(r, "text with a zero character (\\0) in it; remove the character");
+        return NULL;
+    }
+    nm_value *value = value_here(r, NM_VALUE_SCALAR);
+    char *copy = value ? nm_document_copy(r->document, text, length) : NULL;
+    if (!copy) {
+        return NULL;
+    }
+    value->text = copy;
+    value->quoted = tag || r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    return value;
+}
+
+/* ---- Containers ---- */
+
+static bool add_child(reader *r, const nm_value *child)
+{
+    if (r->child_count == r->child_capacity) {
+        int capacity = r->child_capacity ? 2 * r->child_capacity : 64;
+        const nm_value **children =
+            nm_resize(r->context, r->children, (size_t)capacity * sizeof *children);
+        if (!children) {
+            return false;
+        }
+        r->children = children;
+        r->child_capacity = capacity;
+    }
+    r->children[r->child_count++] = child;
+    return true;
+}
+
+static bool check_key(reader *r, const nm_value *key)
+{
+    if (key->kind != NM_VALUE_SCALAR) {
+        return FAIL_HERE(r, "a %s cannot be a key; a key is text",
+                         key->kind == NM_VALUE_LIST ? "list" : "map");
+    }
+    if (!key->quoted && !*key->text) {
+        return FAIL_HERE(r, "expected a key before \":\"; write one");
+    }
+    if (!key->quoted && !strcmp(key->text, "<<")) {
+        return FAIL_HERE(r, "merge keys (<<) are not supported; write the entries out, or use an alias "
+                            "for a whole value");
+    }
+    return true;
+}
+
+/* By text, and by place among equals. */
+static int compare_entries(const void *a, const void *b)
+{
+    const nm_value_entry *first = *(const nm_value_entry *const *)a;
+    const nm_value_entry *second = *(const nm_value_entry *const *)b;
+    int order = strcmp(first->key->text, second->key->text);
+    return order ? order : (first > second) - (first < second);
+}
+
+/* Names the first entry, in the file's order, whose key was there before. `sorted` has room for
+ * pointers to all entries. Sorting keeps a hostile map from taking quadratic time. */
+static bool check_unique(reader *r, const nm_value *map, const nm_value_entry **sorted)
+{
+    for (int i = 0; i < map->count; i++) {
+        sorted[i] = &map->entries[i];
+    }
+    qsort(sorted, (size_t)map->count, sizeof(*sorted), compare_entries);
+    const nm_value_entry *before = NULL, *again = NULL;
+    for (int i = 1; i < map->count; i++) {
+        bool same = !strcmp(sorted[i - 1]->key->text, sorted[i]->key->text);
+        if (same && (!again || sorted[i] < again)) {
+            before = sorted[i - 1];
+            again = sorted[i];
+        }
+    }
+    char shown[NM_SHOWN];
+    return !again || fail_at(r, again->key->line, again->key->column,
+                             "the key \"%s\" is there already, at %d:%d; remove one of them",
+                             nm_text_shown(again->key->text, strlen(again->key->text), shown),
+                             before->key->line, before->key->column);
+}
+
+static bool finish_map(reader *r, nm_value *map, const nm_value *const *children, int count)
+{
+    map->count = count / 2;
+    size_t entries = (size_t)map->count;
+    nm_value_entry *copy = nm_document_alloc(r->document, entries * sizeof *copy);
+    const nm_value_entry **sorted = nm_alloc(r->context, entries * sizeof *sorted);
+    bool fine = copy && sorted;
+    for (int i = 0; fine && i < map->count; i++) {
+        copy[i] = (nm_value_entry){children[2 * i], children[2 * i + 1]};
+    }
+    map->entries = copy;
+    fine = fine && check_unique(r, map, sorted);
+    nm_free(r->context, sorted);
+    return fine;
+}
+
+static bool finish_list(reader *r, nm_value *list, const nm_value *const *children, int count)
+{
+    size_t bytes = (size_t)count * sizeof *children;
+    const nm_value **copy = nm_document_alloc(r->document, bytes);
+    if (copy && count) {
+        memcpy(copy, children, bytes);
+    }
+    list->count = count;
+    list->items = copy;
+    return copy;
+}
+
+/* Reads up to the container's end; the children stay on the stack. */
+static bool read_children(reader *r, bool map, int depth, int *height)
+{
+    yaml_event_type_t end = map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    for (int i = 0; next_event(r); i++) {
+        int child_height = 0;
+        if (r->event.type == end) {
+            return true;
+        }
+        const nm_value *child = read_value(r, depth, &child_height);
+        if (!child || (map && i % 2 == 0 && !check_key(r, child)) || !add_child(r, child)) {
+            return false;
+        }
+        *height = *height > child_height + 1 ? *height : child_height + 1;
+    }
+    return false;
+}
+
+static const nm_value *read_container(reader *r, int depth, int *height)
+{
+    bool map = r->event.type == YAML_MAPPING_START_EVENT;
+    const yaml_char_t *tag =
+        map ? r->event.data.mapping_start.tag : r->event.data.sequence_start.tag;
+    if (!check_tag(r, (const char *)tag, false) || !check_depth(r, depth)) {
+        return NULL;
+    }
+    nm_value *value = value_here(r, map ? NM_VALUE_MAP : NM_VALUE_LIST);
+    int base = r->child_count;
+    *height = 1;
+    if (!value || !read_children(r, map, depth, height)) {
+        return NULL;
+    }
+    int count = r->child_count - base;
+    const nm_value *const *children = r->children + base;
+    r->child_count = base;
+    bool fine = map ? finish_map(r, value, children, count) : finish_list(r, value, children, count);
+    return fine ? value : NULL;
+}
+
+static const char *anchor_name(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_SCALAR_EVENT: return (const char *)event->data.scalar.anchor;
+    case YAML_SEQUENCE_START_EVENT: return (const char *)event->data.sequence_start.anchor;
+    case YAML_MAPPING_START_EVENT: return (const char *)event->data.mapping_start.anchor;
+    default: return NULL;
+    }
+}
+
+/* Reads the value that begins with the current event, up to its last one. `depth` containers are
+ * open around it; `height` (0 at first) becomes the number of levels in it. */
+static const nm_value *read_value(reader *r, int depth, int *height)
+{
+    if (r->event.type == YAML_ALIAS_EVENT) {
+        return read_alias(r, depth, height);
+    }
+    int nodes = r->nodes;
+    const char *name = anchor_name(&r->event);
+    anchor *own = NULL;
+    if (!count_nodes(r, 1) || (name && !open_anchor(r, name, &own))) {
+        return NULL;
+    }
+    bool scalar = r->event.type == YAML_SCALAR_EVENT;
+    const nm_value *value = scalar ? read_scalar(r) : read_container(r, depth + 1, height);
+    if (own) {
+        own->value = value;
+        own->nodes = r->nodes - nodes;
+        own->height = *height;
+    }
+    return value;
+}
+
+/* ---- The whole text ---- */
+
+/* One document, or none: a null. */
+static const nm_value *read_stream(reader *r)
+{
+    int height = 0;
+    if (!next_event(r) || !next_event(r)) {
+        return NULL;
+    }
+    if (r->event.type == YAML_STREAM_END_EVENT) {
+        return nm_document_value(r->document, NM_VALUE_SCALAR, r->file, 1, 1 + r->first_column);
+    }
+    const nm_value *root = next_event(r) ? read_value(r, 0, &height) : NULL;
+    if (!root || !next_event(r) || !next_event(r)) {
+        return NULL;
+    }
+    if (r->event.type != YAML_STREAM_END_EVENT) {
+        FAIL_HERE(r, "a second document begins here; one is expected: put it in a file of its own");
+        return NULL;
+    }
+    return root;
+}
+
+/* Keeps promise 5. A directive stands at the beginning of a line; YAML 1.1 also ends lines with three
+ * characters beyond ASCII, of which only the last byte is looked at. */
+static bool refuse_tag_directives(reader *r, size_t size)
+{
+    int line = 1;
+    for (const char *at = r->text, *end = at + size; at + 4 <= end; at++) {
+        unsigned char before = at > r->text ? (unsigned char)at[-1] : '\n';
+        line += before == '\n' && at > r->text;
+        bool begins = before == '\n' || before == '\r' || before == 0x85 || before == 0xA8 ||
+                      before == 0xA9;
+        if (begins && !memcmp(at, "%TAG", 4)) {
+            return fail_at(r, line, 1, "%%TAG lines are not supported; remove it");
+        }
+    }
+    return true;
+}
+
+static const nm_value *read_text(reader *r, size_t size)
+{
+    if (size >= 3 && !memcmp(r->text, "\xEF\xBB\xBF", 3)) { /* a byte order mark */
+        r->text += 3;
+        size -= 3;
+    }
+    if (!refuse_tag_directives(r, size)) {
+        return NULL;
+    }
+    if (!yaml_parser_initialize(&r->parser)) {
+        fail_by_parser(r);
+        return NULL;
+    }
+    /* Set, so that it looks for no UTF-16. */
+    yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text, size);
+    const nm_value *root = read_stream(r);
+    yaml_event_delete(&r->event);
+    yaml_parser_delete(&r->parser);
+    return root;
+}
+
+const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
+                                       const char *file, int first_column)
+{
+    reader r = {.document = document,
+                .context = document->context,
+                .text = text,
+                .file = file,
+                .first_column = first_column};
+    size = size == SIZE_MAX ? strlen(text) : size;
+    if (size > NM_VALUE_MAX_BYTES) {
+        fail_at(&r, 0, 0, "%zu bytes of YAML; at most %d are read", size, NM_VALUE_MAX_BYTES);
+        return NULL;
+    }
+    const nm_value *root = read_text(&r, size);
+    nm_free(document->context, r.children);
+    return root;
+}

@@ -1,0 +1,32 @@
+/* What the trainer needs of a network, whether it came from YAML or was written by hand in C. */
+#ifndef NM_OPTIM_NETWORK_H
+#define NM_OPTIM_NETWORK_H
+
+#include "core/random.h"
+#include "core/store.h"
+#include "core/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a forward pass runs. */
+typedef struct nm_pass {
+    nm_tape *tape;
+    nm_random *random; /* for dropout; NULL where `training` is false */
+    bool training;     /* batch statistics, dropout; else running statistics, none */
+    bool initialize;   /* data-dependent initialization from this batch (weight norm) */
+} nm_pass;
+
+typedef struct nm_network {
+    void *self;
+    nm_store *store; /* parameters and buffers */
+    /* x is [batch, ...sample shape]; returns the output, NULL on failure. */
+    nm_tensor *(*forward)(void *self, const nm_pass *pass, nm_tensor *x);
+    bool wants_data; /* run one pass with `initialize` on the first batch before training */
+} nm_network;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
