@@ -1,0 +1,152 @@
+#include "core/store.h"
+
+#include "tests/test.h"
+
+static nm_store *make_store(nm_context *context)
+{
+    nm_store *store = nm_store_create(context);
+    if (store) {
+        nm_store_add(store, "fc1.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, 3));
+        nm_store_add(store, "fc1.bias", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(2));
+        nm_store_add(store, "bn1.running_mean", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(2));
+    }
+    return store;
+}
+
+START_TEST(tensors_are_found_by_name_with_their_role)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context);
+    ck_assert_int_eq(nm_store_count(store), 3);
+    ck_assert_int_eq(nm_store_parameters(store), 8);
+    const nm_entry *bias = nm_store_find(store, "fc1.bias");
+    ck_assert_int_eq(bias->purpose, NM_BIAS);
+    ck_assert(nm_tensor_requires_grad(bias->tensor));
+    ck_assert_str_eq(nm_tensor_name(bias->tensor), "fc1.bias");
+    ck_assert(!nm_tensor_requires_grad(nm_store_at(store, 2)->tensor));
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_name_is_taken_once)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context);
+    ck_assert_ptr_null(
+        nm_store_add(store, "fc1.bias", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(1)));
+    assert_error(context, NM_ERROR_INPUT, "\"fc1.bias\" is taken");
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(parameters_are_frozen_by_pattern)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context);
+    ck_assert_int_eq(nm_store_set_trainable(store, "*.weight", false), NM_OK);
+    ck_assert(!nm_store_find(store, "fc1.weight")->trainable);
+    ck_assert(!nm_tensor_requires_grad(nm_store_find(store, "fc1.weight")->tensor));
+    ck_assert(nm_store_find(store, "fc1.bias")->trainable);
+    ck_assert_int_ne(nm_store_set_trainable(store, "fc1.wieght", false), NM_OK);
+    assert_error(context, NM_ERROR_INPUT, "did you mean \"fc1.weight\"?");
+    ck_assert_int_ne(nm_store_set_trainable(store, "bn1.*", true), NM_OK); /* only a buffer */
+    assert_error(context, NM_ERROR_INPUT, "no parameter matches \"bn1.*\"");
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
+static void save(nm_store *store, const char *prefix, const char *path)
+{
+    nm_tensor_writer *writer = nm_tensor_writer_create(nm_store_context(store));
+    nm_store_write(store, prefix, writer);
+    nm_tensor_writer_write(writer, path);
+    nm_tensor_writer_destroy(writer);
+    assert_fine(nm_store_context(store));
+}
+
+START_TEST(a_store_is_written_and_read_back)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context), *other = make_store(context);
+    nm_tensor_fill(nm_store_at(store, 0)->tensor, 1.5);
+    nm_tensor_fill(nm_store_at(store, 2)->tensor, -2);
+    save(store, "model.", test_path("store.safetensors"));
+    nm_tensor_file *file = nm_tensor_file_read(context, test_path("store.safetensors"));
+    ck_assert_int_eq(nm_store_read(other, "model.", file), NM_OK);
+    ck_assert(nm_tensor_get(nm_store_at(other, 0)->tensor, 5) == 1.5);
+    ck_assert(nm_tensor_get(nm_store_at(other, 2)->tensor, 1) == -2);
+    nm_tensor_file_destroy(file);
+    nm_store_destroy(store);
+    nm_store_destroy(other);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_file_that_does_not_fit_changes_nothing)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context), *other = make_store(context);
+    nm_tensor_fill(nm_store_at(store, 0)->tensor, 1);
+    save(store, "", test_path("a.safetensors"));
+    nm_tensor_file *file = nm_tensor_file_read(context, test_path("a.safetensors"));
+
+    nm_store_add(other, "fc2.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(1));
+    ck_assert_int_ne(nm_store_read(other, "", file), NM_OK);
+    assert_error(context, NM_ERROR_FORMAT, "the file has no tensor \"fc2.weight\"");
+    ck_assert(nm_tensor_get(nm_store_at(other, 0)->tensor, 0) == 0);
+
+    nm_store *small = nm_store_create(context);
+    nm_store_add(small, "fc1.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, 3));
+    ck_assert_int_ne(nm_store_read(small, "", file), NM_OK);
+    assert_error(context, NM_ERROR_FORMAT, "that the network has not");
+
+    nm_store *wide = nm_store_create(context);
+    nm_store_add(wide, "fc1.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(3, 2));
+    ck_assert_int_ne(nm_store_read(wide, "", file), NM_OK);
+    assert_error(context, NM_ERROR_FORMAT,
+                 "\"fc1.weight\" is f32 [3, 2] in the network, but f32 [2, 3] in the file");
+    nm_tensor_file_destroy(file);
+    nm_store_destroy(store);
+    nm_store_destroy(other);
+    nm_store_destroy(small);
+    nm_store_destroy(wide);
+    nm_context_destroy(context);
+}
+END_TEST
+
+static nm_status write_and_read(test_memory *memory)
+{
+    nm_context *context = test_context(memory);
+    if (!context) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_store *store = make_store(context);
+    nm_tensor_writer *writer = nm_tensor_writer_create(context);
+    nm_tensor_file *file = NULL;
+    if (writer && nm_store_write(store, "", writer) == NM_OK &&
+        nm_tensor_writer_write(writer, test_path("b.safetensors")) == NM_OK) {
+        file = nm_tensor_file_read(context, test_path("b.safetensors"));
+    }
+    if (file) {
+        nm_store_read(store, "", file);
+    }
+    nm_status status = nm_context_status(context);
+    nm_tensor_file_destroy(file);
+    nm_tensor_writer_destroy(writer);
+    nm_store_destroy(store);
+    test_context_end(context, memory);
+    return status;
+}
+
+START_TEST(any_allocation_may_fail)
+{
+    test_every_allocation(write_and_read);
+}
+END_TEST
+
+TEST_MAIN("core/store", tensors_are_found_by_name_with_their_role, a_name_is_taken_once,
+          parameters_are_frozen_by_pattern, a_store_is_written_and_read_back,
+          a_file_that_does_not_fit_changes_nothing, any_allocation_may_fail)
