@@ -1,0 +1,54 @@
+#include "optim/optim.h"
+
+#include "optim/table.h"
+
+static nm_status register_kind(nm_context *context, nm_kind kind)
+{
+#define NM_ROW(kind_, name) {kind_, &name.item},
+    static const struct {
+        nm_kind kind;
+        const nm_item *item;
+    } table[] = {NM_OPTIM_TABLE(NM_ROW)};
+#undef NM_ROW
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].kind == kind && nm_register(context, kind, table[i].item) != NM_OK) {
+            return nm_context_status(context);
+        }
+    }
+    return NM_OK;
+}
+
+nm_status nm_register_datasets(nm_context *context)
+{
+    return register_kind(context, NM_KIND_DATASET);
+}
+
+nm_status nm_register_metrics(nm_context *context)
+{
+    return register_kind(context, NM_KIND_METRIC);
+}
+
+nm_status nm_register_optimizers(nm_context *context)
+{
+    return register_kind(context, NM_KIND_OPTIMIZER);
+}
+
+nm_status nm_register_schedules(nm_context *context)
+{
+    return register_kind(context, NM_KIND_SCHEDULE);
+}
+
+nm_status nm_register_losses(nm_context *context)
+{
+    return register_kind(context, NM_KIND_LOSS);
+}
+
+nm_status nm_register_optim(nm_context *context)
+{
+    nm_register_datasets(context);
+    nm_register_metrics(context);
+    nm_register_optimizers(context);
+    nm_register_schedules(context);
+    nm_register_losses(context);
+    return nm_context_status(context);
+}
