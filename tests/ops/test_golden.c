@@ -1,0 +1,205 @@
+/* Compares the ops with PyTorch on stored values. The files and their format are described in
+ * tests/golden/common.py; a file there is a test here. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/op.h"
+#include "ops/ops.h"
+#include "tests/test.h"
+
+#define RELATIVE 1e-5   /* of the reference */
+#define OF_LARGEST 1e-6 /* of the tensor's largest element */
+#define MAX_SECOND (NM_MAX_INPUTS + NM_MAX_OUTPUTS)
+
+typedef struct golden_case {
+    nm_context *context;
+    nm_tape *tape;
+    const nm_tensor_file *file;
+    char name[128]; /* "sigmoid/plain" */
+    nm_tensor *in[NM_MAX_INPUTS];
+    nm_tensor *out[NM_MAX_OUTPUTS];
+    int inputs;
+    int compared; /* tensors so far */
+} golden_case;
+
+/* A list of tensors that are present, with their numbers. */
+typedef struct numbered {
+    int count;
+    nm_tensor *at[MAX_SECOND];
+    int number[MAX_SECOND];
+} numbered;
+
+/* The file's tensor "<case>/<kind><number>", or NULL. */
+static nm_tensor *find(const golden_case *c, const char *kind, int number)
+{
+    char name[192];
+    snprintf(name, sizeof name, "%s/%s%d", c->name, kind, number);
+    return nm_tensor_file_find(c->file, name);
+}
+
+static void append(numbered *list, nm_tensor *tensor, int number)
+{
+    list->at[list->count] = tensor;
+    list->number[list->count++] = number;
+}
+
+static void compare(golden_case *c, const char *kind, int number, nm_tensor *result)
+{
+    nm_tensor *wanted = find(c, kind, number);
+    ck_assert_msg(wanted != NULL, "%s: the file has no %s%d", c->name, kind, number);
+    assert_fine(c->context);
+    ck_assert_msg(nm_shape_equal(nm_tensor_shape(result), nm_tensor_shape(wanted)),
+                  "%s: %s%d has another shape", c->name, kind, number);
+    double largest = 0;
+    for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
+        largest = fmax(largest, fabs(nm_tensor_get(wanted, i)));
+    }
+    for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
+        double a = nm_tensor_get(result, i), b = nm_tensor_get(wanted, i);
+        ck_assert_msg(near_to(a, b, RELATIVE, OF_LARGEST * largest),
+                      "%s: %s%d[%lld] is %.9g, PyTorch's %.9g", c->name, kind, number, (long long)i,
+                      a, b);
+    }
+    c->compared++;
+}
+
+static void compare_all(golden_case *c, const char *kind, const numbered *where, int begin, int end,
+                        nm_tensor *const *results)
+{
+    for (int i = begin; i < end; i++) {
+        compare(c, kind, where->number[i], results[i]);
+    }
+}
+
+/* The inputs; those that have a gradient in the file require one. */
+static void take_inputs(golden_case *c, numbered *smooth)
+{
+    for (int i = 0; i < NM_MAX_INPUTS; i++) {
+        c->in[i] = find(c, "in", i);
+        c->inputs = c->in[i] ? i + 1 : c->inputs;
+        bool wanted = c->in[i] && find(c, "gin", i);
+        if (c->in[i]) {
+            nm_tensor_set_requires_grad(c->in[i], wanted);
+        }
+        if (wanted) {
+            append(smooth, c->in[i], i);
+        }
+    }
+}
+
+static void run_op(golden_case *c)
+{
+    char op[128], options[192];
+    snprintf(op, sizeof op, "%.*s", (int)strcspn(c->name, "/"), c->name);
+    snprintf(options, sizeof options, "%s/options", c->name);
+    const nm_op *known = nm_find_op(c->context, op);
+    ck_assert_msg(known != NULL, "%s: there is no such op", c->name);
+    nm_call(c->tape, op, c->in, c->inputs, nm_tensor_file_metadata(c->file, options), c->out,
+            known->output_count);
+    assert_fine(c->context);
+    for (int i = 0; i < known->output_count; i++) {
+        if (find(c, "out", i)) {
+            compare(c, "out", i, c->out[i]);
+        }
+    }
+}
+
+static void check_second_order(golden_case *c, const numbered *smooth, nm_tensor *const *first,
+                               const numbered *weights)
+{
+    nm_tensor *again[NM_MAX_INPUTS], *second[MAX_SECOND];
+    numbered variables = *smooth;
+    for (int i = 0; i < weights->count; i++) {
+        append(&variables, weights->at[i], weights->number[i]);
+    }
+    for (int i = 0; i < smooth->count; i++) {
+        again[i] = find(c, "v", smooth->number[i]);
+    }
+    nm_gradients(c->tape, first, again, smooth->count, variables.at, variables.count, 0, second);
+    assert_fine(c->context);
+    compare_all(c, "second_in", &variables, 0, smooth->count, second);
+    compare_all(c, "second_gout", &variables, smooth->count, variables.count, second);
+}
+
+static void check_gradients(golden_case *c, const numbered *smooth)
+{
+    nm_tensor *out[NM_MAX_OUTPUTS], *first[NM_MAX_INPUTS];
+    numbered weights = {0};
+    bool second = find(c, "v", smooth->number[0]) != NULL;
+    for (int i = 0; i < NM_MAX_OUTPUTS; i++) {
+        nm_tensor *weight = find(c, "gout", i);
+        if (weight) {
+            nm_tensor_set_requires_grad(weight, second);
+            out[weights.count] = c->out[i];
+            append(&weights, weight, i);
+        }
+    }
+    nm_gradients(c->tape, out, weights.at, weights.count, smooth->at, smooth->count,
+                 second ? NM_CREATE_GRAPH : 0, first);
+    assert_fine(c->context);
+    compare_all(c, "gin", smooth, 0, smooth->count, first);
+    if (second) {
+        check_second_order(c, smooth, first, &weights);
+    }
+}
+
+static void check_case(golden_case *c)
+{
+    numbered smooth = {0};
+    take_inputs(c, &smooth);
+    run_op(c);
+    if (smooth.count) {
+        check_gradients(c, &smooth);
+    }
+    nm_tape_reset(c->tape);
+}
+
+/* Whether a tensor's name is "<case>/out<first number>": a case is visited at its first output. */
+static bool begins_case(golden_case *c, const char *name)
+{
+    const char *end = strrchr(name, '/');
+    ck_assert_msg(end != NULL && end - name < (long)sizeof c->name, "%s: not a case", name);
+    memcpy(c->name, name, (size_t)(end - name));
+    c->name[end - name] = '\0';
+    return strcmp(end, "/out0") == 0;
+}
+
+static void check_file(const char *name)
+{
+    const char *source = getenv("NORMA_SOURCE");
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", source ? source : ".", name);
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_tensor_file *file = nm_tensor_file_read(context, path);
+    assert_fine(context);
+    golden_case c = {.context = context, .tape = nm_tape_create(context), .file = file};
+    for (int i = 0; i < nm_tensor_file_count(file); i++) {
+        if (begins_case(&c, nm_tensor_file_name(file, i))) {
+            c.inputs = 0;
+            check_case(&c);
+        }
+    }
+    /* Everything but inputs, weights (gout) and directions (v) was compared. */
+    int given = 0;
+    for (int i = 0; i < nm_tensor_file_count(file); i++) {
+        const char *kind = strrchr(nm_tensor_file_name(file, i), '/') + 1;
+        given += kind[0] == 'v' || strncmp(kind, "in", 2) == 0 || strncmp(kind, "gout", 4) == 0;
+    }
+    ck_assert_int_gt(c.compared, 0);
+    ck_assert_int_eq(c.compared + given, nm_tensor_file_count(file));
+    nm_tape_destroy(c.tape);
+    nm_tensor_file_destroy(file);
+    nm_context_destroy(context);
+}
+
+START_TEST(the_basic_ops_are_pytorchs)
+{
+    check_file("basic");
+}
+END_TEST
+
+TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs)
