@@ -1,0 +1,103 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "models/command/command.h"
+
+/* ---- Values ---- */
+
+static int flag_index(const command *c, const char *name)
+{
+    for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
+        if (strcmp(c->flags[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const char *argument_nth(const arguments *a, const char *flag, int n)
+{
+    int index = flag_index(a->command, flag);
+    for (int i = 0; i < a->values; i++) {
+        if (a->value[i].flag == index && n-- == 0) {
+            return a->value[i].value;
+        }
+    }
+    return NULL;
+}
+
+const char *argument_value(const arguments *a, const char *flag)
+{
+    const char *last = NULL, *value;
+    for (int n = 0; (value = argument_nth(a, flag, n)); n++) {
+        last = value;
+    }
+    return last;
+}
+
+/* ---- Messages ---- */
+
+bool use_colour(int descriptor)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(descriptor) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static const char *error_prefix(void)
+{
+    return use_colour(STDERR_FILENO) ? "\033[1;31mnorma:\033[0m " : "norma: ";
+}
+
+int bad_usage(const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fputs(error_prefix(), stderr);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+    va_end(list);
+    return EXIT_INPUT;
+}
+
+int report_error(nm_context *context)
+{
+    nm_status status = nm_context_status(context);
+    const char *message = nm_context_error(context);
+    /* Lines that begin with a place in a file stand alone, so that editors find them. */
+    bool several = strchr(message, '\n') != NULL;
+    fprintf(stderr, "%s%s\n", several ? "" : error_prefix(), message);
+    return status == NM_ERROR_INPUT || status == NM_ERROR_FORMAT ? EXIT_INPUT : EXIT_FAILED;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size = {0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 40) {
+        return 80;
+    }
+    return size.ws_col < 100 ? size.ws_col : 100;
+}
+
+/* Lines that begin with a space are kept as they are. */
+void print_wrapped(const char *text, int indent)
+{
+    int width = terminal_width() - indent;
+    while (*text) {
+        int line = (int)strcspn(text, "\n");
+        int length = line;
+        if (length > width && *text != ' ') {
+            length = width;
+            while (length > 0 && text[length] != ' ') {
+                length--;
+            }
+            length = length ? length : (int)strcspn(text, " \n");
+        }
+        printf("%*s%.*s\n", length ? indent : 0, "", length, text);
+        text += length;
+        text += *text == ' ' || *text == '\n';
+    }
+}

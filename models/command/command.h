@@ -1,0 +1,79 @@
+/* The `norma` command: what its subcommands share. Each subcommand is one file and one row of the
+ * table in main.c; its usage, help, man page and shell completion come from its descriptor. */
+#ifndef NM_MODELS_COMMAND_COMMAND_H
+#define NM_MODELS_COMMAND_COMMAND_H
+
+#include "norma.h"
+
+/* Exit codes: as the README promises. */
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
+
+typedef struct flag {
+    const char *name;  /* "--out" */
+    const char *value; /* what it takes, for the usage: "DIR"; NULL: nothing */
+    const char *doc;   /* one line */
+} flag;
+
+typedef struct command command;
+
+#define MAX_FLAGS 8
+#define MAX_VALUES 64 /* values of all flags together, and positional arguments */
+
+/* Parsed arguments. */
+typedef struct arguments {
+    const command *command;
+    int count; /* positional */
+    const char *positional[MAX_VALUES];
+    int values;
+    struct {
+        int flag; /* index into the command's flags */
+        const char *value;
+    } value[MAX_VALUES];
+} arguments;
+
+struct command {
+    const char *name;
+    const char *usage;   /* positional arguments: "FILE", "[OP...]" */
+    const char *summary; /* one line */
+    const char *doc;     /* some lines */
+    flag flags[MAX_FLAGS];
+    int least, most; /* positional arguments; most -1: any number */
+    int (*run)(nm_context *context, const arguments *arguments);
+};
+
+/* The value of a flag's last appearance, "" for one without value, NULL if it was not given. */
+const char *argument_value(const arguments *arguments, const char *flag);
+/* The n-th value of a flag that may be repeated, from 0; NULL after the last. */
+const char *argument_nth(const arguments *arguments, const char *flag, int n);
+
+extern const command *const commands[]; /* NULL-terminated */
+
+/* Prints the context's error to standard error; returns the exit code that goes with it. */
+int report_error(nm_context *context);
+/* A message of the command's own: "norma: ...", then exit code 2. */
+int bad_usage(const char *format, ...) NM_PRINTF(1, 2);
+
+/* Whether to use colours on a stream: a terminal, and neither NO_COLOR nor TERM=dumb. */
+bool use_colour(int descriptor);
+
+/* ---- Text that wraps ---- */
+
+/* Prints `text` wrapped to the terminal's width (at most 100), every line indented. */
+void print_wrapped(const char *text, int indent);
+
+/* ---- JSON lines ---- */
+
+/* One object on one line of standard output: begin, fields, end. */
+void json_begin(void);
+void json_string(const char *key, const char *value); /* NULL value: null */
+void json_number(const char *key, double value);      /* not finite: null */
+void json_integer(const char *key, int64_t value);
+void json_shape(const char *key, const nm_shape *shape);
+int json_end(void); /* EXIT_FAILED, with a message, if standard output cannot be written */
+
+/* ---- The subcommands ---- */
+
+extern const command command_train, command_eval, command_predict, command_check, command_ops,
+    command_help, command_gradcheck, command_op, command_version, command_completion;
+
+#endif

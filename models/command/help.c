@@ -1,0 +1,203 @@
+/* norma help, norma ops: what is registered, from the same tables that read YAML. */
+#include <stdio.h>
+#include <string.h>
+
+#include "models/command/command.h"
+
+/* ---- Registered items ---- */
+
+static void print_port(const nm_port *port)
+{
+    static const char *const types[] = {"float", "index", "any"};
+    const char *note = port->flags & NM_PORT_OPTIONAL   ? ", optional"
+                       : port->flags & NM_PORT_VARIADIC ? ", one or more"
+                                                        : "";
+    printf("  %-16s %s%s\n", port->name, types[port->type], note);
+    print_wrapped(port->doc ? port->doc : "", 20);
+}
+
+static void print_ports(const nm_op *op)
+{
+    puts("\nInputs:");
+    for (int i = 0; i < op->input_count; i++) {
+        print_port(&op->inputs[i]);
+    }
+    puts("\nOutputs:");
+    for (int i = 0; i < op->output_count; i++) {
+        if (!(op->outputs[i].flags & NM_PORT_HIDDEN)) {
+            print_port(&op->outputs[i]);
+        }
+    }
+}
+
+static void print_options(nm_context *context, const nm_spec *spec, int indent)
+{
+    for (int i = 0; i < spec->count; i++) {
+        const nm_option *o = &spec->options[i];
+        char *type = nm_option_type_text(context, o);
+        char *standard = nm_option_default_text(context, spec, o);
+        printf("%*s%-16s %s", indent, "", o->name, type ? type : "");
+        if (o->flags & NM_REQUIRED) {
+            fputs(", required", stdout);
+        } else if (standard && *standard) {
+            printf(", default %s", standard);
+        }
+        putchar('\n');
+        print_wrapped(o->doc, indent + 18);
+        if (o->type == NM_OPTION_STRUCT && o->spec) {
+            print_options(context, o->spec, indent + 2);
+        }
+        nm_free(context, type);
+        nm_free(context, standard);
+    }
+}
+
+static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
+{
+    printf("%s (%s): %s\n", item->name, nm_kind_name(kind), item->summary);
+    if (item->doc) {
+        putchar('\n');
+        print_wrapped(item->doc, 0);
+    }
+    if (kind == NM_KIND_OP) {
+        print_ports((const nm_op *)item);
+    }
+    if (item->spec && item->spec->count) {
+        puts("\nOptions:");
+        print_options(context, item->spec, 2);
+    }
+}
+
+static void print_items(const nm_context *context, nm_kind kind)
+{
+    for (int i = 0; i < nm_item_count(context, kind); i++) {
+        const nm_item *item = nm_item_at(context, kind, i);
+        printf("  %-20s %s\n", item->name, item->summary);
+    }
+}
+
+static int run_ops(nm_context *context, const arguments *a)
+{
+    (void)a;
+    print_items(context, NM_KIND_OP);
+    return EXIT_FINE;
+}
+
+const command command_ops = {
+    .name = "ops",
+    .usage = "",
+    .summary = "list the ops",
+    .doc = "Lists every registered op with a line about it; `norma help NAME` tells more.",
+    .run = run_ops,
+};
+
+/* ---- Commands ---- */
+
+static void print_command(const command *c)
+{
+    printf("usage: norma %s %s%s\n\n", c->name, c->usage, c->flags[0].name ? " [options]" : "");
+    print_wrapped(c->doc, 0);
+    if (c->flags[0].name) {
+        puts("\nOptions:");
+    }
+    for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s %s", c->flags[i].name,
+                 c->flags[i].value ? c->flags[i].value : "");
+        printf("  %-18s %s\n", name, c->flags[i].doc);
+    }
+}
+
+static void print_overview(const nm_context *context)
+{
+    puts("Norma: train small networks with batch and weight normalization.\n\n"
+         "usage: norma COMMAND [arguments]\n\nCommands:");
+    for (int i = 0; commands[i]; i++) {
+        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    puts("\n`norma help NAME` tells about a command, op, layer, loss, optimizer, schedule, ...:");
+    for (int kind = NM_KIND_LAYER; kind < NM_KIND_COUNT; kind++) {
+        printf("\n%ss:\n", nm_kind_name((nm_kind)kind));
+        print_items(context, (nm_kind)kind);
+    }
+    puts("\nExit codes: 0 fine, 1 failed at run time, 2 the input was wrong.");
+}
+
+/* ---- help ---- */
+
+static int unknown_name(nm_context *context, const char *name)
+{
+    const char *best = NULL;
+    for (int kind = 0; kind < NM_KIND_COUNT && !best; kind++) {
+        const char *names[512];
+        int count = nm_item_count(context, (nm_kind)kind);
+        count = count < 512 ? count : 512;
+        for (int i = 0; i < count; i++) {
+            names[i] = nm_item_at(context, (nm_kind)kind, i)->name;
+        }
+        best = nm_nearest(name, names, count);
+    }
+    return best ? bad_usage("nothing is called \"%s\"; did you mean \"%s\"?", name, best)
+                : bad_usage("nothing is called \"%s\"; `norma help` and `norma ops` list the names",
+                            name);
+}
+
+/* A name may stand for several things: the layer, the op, ... All are told. */
+static int run_help(nm_context *context, const arguments *a)
+{
+    if (!a->count) {
+        print_overview(context);
+        return EXIT_FINE;
+    }
+    const char *name = a->positional[0];
+    bool found = false;
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            print_command(commands[i]);
+            found = true;
+        }
+    }
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        const nm_item *item = nm_find(context, (nm_kind)kind, name);
+        if (item) {
+            fputs(found ? "\n" : "", stdout);
+            print_item(context, (nm_kind)kind, item);
+            found = true;
+        }
+    }
+    return found ? EXIT_FINE : unknown_name(context, name);
+}
+
+const command command_help = {
+    .name = "help",
+    .usage = "[NAME]",
+    .summary = "tell about a command or anything registered",
+    .doc =
+        "Prints the formula, shapes and options of an op, layer, loss, optimizer, schedule, data "
+        "set, metric or initializer, or the usage of a command.",
+    .most = 1,
+    .run = run_help,
+};
+
+/* ---- version ---- */
+
+static int run_version(nm_context *context, const arguments *a)
+{
+    (void)a;
+    printf("norma %s (%d threads%s)\n", NORMA_VERSION, nm_context_threads(context),
+#ifdef NM_HAVE_ONEDNN
+           ", oneDNN"
+#else
+           ""
+#endif
+    );
+    return EXIT_FINE;
+}
+
+const command command_version = {
+    .name = "version",
+    .usage = "",
+    .summary = "print the version",
+    .doc = "Prints the version, the number of threads, and whether oneDNN is used.",
+    .run = run_version,
+};

@@ -1,0 +1,152 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "models/command/command.h"
+
+const command *const commands[] = {
+    &command_train, &command_eval,      &command_predict, &command_check,      &command_ops,
+    &command_help,  &command_gradcheck, &command_op,      &command_completion, &command_version,
+    NULL,
+};
+
+/* ---- Parsing ---- */
+
+static int unknown_flag(const command *c, const char *text)
+{
+    const char *names[MAX_FLAGS];
+    int count = 0;
+    while (count < MAX_FLAGS && c->flags[count].name) {
+        names[count] = c->flags[count].name;
+        count++;
+    }
+    const char *near = nm_nearest(text, names, count);
+    if (near) {
+        return bad_usage("%s: unknown option %s; did you mean %s?", c->name, text, near);
+    }
+    return bad_usage("%s: unknown option %s; `norma help %s` lists them", c->name, text, c->name);
+}
+
+/* Takes one "--flag", "--flag value" or "--flag=value"; moves `at` past it. */
+static int parse_flag(arguments *a, char **words, int count, int *at)
+{
+    const command *c = a->command;
+    char name[64];
+    const char *word = words[*at];
+    const char *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), word);
+    int index = 0;
+    while (index < MAX_FLAGS && c->flags[index].name && strcmp(c->flags[index].name, name) != 0) {
+        index++;
+    }
+    if (index == MAX_FLAGS || !c->flags[index].name) {
+        return unknown_flag(c, name);
+    }
+    const char *value = "";
+    if (!c->flags[index].value && equals) {
+        return bad_usage("%s: %s takes no value", c->name, name);
+    }
+    if (c->flags[index].value) {
+        value = equals ? equals + 1 : *at + 1 < count ? words[++*at] : NULL;
+        if (!value) {
+            return bad_usage("%s: %s needs a value: %s %s", c->name, name, name,
+                             c->flags[index].value);
+        }
+    }
+    if (a->values == MAX_VALUES) {
+        return bad_usage("%s: more than %d options", c->name, MAX_VALUES);
+    }
+    a->value[a->values].flag = index;
+    a->value[a->values++].value = value;
+    return EXIT_FINE;
+}
+
+static int parse(arguments *a, char **words, int count)
+{
+    const command *c = a->command;
+    bool only_positional = false;
+    for (int i = 0; i < count; i++) {
+        if (!only_positional && strcmp(words[i], "--") == 0) {
+            only_positional = true;
+        } else if (!only_positional && words[i][0] == '-' && words[i][1]) {
+            int code = parse_flag(a, words, count, &i);
+            if (code != EXIT_FINE) {
+                return code;
+            }
+        } else if (a->count == MAX_VALUES) {
+            return bad_usage("%s: more than %d arguments", c->name, MAX_VALUES);
+        } else {
+            a->positional[a->count++] = words[i];
+        }
+    }
+    if (a->count < c->least || (c->most >= 0 && a->count > c->most)) {
+        return bad_usage("%s: %s; usage: norma %s %s", c->name,
+                         a->count < c->least ? "an argument is missing" : "too many arguments",
+                         c->name, c->usage);
+    }
+    return EXIT_FINE;
+}
+
+/* ---- Dispatch ---- */
+
+static const command *find_command(const char *name)
+{
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[16];
+    int count = 0;
+    for (; commands[count] && count < 16; count++) {
+        names[count] = commands[count]->name;
+    }
+    const char *near = nm_nearest(name, names, count);
+    if (near) {
+        return bad_usage("unknown command \"%s\"; did you mean \"%s\"?", name, near);
+    }
+    return bad_usage("unknown command \"%s\"; `norma help` lists them", name);
+}
+
+static int run(const command *c, char **words, int count)
+{
+    arguments a = {.command = c};
+    int code = parse(&a, words, count);
+    if (code != EXIT_FINE) {
+        return code;
+    }
+    nm_context *context = nm_open(NULL);
+    if (!context) {
+        fprintf(stderr, "norma: out of memory\n");
+        return EXIT_FAILED;
+    }
+    code = nm_context_status(context) == NM_OK ? c->run(context, &a) : report_error(context);
+    nm_close(context);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        return run(&command_help, NULL, 0);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        return run(&command_version, NULL, 0);
+    }
+    const command *c = find_command(argv[1]);
+    if (!c) {
+        return unknown_command(argv[1]);
+    }
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            char *name[] = {argv[1]};
+            return run(&command_help, name, 1);
+        }
+    }
+    return run(c, argv + 2, argc - 2);
+}
