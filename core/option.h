@@ -29,9 +29,9 @@ typedef struct nm_floats {
 #define NM_FLOATS(...)                                                                             \
     ((nm_floats){sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
 
-/* A choice of one registered item with its options: `cosine`, or `cosine: {end: 0}`, or
- * `{cosine: {end: 0}}`. `options` is a filled struct of item->spec (NULL if it has none), owned by
- * the document the value came from. */
+/* A choice of one registered item with its options: `cosine` or `{cosine: {end: 0}}`. `options` is
+ * a filled struct of item->spec (NULL if it has none), owned by the document the value came from.
+ */
 typedef struct nm_choice {
     const nm_item *item; /* NULL: not given */
     const void *options;
@@ -46,11 +46,15 @@ typedef enum nm_option_type {
     NM_OPTION_ENUM,   /* int, an index into `names` */
     NM_OPTION_INTS,   /* nm_ints; a single number is a list of one */
     NM_OPTION_FLOATS, /* nm_floats; the same */
-    NM_OPTION_STRUCT, /* a nested struct of `spec`, in place; `null` or `false` leaves the default
-                       */
+    NM_OPTION_STRUCT, /* a nested struct of `spec`, in place; see below */
     NM_OPTION_CHOICE, /* nm_choice among `kind` */
     NM_OPTION_VALUE   /* const nm_value *: the caller reads it himself */
 } nm_option_type;
+
+/* A nested struct is left at the outer struct's default by `null` or `false`, takes the defaults of
+ * its own spec by `true`, and is read upon those from a map. So a part that can be switched off has
+ * zeros as the outer default and a member that is no option, such as `bool on`, set in its own.
+ * A null leaves strings and choices at their defaults too; for other types it is an error. */
 
 typedef struct nm_option {
     const char *name;
@@ -86,29 +90,35 @@ struct nm_spec {
 
 /* Fills `out` (spec->size bytes) with the defaults and then from `map` (NULL or a null scalar: only
  * defaults). `what` names the thing in messages: `what: unknown option "kernal"; did you mean
- * "kernel"?`. Errors go to `d`; the struct is always left with legal contents. Memory for choices
- * comes from `document`. */
+ * "kernel"?`. Errors go to `d`, all of them; the struct is always left with legal contents. Memory
+ * for choices comes from `document`, which may be NULL if `map` is. Numbers must not stand in
+ * quotes; an int may be written 3.0 or 1e3; a bool is true/false, yes/no or on/off. */
 NM_API void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *what,
                          nm_document *document, nm_diagnostics *d, void *out);
 
-/* Reads a choice among the registered items of a kind, as an option of type CHOICE would. */
+/* Reads a choice among the registered items of a kind, as an option of type CHOICE would. On an
+ * error in the name, `out` is untouched. */
 NM_API void nm_choice_read(nm_kind kind, const nm_value *value, const char *what,
                            nm_document *document, nm_diagnostics *d, nm_choice *out);
 
 /* Reads one YAML flow map such as "{axis: -1}" (NULL or "": only defaults) into `out`. For specs
- * without strings, choices and values, whose memory would be the text's. */
+ * without strings, choices and values, whose memory would be the text's: NM_ERROR_INTERNAL. */
 NM_API nm_status nm_spec_read_text(nm_context *context, const nm_spec *spec, const char *text,
                                    const char *what, void *out);
 
-/* Checks ranges and the cross-field check on a struct filled by C code. */
+/* Checks a struct filled by C code: ranges, list lengths, enum indexes, required pointers, and the
+ * cross-field check. NM_ERROR_INPUT names every wrong option, one a line. What is not required may
+ * also have its default, whatever the limits say (-1 for "chosen by the op"). */
 NM_API nm_status nm_spec_check(nm_context *context, const nm_spec *spec, const char *what,
                                const void *options);
 
-/* An option's type ("int", "[float]", "one of he, xavier"), its default and its range as text, for
- * help and reference. The result is new memory; free with nm_free(). */
+/* An option's type ("int", "[float]", "one of he, xavier"), its default ("0.1", "[1, 1]", "none",
+ * "required") and its range ("at least 0 and below 1", or "" without limits) as text, for help and
+ * reference. The result is new memory; free with nm_free(). NULL if there is none left. */
 NM_API char *nm_option_type_text(nm_context *context, const nm_option *option);
 NM_API char *nm_option_default_text(nm_context *context, const nm_spec *spec,
                                     const nm_option *option);
+NM_API char *nm_option_range_text(nm_context *context, const nm_option *option);
 
 /* Options structs that C callers fill begin with a member `size_t struct_size`. The call macros set
  * it, so a struct of another version of the library is noticed: they end their list of options with

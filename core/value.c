@@ -73,7 +73,8 @@ nm_document *nm_document_parse(nm_context *context, const char *text, size_t siz
     document->context = context;
     const char *name = nm_document_copy(document, file ? file : "", file ? strlen(file) : 0);
     if (name) {
-        document->root = nm_document_parse_into(document, text, size, name, 0);
+        document->root =
+            nm_document_parse_into(document, text ? text : "", text ? size : 0, name, 0);
     }
     if (!document->root) {
         nm_document_destroy(document);
@@ -130,8 +131,8 @@ static bool is_upper(char c)
     return c >= 'A' && c <= 'Z';
 }
 
-/* YAML writes its words in three ways: true, True, TRUE. Others, such as tRue, are plain text. The C
- * library's comparisons are of no use here, since they follow the locale. */
+/* YAML writes its words in three ways: true, True, TRUE. Others, such as tRue, are plain text. The
+ * C library's comparisons are of no use here, since they follow the locale. */
 static bool is_word(const char *text, const char *lower)
 {
     bool first = is_upper(*text), rest = first && is_upper(text[1]);
@@ -215,8 +216,10 @@ void nm_line_add_value(nm_line *line, const nm_value *value)
     } else if (nm_value_is_null(value)) {
         nm_line_add(line, *value->text ? "null" : "nothing");
     } else {
+        double number;
+        bool bare = !value->quoted && nm_parse_float(value->text, &number);
         nm_text_shown(value->text, strlen(value->text), shown);
-        nm_line_add(line, value->quoted ? "the quoted text \"%s\"" : "%s", shown);
+        nm_line_add(line, value->quoted ? "the quoted text \"%s\"" : bare ? "%s" : "\"%s\"", shown);
     }
 }
 
@@ -226,7 +229,8 @@ void nm_line_add_value(nm_line *line, const nm_value *value)
 
 void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context)
 {
-    /* Not an initializer: that would clear the text, and every op's options are checked this way. */
+    /* Not an initializer: that would clear the text, and every op's options are checked this way.
+     */
     d->context = context;
     d->count = 0;
     d->hidden = 0;

@@ -1,10 +1,10 @@
 /* YAML as a tree of values with positions: the only way text becomes configuration.
  *
  * Reading is strict and bounded, since files are hostile until checked: UTF-8, one document, no
- * duplicate keys, no merge keys (<<), keys that are text, no tags but !!str (which means what quotes
- * mean), at most 64 levels, 1 MiB of text, 256 anchors and 100 000 values (keys among them) after
- * aliases are expanded. The limits hold while events are read, before a tree exists. What breaks a
- * rule is NM_ERROR_INPUT. */
+ * duplicate keys, no merge keys (<<), keys that are text, no tags but !!str (which means what
+ * quotes mean), at most 64 levels, 1 MiB of text, 256 anchors and 100 000 values (keys among them)
+ * after aliases are expanded. The limits hold while events are read, before a tree exists. What
+ * breaks a rule is NM_ERROR_INPUT. */
 #ifndef NM_CORE_VALUE_H
 #define NM_CORE_VALUE_H
 
@@ -65,13 +65,14 @@ NM_API bool nm_value_is_null(const nm_value *value);
 
 /* ---- Numbers that never depend on the locale ---- */
 
-/* The whole of `text` as a number; false if it is none or out of range. Integers take an optional
- * sign and digits (also 0x...; underscores are not numbers); floats also ".inf", "-.inf", ".nan".
- */
+/* The whole of `text` as a number; false if it is none or out of range, and `value` is untouched.
+ * Integers take an optional sign and digits (also 0x...; underscores are not numbers; 010 is ten).
+ * Floats take the same, 1.5, .5, 1e-3, ".inf", "-.inf", ".nan", in at most 500 characters; a number
+ * too small for a double, such as 1e-400, is out of range too. */
 NM_API bool nm_parse_int(const char *text, int64_t *value);
 NM_API bool nm_parse_float(const char *text, double *value);
-/* The shortest text that reads back as the same number, in at most 32 bytes: 3, 0.1, 1e-5, -0, 1e16,
- * .inf, -.inf, .nan. Without an exponent from 0.0001 up to 1e16. Returns `text`. */
+/* The shortest text that reads back as the same number, in at most 32 bytes: 3, 0.1, 1e-5, -0,
+ * 1e16, .inf, -.inf, .nan. Without an exponent from 0.0001 up to 1e16. Returns `text`. */
 NM_API char *nm_format_float(double value, char text[32]);
 
 /* ---- Diagnostics: collects every independent error of a file, then fails once. ---- */
@@ -79,6 +80,7 @@ NM_API char *nm_format_float(double value, char text[32]);
 typedef struct nm_diagnostics {
     nm_context *context;
     int count;       /* errors so far */
+    int hidden;      /* those of them that the text has no room for */
     size_t length;   /* used bytes of text */
     char text[8192]; /* one line an error, cut with "... and N more" */
 } nm_diagnostics;

@@ -55,8 +55,8 @@ static const char *skip_digits(const char *text)
     return text;
 }
 
-/* The end of "1", "1.", "1.5" or ".5"; NULL if there is no digit. Finds the point (or where it would
- * stand). */
+/* The end of "1", "1.", "1.5" or ".5"; NULL if there is no digit. Finds the point (or where it
+ * would stand). */
 static const char *skip_mantissa(const char *text, const char **point)
 {
     const char *end = *point = skip_digits(text);
@@ -155,19 +155,44 @@ static void decimal_of(double value, int count, decimal *d)
     }
 }
 
+static char *put(char *at, const char *text, int count)
+{
+    memcpy(at, text, (size_t)count);
+    return at + count;
+}
+
+/* 1e16, 1.5e-7 */
+static char *put_scientific(char *at, const decimal *d)
+{
+    *at++ = d->digits[0];
+    if (d->count > 1) {
+        *at++ = '.';
+        at = put(at, d->digits + 1, d->count - 1);
+    }
+    return at + snprintf(at, 6, "e%d", d->exponent);
+}
+
+/* 1500, 1.5, 0.0015 */
+static char *put_positional(char *at, const decimal *d)
+{
+    static const char zeros[] = "000000000000000";
+    if (d->exponent < 0) {
+        at = put(put(at, "0.", 2), zeros, -d->exponent - 1);
+        return put(at, d->digits, d->count);
+    }
+    int whole = d->exponent + 1;
+    if (d->count <= whole) {
+        return put(put(at, d->digits, d->count), zeros, whole - d->count);
+    }
+    at = put(put(at, d->digits, whole), ".", 1);
+    return put(at, d->digits + whole, d->count - whole);
+}
+
 static void write_decimal(const decimal *d, char text[32])
 {
-    const char *sign = d->negative ? "-" : "";
-    int e = d->exponent, whole = e + 1 < d->count ? e + 1 : d->count;
-    if (e < -4 || e > 15) {
-        snprintf(text, 32, "%s%c%s%.18se%d", sign, d->digits[0], d->count > 1 ? "." : "",
-                 d->digits + 1, e);
-    } else if (e < 0) {
-        snprintf(text, 32, "%s0.%.*s%.18s", sign, -e - 1, "000", d->digits);
-    } else {
-        snprintf(text, 32, "%s%.*s%.*s%s%.18s", sign, whole, d->digits, e + 1 - whole,
-                 "000000000000000", whole < d->count ? "." : "", d->digits + whole);
-    }
+    char *at = put(text, "-", d->negative);
+    bool positional = d->exponent >= -4 && d->exponent <= 15;
+    *(positional ? put_positional(at, d) : put_scientific(at, d)) = 0;
 }
 
 char *nm_format_float(double value, char text[32])

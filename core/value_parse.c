@@ -1,7 +1,7 @@
 /* YAML text to values, by libyaml's events.
  *
- * libyaml reads any nesting and any number of events, so the promises of value.h are kept here, event
- * by event:
+ * libyaml reads any nesting and any number of events, so the promises of value.h are kept here,
+ * event by event:
  * 1. at most NM_VALUE_MAX_DEPTH levels, also where an alias puts a deep value deeper;
  * 2. at most NM_VALUE_MAX_NODES values. An alias shares the value it names (the tree is a graph
  *    without cycles), but counts as much as a copy of it would;
@@ -15,6 +15,7 @@
 #include <yaml.h>
 
 #include "core/value_internal.h"
+#include "core/value_yaml.h"
 
 typedef struct anchor {
     const char *name;
@@ -25,7 +26,7 @@ typedef struct anchor {
 typedef struct reader {
     nm_document *document;
     nm_context *context;
-    const char *text; /* as libyaml sees it */
+    const char *text, *end; /* as libyaml sees it */
     const char *file;
     int first_column;
     yaml_parser_t parser;
@@ -64,131 +65,54 @@ static bool fail_at(reader *r, int line, int column, const char *format, ...)
     fail_at(r, (int)(r)->event.start_mark.line + 1, column_of(r, &(r)->event.start_mark),          \
             __VA_ARGS__)
 
-/* What libyaml's terms mean to somebody who wrote a file, and what to do. */
-typedef struct explanation {
-    const char *term, *meaning;
-} explanation;
-
-static const explanation problems[] = {
-    {"did not find expected key",
-     "expected another \"key: value\" or the end; indent a key like the keys above it"},
-    {"did not find expected '-' indicator",
-     "expected another \"- item\" or the end; indent an item like the items above it"},
-    {"did not find expected ',' or ']'",
-     "expected \",\" or \"]\"; close the list with \"]\" or put \",\" between its items"},
-    {"did not find expected ',' or '}'",
-     "expected \",\" or \"}\"; close the map with \"}\" or put \",\" between its entries"},
-    {"mapping values are not allowed",
-     "a \": \" cannot stand here; check the indentation, or put text that contains \": \" in quotes"},
-    {"block sequence entries are not allowed",
-     "a \"- item\" cannot stand here; begin the list on a line of its own, below its key"},
-    {"mapping keys are not allowed", "a key cannot stand here; check the indentation"},
-    {"could not find expected ':'",
-     "expected \": \" after a key; write \"key: value\", and the key on one line"},
-    {"found unexpected end of stream", "expected the closing quote; add it"},
-    {"found unexpected document indicator",
-     "expected the closing quote before this line; add it, or indent the line"},
-    {"found a tab character", "a tab cannot indent; use spaces"},
-    {"found unknown escape character",
-     "no such escape; write \"\\\\\" for a backslash, or use single quotes"},
-    {"did not find expected <document start>",
-     "expected the end of the file; remove what follows the value, or check the quotes, brackets and "
-     "indentation before it"},
-    {"did not find expected node content",
-     "expected a value; write one, or put text that begins with a special character in quotes"},
-    {"did not find expected alphabetic or numeric character",
-     "an anchor (&name) or alias (*name) needs a name of letters and digits; put text that begins "
-     "with \"&\" or \"*\" in quotes"},
-    {"found undefined tag handle",
-     "only the tag \"!!str\" is supported; put text that begins with \"!\" in quotes"},
-    {"did not find expected tag URI",
-     "only the tag \"!!str\" is supported; put text that begins with \"!\" in quotes"},
-    {"found incompatible YAML document", "this is another version of YAML; remove the %YAML line"},
-    {"found unknown directive name", "no such directive; remove the line that begins with \"%\""},
-};
-
-static const explanation contexts[] = {
-    {"block mapping", "map"},         {"flow mapping", "map"},     {"block collection", "list"},
-    {"flow sequence", "list"},        {"quoted scalar", "text"},   {"block scalar", "text"},
-    {"a simple key", "key"},          {"plain scalar", "text"},
-};
-
-static const char *explain(const char *term, const explanation *table, int count)
+static void place_of(const reader *r, const char *byte, int *line, int *column)
 {
-    for (int i = 0; term && i < count; i++) {
-        if (strstr(term, table[i].term)) {
-            return table[i].meaning;
+    *line = 1;
+    *column = 1 + r->first_column;
+    for (const char *at = r->text; at < byte; at++) {
+        *column += ((unsigned char)*at & 0xC0) != 0x80;
+        if (*at == '\n') {
+            ++*line;
+            *column = 1;
         }
-    }
-    return NULL;
-}
-
-/* The character at a mark; marks count characters, not bytes. */
-static const char *character_at(const reader *r, const yaml_mark_t *mark)
-{
-    const char *at = r->text;
-    for (size_t left = mark->index; left && *at; left--) {
-        for (at++; ((unsigned char)*at & 0xC0) == 0x80; at++) {
-        }
-    }
-    return at;
-}
-
-static void add_problem(const reader *r, nm_line *line)
-{
-    const char *problem = r->parser.problem ? r->parser.problem : "this cannot be read";
-    const char *meaning = explain(problem, problems, (int)(sizeof problems / sizeof *problems));
-    if (meaning) {
-        nm_line_add(line, "%s", meaning);
-    } else if (strcmp(problem, "found character that cannot start any token")) {
-        nm_line_add(line, "%s; correct it, or put the text in quotes", problem);
-    } else if (*character_at(r, &r->parser.problem_mark) == '\t') {
-        nm_line_add(line, "a tab cannot indent; use spaces");
-    } else {
-        nm_line_add(line, "text cannot begin with \"%c\"; put it in quotes",
-                    *character_at(r, &r->parser.problem_mark));
     }
 }
 
 /* libyaml could not decode the bytes; it knows their offset only. */
 static bool fail_by_bytes(reader *r)
 {
-    int line = 1, column = 1 + r->first_column;
-    for (const char *at = r->text; at < r->text + r->parser.problem_offset; at++) {
-        column += ((unsigned char)*at & 0xC0) != 0x80;
-        if (*at == '\n') {
-            line++;
-            column = 1;
-        }
-    }
-    if (r->parser.problem && strstr(r->parser.problem, "control")) {
+    int line, column;
+    const char *problem = r->parser.problem ? r->parser.problem : "an unreadable byte";
+    place_of(r, r->text + r->parser.problem_offset, &line, &column);
+    if (strstr(problem, "control")) {
         return fail_at(r, line, column, "the control character 0x%02X is not allowed; remove it",
                        (unsigned)r->parser.problem_value);
     }
-    return fail_at(r, line, column, "expected UTF-8 text: %s; save the file as UTF-8",
-                   r->parser.problem ? r->parser.problem : "unreadable byte");
+    return fail_at(r, line, column, "expected UTF-8 text: %s; save the file as UTF-8", problem);
+}
+
+static bool fail_by_syntax(reader *r)
+{
+    const yaml_mark_t *mark = &r->parser.problem_mark;
+    int line = (int)mark->line + 1, column = column_of(r, mark);
+    const char *at = nm_yaml_at(r->text, r->end, mark);
+    if (at == r->end && at > r->text && at[-1] != '\n') {
+        /* libyaml thinks of the end as of a new line. */
+        place_of(r, at, &line, &column);
+    }
+    nm_line message;
+    nm_line_begin(&message);
+    nm_yaml_explain(&r->parser, at < r->end ? *at : '\n', r->first_column, &message);
+    return fail_at(r, line, column, "%s", message.text);
 }
 
 static bool fail_by_parser(reader *r)
 {
-    const yaml_parser_t *p = &r->parser;
-    if (p->error == YAML_MEMORY_ERROR) {
+    if (r->parser.error == YAML_MEMORY_ERROR) {
         nm_fail(r->context, NM_ERROR_MEMORY, "out of memory (while reading YAML)");
         return false;
     }
-    if (p->error == YAML_READER_ERROR) {
-        return fail_by_bytes(r);
-    }
-    nm_line line;
-    nm_line_begin(&line);
-    const char *what = explain(p->context, contexts, (int)(sizeof contexts / sizeof *contexts));
-    if (what) {
-        nm_line_add(&line, "in the %s that begins at %zu:%d: ", what, p->context_mark.line + 1,
-                    column_of(r, &p->context_mark));
-    }
-    add_problem(r, &line);
-    return fail_at(r, (int)p->problem_mark.line + 1, column_of(r, &p->problem_mark), "%s",
-                   line.text);
+    return r->parser.error == YAML_READER_ERROR ? fail_by_bytes(r) : fail_by_syntax(r);
 }
 
 /* ---- Events ---- */
@@ -202,10 +126,11 @@ static bool next_event(reader *r)
 static bool count_nodes(reader *r, int nodes)
 {
     if (nodes > NM_VALUE_MAX_NODES - r->nodes) {
-        return FAIL_HERE(r,
-                         "more than %d values (aliases count as what they stand for); make the file "
-                         "smaller",
-                         NM_VALUE_MAX_NODES);
+        return FAIL_HERE(
+            r,
+            "more than %d values (aliases count as what they stand for); make the file "
+            "smaller",
+            NM_VALUE_MAX_NODES);
     }
     r->nodes += nodes;
     return true;
@@ -273,7 +198,7 @@ static const nm_value *read_alias(reader *r, int depth, int *height)
     }
     *height = named->height;
     return count_nodes(r, named->nodes) && check_depth(r, depth + named->height) ? named->value
-                                                                                   : NULL;
+                                                                                 : NULL;
 }
 
 /* ---- Scalars ---- */
@@ -290,8 +215,8 @@ static bool check_tag(reader *r, const char *tag, bool scalar)
     const char *name = standard ? tag + strlen(YAML_NAMES) : tag;
     char shown[NM_SHOWN];
     nm_text_shown(name, strlen(name), shown);
-    return FAIL_HERE(r, "the tag \"%s%s\" is not supported; remove it%s", standard ? "!!" : "", shown,
-                     scalar ? " (put text in quotes)" : "");
+    return FAIL_HERE(r, "the tag \"%s%s\" is not supported; remove it%s", standard ? "!!" : "",
+                     shown, scalar ? " (put text in quotes)" : "");
 }
 
 static const nm_value *read_scalar(reader *r)
@@ -334,18 +259,21 @@ static bool add_child(reader *r, const nm_value *child)
     return true;
 }
 
-static bool check_key(reader *r, const nm_value *key)
+/* The place is where the key stands; that of an alias' value is elsewhere. */
+static bool check_key(reader *r, const nm_value *key, int line, int column)
 {
     if (key->kind != NM_VALUE_SCALAR) {
-        return FAIL_HERE(r, "a %s cannot be a key; a key is text",
-                         key->kind == NM_VALUE_LIST ? "list" : "map");
+        return fail_at(r, line, column, "a %s cannot be a key; a key is text",
+                       key->kind == NM_VALUE_LIST ? "list" : "map");
     }
     if (!key->quoted && !*key->text) {
-        return FAIL_HERE(r, "expected a key before \":\"; write one");
+        return fail_at(r, line, column, "expected a key before \":\"; write one");
     }
     if (!key->quoted && !strcmp(key->text, "<<")) {
-        return FAIL_HERE(r, "merge keys (<<) are not supported; write the entries out, or use an alias "
-                            "for a whole value");
+        return fail_at(
+            r, line, column,
+            "merge keys (<<) are not supported; write the entries out, or use an alias for "
+            "a whole value");
     }
     return true;
 }
@@ -419,8 +347,11 @@ static bool read_children(reader *r, bool map, int depth, int *height)
         if (r->event.type == end) {
             return true;
         }
+        int line = (int)r->event.start_mark.line + 1;
+        int column = column_of(r, &r->event.start_mark);
+        bool key = map && i % 2 == 0;
         const nm_value *child = read_value(r, depth, &child_height);
-        if (!child || (map && i % 2 == 0 && !check_key(r, child)) || !add_child(r, child)) {
+        if (!child || (key && !check_key(r, child, line, column)) || !add_child(r, child)) {
             return false;
         }
         *height = *height > child_height + 1 ? *height : child_height + 1;
@@ -443,9 +374,10 @@ static const nm_value *read_container(reader *r, int depth, int *height)
         return NULL;
     }
     int count = r->child_count - base;
-    const nm_value *const *children = r->children + base;
+    const nm_value *const *children = count ? r->children + base : NULL;
     r->child_count = base;
-    bool fine = map ? finish_map(r, value, children, count) : finish_list(r, value, children, count);
+    bool fine =
+        map ? finish_map(r, value, children, count) : finish_list(r, value, children, count);
     return fine ? value : NULL;
 }
 
@@ -505,16 +437,16 @@ static const nm_value *read_stream(reader *r)
     return root;
 }
 
-/* Keeps promise 5. A directive stands at the beginning of a line; YAML 1.1 also ends lines with three
- * characters beyond ASCII, of which only the last byte is looked at. */
-static bool refuse_tag_directives(reader *r, size_t size)
+/* Keeps promise 5. A directive stands at the beginning of a line; YAML 1.1 also ends lines with
+ * three characters beyond ASCII, of which only the last byte is looked at. */
+static bool refuse_tag_directives(reader *r)
 {
     int line = 1;
-    for (const char *at = r->text, *end = at + size; at + 4 <= end; at++) {
+    for (const char *at = r->text; at + 4 <= r->end; at++) {
         unsigned char before = at > r->text ? (unsigned char)at[-1] : '\n';
         line += before == '\n' && at > r->text;
-        bool begins = before == '\n' || before == '\r' || before == 0x85 || before == 0xA8 ||
-                      before == 0xA9;
+        bool begins =
+            before == '\n' || before == '\r' || before == 0x85 || before == 0xA8 || before == 0xA9;
         if (begins && !memcmp(at, "%TAG", 4)) {
             return fail_at(r, line, 1, "%%TAG lines are not supported; remove it");
         }
@@ -522,13 +454,12 @@ static bool refuse_tag_directives(reader *r, size_t size)
     return true;
 }
 
-static const nm_value *read_text(reader *r, size_t size)
+static const nm_value *read_text(reader *r)
 {
-    if (size >= 3 && !memcmp(r->text, "\xEF\xBB\xBF", 3)) { /* a byte order mark */
+    if (r->end - r->text >= 3 && !memcmp(r->text, "\xEF\xBB\xBF", 3)) { /* a byte order mark */
         r->text += 3;
-        size -= 3;
     }
-    if (!refuse_tag_directives(r, size)) {
+    if (!refuse_tag_directives(r)) {
         return NULL;
     }
     if (!yaml_parser_initialize(&r->parser)) {
@@ -537,7 +468,8 @@ static const nm_value *read_text(reader *r, size_t size)
     }
     /* Set, so that it looks for no UTF-16. */
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text, size);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text,
+                                 (size_t)(r->end - r->text));
     const nm_value *root = read_stream(r);
     yaml_event_delete(&r->event);
     yaml_parser_delete(&r->parser);
@@ -547,17 +479,18 @@ static const nm_value *read_text(reader *r, size_t size)
 const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
                                        const char *file, int first_column)
 {
+    size = size == SIZE_MAX ? strlen(text) : size;
     reader r = {.document = document,
                 .context = document->context,
                 .text = text,
+                .end = text + size,
                 .file = file,
                 .first_column = first_column};
-    size = size == SIZE_MAX ? strlen(text) : size;
     if (size > NM_VALUE_MAX_BYTES) {
         fail_at(&r, 0, 0, "%zu bytes of YAML; at most %d are read", size, NM_VALUE_MAX_BYTES);
         return NULL;
     }
-    const nm_value *root = read_text(&r, size);
+    const nm_value *root = read_text(&r);
     nm_free(document->context, r.children);
     return root;
 }

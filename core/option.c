@@ -1,0 +1,477 @@
+/* Reading options from values: the way of one entry is nm_spec_read() -> read_entry() -> the reader
+ * of its type, which writes the field only if all of the value is right. */
+#include "core/option.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/value_internal.h"
+
+typedef struct reader {
+    const nm_spec *spec;
+    const char *what;
+    nm_document *document;
+    nm_diagnostics *d;
+} reader;
+
+static void set_defaults(const nm_spec *spec, void *out)
+{
+    if (spec->defaults) {
+        memcpy(out, spec->defaults, spec->size);
+    } else {
+        memset(out, 0, spec->size);
+    }
+}
+
+/* ---- Messages ---- */
+
+static void expected(const reader *r, const nm_option *option, const nm_value *value,
+                     const char *what)
+{
+    nm_line line;
+    nm_line_begin(&line);
+    nm_line_add(&line, "%s, not ", what);
+    nm_line_add_value(&line, value);
+    if (value->quoted) {
+        nm_line_add(&line, "; remove the quotes");
+    }
+    nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
+}
+
+/* "units", "bias", ... */
+static void add_known(nm_line *line, const nm_spec *spec)
+{
+    for (int i = 0; i < spec->count; i++) {
+        nm_line_add(line, "%s%s", i ? ", " : "", spec->options[i].name);
+    }
+}
+
+#define MOST_OPTIONS 64 /* considered for a suggestion */
+
+static const char *nearest_option(const nm_spec *spec, const char *name)
+{
+    const char *names[MOST_OPTIONS];
+    int count = spec->count < MOST_OPTIONS ? spec->count : MOST_OPTIONS;
+    for (int i = 0; i < count; i++) {
+        names[i] = spec->options[i].name;
+    }
+    return nm_nearest(name, names, count);
+}
+
+static void unknown_option(const reader *r, const nm_value *key)
+{
+    char shown[NM_SHOWN];
+    const char *near = nearest_option(r->spec, key->text);
+    nm_line known;
+    nm_line_begin(&known);
+    if (near) {
+        nm_line_add(&known, "did you mean \"%s\"?", near);
+    } else {
+        nm_line_add(&known, "%s", r->spec->count ? "its options are " : "it takes no options");
+        add_known(&known, r->spec);
+    }
+    nm_diagnose(r->d, key, "%s: unknown option \"%s\"; %s", r->what,
+                nm_text_shown(key->text, strlen(key->text), shown), known.text);
+}
+
+/* ---- Numbers ---- */
+
+static bool is_number(const nm_value *value, double *number)
+{
+    return value->kind == NM_VALUE_SCALAR && !value->quoted && nm_parse_float(value->text, number);
+}
+
+#define LARGEST_EXACT 9007199254740992.0 /* 2^53: up to here a double holds every integer */
+
+/* An integer, also as 3.0 or 1e3. */
+static bool is_integer(const nm_value *value, int64_t *integer)
+{
+    double number;
+    if (value->kind != NM_VALUE_SCALAR || value->quoted) {
+        return false;
+    }
+    if (nm_parse_int(value->text, integer)) {
+        return true;
+    }
+    if (!nm_parse_float(value->text, &number) || !(fabs(number) <= LARGEST_EXACT) ||
+        number != floor(number)) {
+        return false;
+    }
+    *integer = (int64_t)number;
+    return true;
+}
+
+static const char *integer_expected(const nm_value *value)
+{
+    double number;
+    bool whole = is_number(value, &number) && number == floor(number);
+    return whole ? "an integer of 64 bits (without point or exponent if above 2^53)" : "an integer";
+}
+
+/* A number within the option's limits, or the default itself: a default may stand outside them to
+ * mean "chosen by the op". */
+static bool is_allowed(const reader *r, const nm_option *option, const nm_value *value,
+                       double number, int index, bool is_default, const char *shown)
+{
+    if (nm_option_in_range(option, number) || (is_default && !(option->flags & NM_REQUIRED))) {
+        return true;
+    }
+    nm_option_diagnose_range(r->d, value, r->what, option, index, shown);
+    return false;
+}
+
+static bool read_integer(const reader *r, const nm_option *option, const nm_value *value, int index,
+                         int64_t *out)
+{
+    int64_t integer;
+    char shown[32];
+    if (!is_integer(value, &integer)) {
+        expected(r, option, value, integer_expected(value));
+        return false;
+    }
+    bool is_default = index < 0 && integer == *out; /* which is still in its place */
+    snprintf(shown, sizeof shown, "%lld", (long long)integer);
+    if (!is_allowed(r, option, value, (double)integer, index, is_default, shown)) {
+        return false;
+    }
+    *out = integer;
+    return true;
+}
+
+static bool read_float(const reader *r, const nm_option *option, const nm_value *value, int index,
+                       double *out)
+{
+    double number;
+    char shown[32];
+    if (!is_number(value, &number)) {
+        expected(r, option, value, "a number");
+        return false;
+    }
+    bool is_default = index < 0 && number == *out;
+    nm_format_float(number, shown);
+    if (!is_allowed(r, option, value, number, index, is_default, shown)) {
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+/* ---- Lists ---- */
+
+/* How many numbers stand there; a single one is a list of one. -1 if it cannot be. */
+static int list_count(const reader *r, const nm_option *option, const nm_value *value)
+{
+    bool integers = option->type == NM_OPTION_INTS;
+    if (value->kind == NM_VALUE_SCALAR && !nm_value_is_null(value)) {
+        return 1;
+    }
+    if (value->kind != NM_VALUE_LIST) {
+        expected(r, option, value, integers ? "a list of integers" : "a list of numbers");
+        return -1;
+    }
+    if (value->count > NM_MAX_LIST) {
+        nm_diagnose(r->d, value, "%s: \"%s\" takes at most %d numbers, not %d", r->what,
+                    option->name, NM_MAX_LIST, value->count);
+        return -1;
+    }
+    return value->count;
+}
+
+static const nm_value *list_item(const nm_value *value, int index)
+{
+    return value->kind == NM_VALUE_LIST ? value->items[index] : value;
+}
+
+static void read_ints(const reader *r, const nm_option *option, const nm_value *value, nm_ints *out)
+{
+    nm_ints list = {.count = list_count(r, option, value)};
+    bool fine = list.count >= 0;
+    for (int i = 0; i < list.count; i++) {
+        fine = read_integer(r, option, list_item(value, i), i, &list.at[i]) && fine;
+    }
+    *out = fine ? list : *out;
+}
+
+static void read_floats(const reader *r, const nm_option *option, const nm_value *value,
+                        nm_floats *out)
+{
+    nm_floats list = {.count = list_count(r, option, value)};
+    bool fine = list.count >= 0;
+    for (int i = 0; i < list.count; i++) {
+        fine = read_float(r, option, list_item(value, i), i, &list.at[i]) && fine;
+    }
+    *out = fine ? list : *out;
+}
+
+/* ---- Words ---- */
+
+static void read_bool(const reader *r, const nm_option *option, const nm_value *value, bool *out)
+{
+    if (!nm_value_as_bool(value, out)) {
+        expected(r, option, value, "true or false");
+    }
+}
+
+static void read_string(const reader *r, const nm_option *option, const nm_value *value,
+                        const char **out)
+{
+    if (value->kind == NM_VALUE_SCALAR) {
+        *out = value->text;
+    } else {
+        expected(r, option, value, "text");
+    }
+}
+
+static void read_enum(const reader *r, const nm_option *option, const nm_value *value, int *out)
+{
+    int count = 0;
+    for (; option->names[count]; count++) {
+        if (value->kind == NM_VALUE_SCALAR && !strcmp(value->text, option->names[count])) {
+            *out = count;
+            return;
+        }
+    }
+    nm_line line;
+    nm_line_begin(&line);
+    nm_option_add_names(&line, option);
+    nm_line_add(&line, ", not ");
+    nm_line_add_value(&line, value);
+    const char *near = nm_nearest(value->text, option->names, count);
+    if (near) {
+        nm_line_add(&line, "; did you mean \"%s\"?", near);
+    }
+    nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
+}
+
+/* ---- Structs and choices ---- */
+
+static void read_options(const reader *r, const nm_value *map, const nm_value *at, void *out);
+
+static void read_struct(const reader *r, const nm_option *option, const nm_value *value, void *out)
+{
+    char what[160];
+    bool on = true;
+    if (value->kind == NM_VALUE_LIST ||
+        (value->kind == NM_VALUE_SCALAR && !nm_value_as_bool(value, &on))) {
+        expected(r, option, value, "a map of options, true or false");
+        return;
+    }
+    if (on) {
+        snprintf(what, sizeof what, "%s: %s", r->what, option->name);
+        reader nested = {option->spec, what, r->document, r->d};
+        read_options(&nested, value->kind == NM_VALUE_MAP ? value : NULL, value, out);
+    }
+}
+
+static void unknown_item(nm_kind kind, const nm_value *name, const char *what, nm_diagnostics *d)
+{
+    char shown[NM_SHOWN];
+    nm_line line;
+    nm_line_begin(&line);
+    const char *near = nm_map_nearest(d->context->kinds[kind], name->text);
+    if (near) {
+        nm_line_add(&line, "did you mean \"%s\"?", near);
+    } else {
+        nm_line_add(&line, "%s", nm_item_count(d->context, kind) ? "there are " : "there are none");
+    }
+    for (int i = 0; !near && i < nm_item_count(d->context, kind); i++) {
+        nm_line_add(&line, "%s%s", i ? ", " : "", nm_item_at(d->context, kind, i)->name);
+    }
+    nm_diagnose(d, name, "%s: unknown %s \"%s\"; %s", what, nm_kind_name(kind),
+                nm_text_shown(name->text, strlen(name->text), shown), line.text);
+}
+
+/* Splits `NAME` or `{NAME: options}`; `options` may become NULL. False after reporting anything
+ * else. */
+static bool split_choice(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
+                         const nm_value **name, const nm_value **options)
+{
+    bool map = value->kind == NM_VALUE_MAP;
+    char shown[2][NM_SHOWN];
+    if (map && value->count > 1) {
+        const char *first = value->entries[0].key->text, *second = value->entries[1].key->text;
+        nm_diagnose(d, value->entries[1].key,
+                    "%s: expected one %s, but \"%s\" follows \"%s\"; indent its options below it",
+                    what, nm_kind_name(kind), nm_text_shown(second, strlen(second), shown[1]),
+                    nm_text_shown(first, strlen(first), shown[0]));
+        return false;
+    }
+    if (value->kind == NM_VALUE_LIST || nm_value_is_null(value) || (map && !value->count)) {
+        nm_line line;
+        nm_line_begin(&line);
+        nm_line_add_value(&line, value);
+        nm_diagnose(d, value, "%s: expected one %s, as NAME or {NAME: {OPTIONS}}, not %s", what,
+                    nm_kind_name(kind), line.text);
+        return false;
+    }
+    *name = map ? value->entries[0].key : value;
+    *options = map ? value->entries[0].value : NULL;
+    return true;
+}
+
+/* Reads the options of a choice; `name` is where a missing one is reported. NULL on failure. */
+static void *read_item_options(const nm_item *item, const nm_value *name, const nm_value *options,
+                               nm_document *document, nm_diagnostics *d)
+{
+    void *memory = nm_document_alloc(document, item->spec->size);
+    if (memory && options) {
+        nm_spec_read(item->spec, options, item->name, document, d, memory);
+    } else if (memory) {
+        reader r = {item->spec, item->name, document, d};
+        read_options(&r, NULL, name, memory);
+    }
+    return memory;
+}
+
+void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
+                    nm_diagnostics *d, nm_choice *out)
+{
+    const nm_value *name, *options;
+    if (!split_choice(kind, value, what, d, &name, &options)) {
+        return;
+    }
+    nm_choice choice = {.item = nm_find(d->context, kind, name->text), .at = value};
+    if (!choice.item) {
+        unknown_item(kind, name, what, d);
+        return;
+    }
+    options = nm_value_is_null(options) ? NULL : options;
+    if (!choice.item->spec) {
+        if (options && (options->kind != NM_VALUE_MAP || options->count)) {
+            nm_diagnose(d, options, "%s: it takes no options; remove them", choice.item->name);
+        }
+    } else {
+        choice.options = read_item_options(choice.item, name, options, document, d);
+    }
+    if (choice.options || !choice.item->spec) {
+        *out = choice;
+    }
+}
+
+/* ---- Specs ---- */
+
+/* For these types a null means what leaving the option out does. */
+static bool may_be_null(const nm_option *option)
+{
+    return option->type == NM_OPTION_STRING || option->type == NM_OPTION_STRUCT ||
+           option->type == NM_OPTION_CHOICE;
+}
+
+static void read_option(const reader *r, const nm_option *option, const nm_value *value, void *out)
+{
+    void *field = (char *)out + option->offset;
+    switch (option->type) {
+    case NM_OPTION_BOOL: read_bool(r, option, value, field); break;
+    case NM_OPTION_INT: read_integer(r, option, value, -1, field); break;
+    case NM_OPTION_FLOAT: read_float(r, option, value, -1, field); break;
+    case NM_OPTION_STRING: read_string(r, option, value, field); break;
+    case NM_OPTION_ENUM: read_enum(r, option, value, field); break;
+    case NM_OPTION_INTS: read_ints(r, option, value, field); break;
+    case NM_OPTION_FLOATS: read_floats(r, option, value, field); break;
+    case NM_OPTION_STRUCT: read_struct(r, option, value, field); break;
+    case NM_OPTION_CHOICE:
+        nm_choice_read(option->kind, value, r->what, r->document, r->d, field);
+        break;
+    case NM_OPTION_VALUE: *(const nm_value **)field = value; break;
+    }
+}
+
+static void read_entry(const reader *r, const nm_value_entry *entry, void *out)
+{
+    for (int i = 0; i < r->spec->count; i++) {
+        const nm_option *option = &r->spec->options[i];
+        if (!strcmp(option->name, entry->key->text)) {
+            if (!may_be_null(option) || !nm_value_is_null(entry->value)) {
+                read_option(r, option, entry->value, out);
+            }
+            return;
+        }
+    }
+    unknown_option(r, entry->key);
+}
+
+static bool is_given(const nm_option *option, const nm_value *map)
+{
+    const nm_value *value = nm_value_get(map, option->name);
+    return value && !(may_be_null(option) && nm_value_is_null(value));
+}
+
+static void require_options(const reader *r, const nm_value *map, const nm_value *at)
+{
+    for (int i = 0; i < r->spec->count; i++) {
+        const nm_option *option = &r->spec->options[i];
+        if ((option->flags & NM_REQUIRED) && !is_given(option, map)) {
+            nm_diagnose(r->d, at, "%s: \"%s\" is missing (%s); add it", r->what, option->name,
+                        option->doc ? option->doc : "it is required");
+        }
+    }
+}
+
+/* Fills a struct from a map (NULL: none). What is missing is reported at `at`. */
+static void read_options(const reader *r, const nm_value *map, const nm_value *at, void *out)
+{
+    int errors = r->d->count;
+    set_defaults(r->spec, out);
+    for (int i = 0; map && i < map->count; i++) {
+        read_entry(r, &map->entries[i], out);
+    }
+    require_options(r, map, at);
+    /* A check across fields sees only what is right in itself. */
+    if (r->d->count == errors && r->spec->check) {
+        r->spec->check(out, at, r->d);
+    }
+}
+
+void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *what, nm_document *document,
+                  nm_diagnostics *d, void *out)
+{
+    reader r = {spec, what, document, d};
+    if (!map || nm_value_is_null(map) || map->kind == NM_VALUE_MAP) {
+        read_options(&r, map && map->kind == NM_VALUE_MAP ? map : NULL, map, out);
+        return;
+    }
+    set_defaults(spec, out);
+    nm_line line;
+    nm_line_begin(&line);
+    nm_line_add_value(&line, map);
+    nm_diagnose(d, map, "%s: expected a map of options, such as {%s: ...}, not %s", what,
+                spec->count ? spec->options[0].name : "", line.text);
+}
+
+/* Whether the struct would point into the text's memory. */
+static bool holds_pointers(const nm_spec *spec)
+{
+    for (int i = 0; i < spec->count; i++) {
+        nm_option_type type = spec->options[i].type;
+        if (type == NM_OPTION_STRING || type == NM_OPTION_CHOICE || type == NM_OPTION_VALUE ||
+            (type == NM_OPTION_STRUCT && holds_pointers(spec->options[i].spec))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+nm_status nm_spec_read_text(nm_context *context, const nm_spec *spec, const char *text,
+                            const char *what, void *out)
+{
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    if (!text || !*text) {
+        nm_spec_read(spec, NULL, what, NULL, &d, out);
+        return nm_diagnostics_end(&d);
+    }
+    set_defaults(spec, out);
+    if (holds_pointers(spec)) {
+        return nm_fail(context, NM_ERROR_INTERNAL,
+                       "%s: options that are text cannot be read from a string of options", what);
+    }
+    nm_document *document = nm_document_parse(context, text, SIZE_MAX, "options");
+    if (!document) {
+        return nm_fail_in(context, "%s", what);
+    }
+    nm_spec_read(spec, nm_document_root(document), what, document, &d, out);
+    nm_document_destroy(document);
+    return nm_diagnostics_end(&d);
+}

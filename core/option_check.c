@@ -1,0 +1,270 @@
+/* Checking an options struct that C code filled: ranges, enum indexes, list lengths, and the spec's
+ * own check. It runs before every op, so the way without an error is short. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/value_internal.h"
+
+/* ---- Limits ---- */
+
+bool nm_option_in_range(const nm_option *option, double value)
+{
+    if (option->min == option->max) {
+        return true;
+    }
+    bool above = option->min <= -NM_NO_LIMIT ||
+                 (option->flags & NM_MIN_OPEN ? value > option->min : value >= option->min);
+    bool below = option->max >= NM_NO_LIMIT ||
+                 (option->flags & NM_MAX_OPEN ? value < option->max : value <= option->max);
+    return above && below && value == value; /* no limit is wide enough for NaN */
+}
+
+void nm_option_add_range(nm_line *line, const nm_option *option)
+{
+    char number[32];
+    if (option->min == option->max) {
+        return;
+    }
+    bool from = option->min > -NM_NO_LIMIT, to = option->max < NM_NO_LIMIT;
+    if (from) {
+        nm_line_add(line, "%s %s", option->flags & NM_MIN_OPEN ? "above" : "at least",
+                    nm_format_float(option->min, number));
+    }
+    if (to) {
+        nm_line_add(line, "%s%s %s", from ? " and " : "",
+                    option->flags & NM_MAX_OPEN ? "below" : "at most",
+                    nm_format_float(option->max, number));
+    }
+    if (!from && !to) {
+        nm_line_add(line, "a number");
+    }
+}
+
+void nm_option_add_names(nm_line *line, const nm_option *option)
+{
+    nm_line_add(line, "one of ");
+    for (int i = 0; option->names[i]; i++) {
+        nm_line_add(line, "%s%s", i ? ", " : "", option->names[i]);
+    }
+}
+
+void nm_option_diagnose_range(nm_diagnostics *d, const nm_value *at, const char *what,
+                              const nm_option *option, int index, const char *number)
+{
+    char item[24] = "";
+    nm_line range;
+    nm_line_begin(&range);
+    nm_option_add_range(&range, option);
+    if (index >= 0) {
+        snprintf(item, sizeof item, "[%d]", index);
+    }
+    nm_diagnose(d, at, "%s: \"%s\"%s must be %s, not %s", what, option->name, item, range.text,
+                number);
+}
+
+/* ---- Comparing with the defaults ---- */
+
+static bool same_ints(const nm_ints *a, const nm_ints *b)
+{
+    bool same = a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
+    for (int i = 0; same && i < a->count; i++) {
+        same = a->at[i] == b->at[i];
+    }
+    return same;
+}
+
+static bool same_floats(const nm_floats *a, const nm_floats *b)
+{
+    bool same = a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
+    for (int i = 0; same && i < a->count; i++) {
+        same = a->at[i] == b->at[i];
+    }
+    return same;
+}
+
+static bool same_structs(const nm_spec *spec, const void *a, const void *b)
+{
+    for (int i = 0; i < spec->count; i++) {
+        if (!nm_option_same(&spec->options[i], a, b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const void *pointer_at(const void *field)
+{
+    const void *pointer; /* copied, since the field is of another pointer type */
+    memcpy(&pointer, field, sizeof pointer);
+    return pointer;
+}
+
+bool nm_option_same(const nm_option *option, const void *a, const void *b)
+{
+    a = nm_option_field(option, a);
+    b = nm_option_field(option, b);
+    switch (option->type) {
+    case NM_OPTION_BOOL: return *(const bool *)a == *(const bool *)b;
+    case NM_OPTION_INT: return *(const int64_t *)a == *(const int64_t *)b;
+    case NM_OPTION_FLOAT: return *(const double *)a == *(const double *)b;
+    case NM_OPTION_ENUM: return *(const int *)a == *(const int *)b;
+    case NM_OPTION_INTS: return same_ints(a, b);
+    case NM_OPTION_FLOATS: return same_floats(a, b);
+    case NM_OPTION_STRUCT: return same_structs(option->spec, a, b);
+    case NM_OPTION_CHOICE:
+        return ((const nm_choice *)a)->item == ((const nm_choice *)b)->item &&
+               ((const nm_choice *)a)->options == ((const nm_choice *)b)->options;
+    case NM_OPTION_STRING:
+    case NM_OPTION_VALUE: return pointer_at(a) == pointer_at(b);
+    }
+    return false;
+}
+
+/* ---- Checking ---- */
+
+typedef struct checker {
+    const char *what;
+    const nm_spec *spec;
+    const void *options;
+    nm_diagnostics *d;
+} checker;
+
+static void check_struct(const nm_spec *spec, const char *what, const void *options,
+                         nm_diagnostics *d);
+
+/* A default may stand outside the limits, to mean "chosen by the op", unless a value is required.
+ */
+static bool is_own_default(const checker *c, const nm_option *option)
+{
+    return c->spec->defaults && !(option->flags & NM_REQUIRED) &&
+           nm_option_same(option, c->options, c->spec->defaults);
+}
+
+static void check_int(const checker *c, const nm_option *option, int64_t number, int index)
+{
+    char shown[32];
+    if (!nm_option_in_range(option, (double)number) && !is_own_default(c, option)) {
+        snprintf(shown, sizeof shown, "%lld", (long long)number);
+        nm_option_diagnose_range(c->d, NULL, c->what, option, index, shown);
+    }
+}
+
+static void check_float(const checker *c, const nm_option *option, double number, int index)
+{
+    char shown[32];
+    if (!nm_option_in_range(option, number) && !is_own_default(c, option)) {
+        nm_format_float(number, shown);
+        nm_option_diagnose_range(c->d, NULL, c->what, option, index, shown);
+    }
+}
+
+/* The number of items to look at: none if the count is no count. */
+static int check_count(const checker *c, const nm_option *option, int count)
+{
+    if (count >= 0 && count <= NM_MAX_LIST) {
+        return count;
+    }
+    nm_diagnose(c->d, NULL, "%s: \"%s\" takes 0 to %d numbers, not %d", c->what, option->name,
+                NM_MAX_LIST, count);
+    return 0;
+}
+
+static void check_ints(const checker *c, const nm_option *option, const nm_ints *list)
+{
+    int count = check_count(c, option, list->count);
+    for (int i = 0; i < count; i++) {
+        check_int(c, option, list->at[i], i);
+    }
+}
+
+static void check_floats(const checker *c, const nm_option *option, const nm_floats *list)
+{
+    int count = check_count(c, option, list->count);
+    for (int i = 0; i < count; i++) {
+        check_float(c, option, list->at[i], i);
+    }
+}
+
+static void check_enum(const checker *c, const nm_option *option, int index)
+{
+    int count = 0;
+    while (option->names[count] && count != index) {
+        count++;
+    }
+    if (option->names[count]) {
+        return;
+    }
+    nm_line names;
+    nm_line_begin(&names);
+    nm_option_add_names(&names, option);
+    nm_diagnose(c->d, NULL, "%s: \"%s\" must be the index of %s, not %d", c->what, option->name,
+                names.text, index);
+}
+
+/* A struct left at its default is fine: it may be switched off. */
+static void check_nested(const checker *c, const nm_option *option, const void *options)
+{
+    char what[160];
+    if (!is_own_default(c, option)) {
+        snprintf(what, sizeof what, "%s: %s", c->what, option->name);
+        check_struct(option->spec, what, options, c->d);
+    }
+}
+
+static void check_choice(const checker *c, const nm_choice *choice)
+{
+    if (choice->item && choice->item->spec && choice->options) {
+        check_struct(choice->item->spec, choice->item->name, choice->options, c->d);
+    }
+}
+
+static void check_option(const checker *c, const nm_option *option)
+{
+    const void *field = nm_option_field(option, c->options);
+    switch (option->type) {
+    case NM_OPTION_INT: check_int(c, option, *(const int64_t *)field, -1); break;
+    case NM_OPTION_FLOAT: check_float(c, option, *(const double *)field, -1); break;
+    case NM_OPTION_ENUM: check_enum(c, option, *(const int *)field); break;
+    case NM_OPTION_INTS: check_ints(c, option, field); break;
+    case NM_OPTION_FLOATS: check_floats(c, option, field); break;
+    case NM_OPTION_STRUCT: check_nested(c, option, field); break;
+    case NM_OPTION_CHOICE: check_choice(c, field); break;
+    case NM_OPTION_BOOL:
+    case NM_OPTION_STRING:
+    case NM_OPTION_VALUE: break; /* any value will do */
+    }
+}
+
+static bool is_missing(const checker *c, const nm_option *option)
+{
+    const void *field = nm_option_field(option, c->options);
+    bool pointer = option->type == NM_OPTION_STRING || option->type == NM_OPTION_VALUE ||
+                   option->type == NM_OPTION_CHOICE; /* which begins with its item */
+    return (option->flags & NM_REQUIRED) && pointer && !pointer_at(field);
+}
+
+static void check_struct(const nm_spec *spec, const char *what, const void *options,
+                         nm_diagnostics *d)
+{
+    checker c = {what, spec, options, d};
+    int errors = d->count;
+    for (int i = 0; i < spec->count; i++) {
+        if (is_missing(&c, &spec->options[i])) {
+            nm_diagnose(d, NULL, "%s: \"%s\" is missing; set it", what, spec->options[i].name);
+        } else {
+            check_option(&c, &spec->options[i]);
+        }
+    }
+    if (d->count == errors && spec->check) {
+        spec->check(options, NULL, d);
+    }
+}
+
+nm_status nm_spec_check(nm_context *context, const nm_spec *spec, const char *what,
+                        const void *options)
+{
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    check_struct(spec, what, options, &d);
+    return nm_diagnostics_end(&d);
+}
