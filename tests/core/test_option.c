@@ -128,6 +128,18 @@ static const small_options small_defaults = {sizeof(small_options), -1, 1e-5};
 static const nm_spec small_spec = {"small_options", sizeof(small_options),   &small_defaults,
                                    small_rows,      NM_COUNT_OF(small_rows), NULL};
 
+/* A struct around one of every type, whose default would not pass a check of its own. */
+typedef struct block_options {
+    layer_options layer;
+} block_options;
+
+static const nm_option block_rows[] = {
+    {NM_FIELD(block_options, layer), NM_OPTION_STRUCT, .doc = "a layer", .spec = &layer_spec},
+};
+
+static const nm_spec block_spec = {"block_options", sizeof(block_options),   &layer_defaults,
+                                   block_rows,      NM_COUNT_OF(block_rows), NULL};
+
 /* ---- Helpers ---- */
 
 static nm_context *context;
@@ -540,6 +552,9 @@ START_TEST(a_wrong_text_of_options_names_the_thing)
                  "softmax: options:1:9: in the map that begins at 1:1: expected");
     nm_spec_read_text(c, &layer_spec, "{units: 2}", "layer", &layer);
     assert_error(c, NM_ERROR_INTERNAL, "layer: options that are text cannot be read from");
+    block_options block;
+    nm_spec_read_text(c, &block_spec, "{layer: {units: 2}}", "block", &block);
+    assert_error(c, NM_ERROR_INTERNAL, "block: options that are text cannot be read from");
     test_context_end(c, NULL);
 }
 END_TEST
@@ -608,6 +623,48 @@ START_TEST(the_options_of_a_choice_from_c_are_checked)
     o.units = 1;
     o.schedule = (nm_choice){&cosine, &bad, NULL};
     refuse_struct(&o, "cosine: \"end\" must be at least 0 and at most 1, not 2");
+}
+END_TEST
+
+START_TEST(a_nested_struct_is_checked_once_any_field_of_it_is_set)
+{
+    nm_context *c = test_context(NULL);
+    block_options changed[11];
+    for (int i = 0; i < 11; i++) {
+        changed[i].layer = layer_defaults;
+    }
+    ck_assert_int_eq(nm_spec_check(c, &block_spec, "block", &changed[0]), NM_OK);
+    changed[0].layer.units = -1;
+    changed[1].layer.p = 0.25;
+    changed[2].layer.bias = false;
+    changed[3].layer.name = "x";
+    changed[4].layer.padding = 1;
+    changed[5].layer.stride.at[1] = 2;
+    changed[6].layer.betas.at[0] = 0.5;
+    changed[7].layer.norm = norm_defaults;
+    changed[8].layer.schedule.item = &constant;
+    changed[9].layer.any = (const nm_value *)&changed;
+    changed[10].layer.threads = 2;
+    for (int i = 0; i < 11; i++) {
+        nm_spec_check(c, &block_spec, "block", &changed[i]);
+        assert_error(c, NM_ERROR_INPUT, "block: layer: \"units\" must be at least 1, not ");
+    }
+    test_context_end(c, NULL);
+}
+END_TEST
+
+START_TEST(a_required_pointer_that_c_left_out_is_missing)
+{
+    static const nm_option rows[] = {{"name", 0, NM_OPTION_STRING, .flags = NM_REQUIRED}};
+    static const char *const none = NULL;
+    const nm_spec spec = {"named", sizeof(char *), &none, rows, 1, NULL};
+    nm_context *c = test_context(NULL);
+    const char *name = NULL;
+    ck_assert_int_eq(nm_spec_check(c, &spec, "layer", &name), NM_ERROR_INPUT);
+    assert_error(c, NM_ERROR_INPUT, "layer: \"name\" is missing; set it");
+    name = "a";
+    ck_assert_int_eq(nm_spec_check(c, &spec, "layer", &name), NM_OK);
+    test_context_end(c, NULL);
 }
 END_TEST
 
@@ -711,6 +768,8 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           a_choice_must_be_one_known_name_with_options_it_takes, a_choice_is_read_alone_too,
           a_text_of_options_is_read, a_wrong_text_of_options_names_the_thing,
           a_struct_from_c_is_checked_like_a_file, a_hostile_index_or_count_from_c_is_caught,
-          the_check_across_fields_runs_for_c_too, the_options_of_a_choice_from_c_are_checked,
+          the_check_across_fields_runs_for_c_too,
+          a_nested_struct_is_checked_once_any_field_of_it_is_set,
+          a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked,
           an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml,
           every_failed_allocation_is_an_error_and_leaks_nothing)

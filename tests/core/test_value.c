@@ -272,6 +272,13 @@ START_TEST(a_long_key_is_cut_in_messages)
     strcpy(text + 2004, ": 2");
     refuse(text, "kkkk...\" is there already");
     free(text);
+    /* Two bytes a character, behind one of one byte: cut between, not within. */
+    char *wide = repeat("x: 1\nx", "\xC3\xA4", 206);
+    memcpy(wide + 202, ": 1\n", 5);
+    char twice[500];
+    snprintf(twice, sizeof twice, "%s%s", wide, wide + 5);
+    refuse(twice, "\xC3\xA4...\" is there already");
+    free(wide);
 }
 END_TEST
 
@@ -834,6 +841,24 @@ START_TEST(too_many_diagnostics_are_counted)
 }
 END_TEST
 
+START_TEST(a_first_message_too_long_is_cut_not_lost)
+{
+    nm_diagnostics d;
+    char *line = repeat("", "x", 3 * 8192);
+    parse("a");
+    nm_fail(context, NM_ERROR_IO, "%s", line); /* cut at 8 KiB by the context */
+    free(line);
+    nm_diagnostics_begin(&d, context);
+    nm_diagnose_standing(&d, nm_document_root(document));
+    nm_diagnose(&d, NULL, "another");
+    ck_assert_int_eq(nm_diagnostics_end(&d), NM_ERROR_INPUT);
+    const char *text = nm_context_error(context);
+    ck_assert_ptr_nonnull(strstr(text, "net.yaml:1:1: xxx"));
+    ck_assert_ptr_nonnull(strstr(text, "xxx\n... and 1 more"));
+    done();
+}
+END_TEST
+
 START_TEST(a_standing_error_moves_into_the_list_but_memory_stays)
 {
     nm_diagnostics d;
@@ -905,5 +930,6 @@ TEST_MAIN("core/value", values_have_kinds_texts_and_places,
           floats_are_read_whole_or_not_at_all, floats_are_written_shortest,
           every_float_reads_back_as_itself, a_locale_with_a_decimal_comma_changes_no_number,
           diagnostics_collect_every_error_with_its_place, too_many_diagnostics_are_counted,
+          a_first_message_too_long_is_cut_not_lost,
           a_standing_error_moves_into_the_list_but_memory_stays,
           every_failed_allocation_is_an_error_and_leaks_nothing)
