@@ -48,7 +48,7 @@ static nm_status unsteady_forward(const nm_run *run)
 {
     static int calls;
     cube_forward(run);
-    ((char *)run->y[0])[0] = (char)(((char *)run->y[0])[0] ^ (calls++ & 1));
+    ((char *)run->y[0])[0] = (char)(((char *)run->y[0])[0] ^ (calls++ & 7));
     return NM_OK;
 }
 
