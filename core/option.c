@@ -83,7 +83,7 @@ static bool is_number(const nm_value *value, double *number)
     return value->kind == NM_VALUE_SCALAR && !value->quoted && nm_parse_float(value->text, number);
 }
 
-#define LARGEST_EXACT 9007199254740992.0 /* 2^53: up to here a double holds every integer */
+#define EXACT_BELOW 9007199254740992.0 /* 2^53: below, no two integers share a double */
 
 /* An integer, also as 3.0 or 1e3. */
 static bool is_integer(const nm_value *value, int64_t *integer)
@@ -95,7 +95,7 @@ static bool is_integer(const nm_value *value, int64_t *integer)
     if (nm_parse_int(value->text, integer)) {
         return true;
     }
-    if (!nm_parse_float(value->text, &number) || !(fabs(number) <= LARGEST_EXACT) ||
+    if (!nm_parse_float(value->text, &number) || !(fabs(number) < EXACT_BELOW) ||
         number != floor(number)) {
         return false;
     }
@@ -107,7 +107,7 @@ static const char *integer_expected(const nm_value *value)
 {
     double number;
     bool whole = is_number(value, &number) && number == floor(number);
-    return whole ? "an integer of 64 bits (without point or exponent if above 2^53)" : "an integer";
+    return whole ? "an integer of 64 bits (without point or exponent from 2^53 on)" : "an integer";
 }
 
 /* A number within the option's limits, or the default itself: a default may stand outside them to

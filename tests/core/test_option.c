@@ -238,7 +238,7 @@ START_TEST(an_integer_may_be_written_with_point_or_exponent_if_it_is_whole)
     } whole[] = {{"units: 3.0", 3},
                  {"units: 1e3", 1000},
                  {"units: 0x10", 16},
-                 {"units: 9007199254740992.0", 9007199254740992},
+                 {"units: 9007199254740991.0", 9007199254740991},
                  {"units: 9223372036854775807", INT64_MAX}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         accept(whole[i].text);
@@ -246,12 +246,18 @@ START_TEST(an_integer_may_be_written_with_point_or_exponent_if_it_is_whole)
         done();
     }
     refuse("units: 3.5", "net.yaml:1:8: layer: \"units\" must be an integer, not 3.5");
-    refuse("units: 1e30", "net.yaml:1:8: layer: \"units\" must be an integer of 64 bits (without "
-                          "point or exponent if above 2^53), not 1e30");
+    /* 2^53 + 1, which a double would silently turn into 2^53 */
+    refuse(
+        "units: 9007199254740993.0",
+        "net.yaml:1:8: layer: \"units\" must be an integer of 64 bits (without point or exponent "
+        "from 2^53 on), not 9007199254740993.0");
+    refuse("units: 1e17",
+           "net.yaml:1:8: layer: \"units\" must be an integer of 64 bits (without point "
+           "or exponent from 2^53 on), not 1e17");
     refuse(
         "units: 9223372036854775808",
         "net.yaml:1:8: layer: \"units\" must be an integer of 64 bits (without point or exponent "
-        "if above 2^53), not 9223372036854775808");
+        "from 2^53 on), not 9223372036854775808");
 }
 END_TEST
 
@@ -608,6 +614,22 @@ START_TEST(a_hostile_index_or_count_from_c_is_caught)
 }
 END_TEST
 
+START_TEST(limits_on_no_side_still_exclude_what_is_no_number)
+{
+    static const nm_option rows[] = {
+        {"x", 0, NM_OPTION_FLOAT, .min = -NM_NO_LIMIT, .max = NM_NO_LIMIT}};
+    static const double zero = 0;
+    const nm_spec spec = {"one", sizeof(double), &zero, rows, 1, NULL};
+    nm_context *c = test_context(NULL);
+    double x = -(double)INFINITY;
+    ck_assert_int_eq(nm_spec_check(c, &spec, "op", &x), NM_OK);
+    x = (double)NAN;
+    nm_spec_check(c, &spec, "op", &x);
+    assert_error(c, NM_ERROR_INPUT, "op: \"x\" must be a number, not .nan");
+    test_context_end(c, NULL);
+}
+END_TEST
+
 START_TEST(the_check_across_fields_runs_for_c_too)
 {
     layer_options o = layer_defaults;
@@ -768,7 +790,7 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           a_choice_must_be_one_known_name_with_options_it_takes, a_choice_is_read_alone_too,
           a_text_of_options_is_read, a_wrong_text_of_options_names_the_thing,
           a_struct_from_c_is_checked_like_a_file, a_hostile_index_or_count_from_c_is_caught,
-          the_check_across_fields_runs_for_c_too,
+          limits_on_no_side_still_exclude_what_is_no_number, the_check_across_fields_runs_for_c_too,
           a_nested_struct_is_checked_once_any_field_of_it_is_set,
           a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked,
           an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml,

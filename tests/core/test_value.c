@@ -179,6 +179,7 @@ START_TEST(a_duplicate_key_is_an_error_also_in_quotes)
            "net.yaml:3:1: the key \"lr\" is there already, at 1:1; remove one of them");
     refuse("lr: 1\n\"lr\": 3\n", "net.yaml:2:1: the key \"lr\" is there already");
     refuse("{a: 1, 'b': 2, b: 3, a: 4}", "net.yaml:1:16: the key \"b\" is there already, at 1:8");
+    refuse("{b: 1, a: 2, a: 3, b: 4}", "net.yaml:1:14: the key \"a\" is there already, at 1:8");
 }
 END_TEST
 
@@ -535,6 +536,11 @@ START_TEST(set_leaves_old_values_and_what_aliases_share_alone)
     ck_assert_str_eq(text_at(nm_value_get(root, "b"), "units"), "9");
     ck_assert_str_eq(text_at(nm_value_get(root, "a"), "units"), "8");
     ck_assert_str_eq(text_at(nm_value_get(old, "b"), "units"), "8");
+    done();
+    old = parse("a: [1, 2]");
+    set("a.1=3");
+    ck_assert_str_eq(nm_value_get(nm_document_root(document), "a")->items[1]->text, "3");
+    ck_assert_str_eq(nm_value_get(old, "a")->items[1]->text, "2");
     done();
 }
 END_TEST
