@@ -149,7 +149,7 @@ nm_status nm_fail_in(nm_context *context, const char *format, ...)
     return context->status;
 }
 
-void nm_log(nm_context *context, nm_log_level level, const char *format, ...)
+void nm_context_log(nm_context *context, nm_log_level level, const char *format, ...)
 {
     if (!context->log) {
         return;

@@ -81,7 +81,7 @@ NM_API nm_status nm_fail_v(nm_context *context, nm_status status, const char *fo
  * standing status, so that `return nm_fail_in(context, "layer 3")` reads well. */
 NM_API nm_status nm_fail_in(nm_context *context, const char *format, ...) NM_PRINTF(2, 3);
 
-NM_API void nm_log(nm_context *context, nm_log_level level, const char *format, ...)
+NM_API void nm_context_log(nm_context *context, nm_log_level level, const char *format, ...)
     NM_PRINTF(3, 4);
 
 /* ---- Memory through the context's allocator. Failure sets NM_ERROR_MEMORY. ---- */

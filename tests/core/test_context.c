@@ -120,8 +120,8 @@ START_TEST(what_the_library_says_goes_to_the_callback)
     char said[64] = "";
     nm_context *context =
         nm_context_create(&(nm_context_options){.log = remember, .log_user = said});
-    nm_log(context, NM_LOG_INFO, "nothing");
-    nm_log(context, NM_LOG_WARNING, "rate %.1f", 0.5);
+    nm_context_log(context, NM_LOG_INFO, "nothing");
+    nm_context_log(context, NM_LOG_WARNING, "rate %.1f", 0.5);
     ck_assert_str_eq(said, "rate 0.5");
     nm_context_destroy(context);
 }
