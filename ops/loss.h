@@ -1,3 +1,4 @@
+/* Softmax, losses and dropout. */
 #ifndef NM_OPS_LOSS_H
 #define NM_OPS_LOSS_H
 
@@ -6,6 +7,86 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- Softmax: y = e^x / sum(e^x) along an axis, and its logarithm ----
+ * The largest element is subtracted first, so neither overflows. */
+
+typedef struct nm_softmax_options {
+    size_t struct_size;
+    int64_t axis; /* negative ones count from the end */
+} nm_softmax_options;
+
+#define NM_SOFTMAX_DEFAULTS .axis = -1
+#define nm_softmax(...) nm_softmax_(__VA_ARGS__, NM_END(nm_softmax_options))
+#define nm_softmax_(tape, x, ...)                                                                  \
+    nm_softmax_with(tape, x, &(nm_softmax_options){NM_SOFTMAX_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_softmax_with(nm_tape *tape, nm_tensor *x, const nm_softmax_options *options);
+
+#define nm_log_softmax(...) nm_log_softmax_(__VA_ARGS__, NM_END(nm_softmax_options))
+#define nm_log_softmax_(tape, x, ...)                                                              \
+    nm_log_softmax_with(tape, x, &(nm_softmax_options){NM_SOFTMAX_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_log_softmax_with(nm_tape *tape, nm_tensor *x,
+                                      const nm_softmax_options *options);
+
+/* ---- Losses ---- */
+
+/* What becomes of the single losses: one number, or a tensor of them. */
+typedef enum nm_reduction { NM_REDUCE_MEAN, NM_REDUCE_SUM, NM_REDUCE_NONE } nm_reduction;
+
+typedef struct nm_cross_entropy_options {
+    size_t struct_size;
+    double label_smoothing; /* 0..1: how much of the target is spread over all classes evenly */
+    int64_t ignore_index;   /* rows with this label count for nothing */
+    int reduction;          /* an nm_reduction; the mean is over the rows that count */
+} nm_cross_entropy_options;
+
+/* The cross entropy of softmax(logits) against integer labels:
+ *
+ *     loss = -sum over k of target_k * log_softmax(logits)_k,
+ *     target_k = (1 - label_smoothing) * [k = label] + label_smoothing / classes
+ *
+ * logits [..., classes], labels [...] of i32, i64 or u8; the result is [] or, unreduced, [...]. A
+ * label outside 0..classes-1 that is not ignore_index is an error. The mean over no rows at all
+ * (every label ignored) is 0, with a gradient of 0; PyTorch gives NaN. */
+#define NM_CROSS_ENTROPY_DEFAULTS                                                                  \
+    .label_smoothing = 0, .ignore_index = -100, .reduction = NM_REDUCE_MEAN
+#define nm_cross_entropy(...) nm_cross_entropy_(__VA_ARGS__, NM_END(nm_cross_entropy_options))
+#define nm_cross_entropy_(tape, logits, labels, ...)                                               \
+    nm_cross_entropy_with(tape, logits, labels,                                                    \
+                          &(nm_cross_entropy_options){NM_CROSS_ENTROPY_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_tensor *labels,
+                                        const nm_cross_entropy_options *options);
+
+typedef struct nm_mse_options {
+    size_t struct_size;
+    int reduction; /* an nm_reduction */
+} nm_mse_options;
+
+/* (x - target)^2, its mean or its sum. Both must have the same shape: [n] against [n, 1] is an
+ * error, not [n, n] differences. */
+#define NM_MSE_DEFAULTS .reduction = NM_REDUCE_MEAN
+#define nm_mse(...) nm_mse_(__VA_ARGS__, NM_END(nm_mse_options))
+#define nm_mse_(tape, x, target, ...)                                                              \
+    nm_mse_with(tape, x, target, &(nm_mse_options){NM_MSE_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_mse_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                              const nm_mse_options *options);
+
+/* ---- Dropout ---- */
+
+typedef struct nm_dropout_options {
+    size_t struct_size;
+    double p;     /* the probability of a zero; at least 0 and below 1 */
+    int64_t seed; /* says which elements are zero; give every call and every step another */
+} nm_dropout_options;
+
+/* y = x / (1 - p) where kept, else 0 (also for an infinite x). Srivastava and others 2014. What is
+ * kept depends on the seed and the element's number alone; the gradient draws it again instead of
+ * storing it. Evaluation leaves the op out; p = 0 returns x's elements exactly. */
+#define NM_DROPOUT_DEFAULTS .p = 0.5, .seed = 0
+#define nm_dropout(...) nm_dropout_(__VA_ARGS__, NM_END(nm_dropout_options))
+#define nm_dropout_(tape, x, ...)                                                                  \
+    nm_dropout_with(tape, x, &(nm_dropout_options){NM_DROPOUT_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_dropout_with(nm_tape *tape, nm_tensor *x, const nm_dropout_options *options);
 
 #ifdef __cplusplus
 }
