@@ -9,27 +9,49 @@
 extern "C" {
 #endif
 
+/* Sample i stands at row rows[i] of `samples` and `targets`. Read-only once it is open. */
 typedef struct nm_dataset {
     nm_context *context;
-    int64_t count;          /* samples */
-    nm_shape shape;         /* of one sample: [28, 28, 1], [2], ... */
-    nm_dtype dtype;         /* of the samples: u8 or f32 */
-    const void *samples;    /* [count, ...shape] */
-    nm_shape target_shape;  /* of one target: [] for a class label */
-    nm_dtype target_dtype;  /* i32: class labels, f32: values to predict */
-    const void *targets;    /* [count, ...target_shape]; NULL: none (prediction) */
-    int64_t classes;        /* labels are 0..classes-1; 0: no labels */
-    void *memory[4];        /* what nm_dataset_close() gives back with nm_free() */
+    int64_t count;             /* samples, at least 1 */
+    nm_shape shape;            /* of one sample, rank 1 to 5: [28, 28, 1], [2], ... */
+    nm_dtype dtype;            /* of the samples: u8 or f32 */
+    const void *samples;       /* one row after the other */
+    nm_shape target_shape;     /* of one target: [] for a class label, [1] or more for values */
+    nm_dtype target_dtype;     /* i32: class labels, f32: values to predict */
+    const void *targets;       /* NULL: none (prediction) */
+    int64_t classes;           /* labels are 0..classes-1; 0: no labels */
+    const int64_t *rows;       /* NULL: sample i is row i */
+    const char *sample_source; /* the files, for messages while it is being opened; NULL: none */
+    const char *target_source;
+    void *memory[4];       /* what nm_dataset_close() gives back with nm_free() */
+    nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
 } nm_dataset;
 
-NM_API void nm_dataset_close(nm_dataset *set); /* leaves it empty */
-
-/* A kind of data set, as registered. `open` fills `set` from options read by item.spec; on failure
- * it leaves nothing behind. */
+/* A kind of data set, as registered. `open` fills `set` (zeros, but for the context) from options
+ * read by item.spec. On failure it may leave memory in `set`: the caller closes it. */
 typedef struct nm_dataset_type {
     nm_item item;
     nm_status (*open)(nm_context *context, const void *options, nm_dataset *set);
 } nm_dataset_type;
+
+/* Opens the chosen data set and checks it. Messages begin with the choice's name; `set` is empty on
+ * failure. */
+NM_API nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, nm_dataset *set);
+/* Whether the rules above hold: types, shapes, labels within 0..classes-1, no NaN or infinity.
+ * Where `classes` is 0 and the targets are i32, it becomes the largest label plus one. For sets
+ * that a program fills in itself; the loader takes them as checked. Without `rows`. */
+NM_API nm_status nm_dataset_check(nm_dataset *set);
+NM_API void nm_dataset_close(nm_dataset *set); /* leaves it empty; an empty one is fine */
+
+/* Two views of the same samples: `part` gets about `fraction` (above 0, below 1) of them, chosen at
+ * random by `seed` alone, `rest` all others, both in the set's order. The set must outlive the
+ * views, which are closed as any other. NM_ERROR_INPUT if one of them would be empty. */
+NM_API nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed,
+                                  nm_dataset *rest, nm_dataset *part);
+
+/* Bytes of one row of samples and of targets. */
+NM_API size_t nm_dataset_sample_bytes(const nm_dataset *set);
+NM_API size_t nm_dataset_target_bytes(const nm_dataset *set);
 
 #ifdef __cplusplus
 }

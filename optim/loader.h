@@ -1,5 +1,12 @@
 /* The loader hands out mini-batches: shuffled, normalized, augmented, prepared by a thread ahead of
- * their use. The batches of an epoch are a function of (seed, epoch, options) alone. */
+ * their use.
+ *
+ * Promises:
+ * 1. The batches of an epoch are a function of (data set, options, seed, epoch) alone: the same
+ * bits with and without prefetching, for any number of threads, and when resumed in the middle.
+ * 2. After creation and the first nm_loader_begin() it allocates nothing.
+ * 3. The thread never touches the context, and sleeps when there is nothing to do. It can be ended
+ *    at any point, also in the middle of an epoch. */
 #ifndef NM_OPTIM_LOADER_H
 #define NM_OPTIM_LOADER_H
 
@@ -11,40 +18,56 @@ extern "C" {
 
 typedef enum nm_short_batch { NM_SHORT_KEEP, NM_SHORT_DROP, NM_SHORT_MERGE } nm_short_batch;
 
+/* A sample x becomes (x * scale - mean) / deviation, per channel, which is the last axis. Images,
+ * samples of shape [height, width, channels], can be augmented: first shifted, then cropped, then
+ * mirrored, all before they are normalized. */
 typedef struct nm_loader_options {
-    int64_t batch;
-    bool shuffle;
-    int last_batch;     /* nm_short_batch: keep a short last batch, drop it, or merge it into the one before */
-    nm_floats mean;     /* per channel (one: for all), in units of the samples after scaling */
-    nm_floats deviation;
-    double scale;       /* samples are multiplied by it first; u8 default 1/255, f32 default 1 (0: that default) */
-    int64_t crop;       /* random crop after padding by this many zeros a side */
-    bool flip;          /* mirror left-right with probability 1/2 */
-    int64_t shift;      /* random shift by up to this many pixels each way */
-    bool prefetch;      /* prepare batches in a thread */
+    int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped) */
+    bool shuffle;   /* another order every epoch */
+    int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before,
+                       so that batch norm never meets a batch of one */
+    nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */
+    nm_floats deviation; /* the same; none: 1 */
+    double scale;        /* 0: 1/255 for u8, 1 for f32 */
+    int64_t crop;        /* random crop after padding by so many pixels of 0 a side */
+    bool flip;           /* mirror left and right with probability 1/2 */
+    int64_t shift;       /* random shift by up to so many pixels each way, repeating the edge */
+    bool prefetch;       /* prepare batches in a thread */
+    /* Not options. One value a channel, used instead of mean and deviation: what nm_data_open()
+     * computed. Read by nm_loader_create() only. NULL: none. */
+    const double *channel_mean;
+    const double *channel_deviation;
 } nm_loader_options;
+
+/* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
+#define NM_LOADER_DEFAULTS .batch = 128, .shuffle = true, .prefetch = true
 
 extern NM_API const nm_spec nm_loader_spec;
 
 typedef struct nm_batch {
-    int64_t count;  /* samples; 0: the epoch is over */
-    nm_shape shape; /* [count, ...sample shape] */
-    float *x;       /* the loader's, valid until the next call */
+    int64_t count;         /* samples; 0: the epoch is over */
+    nm_shape shape;        /* [count, ...sample shape] */
+    float *x;              /* the loader's, valid until the next call */
     nm_shape target_shape; /* [count, ...target shape] */
     nm_dtype target_dtype;
-    void *targets;  /* i32 or f32; NULL if the set has none */
+    void *targets; /* i32 or f32; NULL if the set has none */
 } nm_batch;
 
 typedef struct nm_loader nm_loader;
 
-/* `augment`: crop, flip and shift (training); else they are left out, and so is shuffling. */
+/* For training (`augment`), or for evaluation: no shuffling, cropping, flipping or shifting, and
+ * the last batch is kept, so that every sample comes once and in order. The set, opened by
+ * nm_dataset_open(), must outlive the loader; the options need not. NULL on failure: options out of
+ * range or not fitting the samples, or nothing left because a short batch is dropped. */
 NM_API nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                                    const nm_loader_options *options, bool augment, uint64_t seed);
-NM_API void nm_loader_destroy(nm_loader *loader); /* NULL is fine; ends the thread */
+NM_API void nm_loader_destroy(nm_loader *loader);          /* NULL is fine; ends the thread */
 NM_API int64_t nm_loader_batches(const nm_loader *loader); /* in one epoch */
 NM_API int64_t nm_loader_samples(const nm_loader *loader); /* in one epoch */
-/* Begins epoch `epoch` (from 0) at batch `batch`: 0 usually, more when a run is resumed. */
+/* Begins epoch `epoch` (from 0) at batch `batch`: 0 usually, more when a run is resumed, at most
+ * nm_loader_batches(). May come at any time; what was not taken of an earlier epoch is dropped. */
 NM_API nm_status nm_loader_begin(nm_loader *loader, int64_t epoch, int64_t batch);
+/* The next batch; its count is 0 when the epoch is over. */
 NM_API nm_status nm_loader_next(nm_loader *loader, nm_batch *batch);
 
 #ifdef __cplusplus

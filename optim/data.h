@@ -1,0 +1,52 @@
+/* The `data` part of a network's file: where the samples come from and how batches are made of
+ * them.
+ *
+ *   data:
+ *     train: {idx: {images: train-images.gz, labels: train-labels.gz}}
+ *     test: {idx: {images: test-images.gz, labels: test-labels.gz}}
+ *     validation: 0.1    # of the training set
+ *     normalize: auto    # or mean and deviation
+ *     batch: 128         # and the other options of the loader */
+#ifndef NM_OPTIM_DATA_H
+#define NM_OPTIM_DATA_H
+
+#include "optim/loader.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nm_normalize { NM_NORMALIZE_GIVEN, NM_NORMALIZE_AUTO } nm_normalize;
+
+typedef struct nm_data_options {
+    nm_choice train;    /* of nm_dataset_type */
+    nm_choice test;     /* the same; no item: none */
+    double validation;  /* fraction of the training set held out; 0: none */
+    int64_t split_seed; /* which samples those are: apart from the run's seed, so that runs that
+                           differ in their seed are measured on the same samples */
+    int64_t limit;      /* use only the first so many samples of each set; 0: all */
+    int normalize;      /* nm_normalize: mean and deviation as given, or the training set's */
+    nm_loader_options loader;
+} nm_data_options;
+
+extern NM_API const nm_spec nm_data_spec;
+
+typedef struct nm_data {
+    nm_dataset train;
+    nm_dataset validation;    /* count 0: none */
+    nm_dataset test;          /* count 0: none */
+    nm_loader_options loader; /* for all of them: with the computed mean and deviation */
+    nm_dataset whole;         /* what train and validation are views of; count 0: they are not */
+    double *statistics;       /* what was computed: means, then deviations, one a channel */
+} nm_data;
+
+/* Opens the sets. The training set must have targets; the test set must have samples and targets of
+ * the same shapes and types, and labels within the training set's classes. The choices' options are
+ * not needed afterwards. `data` is empty on failure. */
+NM_API nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data);
+NM_API void nm_data_close(nm_data *data); /* leaves it empty; an empty one is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,239 @@
+#include "optim/dataset.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/random.h"
+#include "optim/readers.h"
+
+size_t nm_dataset_sample_bytes(const nm_dataset *set)
+{
+    return (size_t)nm_shape_count(&set->shape) * nm_dtype_size(set->dtype);
+}
+
+size_t nm_dataset_target_bytes(const nm_dataset *set)
+{
+    return (size_t)nm_shape_count(&set->target_shape) * nm_dtype_size(set->target_dtype);
+}
+
+void nm_dataset_close(nm_dataset *set)
+{
+    for (size_t i = 0; i < sizeof set->memory / sizeof *set->memory; i++) {
+        nm_free(set->context, set->memory[i]);
+    }
+    for (size_t i = 0; i < sizeof set->tensors / sizeof *set->tensors; i++) {
+        nm_tensor_destroy(set->tensors[i]);
+    }
+    *set = (nm_dataset){0};
+}
+
+/* ---- For readers ---- */
+
+nm_status nm_dataset_look_for(nm_context *context, const char *path)
+{
+    if (access(path, R_OK) == 0) {
+        return NM_OK;
+    }
+    int error = errno;
+    const char *remedy = "check the path";
+    if (strstr(path, "fashion-mnist")) {
+        remedy = "Debian has it: apt install dataset-fashion-mnist";
+    } else if (path[0] != '/') {
+        remedy = "the path is taken from the folder that the program was started in";
+    }
+    return nm_fail(context, NM_ERROR_IO, "cannot read %s: %s; %s", path, strerror(error), remedy);
+}
+
+void nm_dataset_add_channel(nm_dataset *set)
+{
+    if (set->dtype == NM_U8 && set->shape.rank == 2) {
+        set->shape.dim[set->shape.rank++] = 1;
+    }
+}
+
+void nm_dataset_values_shape(nm_dataset *set, nm_shape shape)
+{
+    set->target_dtype = NM_F32;
+    set->target_shape = shape.rank ? shape : NM_SHAPE(1);
+}
+
+/* ---- Checking what a reader made ---- */
+
+static nm_status check_shape(const nm_dataset *set, const char *what, const nm_shape *shape)
+{
+    char text[NM_SHAPE_TEXT];
+    if (shape->rank >= 1 && shape->rank < NM_MAX_RANK && nm_shape_count(shape) >= 1) {
+        return NM_OK;
+    }
+    return nm_fail(set->context, NM_ERROR_FORMAT,
+                   "a %s has shape %s; it needs 1 to %d dimensions, none of them 0", what,
+                   nm_shape_text(shape, text), NM_MAX_RANK - 1);
+}
+
+static nm_status label_error(const nm_dataset *set, int64_t sample, int32_t label)
+{
+    if (set->classes) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "sample %lld has label %d, but the %lld classes go from 0 to %lld",
+                       (long long)sample, label, (long long)set->classes,
+                       (long long)set->classes - 1);
+    }
+    return nm_fail(set->context, NM_ERROR_FORMAT, "sample %lld has label %d; classes count from 0",
+                   (long long)sample, label);
+}
+
+static nm_status check_labels(nm_dataset *set)
+{
+    const int32_t *labels = set->targets;
+    int32_t largest = -1;
+    for (int64_t i = 0; i < set->count; i++) {
+        if (labels[i] < 0 || (set->classes && labels[i] >= set->classes)) {
+            return label_error(set, i, labels[i]);
+        }
+        largest = labels[i] > largest ? labels[i] : largest;
+    }
+    set->classes = set->classes ? set->classes : (int64_t)largest + 1;
+    return NM_OK;
+}
+
+/* `what`: "sample" or "target". Rows have `width` values. */
+static nm_status check_finite(const nm_dataset *set, const char *what, const float *values,
+                              int64_t width)
+{
+    for (int64_t i = 0; i < set->count * width; i++) {
+        if (!isfinite(values[i])) {
+            return nm_fail(set->context, NM_ERROR_FORMAT,
+                           "%s %lld has %s among its values; remove or replace it", what,
+                           (long long)(i / width), isnan(values[i]) ? "NaN" : "an infinity");
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status check_samples(const nm_dataset *set)
+{
+    if (!set->samples || set->count < 1) {
+        return nm_fail(set->context, NM_ERROR_FORMAT, "it has no samples");
+    }
+    if (set->dtype != NM_U8 && set->dtype != NM_F32) {
+        return nm_fail(set->context, NM_ERROR_INTERNAL, "samples are u8 or f32, not %s",
+                       nm_dtype_name(set->dtype));
+    }
+    nm_status status = check_shape(set, "sample", &set->shape);
+    return status != NM_OK || set->dtype == NM_U8
+               ? status
+               : check_finite(set, "sample", set->samples, nm_shape_count(&set->shape));
+}
+
+static nm_status check_targets(nm_dataset *set)
+{
+    if (!set->targets) {
+        return NM_OK;
+    }
+    if (set->target_dtype == NM_I32 && set->target_shape.rank == 0) {
+        return check_labels(set);
+    }
+    if (set->target_dtype != NM_F32) {
+        return nm_fail(set->context, NM_ERROR_INTERNAL,
+                       "targets are one i32 label a sample or values of f32, not %s",
+                       nm_dtype_name(set->target_dtype));
+    }
+    nm_status status = check_shape(set, "target", &set->target_shape);
+    return status != NM_OK
+               ? status
+               : check_finite(set, "target", set->targets, nm_shape_count(&set->target_shape));
+}
+
+nm_status nm_dataset_check(nm_dataset *set)
+{
+    nm_status status = check_samples(set);
+    const char *source = set->sample_source;
+    if (status == NM_OK) {
+        status = check_targets(set);
+        source = set->target_source;
+    }
+    return status != NM_OK && source ? nm_fail_in(set->context, "%s", source) : status;
+}
+
+static nm_status open_and_check(const nm_dataset_type *type, const void *options, nm_dataset *set)
+{
+    nm_status status = type->open(set->context, options, set);
+    status = status == NM_OK ? nm_dataset_check(set) : status;
+    set->sample_source = set->target_source = NULL;
+    return status == NM_OK ? NM_OK : nm_fail_in(set->context, "%s", type->item.name);
+}
+
+nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, nm_dataset *set)
+{
+    const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
+    const nm_spec *spec = type->item.spec;
+    const void *options = !choice->options && spec ? spec->defaults : choice->options;
+    *set = (nm_dataset){.context = context};
+    nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
+    if (status == NM_OK && (status = open_and_check(type, options, set)) != NM_OK) {
+        nm_dataset_close(set);
+    }
+    return status;
+}
+
+/* ---- Splitting ---- */
+
+/* A view of `count` samples, whose rows are to be filled in. */
+static int64_t *make_view(const nm_dataset *set, int64_t count, nm_dataset *view)
+{
+    int64_t *rows = nm_alloc_zero(set->context, (size_t)count, sizeof *rows);
+    *view = *set;
+    memset(view->memory, 0, sizeof view->memory);
+    memset(view->tensors, 0, sizeof view->tensors);
+    view->count = count;
+    view->memory[0] = rows;
+    view->rows = rows;
+    return rows;
+}
+
+/* chosen[i]: whether sample i goes to the part, `count` of them. */
+static bool *choose(const nm_dataset *set, int64_t count, uint64_t seed)
+{
+    nm_random random = nm_random_create(seed, NM_STREAM_SPLIT);
+    int64_t *order = nm_alloc_zero(set->context, (size_t)set->count, sizeof *order);
+    bool *chosen = nm_alloc_zero(set->context, (size_t)set->count, sizeof *chosen);
+    if (order && chosen) {
+        nm_random_permutation(&random, order, set->count);
+        for (int64_t i = 0; i < count; i++) {
+            chosen[order[i]] = true;
+        }
+    } else {
+        nm_free(set->context, chosen);
+        chosen = NULL;
+    }
+    nm_free(set->context, order);
+    return chosen;
+}
+
+nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed, nm_dataset *rest,
+                           nm_dataset *part)
+{
+    int64_t count = fraction > 0 && fraction < 1 ? llround(fraction * (double)set->count) : 0;
+    char text[32];
+    *rest = *part = (nm_dataset){0};
+    if (count < 1 || count >= set->count) {
+        return nm_fail(set->context, NM_ERROR_INPUT,
+                       "a part of %s of %lld samples would leave one side empty",
+                       nm_format_float(fraction, text), (long long)set->count);
+    }
+    bool *chosen = choose(set, count, seed);
+    int64_t *part_rows = chosen ? make_view(set, count, part) : NULL;
+    int64_t *rest_rows = part_rows ? make_view(set, set->count - count, rest) : NULL;
+    for (int64_t i = 0; rest_rows && i < set->count; i++) {
+        *(chosen[i] ? part_rows++ : rest_rows++) = set->rows ? set->rows[i] : i;
+    }
+    nm_free(set->context, chosen);
+    if (!rest->memory[0]) {
+        nm_dataset_close(part);
+        *rest = (nm_dataset){0};
+        return nm_context_status(set->context);
+    }
+    return NM_OK;
+}

@@ -1,0 +1,266 @@
+/* IDX files (LeCun, Cortes, Burges: the MNIST database), plain or gzip. A file is 0, 0, a byte that
+ * says the type, a byte that says the rank, the dimensions as big-endian 32-bit numbers, and the
+ * elements, big-endian too.
+ *
+ * Promises:
+ * 1. Nothing is allocated by what a header says until the file is known to hold that much.
+ * 2. Images of u8, the usual case, stay where they were read; other types become f32. */
+#include <string.h>
+
+#include "core/file.h"
+#include "optim/readers.h"
+#include "optim/table.h"
+
+typedef struct idx_options {
+    const char *images;
+    const char *labels;
+    int64_t classes;
+} idx_options;
+
+enum {
+    IDX_U8 = 0x08,
+    IDX_I8 = 0x09,
+    IDX_I16 = 0x0b,
+    IDX_I32 = 0x0c,
+    IDX_F32 = 0x0d,
+    IDX_F64 = 0x0e
+};
+
+typedef struct idx_array {
+    const char *path;
+    char *file; /* its contents, to be freed */
+    size_t size;
+    int type;
+    nm_shape shape;
+    const unsigned char *elements;
+    int64_t count;
+} idx_array;
+
+static size_t element_size(int type)
+{
+    switch (type) {
+    case IDX_U8:
+    case IDX_I8: return 1;
+    case IDX_I16: return 2;
+    case IDX_I32:
+    case IDX_F32: return 4;
+    case IDX_F64: return 8;
+    }
+    return 0;
+}
+
+static uint64_t big_endian(const unsigned char *bytes, size_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+static double element(const unsigned char *bytes, int type)
+{
+    uint64_t bits = big_endian(bytes, element_size(type));
+    uint32_t low = (uint32_t)bits;
+    float single;
+    double number;
+    switch (type) {
+    case IDX_I8: return (int8_t)low;
+    case IDX_I16: return (int16_t)low;
+    case IDX_I32: return (int32_t)low;
+    case IDX_F32: memcpy(&single, &low, sizeof single); return (double)single;
+    case IDX_F64: memcpy(&number, &bits, sizeof number); return number;
+    }
+    return (double)low;
+}
+
+/* ---- Reading one file ---- */
+
+static nm_status check_magic(nm_context *context, const idx_array *a)
+{
+    const unsigned char *bytes = (const unsigned char *)a->file;
+    if (a->size < 4 || bytes[0] || bytes[1] || !element_size(bytes[2])) {
+        return nm_fail(context, NM_ERROR_FORMAT,
+                       "%s: not an IDX file: it begins with %s%02x %02x %02x, not with 00 00 and "
+                       "the type 08, 09, 0b, 0c, 0d or 0e",
+                       a->path, a->size < 4 ? "less than four bytes, " : "",
+                       a->size > 0 ? bytes[0] : 0u, a->size > 1 ? bytes[1] : 0u,
+                       a->size > 2 ? bytes[2] : 0u);
+    }
+    if (bytes[3] < 1 || bytes[3] > NM_MAX_RANK) {
+        return nm_fail(context, NM_ERROR_FORMAT, "%s: %d dimensions; 1 to %d can be read", a->path,
+                       bytes[3], NM_MAX_RANK);
+    }
+    if (a->size < 4 + 4 * (size_t)bytes[3]) {
+        return nm_fail(context, NM_ERROR_FORMAT,
+                       "%s: truncated: %zu bytes cannot hold %d dimensions", a->path, a->size,
+                       bytes[3]);
+    }
+    return NM_OK;
+}
+
+/* Promise 1: the file holds exactly what its header says. */
+static nm_status check_size(nm_context *context, const idx_array *a, size_t available)
+{
+    char text[NM_SHAPE_TEXT];
+    int64_t count = nm_shape_count(&a->shape);
+    size_t bytes = element_size(a->type);
+    if (count >= 0 && available % bytes == 0 && (size_t)count == available / bytes) {
+        return NM_OK;
+    }
+    bool short_file = count < 0 || (size_t)count > available / bytes;
+    return nm_fail(context, NM_ERROR_FORMAT,
+                   "%s: %s: the header promises %s elements of %zu bytes, but %zu bytes follow it",
+                   a->path, short_file ? "truncated" : "too long", nm_shape_text(&a->shape, text),
+                   bytes, available);
+}
+
+static nm_status parse(nm_context *context, idx_array *a)
+{
+    nm_status status = check_magic(context, a);
+    if (status != NM_OK) {
+        return status;
+    }
+    const unsigned char *bytes = (const unsigned char *)a->file;
+    a->type = bytes[2];
+    a->shape.rank = bytes[3];
+    for (int i = 0; i < a->shape.rank; i++) {
+        a->shape.dim[i] = (int64_t)big_endian(bytes + 4 + 4 * i, 4);
+    }
+    size_t header = 4 + 4 * (size_t)a->shape.rank;
+    a->elements = bytes + header;
+    a->count = nm_shape_count(&a->shape);
+    return check_size(context, a, a->size - header);
+}
+
+static nm_status read_array(nm_context *context, const char *path, idx_array *a)
+{
+    *a = (idx_array){.path = path};
+    nm_status status = nm_dataset_look_for(context, path);
+    if (status != NM_OK) {
+        return status;
+    }
+    a->file = nm_file_read_gz(context, path, NM_DATASET_BYTES, &a->size);
+    return a->file ? parse(context, a) : nm_context_status(context);
+}
+
+/* ---- Images ---- */
+
+static float *as_floats(nm_context *context, const idx_array *a)
+{
+    float *values = nm_alloc_zero(context, (size_t)a->count, sizeof *values);
+    for (int64_t i = 0; values && i < a->count; i++) {
+        values[i] = (float)element(a->elements + (size_t)i * element_size(a->type), a->type);
+    }
+    return values;
+}
+
+/* [count, ...sample]: takes the file's memory over. */
+static nm_status take_images(nm_dataset *set, idx_array *a)
+{
+    char text[NM_SHAPE_TEXT];
+    set->memory[0] = a->file;
+    set->sample_source = a->path;
+    if (a->shape.rank < 2) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s: images of shape %s; they need 2 dimensions or more, samples first%s",
+                       a->path, nm_shape_text(&a->shape, text),
+                       a->type == IDX_U8 ? " (are these the labels?)" : "");
+    }
+    set->count = a->shape.dim[0];
+    set->shape.rank = a->shape.rank - 1;
+    memcpy(set->shape.dim, a->shape.dim + 1, (size_t)set->shape.rank * sizeof *set->shape.dim);
+    if (a->type == IDX_U8) { /* promise 2 */
+        set->dtype = NM_U8;
+        set->samples = a->elements;
+        nm_dataset_add_channel(set);
+        return NM_OK;
+    }
+    set->dtype = NM_F32;
+    set->samples = set->memory[1] = as_floats(set->context, a);
+    nm_free(set->context, a->file);
+    set->memory[0] = NULL;
+    return nm_context_status(set->context);
+}
+
+/* ---- Labels ---- */
+
+static nm_status check_are_labels(const nm_dataset *set, const idx_array *a)
+{
+    char text[NM_SHAPE_TEXT];
+    if (a->type == IDX_F32 || a->type == IDX_F64) {
+        return nm_fail(set->context, NM_ERROR_FORMAT, "%s: labels must be integers, not floats",
+                       a->path);
+    }
+    if (a->shape.rank != 1) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s: labels of shape %s; they need one dimension%s", a->path,
+                       nm_shape_text(&a->shape, text),
+                       a->shape.rank > 2 ? " (are these the images?)" : "");
+    }
+    if (a->count != set->count) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s has %lld labels, but %s has %lld images; they must be as many", a->path,
+                       (long long)a->count, set->sample_source, (long long)set->count);
+    }
+    return NM_OK;
+}
+
+static nm_status take_labels(nm_dataset *set, const idx_array *a)
+{
+    set->target_source = a->path;
+    nm_status status = check_are_labels(set, a);
+    if (status != NM_OK) {
+        return status;
+    }
+    int32_t *labels = nm_alloc_zero(set->context, (size_t)a->count, sizeof *labels);
+    for (int64_t i = 0; labels && i < a->count; i++) {
+        labels[i] = (int32_t)element(a->elements + (size_t)i * element_size(a->type), a->type);
+    }
+    set->targets = set->memory[2] = labels;
+    set->target_dtype = NM_I32;
+    return nm_context_status(set->context);
+}
+
+static nm_status idx_open(nm_context *context, const void *options, nm_dataset *set)
+{
+    const idx_options *o = options;
+    idx_array images, labels;
+    nm_status status = read_array(context, o->images, &images);
+    if (status != NM_OK) {
+        nm_free(context, images.file);
+        return status;
+    }
+    set->classes = o->classes;
+    status = take_images(set, &images);
+    if (status != NM_OK || !o->labels) {
+        return status;
+    }
+    status = read_array(context, o->labels, &labels);
+    status = status == NM_OK ? take_labels(set, &labels) : status;
+    nm_free(context, labels.file);
+    return status;
+}
+
+static const idx_options defaults = {0};
+static const nm_option rows[] = {
+    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .flags = NM_REQUIRED,
+     .doc = "path of the images, plain or gzip: [count, height, width], or any shape"},
+    {NM_FIELD(idx_options, labels), NM_OPTION_STRING,
+     .doc = "path of the labels, plain or gzip: [count] integers; none: for prediction only"},
+    {NM_FIELD(idx_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
+     .doc = "number of classes; 0: the largest label plus one"},
+};
+static const nm_spec spec = {.name = "idx_options",
+                             .size = sizeof(idx_options),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows)};
+
+const nm_dataset_type nm_dataset_idx = {
+    .item = NM_ITEM(nm_dataset_type, "idx", "images and labels in IDX files, as of MNIST",
+                    .spec = &spec,
+                    .doc = "Images of u8 and shape [height, width] get a channel axis: [height, "
+                           "width, 1]. Other types become f32."),
+    .open = idx_open,
+};

@@ -1,0 +1,85 @@
+#include "optim/metric.h"
+
+#include <math.h>
+
+nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
+                          const void *options)
+{
+    const nm_spec *spec = type->item.spec;
+    *metric = (nm_metric){
+        .context = context, .type = type, .options = !options && spec ? spec->defaults : options};
+    return spec ? nm_spec_check(context, spec, type->item.name, metric->options) : NM_OK;
+}
+
+/* ---- Checking a batch ---- */
+
+static nm_status check_targets(const nm_metric *m, const nm_batch *batch)
+{
+    bool labels = batch->target_dtype == NM_I32;
+    if (batch->targets && labels == m->type->wants_labels) {
+        return NM_OK;
+    }
+    return nm_fail(m->context, NM_ERROR_INPUT, "%s: it needs %s, but the data set has %s",
+                   m->type->item.name, m->type->wants_labels ? "class labels" : "values to predict",
+                   !batch->targets ? "no targets"
+                   : labels        ? "class labels"
+                                   : "values");
+}
+
+/* Labels need an output for each class, values one for each value. */
+static nm_status check_shape(const nm_metric *m, const nm_shape *shape, const nm_batch *batch)
+{
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    bool fits =
+        shape->rank > 0 && shape->dim[0] == batch->count &&
+        (m->type->wants_labels ? shape->rank == 2 : nm_shape_equal(shape, &batch->target_shape));
+    if (fits) {
+        return NM_OK;
+    }
+    return nm_fail(m->context, NM_ERROR_INPUT,
+                   m->type->wants_labels
+                       ? "%s: the output has shape %s; for labels of shape %s it needs [batch, "
+                         "classes]"
+                       : "%s: the output has shape %s, the targets %s; they must be equal",
+                   m->type->item.name, nm_shape_text(shape, a),
+                   nm_shape_text(&batch->target_shape, b));
+}
+
+static nm_status check_labels(const nm_metric *m, const nm_metric_batch *b)
+{
+    for (int64_t i = 0; b->labels && i < b->count; i++) {
+        if (b->labels[i] < 0 || b->labels[i] >= b->width) {
+            return nm_fail(m->context, NM_ERROR_INPUT,
+                           "%s: label %d, but the network has %lld outputs", m->type->item.name,
+                           b->labels[i], (long long)b->width);
+        }
+    }
+    return NM_OK;
+}
+
+nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch)
+{
+    const float *values = nm_tensor_f32(outputs);
+    nm_status status = values ? check_targets(metric, batch) : nm_context_status(metric->context);
+    if (status != NM_OK ||
+        (status = check_shape(metric, nm_tensor_shape(outputs), batch)) != NM_OK) {
+        return status;
+    }
+    bool labels = metric->type->wants_labels;
+    nm_metric_batch b = {.count = batch->count,
+                         .width = nm_tensor_count(outputs) / batch->count,
+                         .outputs = values,
+                         .labels = labels ? batch->targets : NULL,
+                         .values = labels ? NULL : batch->targets};
+    if ((status = check_labels(metric, &b)) == NM_OK) {
+        metric->type->add(metric->options, metric->state, &b);
+        metric->samples += b.count;
+    }
+    return status;
+}
+
+double nm_metric_value(const nm_metric *metric)
+{
+    return metric->samples ? metric->type->value(metric->options, metric->state, metric->samples)
+                           : (double)NAN;
+}

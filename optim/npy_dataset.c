@@ -1,0 +1,171 @@
+/* Samples and targets in two .npy files (NumPy's array format; core/npy.c reads it). */
+#include <string.h>
+
+#include "core/file.h"
+#include "optim/readers.h"
+#include "optim/table.h"
+
+typedef enum npy_targets { NPY_AUTO, NPY_LABELS, NPY_VALUES } npy_targets;
+
+typedef struct npy_options {
+    const char *x;
+    const char *y;
+    int targets; /* npy_targets */
+    int64_t classes;
+} npy_options;
+
+static nm_tensor *read_array(nm_context *context, const char *path)
+{
+    return nm_dataset_look_for(context, path) == NM_OK ? nm_npy_read(context, path) : NULL;
+}
+
+/* The tensor's elements as f32 in new memory. */
+static float *as_floats(nm_context *context, nm_tensor *tensor)
+{
+    int64_t count = nm_tensor_count(tensor);
+    float *values = nm_alloc_zero(context, (size_t)count, sizeof *values);
+    for (int64_t i = 0; values && i < count; i++) {
+        values[i] = (float)nm_tensor_get(tensor, i);
+    }
+    return values;
+}
+
+/* The shape without its first dimension, which counts the samples. */
+static nm_shape row_shape(const nm_tensor *tensor)
+{
+    const nm_shape *shape = nm_tensor_shape(tensor);
+    nm_shape row = {.rank = shape->rank - 1};
+    memcpy(row.dim, shape->dim + 1, (size_t)row.rank * sizeof *row.dim);
+    return row;
+}
+
+/* ---- Samples ---- */
+
+static nm_status take_samples(nm_dataset *set, nm_tensor *x)
+{
+    char text[NM_SHAPE_TEXT];
+    const nm_shape *shape = nm_tensor_shape(x);
+    if (shape->rank < 2) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s: samples of shape %s; they need 2 dimensions or more, samples first",
+                       set->sample_source, nm_shape_text(shape, text));
+    }
+    set->count = shape->dim[0];
+    set->shape = row_shape(x);
+    nm_dtype dtype = nm_tensor_dtype(x);
+    if (dtype == NM_U8 || dtype == NM_F32) {
+        set->dtype = dtype;
+        set->samples = set->count ? nm_tensor_data(x) : NULL;
+        nm_dataset_add_channel(set);
+        return NM_OK;
+    }
+    set->dtype = NM_F32;
+    set->samples = set->memory[0] = as_floats(set->context, x);
+    nm_tensor_destroy(x);
+    set->tensors[0] = NULL;
+    return nm_context_status(set->context);
+}
+
+/* ---- Targets ---- */
+
+/* Labels may stand as any type, also as whole floats. */
+static nm_status take_labels(nm_dataset *set, nm_tensor *y)
+{
+    int32_t *labels = nm_alloc_zero(set->context, (size_t)set->count, sizeof *labels);
+    set->targets = set->memory[1] = labels;
+    set->target_dtype = NM_I32;
+    for (int64_t i = 0; labels && i < set->count; i++) {
+        double label = nm_tensor_get(y, i);
+        if (!(label >= 0 && label < INT32_MAX) || label != (int32_t)label) {
+            char text[32];
+            return nm_fail(set->context, NM_ERROR_FORMAT,
+                           "%s: sample %lld has %s for a label; labels are integers from 0%s",
+                           set->target_source, (long long)i, nm_format_float(label, text),
+                           nm_dtype_is_float(nm_tensor_dtype(y))
+                               ? " (to predict numbers, set targets: values)"
+                               : "");
+        }
+        labels[i] = (int32_t)label;
+    }
+    return nm_context_status(set->context);
+}
+
+static nm_status take_values(nm_dataset *set, nm_tensor *y)
+{
+    nm_dataset_values_shape(set, row_shape(y));
+    set->targets = set->memory[1] = as_floats(set->context, y);
+    return nm_context_status(set->context);
+}
+
+static bool are_labels(int targets, const nm_tensor *y)
+{
+    return targets == NPY_LABELS || (targets == NPY_AUTO && !nm_dtype_is_float(nm_tensor_dtype(y)));
+}
+
+static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
+{
+    char text[NM_SHAPE_TEXT];
+    const nm_shape *shape = nm_tensor_shape(y);
+    if (shape->rank < 1 || shape->dim[0] != set->count) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s has shape %s, but %s has %lld samples; they must be as many",
+                       set->target_source, nm_shape_text(shape, text), set->sample_source,
+                       (long long)set->count);
+    }
+    if (!are_labels(targets, y)) {
+        return take_values(set, y);
+    }
+    if (nm_tensor_count(y) != set->count) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s: labels of shape %s; they need one number a sample%s",
+                       set->target_source, nm_shape_text(shape, text),
+                       targets == NPY_AUTO ? " (for numbers to predict, set targets: values)" : "");
+    }
+    return take_labels(set, y);
+}
+
+static nm_status npy_open(nm_context *context, const void *options, nm_dataset *set)
+{
+    const npy_options *o = options;
+    set->sample_source = o->x;
+    set->target_source = o->y;
+    set->tensors[0] = read_array(context, o->x);
+    nm_status status =
+        set->tensors[0] ? take_samples(set, set->tensors[0]) : nm_context_status(context);
+    if (status != NM_OK || !o->y) {
+        return status;
+    }
+    nm_tensor *y = read_array(context, o->y);
+    status = y ? take_targets(set, y, o->targets) : nm_context_status(context);
+    nm_tensor_destroy(y);
+    set->classes = status == NM_OK && set->target_dtype == NM_I32 ? o->classes : 0;
+    return status;
+}
+
+static const npy_options defaults = {0};
+static const char *const targets_names[] = {"auto", "labels", "values", NULL};
+static const nm_option rows[] = {
+    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .flags = NM_REQUIRED,
+     .doc = "path of the samples: [count, ...], samples first, channels last"},
+    {NM_FIELD(npy_options, y), NM_OPTION_STRING,
+     .doc = "path of the targets: [count] or [count, ...]; none: for prediction only"},
+    {NM_FIELD(npy_options, targets), NM_OPTION_ENUM, .names = targets_names,
+     .doc = "what the targets are: class labels, values to predict, or told by their type"},
+    {NM_FIELD(npy_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
+     .doc = "number of classes, where targets are labels; 0: the largest label plus one"},
+};
+static const nm_spec spec = {.name = "npy_options",
+                             .size = sizeof(npy_options),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows)};
+
+const nm_dataset_type nm_dataset_npy = {
+    .item =
+        NM_ITEM(nm_dataset_type, "npy", "samples and targets in NumPy's .npy files", .spec = &spec,
+                .doc = "Samples of u8 and shape [height, width] get a channel axis: [height, "
+                       "width, 1]. u8 and f32 stay as they are, other types become f32. "
+                       "Targets of an integer type are class labels, of a floating type "
+                       "values to predict, unless `targets` says otherwise."),
+    .open = npy_open,
+};

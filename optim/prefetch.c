@@ -1,0 +1,130 @@
+#include "optim/prefetch.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+struct nm_prefetch {
+    nm_context *context;
+    nm_make_fn make;
+    void *arg;
+    pthread_t thread;
+    pthread_mutex_t lock;     /* of all below */
+    pthread_cond_t wake;      /* for the thread: there may be work */
+    pthread_cond_t ready;     /* for the caller: an item is made, or the thread is at rest */
+    int64_t made, taken, end; /* items made, items taken, where to stop */
+    bool held;                /* the caller uses the item taken last */
+    bool working, quit;
+};
+
+/* Items made but not given back fill the two places. */
+static bool has_work(const nm_prefetch *p)
+{
+    return p->made < p->end && p->made - p->taken + p->held < 2;
+}
+
+static void *run(void *arg)
+{
+    nm_prefetch *p = arg;
+    pthread_mutex_lock(&p->lock);
+    while (!p->quit) {
+        if (!has_work(p)) {
+            pthread_cond_wait(&p->wake, &p->lock);
+            continue;
+        }
+        p->working = true;
+        pthread_mutex_unlock(&p->lock);
+        p->make(p->arg, p->made, (int)(p->made % 2));
+        pthread_mutex_lock(&p->lock);
+        p->working = false;
+        p->made++;
+        pthread_cond_signal(&p->ready);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* With all signals blocked, so that they reach the program's own threads. */
+static bool start_thread(nm_prefetch *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&p->thread, NULL, run, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+static void release(nm_prefetch *p)
+{
+    pthread_cond_destroy(&p->ready);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    nm_free(p->context, p);
+}
+
+nm_prefetch *nm_prefetch_create(nm_context *context, nm_make_fn make, void *arg)
+{
+    nm_prefetch *p = nm_alloc_zero(context, 1, sizeof *p);
+    if (!p) {
+        return NULL;
+    }
+    p->context = context;
+    p->make = make;
+    p->arg = arg;
+    /* Without attributes these cannot fail. */
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->ready, NULL);
+    if (!start_thread(p)) {
+        release(p);
+        return NULL;
+    }
+    return p;
+}
+
+void nm_prefetch_destroy(nm_prefetch *p)
+{
+    if (!p) {
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->thread, NULL);
+    release(p);
+}
+
+void nm_prefetch_stop(nm_prefetch *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->end = 0;
+    while (p->working) {
+        pthread_cond_wait(&p->ready, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+void nm_prefetch_start(nm_prefetch *p, int64_t first, int64_t end)
+{
+    pthread_mutex_lock(&p->lock);
+    p->made = p->taken = first;
+    p->end = end;
+    p->held = false;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+int nm_prefetch_take(nm_prefetch *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->held = false;
+    pthread_cond_signal(&p->wake); /* its place is free */
+    while (p->made == p->taken) {
+        pthread_cond_wait(&p->ready, &p->lock);
+    }
+    int place = (int)(p->taken++ % 2);
+    p->held = true;
+    pthread_mutex_unlock(&p->lock);
+    return place;
+}

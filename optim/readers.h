@@ -1,0 +1,29 @@
+/* What the data set readers and the loader share. Nothing outside optim includes this. */
+#ifndef NM_OPTIM_READERS_H
+#define NM_OPTIM_READERS_H
+
+#include "core/op.h"
+#include "core/random.h"
+#include "optim/dataset.h"
+
+/* Random streams of the data, apart from those of dropout and initializers. An epoch's order has
+ * the stream NM_STREAM_ORDER + epoch, its augmentation NM_STREAM_AUGMENT + epoch. */
+#define NM_STREAM_SPLIT (1ull << 60)
+#define NM_STREAM_SPIRALS (2ull << 60)
+#define NM_STREAM_ORDER (3ull << 60)
+#define NM_STREAM_AUGMENT (4ull << 60)
+
+/* The most bytes a data set's file may hold, unpacked: beyond what fits in memory anyway. */
+#define NM_DATASET_BYTES ((size_t)1 << 36)
+
+/* Fails with NM_ERROR_IO and a remedy if there is no readable file at `path`. */
+nm_status nm_dataset_look_for(nm_context *context, const char *path);
+
+/* Gives u8 samples of shape [height, width] a channel axis: [height, width, 1]. */
+void nm_dataset_add_channel(nm_dataset *set);
+
+/* One value a sample becomes a target of shape [1], so that it meets a network's output [batch, 1]
+ * instead of broadcasting against it. */
+void nm_dataset_values_shape(nm_dataset *set, nm_shape shape);
+
+#endif
