@@ -31,13 +31,13 @@ NM_API nm_tensor *nm_log_softmax_with(nm_tape *tape, nm_tensor *x,
 /* ---- Losses ---- */
 
 /* What becomes of the single losses: one number, or a tensor of them. */
-typedef enum nm_reduction { NM_REDUCE_MEAN, NM_REDUCE_SUM, NM_REDUCE_NONE } nm_reduction;
+typedef enum nm_loss_reduction { NM_LOSS_MEAN, NM_LOSS_SUM, NM_LOSS_NONE } nm_loss_reduction;
 
 typedef struct nm_cross_entropy_options {
     size_t struct_size;
     double label_smoothing; /* 0..1: how much of the target is spread over all classes evenly */
     int64_t ignore_index;   /* rows with this label count for nothing */
-    int reduction;          /* an nm_reduction; the mean is over the rows that count */
+    int reduction;          /* an nm_loss_reduction; the mean is over the rows that count */
 } nm_cross_entropy_options;
 
 /* The cross entropy of softmax(logits) against integer labels:
@@ -49,7 +49,7 @@ typedef struct nm_cross_entropy_options {
  * label outside 0..classes-1 that is not ignore_index is an error. The mean over no rows at all
  * (every label ignored) is 0, with a gradient of 0; PyTorch gives NaN. */
 #define NM_CROSS_ENTROPY_DEFAULTS                                                                  \
-    .label_smoothing = 0, .ignore_index = -100, .reduction = NM_REDUCE_MEAN
+    .label_smoothing = 0, .ignore_index = -100, .reduction = NM_LOSS_MEAN
 #define nm_cross_entropy(...) nm_cross_entropy_(__VA_ARGS__, NM_END(nm_cross_entropy_options))
 #define nm_cross_entropy_(tape, logits, labels, ...)                                               \
     nm_cross_entropy_with(tape, logits, labels,                                                    \
@@ -59,12 +59,12 @@ NM_API nm_tensor *nm_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_ten
 
 typedef struct nm_mse_options {
     size_t struct_size;
-    int reduction; /* an nm_reduction */
+    int reduction; /* an nm_loss_reduction */
 } nm_mse_options;
 
 /* (x - target)^2, its mean or its sum. Both must have the same shape: [n] against [n, 1] is an
  * error, not [n, n] differences. */
-#define NM_MSE_DEFAULTS .reduction = NM_REDUCE_MEAN
+#define NM_MSE_DEFAULTS .reduction = NM_LOSS_MEAN
 #define nm_mse(...) nm_mse_(__VA_ARGS__, NM_END(nm_mse_options))
 #define nm_mse_(tape, x, target, ...)                                                              \
     nm_mse_with(tape, x, target, &(nm_mse_options){NM_MSE_DEFAULTS, __VA_ARGS__})
