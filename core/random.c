@@ -132,9 +132,10 @@ int64_t nm_random_below(nm_random *random, int64_t bound)
 void nm_random_permutation(nm_random *random, int64_t *order, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        int64_t j = nm_random_below(random, i + 1);
-        order[i] = order[j];
+        order[i] = i; /* changes places with one of those before it, or with itself */
+        int64_t j = nm_random_below(random, i + 1), other = order[j];
         order[j] = i;
+        order[i] = other;
     }
 }
 
