@@ -1,345 +1,275 @@
+/* Reading whole files, plain and gzip. */
 #include "core/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#define PIECE 65536 /* how much memory grows by where a size is not known beforehand */
+#define FIRST_CAPACITY ((size_t)1 << 16)
+#define ZLIB_PIECE ((size_t)1 << 30) /* zlib counts in 32 bits */
+#define DEFLATE_RATIO 1032           /* no deflate data grows more than so many times */
 
-/* ---- Reading ---- */
+/* ---- A growing block; one byte more than `capacity` is always there, for the 0 at the end ---- */
 
-static nm_status io_fail(nm_context *context, const char *action, const char *path)
-{
-    return nm_fail(context, NM_ERROR_IO, "cannot %s \"%s\": %s", action, path, strerror(errno));
-}
-
-static nm_status too_large(nm_context *context, const char *path, size_t limit)
-{
-    return nm_fail(context, NM_ERROR_FORMAT, "%s: larger than the %zu bytes that are read at most",
-                   path, limit);
-}
-
-/* A growing block of bytes. */
 typedef struct block {
     nm_context *context;
+    const char *path;
     char *data;
-    size_t size, capacity;
+    size_t size, capacity, limit;
 } block;
 
-/* Room for `more` bytes and a 0 behind them. */
-static nm_status reserve(block *b, size_t more)
+static bool block_begin(block *b, size_t capacity)
 {
-    if (b->capacity - b->size > more) {
-        return NM_OK;
+    b->capacity = capacity < b->limit ? capacity : b->limit;
+    b->data = nm_alloc(b->context, b->capacity + 1);
+    return b->data != NULL;
+}
+
+static nm_status block_too_large(const block *b)
+{
+    return nm_fail(b->context, NM_ERROR_FORMAT,
+                   "cannot read \"%s\": more than the %zu bytes allowed", b->path, b->limit);
+}
+
+/* Makes room in a full block. */
+static nm_status block_grow(block *b)
+{
+    if (b->capacity >= b->limit) {
+        return block_too_large(b);
     }
-    size_t capacity = b->capacity + b->capacity / 2;
-    capacity = capacity > b->size + more ? capacity : b->size + more;
+    size_t capacity = b->capacity > b->limit / 2 ? b->limit : 2 * b->capacity;
+    capacity = capacity < FIRST_CAPACITY && FIRST_CAPACITY < b->limit ? FIRST_CAPACITY : capacity;
     char *data = nm_resize(b->context, b->data, capacity + 1);
     if (!data) {
         return NM_ERROR_MEMORY;
     }
     b->data = data;
-    b->capacity = capacity + 1;
+    b->capacity = capacity;
     return NM_OK;
 }
 
-/* Reads to the end of the file; pipes too, whose size nothing tells. */
-static nm_status read_all(block *b, int descriptor, const char *path, size_t limit)
-{
-    for (;;) {
-        if (b->size > limit) {
-            return too_large(b->context, path, limit);
-        }
-        if (reserve(b, PIECE) != NM_OK) {
-            return NM_ERROR_MEMORY;
-        }
-        ssize_t got = read(descriptor, b->data + b->size, b->capacity - b->size - 1);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return io_fail(b->context, "read", path);
-        }
-        if (got == 0) {
-            return NM_OK;
-        }
-        b->size += (size_t)got;
-    }
-}
-
-static nm_status read_descriptor(block *b, int descriptor, const char *path, size_t limit)
-{
-    struct stat info;
-    if (fstat(descriptor, &info) != 0) {
-        return io_fail(b->context, "read", path);
-    }
-    if (S_ISDIR(info.st_mode)) {
-        errno = EISDIR;
-        return io_fail(b->context, "read", path);
-    }
-    if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > limit) {
-        return too_large(b->context, path, limit);
-    }
-    if (S_ISREG(info.st_mode) && reserve(b, (size_t)info.st_size + PIECE) != NM_OK) {
-        return NM_ERROR_MEMORY;
-    }
-    return read_all(b, descriptor, path, limit);
-}
-
-/* Hands the block's memory to the caller, or frees it. */
-static char *finish(block *b, nm_status status, size_t *size)
+/* What the caller gets: the data, or NULL with everything freed. */
+static char *block_end(block *b, nm_status status, size_t *size)
 {
     if (status != NM_OK) {
         nm_free(b->context, b->data);
         return NULL;
     }
     b->data[b->size] = 0;
-    if (size) {
-        *size = b->size;
-    }
+    *size = b->size;
     return b->data;
+}
+
+/* ---- Plain files ---- */
+
+static nm_status fail_to_read(nm_context *context, const char *path, int error)
+{
+    return nm_fail(context, NM_ERROR_IO, "cannot read \"%s\": %s", path,
+                   error == EISDIR ? "it is a folder" : strerror(error));
+}
+
+static ssize_t read_some(int fd, void *to, size_t size)
+{
+    ssize_t count;
+    do {
+        count = read(fd, to, size);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+/* Reads to the end. A full block is the end only if nothing more comes. */
+static nm_status read_all(int fd, block *b)
+{
+    for (;;) {
+        char beyond;
+        bool full = b->size == b->capacity;
+        ssize_t count = full ? read_some(fd, &beyond, 1)
+                             : read_some(fd, b->data + b->size, b->capacity - b->size);
+        if (count <= 0) {
+            return count ? fail_to_read(b->context, b->path, errno) : NM_OK;
+        }
+        if (full) {
+            if (block_grow(b) != NM_OK) {
+                return nm_context_status(b->context);
+            }
+            b->data[b->size] = beyond;
+        }
+        b->size += (size_t)count;
+    }
+}
+
+/* Asks how large the file is before any memory is asked for. */
+static nm_status measure(int fd, block *b, size_t *capacity)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        return fail_to_read(b->context, b->path, errno);
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return fail_to_read(b->context, b->path, EISDIR);
+    }
+    if (!S_ISREG(info.st_mode)) { /* a pipe or device: no size, and perhaps no end */
+        b->limit = b->limit < NM_PIPE_LIMIT ? b->limit : NM_PIPE_LIMIT;
+        *capacity = FIRST_CAPACITY;
+        return NM_OK;
+    }
+    *capacity = (size_t)info.st_size;
+    if ((uintmax_t)info.st_size > b->limit) {
+        return nm_fail(b->context, NM_ERROR_FORMAT,
+                       "cannot read \"%s\": it has %jd bytes, more than the %zu allowed", b->path,
+                       (intmax_t)info.st_size, b->limit);
+    }
+    return NM_OK;
+}
+
+static int open_to_read(const char *path)
+{
+    int fd;
+    do { /* opening a pipe waits for its writer, and a signal may interrupt that */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *size)
 {
-    block b = {.context = context};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
-        io_fail(context, "read", path);
+    /* Above this a capacity and its extra byte could overflow; no memory holds so much. */
+    block b = {context, path, .limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2};
+    int fd = open_to_read(path);
+    if (fd < 0) {
+        fail_to_read(context, path, errno);
         return NULL;
     }
-    nm_status status = read_descriptor(&b, descriptor, path, limit);
-    close(descriptor);
-    return finish(&b, status, size);
+    size_t capacity;
+    nm_status status = measure(fd, &b, &capacity);
+    if (status == NM_OK) {
+        status = block_begin(&b, capacity) ? read_all(fd, &b) : NM_ERROR_MEMORY;
+    }
+    close(fd);
+    return block_end(&b, status, size);
 }
 
-/* ---- gzip ---- */
+/* ---- Gzip ---- */
 
-static voidpf gz_alloc(voidpf context, uInt count, uInt size)
+static void *zlib_alloc(void *context, unsigned count, unsigned size)
 {
     return nm_alloc_zero(context, count, size);
 }
 
-static void gz_free(voidpf context, voidpf memory)
+static void zlib_free(void *context, void *memory)
 {
     nm_free(context, memory);
 }
 
-/* Inflates every member of `from` into `to`. */
-static nm_status inflate_members(z_stream *stream, const block *from, block *to, const char *path,
-                                 size_t limit)
+static bool is_gzip(const unsigned char *data, size_t size)
 {
-    nm_context *context = to->context;
-    size_t at = 0;
-    int code = Z_OK;
-    while (code != Z_STREAM_END || at < from->size) {
-        if (code == Z_STREAM_END && inflateReset(stream) != Z_OK) {
-            return nm_fail(context, NM_ERROR_FORMAT, "%s: damaged gzip data", path);
-        }
-        if (to->size > limit) {
-            return too_large(context, path, limit);
-        }
-        if (reserve(to, PIECE) != NM_OK) {
-            return NM_ERROR_MEMORY;
-        }
-        size_t left = from->size - at, room = to->capacity - to->size - 1;
-        stream->next_in = (Bytef *)from->data + at;
-        stream->avail_in = (uInt)(left < 1u << 30 ? left : 1u << 30);
-        stream->next_out = (Bytef *)to->data + to->size;
-        stream->avail_out = (uInt)(room < 1u << 30 ? room : 1u << 30);
-        uInt in = stream->avail_in, out = stream->avail_out;
-        code = inflate(stream, Z_NO_FLUSH);
-        at += in - stream->avail_in;
-        to->size += out - stream->avail_out;
-        if (code == Z_MEM_ERROR) {
-            return nm_fail(context, NM_ERROR_MEMORY, "out of memory (decompressing %s)", path);
-        }
-        if (code == Z_BUF_ERROR || (code == Z_OK && at == from->size && stream->avail_out)) {
-            return nm_fail(context, NM_ERROR_FORMAT, "%s: truncated gzip data", path);
-        }
-        if (code != Z_OK && code != Z_STREAM_END) {
-            return nm_fail(context, NM_ERROR_FORMAT, "%s: damaged gzip data: %s", path,
-                           stream->msg ? stream->msg : "unknown error");
-        }
-    }
-    return NM_OK;
+    return size >= 2 && data[0] == 0x1f && data[1] == 0x8b;
 }
 
-static nm_status decompress(const block *from, block *to, const char *path, size_t limit)
+/* The size in the last four bytes is right for a single member below 4 GiB: a good guess, and no
+ * more than a guess. */
+static size_t guess_size(const unsigned char *data, size_t size)
 {
-    z_stream stream = {.zalloc = gz_alloc, .zfree = gz_free, .opaque = to->context};
-    int code = inflateInit2(&stream, 15 + 16);
-    if (code != Z_OK) {
-        return nm_fail(to->context, NM_ERROR_MEMORY, "out of memory (decompressing %s)", path);
+    const unsigned char *end = data + size;
+    size_t guess =
+        size < 18 ? 0
+                  : end[-4] | (size_t)end[-3] << 8 | (size_t)end[-2] << 16 | (size_t)end[-1] << 24;
+    return guess / DEFLATE_RATIO <= size ? guess : FIRST_CAPACITY;
+}
+
+static nm_status fail_to_inflate(const block *b, const z_stream *z, int result)
+{
+    if (result == Z_MEM_ERROR) {
+        return nm_context_status(b->context); /* zlib_alloc() reported it */
     }
-    nm_status status = inflate_members(&stream, from, to, path, limit);
-    inflateEnd(&stream);
+    if (result == Z_DATA_ERROR || result == Z_NEED_DICT) {
+        return nm_fail(b->context, NM_ERROR_FORMAT, "%s: damaged gzip data: %s", b->path,
+                       z->msg ? z->msg : "it needs a dictionary");
+    }
+    return nm_fail(b->context, NM_ERROR_FORMAT, "%s: truncated gzip data", b->path);
+}
+
+/* Decompresses one member and leaves *data behind it. */
+static nm_status inflate_member(z_stream *z, const unsigned char **data, size_t *size, block *b)
+{
+    int result = inflateReset(z);
+    while (result == Z_OK) {
+        /* zlib could not tell the end of a full block from lack of room: it gets the byte that is
+         * kept for the 0, and what needs that byte is too large. */
+        size_t room = b->capacity + 1 - b->size;
+        z->next_in = (unsigned char *)(uintptr_t)*data;
+        z->avail_in = (unsigned)(*size < ZLIB_PIECE ? *size : ZLIB_PIECE);
+        z->next_out = (unsigned char *)b->data + b->size;
+        z->avail_out = (unsigned)(room < ZLIB_PIECE ? room : ZLIB_PIECE);
+        result = inflate(z, Z_NO_FLUSH);
+        *size -= (size_t)(z->next_in - *data);
+        *data = z->next_in;
+        b->size = (size_t)((char *)z->next_out - b->data);
+        if (b->size > b->capacity && block_grow(b) != NM_OK) {
+            return nm_context_status(b->context);
+        }
+    }
+    return result == Z_STREAM_END ? NM_OK : fail_to_inflate(b, z, result);
+}
+
+/* Zeros may follow the last member: tapes and block devices pad so. */
+static bool only_zeros(const unsigned char *data, size_t size)
+{
+    while (size && !*data) {
+        data++;
+        size--;
+    }
+    return !size;
+}
+
+static nm_status inflate_all(z_stream *z, const unsigned char *data, size_t size, block *b)
+{
+    nm_status status = inflate_member(z, &data, &size, b);
+    while (status == NM_OK && is_gzip(data, size)) {
+        status = inflate_member(z, &data, &size, b);
+    }
+    if (status == NM_OK && !only_zeros(data, size)) {
+        status = nm_fail(b->context, NM_ERROR_FORMAT,
+                         "%s: %zu bytes that are no gzip data follow the gzip data", b->path, size);
+    }
     return status;
+}
+
+static char *decompress(nm_context *context, const char *path, const unsigned char *data,
+                        size_t size, size_t limit, size_t *out_size)
+{
+    block b = {context, path, .limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2};
+    z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .opaque = context};
+    if (!block_begin(&b, guess_size(data, size))) {
+        return NULL;
+    }
+    int result = inflateInit2(&z, 15 + 16); /* the largest window; gzip, not zlib's own frame */
+    nm_status status =
+        result == Z_OK ? inflate_all(&z, data, size, &b) : fail_to_inflate(&b, &z, result);
+    inflateEnd(&z);
+    return block_end(&b, status, out_size);
 }
 
 char *nm_file_read_gz(nm_context *context, const char *path, size_t limit, size_t *size)
 {
-    block from = {.context = context}, to = {.context = context};
-    from.data = nm_file_read(context, path, limit, &from.size);
-    if (!from.data) {
-        return NULL;
+    /* What cannot be compressed grows a little, and names and comments have no bound of their own:
+     * allow some more than the contents may have. */
+    size_t raw_size, slack = limit / 64 + FIRST_CAPACITY;
+    char *raw =
+        nm_file_read(context, path, limit < SIZE_MAX - slack ? limit + slack : limit, &raw_size);
+    if (!raw || (!is_gzip((unsigned char *)raw, raw_size) && raw_size <= limit)) {
+        *size = raw ? raw_size : 0;
+        return raw;
     }
-    const unsigned char *magic = (const unsigned char *)from.data;
-    if (from.size < 2 || magic[0] != 0x1f || magic[1] != 0x8b) {
-        *size = from.size;
-        return from.data;
-    }
-    nm_status status = decompress(&from, &to, path, limit);
-    nm_free(context, from.data);
-    return finish(&to, status, size);
-}
-
-/* ---- Replacing a file ---- */
-
-struct nm_file {
-    nm_context *context;
-    int descriptor;
-    int error;       /* errno of the first failed write */
-    char *path;      /* of the file that is replaced */
-    char *temporary; /* beside it */
-};
-
-static void destroy(nm_file *file)
-{
-    nm_context *context = file->context;
-    nm_free(context, file->path);
-    nm_free(context, file->temporary);
-    nm_free(context, file);
-}
-
-/* What `path` leads to: a symbolic link's target is replaced, the link stays. */
-static char *resolve(nm_context *context, const char *path)
-{
-    char *real = realpath(path, NULL);
-    char *copy = nm_copy_string(context, real ? real : path);
-    free(real);
-    return copy;
-}
-
-nm_file *nm_file_create(nm_context *context, const char *path)
-{
-    nm_file *file = nm_alloc_zero(context, 1, sizeof *file);
-    if (!file) {
-        return NULL;
-    }
-    file->context = context;
-    file->path = resolve(context, path);
-    file->temporary =
-        file->path ? nm_format(context, "%s.%ld.tmp", file->path, (long)getpid()) : NULL;
-    if (!file->temporary) {
-        destroy(file);
-        return NULL;
-    }
-    unlink(file->temporary); /* left by a process of our number that was killed */
-    file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file->descriptor < 0) {
-        io_fail(context, "write", path);
-        destroy(file);
-        return NULL;
-    }
-    return file;
-}
-
-nm_status nm_file_write(nm_file *file, const void *data, size_t size)
-{
-    const char *from = data;
-    while (size && !file->error) {
-        ssize_t written = write(file->descriptor, from, size < 1u << 30 ? size : 1u << 30);
-        if (written < 0 && errno != EINTR) {
-            file->error = errno;
-        } else if (written > 0) {
-            from += written;
-            size -= (size_t)written;
-        }
-    }
-    if (file->error) {
-        errno = file->error;
-        return io_fail(file->context, "write", file->path);
-    }
-    return NM_OK;
-}
-
-void nm_file_abandon(nm_file *file)
-{
-    if (file) {
-        close(file->descriptor);
-        unlink(file->temporary);
-        destroy(file);
-    }
-}
-
-/* So that the new name survives a crash of the machine too. Best effort: some file systems refuse. */
-static void sync_folder(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
-    if (length >= sizeof folder) {
-        return;
-    }
-    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-    int descriptor = open(!slash ? "." : length ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        fsync(descriptor);
-        close(descriptor);
-    }
-}
-
-nm_status nm_file_commit(nm_file *file)
-{
-    nm_context *context = file->context;
-    nm_status status = nm_file_write(file, NULL, 0);
-    if (status == NM_OK && fsync(file->descriptor) != 0 && errno != EINVAL && errno != EROFS) {
-        status = io_fail(context, "write", file->path);
-    }
-    if (close(file->descriptor) != 0 && status == NM_OK) {
-        status = io_fail(context, "write", file->path);
-    }
-    if (status == NM_OK && rename(file->temporary, file->path) != 0) {
-        status = io_fail(context, "replace", file->path);
-    }
-    if (status == NM_OK) {
-        sync_folder(file->path);
+    char *contents = NULL;
+    if (is_gzip((unsigned char *)raw, raw_size)) {
+        contents = decompress(context, path, (unsigned char *)raw, raw_size, limit, size);
     } else {
-        unlink(file->temporary);
+        block_too_large(&(block){context, path, .limit = limit});
     }
-    destroy(file);
-    return status;
-}
-
-/* ---- Folders ---- */
-
-nm_status nm_folder_create(nm_context *context, const char *path)
-{
-    char *part = nm_copy_string(context, path);
-    if (!part) {
-        return NM_ERROR_MEMORY;
-    }
-    nm_status status = NM_OK;
-    for (char *end = part + 1; status == NM_OK && end[-1]; end++) {
-        if (*end != '/' && *end != 0) {
-            continue;
-        }
-        char kept = *end;
-        *end = 0;
-        struct stat info;
-        if (mkdir(part, 0777) != 0 && !(errno == EEXIST && stat(part, &info) == 0 &&
-                                        S_ISDIR(info.st_mode))) {
-            errno = errno == EEXIST ? ENOTDIR : errno;
-            status = io_fail(context, "create the folder", part);
-        }
-        *end = kept;
-    }
-    nm_free(context, part);
-    return status;
+    nm_free(context, raw);
+    return contents;
 }

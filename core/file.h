@@ -34,6 +34,9 @@ NM_API nm_status nm_folder_create(nm_context *context, const char *path);
 /* ---- NPY (NumPy's array file, versions 1 to 3; C order, little endian) ----
  * f32, f64, i32, i64, u8 and bool (as u8) are read; bf16 cannot be written (NumPy has none). */
 NM_API nm_tensor *nm_npy_read(nm_context *context, const char *path);
+/* The same for a file's bytes in memory; `name` stands for the path in messages. */
+NM_API nm_tensor *nm_npy_parse(nm_context *context, const void *bytes, size_t size,
+                               const char *name);
 NM_API nm_status nm_npy_write(nm_tensor *tensor, const char *path);
 
 /* ---- safetensors: named tensors and text metadata ---- */
@@ -43,6 +46,9 @@ typedef struct nm_tensor_file nm_tensor_file;
 /* Reads and checks a whole file. Read F32, F64, BF16, I32, I64, U8; other types are an error that
  * names the tensor. Free with nm_tensor_file_destroy(). */
 NM_API nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path);
+/* The same for a file's bytes in memory; `name` stands for the path in messages. */
+NM_API nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *bytes, size_t size,
+                                            const char *name);
 NM_API void nm_tensor_file_destroy(nm_tensor_file *file); /* NULL is fine */
 NM_API int nm_tensor_file_count(const nm_tensor_file *file);
 NM_API const char *nm_tensor_file_name(const nm_tensor_file *file, int index);
