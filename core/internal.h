@@ -86,6 +86,9 @@ typedef struct nm_arena {
     nm_chunk *first, *current;
 } nm_arena;
 
+/* `size` bytes, aligned to 16, until the arena is rewound. */
+void *nm_arena_take(nm_context *context, nm_arena *arena, size_t size);
+
 struct nm_tape {
     nm_context *context;
     nm_arena nodes_memory, tensors_memory;
@@ -130,6 +133,9 @@ nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope,
                               const char *of, const char *name, const nm_tensor *tensor);
 /* The port of an input; the last one stands for all that follow if it is variadic. */
 const nm_port *nm_input_port(const nm_op *op, int input);
+
+/* What safetensors calls the types. */
+extern const char *const nm_safetensors_types[NM_DTYPE_COUNT];
 
 /* Finds the first NaN or infinity; -1 if there is none. */
 int64_t nm_tensor_first_bad(const nm_tensor *tensor);
