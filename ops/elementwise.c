@@ -6,6 +6,15 @@ const nm_port nm_port_x[1] = {{.name = "x", .doc = "any shape"}};
 const nm_port nm_port_y[1] = {{.name = "y", .doc = "the shape of the inputs, broadcast"}};
 const nm_port nm_port_ab[2] = {{.name = "a", .doc = "any shape"},
                                {.name = "b", .doc = "a shape that broadcasts with a's"}};
+const nm_port nm_port_y_dy[2] = {{.name = "y", .doc = "the op's output, any shape"},
+                                 {.name = "dy", .doc = "its gradient, of y's shape"}};
+const nm_port nm_port_x_dy[2] = {{.name = "x", .doc = "the op's input, any shape"},
+                                 {.name = "dy", .doc = "the output's gradient, of x's shape"}};
+
+nm_tensor *nm_no_bend(nm_vjp *v)
+{
+    return nm_scalar(v->tape, nm_tensor_dtype(v->in[0]), 0);
+}
 
 #define GRAIN 16384 /* elements below which a second thread does not pay */
 #define MAX_ARGUMENTS 3

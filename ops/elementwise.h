@@ -13,7 +13,7 @@
 #include <math.h>
 #include <tgmath.h>
 
-#include "core/op.h"
+#include "ops/define.h"
 #include "ops/kernels/kernel.h"
 
 /* Computes n outputs. step[k] is 1 for an input that goes along and 0 for one that stays. */
@@ -21,7 +21,7 @@ typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *
                           int64_t n);
 
 /* Runs a row function over all elements of output 0, broadcasting every input to its shape. */
-nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
+NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
 
 #define NM_UNARY_ROW(name, type, ...)                                                              \
     NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
@@ -111,9 +111,53 @@ nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
     NM_TERNARY_ROW(name##_row_f64, double, __VA_ARGS__)                                            \
     NM_ELEMENTWISE_FORWARD(name)
 
-/* The usual ports. */
-extern const nm_port nm_port_x[1];  /* x */
-extern const nm_port nm_port_y[1];  /* y */
-extern const nm_port nm_port_ab[2]; /* a, b */
+/* ---- Descriptors. Each ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. ---- */
+
+/* An op of one input; without options, nm_NAME(tape, x) comes with it. */
+#define NM_UNARY_OP(name_, summary_, ...)                                                          \
+    NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OP_IN_PLACE, summary_, __VA_ARGS__)
+#define NM_UNARY_OP_WITH_CALL(name_, summary_, ...)                                                \
+    NM_UNARY_OP(name_, summary_, __VA_ARGS__)                                                      \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x)                                             \
+    {                                                                                              \
+        return nm_apply1(tape, &nm_op_##name_, NULL, x);                                           \
+    }
+
+/* An op of two inputs that broadcast, and nm_NAME(tape, a, b). */
+#define NM_BINARY_OP_WITH_CALL(name_, summary_, ...)                                               \
+    NM_OP(name_, nm_port_ab, nm_port_y, nm_infer_broadcast, NM_OP_IN_PLACE, summary_, __VA_ARGS__) \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *a, nm_tensor *b)                               \
+    {                                                                                              \
+        return nm_apply2(tape, &nm_op_##name_, NULL, a, b);                                        \
+    }
+
+/* ---- A function whose gradient is one op: NAME_grad(s, dy) = slope(s) dy, where s is NAME's input
+ * (SAVED is in) or output (SAVED is out). Both ops have the same options. Defines NAME_vjp,
+ * NAME_grad_vjp and the op NAME_grad, from NAME_grad_forward, NAME_grad_samples, and
+ *
+ *     static nm_tensor *NAME_bend(nm_vjp *v)
+ *
+ * which returns d(slope)/ds, made of ops, at s = v->in[0]. ---- */
+
+#define NM_SLOPE_OP(name_, SAVED, ports_, ...)                                                     \
+    static nm_tensor *name_##_vjp(nm_vjp *v, int input)                                            \
+    {                                                                                              \
+        (void)input;                                                                               \
+        return nm_apply2(v->tape, &nm_op_##name_##_grad, v->options, v->SAVED[0], v->gout[0]);     \
+    }                                                                                              \
+    static nm_tensor *name_##_grad_vjp(nm_vjp *v, int input)                                       \
+    {                                                                                              \
+        return input == 1                                                                          \
+                   ? nm_apply2(v->tape, v->op, v->options, v->in[0], v->gout[0])                   \
+                   : nm_mul(v->tape, nm_mul(v->tape, v->gout[0], v->in[1]), name_##_bend(v));      \
+    }                                                                                              \
+    NM_OP(name_##_grad, ports_, nm_port_y, nm_infer_same, NM_OP_IN_PLACE, "gradient of " #name_,   \
+          __VA_ARGS__)
+
+extern const nm_port nm_port_y_dy[2]; /* y, dy: for slopes of the output */
+extern const nm_port nm_port_x_dy[2]; /* x, dy: for slopes of the input */
+
+/* The bend of a function of straight pieces: 0. */
+nm_tensor *nm_no_bend(nm_vjp *v);
 
 #endif

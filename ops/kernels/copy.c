@@ -1,0 +1,137 @@
+/* Axes that continue each other in both layouts are merged. The last axis is then the inner loop.
+ * If it is contiguous on both sides it is copied whole; otherwise, where another axis is contiguous
+ * in x (a transposition), the two are walked in square tiles, so that cache lines are used up. */
+#include "ops/kernels/copy.h"
+
+#include <string.h>
+
+#include "core/thread.h"
+
+#define TILE 32
+#define THREAD_WORK 32768 /* elements below which a second thread does not pay */
+
+typedef struct nm_copy_axis copy_axis;
+
+typedef struct job {
+    nm_copy_plan outer;
+    copy_axis fast, last; /* the tile; fast.length is 1 where there is none */
+    int64_t tiles;        /* along fast */
+    size_t item;
+    const char *x;
+    char *y;
+} job;
+
+void nm_contiguous_strides(const nm_shape *shape, int64_t stride[NM_MAX_RANK])
+{
+    int64_t next = 1;
+    for (int d = shape->rank - 1; d >= 0; d--) {
+        stride[d] = next;
+        next *= shape->dim[d];
+    }
+}
+
+static void merge(nm_copy_plan *plan)
+{
+    int rank = 0;
+    for (int d = 0; d < plan->rank; d++) {
+        copy_axis a = plan->axis[d];
+        copy_axis *before = rank ? &plan->axis[rank - 1] : NULL;
+        if (a.length == 1) {
+            continue;
+        }
+        if (before && before->x == a.length * a.x && before->y == a.length * a.y) {
+            *before = (copy_axis){before->length * a.length, a.x, a.y};
+        } else {
+            plan->axis[rank++] = a;
+        }
+    }
+    plan->rank = rank;
+}
+
+/* Takes axis d out of the plan. */
+static copy_axis take(nm_copy_plan *plan, int d)
+{
+    copy_axis axis = plan->axis[d];
+    plan->rank--;
+    memmove(&plan->axis[d], &plan->axis[d + 1], (size_t)(plan->rank - d) * sizeof axis);
+    return axis;
+}
+
+#define COPY_TILE(name, type)                                                                      \
+    static void name(const job *j, const void *from, void *to, int64_t begin, int64_t end)         \
+    {                                                                                              \
+        const type *x = from;                                                                      \
+        type *y = to;                                                                              \
+        const copy_axis fast = j->fast, last = j->last;                                            \
+        for (int64_t b = 0; b < last.length; b += TILE) {                                          \
+            int64_t stop = b + TILE < last.length ? b + TILE : last.length;                        \
+            for (int64_t a = begin; a < end; a++) {                                                \
+                for (int64_t i = b; i < stop; i++) {                                               \
+                    y[a * fast.y + i * last.y] = x[a * fast.x + i * last.x];                       \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+COPY_TILE(copy_1, uint8_t)
+COPY_TILE(copy_2, uint16_t)
+COPY_TILE(copy_4, uint32_t)
+COPY_TILE(copy_8, uint64_t)
+
+static void copy_tile(const job *j, const char *x, char *y, int64_t begin, int64_t end)
+{
+    if (j->last.x == 1 && j->last.y == 1 && j->fast.length == 1) {
+        memcpy(y, x, (size_t)j->last.length * j->item);
+        return;
+    }
+    switch (j->item) {
+    case 1: copy_1(j, x, y, begin, end); break;
+    case 2: copy_2(j, x, y, begin, end); break;
+    case 4: copy_4(j, x, y, begin, end); break;
+    default: copy_8(j, x, y, begin, end); break;
+    }
+}
+
+static void run_tasks(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    for (int64_t task = begin; task < end; task++) {
+        int64_t rest = task / j->tiles, first = task % j->tiles * TILE, x = 0, y = 0;
+        for (int d = j->outer.rank - 1; d >= 0; d--) {
+            const copy_axis *a = &j->outer.axis[d];
+            x += rest % a->length * a->x;
+            y += rest % a->length * a->y;
+            rest /= a->length;
+        }
+        int64_t stop = first + TILE < j->fast.length ? first + TILE : j->fast.length;
+        copy_tile(j, j->x + x * (int64_t)j->item, j->y + y * (int64_t)j->item, first, stop);
+    }
+}
+
+void nm_copy(nm_context *context, nm_copy_plan plan, size_t item, const void *x, void *y)
+{
+    int64_t count = 1;
+    for (int d = 0; d < plan.rank; d++) {
+        count *= plan.axis[d].length;
+    }
+    if (count == 0) {
+        return;
+    }
+    job j = {.fast = {1, 0, 0}, .last = {1, 1, 1}, .item = item, .x = x, .y = y};
+    merge(&plan);
+    if (plan.rank) {
+        j.last = take(&plan, plan.rank - 1);
+    }
+    for (int d = 0; d < plan.rank && j.last.x != 1; d++) {
+        if (plan.axis[d].x == 1) {
+            j.fast = take(&plan, d);
+            break;
+        }
+    }
+    j.outer = plan;
+    j.tiles = (j.fast.length + TILE - 1) / TILE;
+    int64_t tasks = j.tiles;
+    for (int d = 0; d < plan.rank; d++) {
+        tasks *= plan.axis[d].length;
+    }
+    nm_parallel(context, tasks, THREAD_WORK / (count / tasks + 1) + 1, run_tasks, &j);
+}
