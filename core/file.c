@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define ZLIB_CONST /* input is const */
 #include <zlib.h>
 
 #define FIRST_CAPACITY ((size_t)1 << 16)
@@ -28,20 +29,17 @@ static bool block_begin(block *b, size_t capacity)
     return b->data != NULL;
 }
 
-static nm_status block_too_large(const block *b)
-{
-    return nm_fail(b->context, NM_ERROR_FORMAT,
-                   "cannot read \"%s\": more than the %zu bytes allowed", b->path, b->limit);
-}
-
 /* Makes room in a full block. */
 static nm_status block_grow(block *b)
 {
     if (b->capacity >= b->limit) {
-        return block_too_large(b);
+        return nm_fail(b->context, NM_ERROR_FORMAT,
+                       "cannot read \"%s\": it has more than the %zu bytes allowed", b->path,
+                       b->limit);
     }
     size_t capacity = b->capacity > b->limit / 2 ? b->limit : 2 * b->capacity;
-    capacity = capacity < FIRST_CAPACITY && FIRST_CAPACITY < b->limit ? FIRST_CAPACITY : capacity;
+    capacity = capacity > FIRST_CAPACITY ? capacity : FIRST_CAPACITY;
+    capacity = capacity < b->limit ? capacity : b->limit;
     char *data = nm_resize(b->context, b->data, capacity + 1);
     if (!data) {
         return NM_ERROR_MEMORY;
@@ -119,8 +117,8 @@ static nm_status measure(int fd, block *b, size_t *capacity)
     *capacity = (size_t)info.st_size;
     if ((uintmax_t)info.st_size > b->limit) {
         return nm_fail(b->context, NM_ERROR_FORMAT,
-                       "cannot read \"%s\": it has %jd bytes, more than the %zu allowed", b->path,
-                       (intmax_t)info.st_size, b->limit);
+                       "cannot read \"%s\": it has %jd bytes, more than the %zu bytes allowed",
+                       b->path, (intmax_t)info.st_size, b->limit);
     }
     return NM_OK;
 }
@@ -143,7 +141,7 @@ char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *
         fail_to_read(context, path, errno);
         return NULL;
     }
-    size_t capacity;
+    size_t capacity = 0;
     nm_status status = measure(fd, &b, &capacity);
     if (status == NM_OK) {
         status = block_begin(&b, capacity) ? read_all(fd, &b) : NM_ERROR_MEMORY;
@@ -200,7 +198,7 @@ static nm_status inflate_member(z_stream *z, const unsigned char **data, size_t 
         /* zlib could not tell the end of a full block from lack of room: it gets the byte that is
          * kept for the 0, and what needs that byte is too large. */
         size_t room = b->capacity + 1 - b->size;
-        z->next_in = (unsigned char *)(uintptr_t)*data;
+        z->next_in = *data;
         z->avail_in = (unsigned)(*size < ZLIB_PIECE ? *size : ZLIB_PIECE);
         z->next_out = (unsigned char *)b->data + b->size;
         z->avail_out = (unsigned)(room < ZLIB_PIECE ? room : ZLIB_PIECE);
@@ -255,21 +253,13 @@ static char *decompress(nm_context *context, const char *path, const unsigned ch
 
 char *nm_file_read_gz(nm_context *context, const char *path, size_t limit, size_t *size)
 {
-    /* What cannot be compressed grows a little, and names and comments have no bound of their own:
-     * allow some more than the contents may have. */
-    size_t raw_size, slack = limit / 64 + FIRST_CAPACITY;
-    char *raw =
-        nm_file_read(context, path, limit < SIZE_MAX - slack ? limit + slack : limit, &raw_size);
-    if (!raw || (!is_gzip((unsigned char *)raw, raw_size) && raw_size <= limit)) {
+    size_t raw_size;
+    char *raw = nm_file_read(context, path, limit, &raw_size);
+    if (!raw || !is_gzip((unsigned char *)raw, raw_size)) {
         *size = raw ? raw_size : 0;
         return raw;
     }
-    char *contents = NULL;
-    if (is_gzip((unsigned char *)raw, raw_size)) {
-        contents = decompress(context, path, (unsigned char *)raw, raw_size, limit, size);
-    } else {
-        block_too_large(&(block){context, path, .limit = limit});
-    }
+    char *contents = decompress(context, path, (unsigned char *)raw, raw_size, limit, size);
     nm_free(context, raw);
     return contents;
 }

@@ -13,17 +13,30 @@
 extern "C" {
 #endif
 
-/* Reads a whole file of at most `limit` bytes; a 0 byte is put behind the contents, not counted in
- * `size`. New memory, free with nm_free(); NULL on failure: "cannot read PATH: No such file ...".
- */
+/* What is no regular file (a pipe, a device) has no size to be checked against, so no more than
+ * this is read from it, whatever the limit. */
+#define NM_PIPE_LIMIT ((size_t)1 << 30)
+
+/* Reads a whole file of at most `limit` bytes (SIZE_MAX: as many as it has); a 0 byte is put behind
+ * the contents, not counted in `size`. New memory, free with nm_free(); NULL on failure, and `size`
+ * is then of no use: "cannot read PATH: No such file ..." (NM_ERROR_IO), or NM_ERROR_FORMAT above
+ * the limit. */
 NM_API char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *size);
-/* The same, but gzip data (by its magic) is decompressed; `limit` bounds the decompressed size. */
+/* The same, but gzip data (by its first two bytes, in one member or several) is decompressed;
+ * `limit` bounds the file and, on its own, what comes out of it. */
 NM_API char *nm_file_read_gz(nm_context *context, const char *path, size_t limit, size_t *size);
 
 /* A file being replaced. Write with nm_file_write(), then commit; what is not committed leaves the
- * old file as it was. A failed write is remembered and reported by the commit too. */
+ * old file as it was. A failed write is remembered and reported by the commit too. Errors are
+ * NM_ERROR_IO: "cannot write PATH: No space left on device".
+ *
+ * A symbolic link stays one: the file that it leads to is replaced. The new file has the old one's
+ * permissions, or the usual ones (0666 less the umask). What is no regular file, such as a pipe or
+ * /dev/stdout, cannot be replaced and is written to at once. Only a kill leaves the temporary file
+ * (PATH.PROCESS-NUMBER.tmp) behind; it is never mistaken for the real one and may be removed. */
 typedef struct nm_file nm_file;
-NM_API nm_file *nm_file_create(nm_context *context, const char *path);
+NM_API nm_file *nm_file_create(nm_context *context, const char *path); /* NULL on failure */
+/* Unbuffered: gather small pieces first. */
 NM_API nm_status nm_file_write(nm_file *file, const void *data, size_t size);
 NM_API nm_status nm_file_commit(nm_file *file); /* frees `file`, also on failure */
 NM_API void nm_file_abandon(nm_file *file);     /* NULL is fine */
@@ -32,24 +45,32 @@ NM_API void nm_file_abandon(nm_file *file);     /* NULL is fine */
 NM_API nm_status nm_folder_create(nm_context *context, const char *path);
 
 /* ---- NPY (NumPy's array file, versions 1 to 3; C order, little endian) ----
- * f32, f64, i32, i64, u8 and bool (as u8) are read; bf16 cannot be written (NumPy has none). */
+ * f32, f64, i32, i64, u8 and bool (as u8) are read, of rank 0 to 6; bf16 cannot be written (NumPy
+ * has none). What else NumPy can store is refused with a message that says how to convert it. A
+ * file holds one array: bytes behind it are an error (NM_ERROR_FORMAT, as all errors in the
+ * contents). */
 NM_API nm_tensor *nm_npy_read(nm_context *context, const char *path);
-/* The same for a file's bytes in memory; `name` stands for the path in messages. */
-NM_API nm_tensor *nm_npy_parse(nm_context *context, const void *bytes, size_t size,
+/* The same from `size` bytes of memory, which stay the caller's; `name` stands for the path in
+ * messages. */
+NM_API nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size,
                                const char *name);
+/* Writes version 1. Atomic, as above. */
 NM_API nm_status nm_npy_write(nm_tensor *tensor, const char *path);
 
 /* ---- safetensors: named tensors and text metadata ---- */
 
 typedef struct nm_tensor_file nm_tensor_file;
 
-/* Reads and checks a whole file. Read F32, F64, BF16, I32, I64, U8; other types are an error that
- * names the tensor. Free with nm_tensor_file_destroy(). */
+/* Reads and checks a whole file. Read F32, F64, BF16, I32, I64, U8 of rank 0 to 6; other types are
+ * an error that names the tensor. Names are UTF-8 without a 0 character; no two tensors and no two
+ * metadata entries share one. Free with nm_tensor_file_destroy(). */
 NM_API nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path);
-/* The same for a file's bytes in memory; `name` stands for the path in messages. */
-NM_API nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *bytes, size_t size,
+/* The same from `size` bytes of memory, which are copied; `name` stands for the path in messages.
+ */
+NM_API nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *data, size_t size,
                                             const char *name);
 NM_API void nm_tensor_file_destroy(nm_tensor_file *file); /* NULL is fine */
+/* Tensors, in the order in which the header names them; NULL for an index out of range. */
 NM_API int nm_tensor_file_count(const nm_tensor_file *file);
 NM_API const char *nm_tensor_file_name(const nm_tensor_file *file, int index);
 NM_API nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index); /* the file's own */
@@ -57,14 +78,18 @@ NM_API nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *na
 NM_API const char *nm_tensor_file_metadata(const nm_tensor_file *file,
                                            const char *key); /* or NULL */
 
-/* Writing: add in any order, then write. Tensors are kept by pointer until then. */
+/* Writing: add in any order, then write, as often as wanted. Tensors are kept by pointer until the
+ * writer is destroyed; names and texts are copied. Both are UTF-8. */
 typedef struct nm_tensor_writer nm_tensor_writer;
 NM_API nm_tensor_writer *nm_tensor_writer_create(nm_context *context);
 NM_API nm_status nm_tensor_writer_add(nm_tensor_writer *writer, const char *name,
                                       nm_tensor *tensor); /* a taken name is an error */
+/* A second text for a key replaces the first. */
 NM_API nm_status nm_tensor_writer_set_metadata(nm_tensor_writer *writer, const char *key,
                                                const char *text);
-/* Data is aligned to 64 bytes by padding the header with spaces. Atomic, as above. */
+/* The header names the tensors in the order they were added; their data comes largest element type
+ * first, so that every tensor is aligned for its type, and begins at a multiple of 64 bytes, to
+ * which the header is padded with spaces. Atomic, as above. */
 NM_API nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path);
 NM_API void nm_tensor_writer_destroy(nm_tensor_writer *writer); /* NULL is fine */
 

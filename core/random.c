@@ -11,7 +11,7 @@
 
 #include "core/thread.h"
 
-#define LANES 8           /* blocks computed side by side, for vector units */
+#define LANES 32          /* blocks computed side by side, for vector units */
 #define CHUNK (2 * LANES) /* numbers in them */
 #define GRAIN 8192        /* elements that are worth a thread */
 
@@ -77,13 +77,13 @@ static inline void make_bits(int lanes, const nm_random *random, sequence which,
 /* [0, 1) in steps of 2^-53. */
 static inline double to_uniform(uint64_t bits)
 {
-    return (double)(bits >> 11) * 0x1p-53;
+    return (double)(int64_t)(bits >> 11) * 0x1p-53; /* signed: one instruction */
 }
 
 /* Box-Muller. The radius takes its uniform number from (0, 1], where the logarithm is finite. */
 static inline void to_normal_pair(const uint64_t bits[2], double out[2])
 {
-    double radius = sqrt(-2 * log((double)((bits[0] >> 11) + 1) * 0x1p-53));
+    double radius = sqrt(-2 * log((double)(int64_t)((bits[0] >> 11) + 1) * 0x1p-53));
     double angle = 6.283185307179586476925 * to_uniform(bits[1]);
     out[0] = radius * cos(angle);
     out[1] = radius * sin(angle);
@@ -236,10 +236,11 @@ nm_status nm_random_fill_uniform(nm_random *random, nm_tensor *tensor, double lo
               .low = narrow ? (float)low : low,
               .high = narrow ? (float)high : high};
     if (!(f.low <= f.high) || !isfinite(f.high - f.low)) {
-        return nm_fail(nm_tensor_context(tensor), NM_ERROR_INPUT,
-                       "nm_random_fill_uniform: the limits %g and %g must be finite %s numbers, the "
-                       "lower one first",
-                       low, high, nm_dtype_name(nm_tensor_dtype(tensor)));
+        return nm_fail(
+            nm_tensor_context(tensor), NM_ERROR_INPUT,
+            "nm_random_fill_uniform: the limits %g and %g must be finite %s numbers, the "
+            "lower one first",
+            low, high, nm_dtype_name(nm_tensor_dtype(tensor)));
     }
     f.last = narrow ? nextafterf((float)f.high, (float)f.low) : nextafter(f.high, f.low);
     return fill_tensor(&f, random, tensor);

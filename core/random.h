@@ -37,8 +37,8 @@ NM_API void nm_random_permutation(nm_random *random, int64_t *order, int64_t cou
  * moves on by the number of elements. An f32 gets the f64's number, rounded.
  *
  * Uniform: low + (high - low) * u, never `high` itself unless low = high; for f32 the limits are
- * rounded first. Normal: mean + deviation * z. Limits that are not finite, low > high and a negative
- * deviation are NM_ERROR_INPUT; nothing is drawn then. */
+ * rounded first. Normal: mean + deviation * z. Limits that are not finite, low > high and a
+ * negative deviation are NM_ERROR_INPUT; nothing is drawn then. */
 NM_API nm_status nm_random_fill_uniform(nm_random *random, nm_tensor *tensor, double low,
                                         double high);
 NM_API nm_status nm_random_fill_normal(nm_random *random, nm_tensor *tensor, double mean,

@@ -22,8 +22,7 @@ static void expect_philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, ui
 START_TEST(philox_gives_the_published_vectors)
 {
     /* philox4x32-10 in Random123's kat_vectors: zeros, ones, digits of pi. */
-    expect_philox(0, 0, 0, 0, 0, 0,
-                  (uint32_t[]){0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+    expect_philox(0, 0, 0, 0, 0, 0, (uint32_t[]){0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
     expect_philox(~0u, ~0u, ~0u, ~0u, ~0u, ~0u,
                   (uint32_t[]){0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
     expect_philox(0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
@@ -367,9 +366,8 @@ TEST_MAIN("core/random", philox_gives_the_published_vectors,
           normal_numbers_have_the_right_moments_and_tails,
           normal_and_uniform_numbers_drawn_in_turn_are_independent,
           neighbouring_normal_numbers_are_independent, below_reaches_every_value_equally_often,
-          below_is_unbiased_for_a_bound_that_a_remainder_would_favour,
-          below_of_one_or_less_is_zero, a_permutation_holds_every_index_once,
-          every_order_is_equally_likely, a_fill_takes_the_numbers_that_single_draws_would,
-          a_fill_does_not_depend_on_threads, a_fill_never_reaches_the_upper_limit,
-          an_empty_tensor_and_a_single_number_are_filled,
+          below_is_unbiased_for_a_bound_that_a_remainder_would_favour, below_of_one_or_less_is_zero,
+          a_permutation_holds_every_index_once, every_order_is_equally_likely,
+          a_fill_takes_the_numbers_that_single_draws_would, a_fill_does_not_depend_on_threads,
+          a_fill_never_reaches_the_upper_limit, an_empty_tensor_and_a_single_number_are_filled,
           what_cannot_be_filled_is_an_error_and_draws_nothing)
