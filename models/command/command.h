@@ -61,6 +61,11 @@ bool use_colour(int descriptor);
 /* Prints `text` wrapped to the terminal's width (at most 100), every line indented. */
 void print_wrapped(const char *text, int indent);
 
+/* ---- The reference, as Markdown ---- */
+
+void print_reference(nm_context *context);
+void print_option_table(nm_context *context, const nm_spec *spec);
+
 /* ---- JSON lines ---- */
 
 /* One object on one line of standard output: begin, fields, end. */

@@ -145,6 +145,10 @@ static int unknown_name(nm_context *context, const char *name)
 /* A name may stand for several things: the layer, the op, ... All are told. */
 static int run_help(nm_context *context, const arguments *a)
 {
+    if (argument_value(a, "--markdown")) {
+        print_reference(context);
+        return EXIT_FINE;
+    }
     if (!a->count) {
         print_overview(context);
         return EXIT_FINE;
@@ -175,6 +179,7 @@ const command command_help = {
     .doc =
         "Prints the formula, shapes and options of an op, layer, loss, optimizer, schedule, data "
         "set, metric or initializer, or the usage of a command.",
+    .flags = {{"--markdown", NULL, "print the whole reference as Markdown"}},
     .most = 1,
     .run = run_help,
 };
