@@ -308,12 +308,14 @@ static int64_t column_named(const table *t, const char *name, char near[SHOWN])
 
 static nm_status target_error(const table *t, const char *near)
 {
+    const char *path = t->begin.path, *name = t->options->target;
+    if (*near) {
+        return nm_fail(t->begin.context, NM_ERROR_INPUT,
+                       "%s: no column \"%s\"; did you mean \"%s\"?", path, name, near);
+    }
     return nm_fail(t->begin.context, NM_ERROR_INPUT,
-                   "%s: no column \"%s\"%s%s%s; give %san index from 0 to %lld, or from -1 back "
-                   "from the last",
-                   t->begin.path, t->options->target, *near ? "; did you mean \"" : "", near,
-                   *near ? "\"?" : "", t->header ? "a name of the header or " : "",
-                   (long long)t->columns - 1);
+                   "%s: no column \"%s\"; give %san index from 0 to %lld, or from -1 back", path,
+                   name, t->header ? "a name of the header or " : "", (long long)t->columns - 1);
 }
 
 static nm_status find_target(table *t)

@@ -1,0 +1,81 @@
+/* What the fuzzers of data sets share. */
+#ifndef NM_TESTS_FUZZ_DATASET_H
+#define NM_TESTS_FUZZ_DATASET_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "optim/loader.h"
+#include "optim/optim.h"
+
+static inline void require(bool fine)
+{
+    if (!fine) {
+        abort(); /* what the fuzzer looks for */
+    }
+}
+
+/* A file in memory; its path goes to `path`, its number is to be closed. */
+static inline int fuzz_file(const uint8_t *data, size_t size, char path[64])
+{
+    int number = memfd_create("fuzz", MFD_CLOEXEC);
+    require(number >= 0 && write(number, data, size) == (ssize_t)size);
+    snprintf(path, 64, "/proc/self/fd/%d", number);
+    return number;
+}
+
+static inline void check_batch(const nm_dataset *set, const nm_batch *batch)
+{
+    for (int64_t i = 0; i < nm_shape_count(&batch->shape); i++) {
+        require(isfinite(batch->x[i]));
+    }
+    for (int64_t i = 0; batch->targets && i < batch->count; i++) {
+        bool label = batch->target_dtype == NM_I32;
+        int32_t number = label ? ((const int32_t *)batch->targets)[i] : 0;
+        require(number >= 0 && (!label || number < set->classes));
+        require(label || isfinite(((const float *)batch->targets)[i]));
+    }
+}
+
+/* One epoch, which reads every byte of the set. */
+static inline void check_epoch(nm_context *context, const nm_dataset *set)
+{
+    nm_loader_options options = {NM_LOADER_DEFAULTS, .batch = 3, .prefetch = false};
+    nm_loader *loader = nm_loader_create(context, set, &options, true, 1);
+    nm_batch batch;
+    int64_t samples = 0;
+    require(loader && nm_loader_begin(loader, 0, 0) == NM_OK);
+    while (nm_loader_next(loader, &batch) == NM_OK && batch.count) {
+        check_batch(set, &batch);
+        samples += batch.count;
+    }
+    require(samples == set->count && nm_context_status(context) == NM_OK);
+    nm_loader_destroy(loader);
+}
+
+/* Opens what the YAML text describes: it either fails with a message or keeps all rules. */
+static inline void fuzz_dataset(const char *yaml)
+{
+    nm_context *context = nm_context_create(NULL);
+    require(context && nm_register_datasets(context) == NM_OK);
+    nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "");
+    nm_choice choice = {0};
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    nm_choice_read(NM_KIND_DATASET, nm_document_root(document), "fuzz", document, &d, &choice);
+    require(nm_diagnostics_end(&d) == NM_OK);
+    nm_dataset set;
+    if (nm_dataset_open(context, &choice, &set) == NM_OK) {
+        check_epoch(context, &set);
+    } else {
+        require(nm_context_status(context) != NM_OK && !set.samples);
+    }
+    nm_dataset_close(&set);
+    nm_document_destroy(document);
+    nm_context_destroy(context);
+}
+
+#endif

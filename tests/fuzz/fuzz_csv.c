@@ -1,0 +1,26 @@
+/* Any bytes as a CSV file, after a first byte that chooses the options. */
+#include "tests/fuzz/dataset.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const options[] = {
+        "",
+        ", target: 0",
+        ", target: label, header: yes",
+        ", targets: values",
+        ", target: none, header: no",
+        ", separator: ;, classes: 3",
+        ", separator: \"\\t\", targets: values",
+        ", separator: ' '",
+    };
+    char file[64], yaml[256];
+    if (!size) {
+        return 0;
+    }
+    int file_number = fuzz_file(data + 1, size - 1, file);
+    snprintf(yaml, sizeof yaml, "csv: {path: %s%s}", file, options[data[0] % 8]);
+    fuzz_dataset(yaml);
+    close(file_number);
+    return 0;
+}
