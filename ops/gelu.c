@@ -50,7 +50,8 @@ static nm_tensor *approximate_bend(nm_tape *tape, nm_tensor *x)
     nm_tensor *u = nm_mul(tape, x, nm_affine(tape, square, C * K, C));
     nm_tensor *du = nm_affine(tape, square, 3 * C * K, C);
     nm_tensor *s = nm_sigmoid(tape, nm_affine(tape, u, 2, 0));
-    nm_tensor *q = nm_mul(tape, s, nm_affine(tape, s, -1, 1));
+    nm_tensor *rest = nm_sigmoid(tape, nm_affine(tape, u, -2, 0)); /* 1 - s would cancel */
+    nm_tensor *q = nm_mul(tape, s, rest);
     nm_tensor *turn = nm_mul(tape, nm_affine(tape, s, -2, 1), nm_square(tape, du));
     nm_tensor *sum = nm_add(tape, nm_add(tape, du, nm_mul(tape, x, turn)),
                             nm_affine(tape, square, 3 * C * K, 0));

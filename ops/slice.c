@@ -265,7 +265,8 @@ nm_tensor *nm_slice_with(nm_tape *tape, nm_tensor *x, const nm_slice_options *o)
 
 nm_tensor *nm_slice_grad(nm_tape *tape, nm_tensor *y, nm_shape shape, const nm_slice_options *o)
 {
-    slice_grad_options all = {.slice = *o, .shape = nm_options_of_shape(&shape).shape};
+    slice_grad_options all = {.slice = o ? *o : defaults,
+                              .shape = nm_options_of_shape(&shape).shape};
     all.slice.struct_size = sizeof all;
     return nm_apply1(tape, &nm_op_slice_grad, &all, y);
 }

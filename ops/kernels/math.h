@@ -6,7 +6,7 @@
  *     NM_LOG         1.5 ulp; -infinity at 0, NaN below
  *     NM_TANH        3 ulp
  *     NM_SIGMOID     3 ulp
- *     NM_NORMAL_CDF  relative 6e-7 for x > -13, absolute 1e-38 below
+ *     NM_NORMAL_CDF  8 ulp for x > -13; denormals and 0 below
  *
  * NaN gives NaN. Each macro takes float or double and returns its argument's type.
  *
