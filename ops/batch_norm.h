@@ -1,0 +1,46 @@
+/* What batch_norm and batch_norm_grad share. */
+#ifndef NM_OPS_BATCH_NORM_H
+#define NM_OPS_BATCH_NORM_H
+
+#include "ops/kernels/norm.h"
+#include "ops/norm.h"
+
+/* batch_norm's inputs and outputs. */
+enum { X, SCALE, SHIFT, RUNNING_MEAN, RUNNING_VAR, INPUTS };
+enum { Y, MEAN, VAR, INVERSE, OUTPUTS };
+
+/* batch_norm_grad's. */
+enum { G_X, G_DY, G_SCALE, G_MEAN, G_INVERSE, G_DMEAN, G_DVAR, G_INPUTS };
+enum { G_DX, G_DSCALE, G_DSHIFT, G_OUTPUTS };
+
+extern const nm_spec nm_batch_norm_spec;
+
+static inline bool nm_is_training(const nm_batch_norm_options *o)
+{
+    return o->mode == NM_TRAINING;
+}
+
+static inline int nm_batch_norm_axis(const nm_batch_norm_options *o, const nm_shape *x)
+{
+    return nm_shape_axis(x, o->axis);
+}
+
+/* Finds the axis of the channels in x, the first input of both ops, and checks that x can be
+ * normalized and that the inputs `first`..`last` have one value a channel. */
+nm_status nm_batch_norm_check(const nm_infer *infer, int first, int last, int *axis);
+
+/* A pass over x, not begun. */
+nm_channel_pass nm_batch_norm_pass(const nm_run *run);
+nm_status nm_batch_norm_run(nm_channel_pass *pass);
+/* The number of values of a channel. */
+double nm_batch_norm_values(const nm_channel_pass *pass);
+
+/* Computes mean and inverse of x as batch_norm does, into arrays of run->dtype. */
+nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse);
+
+/* Calls batch_norm_grad. In training mean and inverse are known functions of x, given only to spare
+ * the work: no gradient goes through them. In inference they are variables of their own. */
+nm_status nm_batch_norm_gradient(nm_tape *tape, const nm_batch_norm_options *options,
+                                 nm_tensor *const in[G_INPUTS], nm_tensor *out[G_OUTPUTS]);
+
+#endif

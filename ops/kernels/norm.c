@@ -1,0 +1,368 @@
+#include "ops/kernels/norm.h"
+
+#include <string.h>
+
+#include "core/thread.h"
+#include "ops/kernels/kernel.h"
+
+#define MAX_WIDTH 128       /* elements of a row that a loop works on: 8 vectors of 64 bytes */
+#define VECTOR 16           /* widths are multiples of it where that is possible */
+#define TILE_BYTES 32768    /* about what the first-level cache holds */
+#define SHORT_RUN 512       /* runs are put together to have at least as many elements */
+#define GRAIN 16384         /* elements that are worth a thread */
+#define BLOCK_BYTES 1000000 /* about what a core's second-level cache holds */
+
+#define NM_SIMD_SUM(...) NM_PRAGMA(omp simd reduction(+ : __VA_ARGS__))
+#define NM_SIMD_MAX(...) NM_PRAGMA(omp simd reduction(max : __VA_ARGS__))
+#define NM_PRAGMA(...) _Pragma(#__VA_ARGS__)
+
+/* A chunk of a block: rows (or runs) first..first + length of channels channel..channel + width. */
+typedef struct tile {
+    int64_t first, length, channel, width;
+} tile;
+
+#define real float
+#define NAME(name) name##_f32
+#include "ops/kernels/norm_loops.h"
+#undef real
+#undef NAME
+
+#define real double
+#define NAME(name) name##_f64
+#include "ops/kernels/norm_loops.h"
+#undef real
+#undef NAME
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+nm_channels nm_channels_of(const nm_shape *shape, int axis)
+{
+    nm_channels view = {1, 1, 1};
+    for (int d = 0; d < shape->rank; d++) {
+        int64_t *size = d < axis ? &view.outer : d == axis ? &view.channels : &view.inner;
+        *size *= shape->dim[d];
+    }
+    if (view.channels == 1) { /* no axis, or one that makes no difference */
+        view = (nm_channels){view.outer * view.inner, 1, 1};
+    }
+    return view;
+}
+
+/* ---- Promise 2: cutting by shape and type alone ---- */
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    return b ? common_divisor(b, a % b) : a;
+}
+
+/* Narrow rows are folded until they are about MAX_WIDTH wide, to a whole number of vectors if
+ * possible. Wide ones are cut into blocks. */
+static void cut_rows(nm_channel_cut *cut, const nm_channels *view, int64_t elements)
+{
+    if (view->channels <= MAX_WIDTH / 2) {
+        int64_t fold = MAX_WIDTH / view->channels;
+        int64_t unit = VECTOR / common_divisor(view->channels, VECTOR);
+        cut->fold = fold > unit ? fold - fold % unit : fold;
+        cut->width = view->channels;
+    } else {
+        int64_t width = divide_up(view->channels, divide_up(view->channels, MAX_WIDTH));
+        cut->width = least(view->channels, divide_up(width, VECTOR) * VECTOR);
+    }
+    cut->length = elements / (cut->width * cut->fold) * cut->fold;
+}
+
+static void cut_runs(nm_channel_cut *cut, const nm_channels *view, int64_t elements)
+{
+    cut->length = divide_up(SHORT_RUN, view->inner);
+    cut->width = most(1, elements / (cut->length * view->inner));
+}
+
+static nm_channel_cut cut_view(const nm_channels *view, int64_t elements)
+{
+    nm_channel_cut cut = {.fold = 1};
+    if (view->outer * view->inner * view->channels == 0) {
+        return (nm_channel_cut){
+            .fold = 1, .length = 1, .width = most(1, view->channels), .blocks = view->channels > 0};
+    }
+    if (view->inner == 1) {
+        cut_rows(&cut, view, elements);
+    } else {
+        cut_runs(&cut, view, elements);
+    }
+    cut.width = least(cut.width, view->channels);
+    cut.chunks = divide_up(view->outer, cut.length);
+    cut.blocks = divide_up(view->channels, cut.width);
+    return cut;
+}
+
+static tile tile_of(const nm_channel_pass *p, int64_t chunk, int64_t block)
+{
+    const nm_channel_cut *cut = &p->cut;
+    tile t = {.first = chunk * cut->length, .channel = block * cut->width};
+    t.length = least(cut->length, p->view.outer - t.first);
+    t.width = least(cut->width, p->view.channels - t.channel);
+    return t;
+}
+
+/* ---- Memory ---- */
+
+static size_t element_size(const nm_channel_pass *p)
+{
+    return nm_dtype_size(p->dtype);
+}
+
+nm_status nm_channel_pass_begin(nm_channel_pass *p)
+{
+    p->cut = cut_view(&p->view, TILE_BYTES / (int64_t)element_size(p));
+    const size_t channels = (size_t)p->view.channels, fold = (size_t)p->cut.fold;
+    const size_t parts = p->gather ? (size_t)p->cut.chunks * 3 * channels : 0;
+    p->memory = nm_scratch(p->context, (8 * channels + parts) * sizeof(double) +
+                                           5 * fold * channels * element_size(p) + 1);
+    if (!p->memory) {
+        return NM_ERROR_MEMORY;
+    }
+    double **const arrays[] = {&p->sum[0],  &p->sum[1], &p->sum[2], &p->center,
+                               &p->inverse, &p->a,      &p->b,      &p->c};
+    double *at = p->memory;
+    for (int i = 0; i < 8; i++, at += channels) {
+        *arrays[i] = at;
+    }
+    p->parts = at;
+    p->narrow = at + parts;
+    for (size_t i = 0; i < 8 * channels; i++) {
+        p->sum[0][i] = 0;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        p->inverse[c] = 1;
+    }
+    return NM_OK;
+}
+
+void nm_channel_pass_end(nm_channel_pass *p)
+{
+    nm_scratch_end(p->memory);
+    p->memory = NULL;
+}
+
+/* ---- Joining the sums of the chunks ---- */
+
+static double *part(const nm_channel_pass *p, int64_t chunk, int i, int64_t channel)
+{
+    return p->parts + (chunk * 3 + i) * p->view.channels + channel;
+}
+
+/* Two sets of n and m values with means a, b and sums of squared differences s, t have together
+ * the mean a + (b - a) m / (n + m) and s + t + (b - a)^2 n m / (n + m). */
+static void join_moments(const nm_channel_pass *p, int64_t chunk, int64_t begin, int64_t end)
+{
+    const double n = (double)(chunk * p->cut.length * p->view.inner);
+    const double m =
+        (double)(least(p->cut.length, p->view.outer - chunk * p->cut.length) * p->view.inner);
+    const double share = m / (n + m);
+    const double *means = part(p, chunk, 0, 0), *squares = part(p, chunk, 1, 0);
+    NM_SIMD for (int64_t c = begin; c < end; c++)
+    {
+        const double step = means[c] - p->sum[0][c];
+        p->sum[0][c] += step * share;
+        p->sum[1][c] += squares[c] + step * step * n * share;
+    }
+}
+
+static void join_sums(const nm_channel_pass *p, int64_t chunk, int count, int64_t begin,
+                      int64_t end)
+{
+    for (int i = 0; i < count; i++) {
+        const double *from = part(p, chunk, i, 0);
+        double *to = p->sum[i];
+        NM_SIMD for (int64_t c = begin; c < end; c++)
+        {
+            to[c] += from[c];
+        }
+    }
+}
+
+static void join_peaks(const nm_channel_pass *p, int64_t chunk, int64_t begin, int64_t end)
+{
+    const double *from = part(p, chunk, 0, 0);
+    for (int64_t c = begin; c < end; c++) {
+        p->sum[0][c] = from[c] > p->sum[0][c] ? from[c] : p->sum[0][c];
+    }
+}
+
+static void join(const nm_channel_pass *p, int64_t begin, int64_t end)
+{
+    for (int64_t chunk = 0; chunk < p->cut.chunks; chunk++) {
+        switch (p->gather) {
+        case NM_GATHER_MOMENTS: join_moments(p, chunk, begin, end); break;
+        case NM_GATHER_PRODUCTS: join_sums(p, chunk, 3, begin, end); break;
+        case NM_GATHER_SQUARES: join_sums(p, chunk, 1, begin, end); break;
+        case NM_GATHER_PEAK: join_peaks(p, chunk, begin, end); break;
+        case NM_GATHER_NOTHING: break;
+        }
+    }
+}
+
+/* ---- The three steps, on tiles and blocks ---- */
+
+static void narrow(const nm_channel_pass *p, int64_t begin, int64_t end)
+{
+    if (p->dtype == NM_F64) {
+        narrow_f64(p, begin, end);
+    } else {
+        narrow_f32(p, begin, end);
+    }
+}
+
+static void gather_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+{
+    const tile t = tile_of(p, chunk, block);
+    double *const parts[] = {part(p, chunk, 0, t.channel), part(p, chunk, 1, t.channel),
+                             part(p, chunk, 2, t.channel)};
+    if (p->view.inner == 1) {
+        (p->dtype == NM_F64 ? gather_rows_f64 : gather_rows_f32)(p, &t, parts);
+    } else {
+        (p->dtype == NM_F64 ? gather_runs_f64 : gather_runs_f32)(p, &t, parts);
+    }
+}
+
+static void finish_block(nm_channel_pass *p, int64_t block)
+{
+    const int64_t begin = block * p->cut.width;
+    const int64_t end = least(begin + p->cut.width, p->view.channels);
+    join(p, begin, end);
+    if (p->finish) {
+        p->finish(p, begin, end);
+    }
+    if (p->apply) {
+        narrow(p, begin, end);
+    }
+}
+
+static void apply_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+{
+    const tile t = tile_of(p, chunk, block);
+    if (p->view.inner == 1) {
+        (p->dtype == NM_F64 ? apply_rows_f64 : apply_rows_f32)(p, &t);
+    } else {
+        (p->dtype == NM_F64 ? apply_runs_f64 : apply_runs_f32)(p, &t);
+    }
+}
+
+/* ---- Sharing them among threads. nm_parallel() deals in elements, sixteen at a time: an item is
+ * given sixteen. ---- */
+
+#define ITEM 16
+
+static int64_t item_at(int64_t element)
+{
+    return divide_up(element, ITEM);
+}
+
+static void gather_range(void *arg, int64_t begin, int64_t end)
+{
+    const nm_channel_pass *p = arg;
+    for (int64_t i = item_at(begin); i < item_at(end); i++) {
+        gather_tile(p, i / p->cut.blocks, i % p->cut.blocks);
+    }
+}
+
+static void finish_range(void *arg, int64_t begin, int64_t end)
+{
+    for (int64_t i = item_at(begin); i < item_at(end); i++) {
+        finish_block(arg, i);
+    }
+}
+
+/* From the end: what was gathered last is still in the cache. */
+static void apply_range(void *arg, int64_t begin, int64_t end)
+{
+    const nm_channel_pass *p = arg;
+    for (int64_t i = item_at(end) - 1; i >= item_at(begin); i--) {
+        apply_tile(p, i / p->cut.blocks, i % p->cut.blocks);
+    }
+}
+
+/* All steps of one block after the other. */
+static void whole_range(void *arg, int64_t begin, int64_t end)
+{
+    nm_channel_pass *p = arg;
+    for (int64_t block = item_at(begin); block < item_at(end); block++) {
+        for (int64_t chunk = 0; p->gather && chunk < p->cut.chunks; chunk++) {
+            gather_tile(p, chunk, block);
+        }
+        finish_block(p, block);
+        for (int64_t chunk = p->cut.chunks - 1; p->apply && chunk >= 0; chunk--) {
+            apply_tile(p, chunk, block);
+        }
+    }
+}
+
+static void share(nm_channel_pass *p, int64_t items, int64_t elements, nm_range_fn body)
+{
+    int64_t grain = items && elements ? divide_up(GRAIN * items, elements) : items;
+    nm_parallel(p->context, items * ITEM, grain * ITEM, body, p);
+}
+
+/* Blocks do not depend on each other: where there are enough of them, and each fits the cache, one
+ * parallel region takes the place of three. */
+void nm_channel_pass_run(nm_channel_pass *p)
+{
+    const nm_channel_cut *cut = &p->cut;
+    const int64_t elements = p->view.outer * p->view.channels * p->view.inner;
+    const int64_t block_bytes = elements / most(1, cut->blocks) * (int64_t)element_size(p);
+    if (p->gather) {
+        for (int64_t c = 0; c < p->view.channels; c += cut->width) {
+            narrow(p, c, least(c + cut->width, p->view.channels));
+        }
+    }
+    if (elements <= GRAIN ||
+        (cut->blocks >= 2 * nm_context_threads(p->context) && block_bytes <= BLOCK_BYTES)) {
+        share(p, cut->blocks, elements, whole_range);
+        return;
+    }
+    if (p->gather) {
+        share(p, cut->chunks * cut->blocks, elements, gather_range);
+    }
+    share(p, cut->blocks, p->view.channels, finish_range);
+    if (p->apply) {
+        share(p, cut->chunks * cut->blocks, elements, apply_range);
+    }
+}
+
+/* ---- Numbers of channels ---- */
+
+void nm_channels_load(nm_dtype dtype, const void *from, double other, int64_t begin, int64_t end,
+                      double *to)
+{
+    const float *narrow_from = from;
+    const double *wide_from = from;
+    for (int64_t c = begin; c < end; c++) {
+        to[c] = !from ? other : dtype == NM_F64 ? wide_from[c] : (double)narrow_from[c];
+    }
+}
+
+void nm_channels_store(nm_dtype dtype, const double *from, int64_t begin, int64_t end, void *to)
+{
+    float *narrow_to = to;
+    double *wide_to = to;
+    for (int64_t c = begin; to && c < end; c++) {
+        if (dtype == NM_F64) {
+            wide_to[c] = from[c];
+        } else {
+            narrow_to[c] = (float)from[c];
+        }
+    }
+}

@@ -1,0 +1,87 @@
+/* Passes over the channels of a tensor, for batch norm, weight norm and their gradients.
+ *
+ * All of them have one form: gather a few sums for every channel, let the op turn these into
+ * coefficients of the channel (`finish`), then compute every element with its channel's
+ * coefficients (`apply`). The formulas are the op's; here are the loops. Promises:
+ *
+ * 1. Variances are computed from differences to a mean, in two passes over a piece that fits the
+ *    first-level cache; pieces are joined in double by Chan, Golub and LeVeque's formula. No square
+ *    of a sum is ever subtracted from a sum of squares of the size of the values. A channel whose
+ *    values are all equal has exactly that mean, and variance 0.
+ * 2. How the work is cut depends on shape and type alone, and partial sums are joined in one order:
+ *    the results do not depend on the number of threads.
+ * 3. Sums of f32 add at most about a thousand elements in f32 and the rest in double. */
+#ifndef NM_OPS_KERNELS_NORM_H
+#define NM_OPS_KERNELS_NORM_H
+
+#include "core/op.h"
+
+/* A tensor seen as [outer, channels, inner]: a channel has outer * inner values. */
+typedef struct nm_channels {
+    int64_t outer, channels, inner;
+} nm_channels;
+
+/* The view with the channels on `axis`; -1: all elements are of one channel. */
+nm_channels nm_channels_of(const nm_shape *shape, int axis);
+
+/* What is gathered, with xhat = (x - center) * inverse. */
+typedef enum nm_gather {
+    NM_GATHER_NOTHING,
+    NM_GATHER_MOMENTS,  /* sum[0] = the mean of x, sum[1] = the sum of (x - mean)^2 */
+    NM_GATHER_PRODUCTS, /* sum[0] = sum of dy, sum[1] = sum of dy * xhat, sum[2] = sum of xhat */
+    NM_GATHER_SQUARES,  /* sum[0] = sum of xhat^2 */
+    NM_GATHER_PEAK      /* sum[0] = the largest |x|, NaN left out */
+} nm_gather;
+
+/* What is computed from it. */
+typedef enum nm_apply_kind {
+    NM_APPLY_NOTHING,
+    NM_APPLY_AFFINE,  /* y = a * (x - center) + b */
+    NM_APPLY_COMBINE, /* y = a * dy + b * xhat + c */
+    NM_APPLY_SCALE    /* y = a * dy */
+} nm_apply_kind;
+
+/* How the work is cut: into chunks of `length` along outer, times blocks of `width` channels. */
+typedef struct nm_channel_cut {
+    int64_t length, chunks, width, blocks;
+    int64_t fold; /* rows taken side by side as one, so that narrow rows fill vectors */
+} nm_channel_cut;
+
+typedef struct nm_channel_pass nm_channel_pass;
+struct nm_channel_pass {
+    nm_context *context;
+    nm_dtype dtype; /* of x, dy, y: f32 or f64 */
+    nm_channels view;
+    nm_gather gather;
+    nm_apply_kind apply;
+    const void *x, *dy;
+    void *y;
+    /* Turns the sums of channels begin..end into coefficients, or stores them. Called once for
+     * every channel, on any thread. NULL: nothing to do. */
+    void (*finish)(nm_channel_pass *pass, int64_t begin, int64_t end);
+    void *arg; /* for finish */
+
+    /* One number a channel each, from nm_channel_pass_begin() on. */
+    double *sum[3];
+    double *center, *inverse; /* 0 and 1 at first */
+    double *a, *b, *c;        /* not set at first */
+
+    nm_channel_cut cut;
+    void *memory;  /* of the arrays above and below */
+    double *parts; /* the sums of every chunk: [chunks, 3, channels] */
+    void *narrow;  /* the five coefficients as the loops want them: of `dtype`, repeated `fold`
+                      times */
+};
+
+/* Fill in everything down to `arg`; begin; set center and inverse if they are known; run; end. */
+nm_status nm_channel_pass_begin(nm_channel_pass *pass);
+void nm_channel_pass_run(nm_channel_pass *pass);
+void nm_channel_pass_end(nm_channel_pass *pass);
+
+/* Copy channels begin..end between a tensor's elements and an array of one number a channel. A NULL
+ * `from` stands for `other` everywhere, a NULL `to` takes nothing. */
+void nm_channels_load(nm_dtype dtype, const void *from, double other, int64_t begin, int64_t end,
+                      double *to);
+void nm_channels_store(nm_dtype dtype, const double *from, int64_t begin, int64_t end, void *to);
+
+#endif

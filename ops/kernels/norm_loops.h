@@ -1,0 +1,458 @@
+/* The loops of ops/kernels/norm.c for one type. norm.c includes this once for each, with `real`
+ * and NAME(f) defined; there is no include guard.
+ *
+ * Two families. Rows, where channels are the last axis: a loop body works on `width` neighbouring
+ * elements with vectors of coefficients. Runs, where they are not: on `n` neighbouring elements of
+ * one channel. */
+
+typedef struct NAME(coefficients) {
+    const real *center, *inverse, *a, *b, *c;
+} NAME(coefficients);
+
+/* The coefficients from that channel on. */
+static NAME(coefficients) NAME(coefficients_at)(const nm_channel_pass *p, int64_t channel)
+{
+    const int64_t length = p->cut.fold * p->view.channels;
+    const real *first = (const real *)p->narrow + channel;
+    return (NAME(coefficients)){first, first + length, first + 2 * length, first + 3 * length,
+                                first + 4 * length};
+}
+
+/* ---- Rows: the hot loops ---- */
+
+NM_KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                     const real *center, real *sum)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            sum[j] += x[j] - center[j];
+        }
+    }
+}
+
+NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                        const real *center, const real *inverse, real *square,
+                                        real *sum)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real xhat = (x[j] - center[j]) * inverse[j];
+            square[j] += xhat * xhat;
+            sum[j] += xhat;
+        }
+    }
+}
+
+NM_KERNEL static void NAME(product_rows)(const real *x, const real *dy, int64_t rows,
+                                         int64_t stride, int64_t width, const real *center,
+                                         const real *inverse, real *sum, real *product,
+                                         real *xhat_sum)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real xhat = (x[j] - center[j]) * inverse[j];
+            sum[j] += dy[j];
+            product[j] += dy[j] * xhat;
+            xhat_sum[j] += xhat;
+        }
+    }
+}
+
+NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                      real *peak)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real size = x[j] < 0 ? -x[j] : x[j];
+            peak[j] = size > peak[j] ? size : peak[j];
+        }
+    }
+}
+
+NM_KERNEL static void NAME(affine_rows)(const real *x, real *y, int64_t rows, int64_t stride,
+                                        int64_t width, const NAME(coefficients) * k)
+{
+    const real *center = k->center, *a = k->a, *b = k->b;
+    for (int64_t r = 0; r < rows; r++, x += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            y[j] = a[j] * (x[j] - center[j]) + b[j];
+        }
+    }
+}
+
+NM_KERNEL static void NAME(combine_rows)(const real *x, const real *dy, real *y, int64_t rows,
+                                         int64_t stride, int64_t width,
+                                         const NAME(coefficients) * k)
+{
+    const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;
+    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            y[j] = a[j] * dy[j] + (b[j] * ((x[j] - center[j]) * inverse[j]) + c[j]);
+        }
+    }
+}
+
+NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
+                                       int64_t width, const NAME(coefficients) * k)
+{
+    const real *a = k->a;
+    for (int64_t r = 0; r < rows; r++, dy += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            y[j] = a[j] * dy[j];
+        }
+    }
+}
+
+/* ---- Rows: tiles. A tile's rows are read `fold` at a time, as `full` rows of width `total` and a
+ * last, shorter one of width `rest`. ---- */
+
+typedef struct NAME(rows) {
+    int64_t at; /* of the first element */
+    int64_t full, stride, total, rest;
+} NAME(rows);
+
+static NAME(rows) NAME(rows_of)(const nm_channel_pass *p, const tile *t)
+{
+    const int64_t fold = p->cut.fold, channels = p->view.channels;
+    return (NAME(rows)){.at = t->first * channels + t->channel,
+                        .full = t->length / fold,
+                        .stride = fold * channels,
+                        .total = fold * t->width,
+                        .rest = t->length % fold * t->width};
+}
+
+/* Copies the first `width` elements of an array behind themselves, up to `total`. */
+static void NAME(repeat)(real *k, int64_t width, int64_t total)
+{
+    for (int64_t done = width; done < total; done *= 2) {
+        int64_t more = done < total - done ? done : total - done;
+        memcpy(k + done, k, (size_t)more * sizeof *k);
+    }
+}
+
+/* The opposite: sums of the copies. */
+static void NAME(fold)(const real *k, int64_t width, int64_t total, double *sum)
+{
+    for (int64_t c = 0; c < width; c++) {
+        sum[c] = k[c];
+    }
+    for (k += width; total > width; total -= width, k += width) {
+        NM_SIMD for (int64_t c = 0; c < width; c++)
+        {
+            sum[c] += k[c];
+        }
+    }
+}
+
+/* Promise 1: the mean from differences to the first row; then, from differences to that mean, the
+ * squares and what is left of the mean. */
+static void NAME(moments_of_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    const NAME(rows) g = NAME(rows_of)(p, t);
+    const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
+    const real *x = (const real *)p->x + g.at, *last = x + g.full * g.stride;
+    const double n = (double)t->length;
+    real center[MAX_WIDTH], sum[MAX_WIDTH] = {0}, square[MAX_WIDTH] = {0};
+    memcpy(center, x, (size_t)t->width * sizeof *x);
+    NAME(repeat)(center, t->width, g.total);
+    NAME(sum_rows)(x, g.full, g.stride, g.total, center, sum);
+    NAME(sum_rows)(last, 1, g.stride, g.rest, center, sum);
+    NAME(fold)(sum, t->width, g.total, part[0]);
+    for (int64_t c = 0; c < t->width; c++) {
+        center[c] = (real)(center[c] + part[0][c] / n);
+    }
+    NAME(repeat)(center, t->width, g.total);
+    memset(sum, 0, sizeof sum);
+    NAME(square_rows)(x, g.full, g.stride, g.total, center, k.inverse, square, sum);
+    NAME(square_rows)(last, 1, g.stride, g.rest, center, k.inverse, square, sum);
+    NAME(fold)(sum, t->width, g.total, part[0]);
+    NAME(fold)(square, t->width, g.total, part[1]);
+    for (int64_t c = 0; c < t->width; c++) {
+        double left = part[0][c] / n, squares = part[1][c] - n * left * left;
+        part[0][c] = center[c] + left;
+        part[1][c] = squares < 0 ? 0 : squares;
+    }
+}
+
+static void NAME(products_of_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    const NAME(rows) g = NAME(rows_of)(p, t);
+    const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
+    const real *x = (const real *)p->x + g.at, *dy = (const real *)p->dy + g.at;
+    const int64_t last = g.full * g.stride;
+    real sum[MAX_WIDTH] = {0}, product[MAX_WIDTH] = {0}, xhat_sum[MAX_WIDTH] = {0};
+    NAME(product_rows)
+    (x, dy, g.full, g.stride, g.total, k.center, k.inverse, sum, product, xhat_sum);
+    NAME(product_rows)
+    (x + last, dy + last, 1, g.stride, g.rest, k.center, k.inverse, sum, product, xhat_sum);
+    NAME(fold)(sum, t->width, g.total, part[0]);
+    NAME(fold)(product, t->width, g.total, part[1]);
+    NAME(fold)(xhat_sum, t->width, g.total, part[2]);
+}
+
+static void NAME(squares_of_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    const NAME(rows) g = NAME(rows_of)(p, t);
+    const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
+    const real *x = (const real *)p->x + g.at;
+    real square[MAX_WIDTH] = {0}, sum[MAX_WIDTH] = {0};
+    NAME(square_rows)(x, g.full, g.stride, g.total, k.center, k.inverse, square, sum);
+    NAME(square_rows)
+    (x + g.full * g.stride, 1, g.stride, g.rest, k.center, k.inverse, square, sum);
+    NAME(fold)(square, t->width, g.total, part[0]);
+}
+
+static void NAME(peak_of_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    const NAME(rows) g = NAME(rows_of)(p, t);
+    const real *x = (const real *)p->x + g.at;
+    real peak[MAX_WIDTH] = {0};
+    NAME(peak_rows)(x, g.full, g.stride, g.total, peak);
+    NAME(peak_rows)(x + g.full * g.stride, 1, g.stride, g.rest, peak);
+    for (int64_t c = 0; c < t->width; c++) {
+        part[0][c] = peak[c];
+        for (int64_t j = c + t->width; j < g.total; j += t->width) {
+            part[0][c] = peak[j] > part[0][c] ? peak[j] : part[0][c];
+        }
+    }
+}
+
+static void NAME(gather_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    switch (p->gather) {
+    case NM_GATHER_MOMENTS: NAME(moments_of_rows)(p, t, part); break;
+    case NM_GATHER_PRODUCTS: NAME(products_of_rows)(p, t, part); break;
+    case NM_GATHER_SQUARES: NAME(squares_of_rows)(p, t, part); break;
+    case NM_GATHER_PEAK: NAME(peak_of_rows)(p, t, part); break;
+    case NM_GATHER_NOTHING: break;
+    }
+}
+
+static void NAME(apply_to_rows)(const nm_channel_pass *p, const real *x, const real *dy, real *y,
+                                int64_t rows, int64_t stride, int64_t width,
+                                const NAME(coefficients) * k)
+{
+    switch (p->apply) {
+    case NM_APPLY_AFFINE: NAME(affine_rows)(x, y, rows, stride, width, k); break;
+    case NM_APPLY_COMBINE: NAME(combine_rows)(x, dy, y, rows, stride, width, k); break;
+    case NM_APPLY_SCALE: NAME(scale_rows)(dy, y, rows, stride, width, k); break;
+    case NM_APPLY_NOTHING: break;
+    }
+}
+
+static void NAME(apply_rows)(const nm_channel_pass *p, const tile *t)
+{
+    const NAME(rows) g = NAME(rows_of)(p, t);
+    const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
+    const int64_t last = g.at + g.full * g.stride;
+    const real *x = p->x, *dy = p->dy;
+    real *y = p->y;
+    NAME(apply_to_rows)
+    (p, x + g.at, dy ? dy + g.at : NULL, y + g.at, g.full, g.stride, g.total, &k);
+    NAME(apply_to_rows)
+    (p, x + last, dy ? dy + last : NULL, y + last, 1, g.stride, g.rest, &k);
+}
+
+/* ---- Runs: the hot loops. Promise 3: pieces of a long run are added in double. ---- */
+
+#define PIECES(at, end, n)                                                                         \
+    for (int64_t at = 0, end; end = n - at < 1024 ? n : at + 1024, at < n; at = end)
+
+NM_KERNEL static double NAME(sum_run)(const real *x, int64_t n, real center)
+{
+    double total = 0;
+    PIECES(at, end, n)
+    {
+        real sum = 0;
+        NM_SIMD_SUM(sum) for (int64_t i = at; i < end; i++)
+        {
+            sum += x[i] - center;
+        }
+        total += sum;
+    }
+    return total;
+}
+
+NM_KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, real inverse,
+                                       double *squares, double *total)
+{
+    PIECES(at, end, n)
+    {
+        real square = 0, sum = 0;
+        NM_SIMD_SUM(square, sum) for (int64_t i = at; i < end; i++)
+        {
+            const real xhat = (x[i] - center) * inverse;
+            square += xhat * xhat;
+            sum += xhat;
+        }
+        *squares += square;
+        *total += sum;
+    }
+}
+
+NM_KERNEL static void NAME(product_run)(const real *x, const real *dy, int64_t n, real center,
+                                        real inverse, double totals[3])
+{
+    PIECES(at, end, n)
+    {
+        real sum = 0, product = 0, xhat_sum = 0;
+        NM_SIMD_SUM(sum, product, xhat_sum) for (int64_t i = at; i < end; i++)
+        {
+            const real xhat = (x[i] - center) * inverse;
+            sum += dy[i];
+            product += dy[i] * xhat;
+            xhat_sum += xhat;
+        }
+        totals[0] += sum;
+        totals[1] += product;
+        totals[2] += xhat_sum;
+    }
+}
+
+NM_KERNEL static real NAME(peak_run)(const real *x, int64_t n)
+{
+    real peak = 0;
+    NM_SIMD_MAX(peak) for (int64_t i = 0; i < n; i++)
+    {
+        const real size = x[i] < 0 ? -x[i] : x[i];
+        peak = size > peak ? size : peak;
+    }
+    return peak;
+}
+
+NM_KERNEL static void NAME(affine_run)(const real *x, real *y, int64_t n, real center, real a,
+                                       real b)
+{
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        y[i] = a * (x[i] - center) + b;
+    }
+}
+
+NM_KERNEL static void NAME(combine_run)(const real *x, const real *dy, real *y, int64_t n,
+                                        real center, real inverse, real a, real b, real c)
+{
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        y[i] = a * dy[i] + (b * ((x[i] - center) * inverse) + c);
+    }
+}
+
+NM_KERNEL static void NAME(scale_run)(const real *dy, real *y, int64_t n, real a)
+{
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        y[i] = a * dy[i];
+    }
+}
+
+/* ---- Runs: tiles, one channel after the other ---- */
+
+/* Promise 1, as in moments_of_rows. `x` is the channel's first run; the others follow at `step`. */
+static void NAME(moments_of_runs)(const real *x, int64_t runs, int64_t step, int64_t n,
+                                  double sums[3])
+{
+    const double count = (double)(runs * n);
+    double sum = 0, squares = 0, left = 0;
+    for (int64_t r = 0; r < runs; r++) {
+        sum += NAME(sum_run)(x + r * step, n, x[0]);
+    }
+    const real center = (real)(x[0] + sum / count);
+    for (int64_t r = 0; r < runs; r++) {
+        NAME(square_run)(x + r * step, n, center, 1, &squares, &left);
+    }
+    left /= count;
+    squares -= count * left * left;
+    sums[0] = center + left;
+    sums[1] = squares < 0 ? 0 : squares;
+}
+
+static void NAME(sums_of_runs)(const nm_channel_pass *p, const tile *t, int64_t at, int64_t step,
+                               const NAME(coefficients) * k, double sums[3])
+{
+    const real *x = (const real *)p->x + at;
+    const int64_t n = p->view.inner;
+    for (int64_t r = 0; r < t->length; r++, at += step, x += step) {
+        if (p->gather == NM_GATHER_PRODUCTS) {
+            NAME(product_run)(x, (const real *)p->dy + at, n, *k->center, *k->inverse, sums);
+        } else if (p->gather == NM_GATHER_SQUARES) {
+            NAME(square_run)(x, n, *k->center, *k->inverse, &sums[0], &sums[1]);
+        } else if (p->gather == NM_GATHER_PEAK) {
+            double peak = NAME(peak_run)(x, n);
+            sums[0] = peak > sums[0] ? peak : sums[0];
+        }
+    }
+}
+
+static void NAME(gather_runs)(const nm_channel_pass *p, const tile *t, double *const *part)
+{
+    const int64_t n = p->view.inner, step = p->view.channels * n;
+    for (int64_t c = 0; c < t->width; c++) {
+        const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel + c);
+        const int64_t at = t->first * step + (t->channel + c) * n;
+        double sums[3] = {0};
+        if (p->gather == NM_GATHER_MOMENTS) {
+            NAME(moments_of_runs)((const real *)p->x + at, t->length, step, n, sums);
+        } else {
+            NAME(sums_of_runs)(p, t, at, step, &k, sums);
+        }
+        for (int i = 0; i < 3; i++) {
+            part[i][c] = sums[i];
+        }
+    }
+}
+
+static void NAME(apply_to_run)(const nm_channel_pass *p, int64_t at, const NAME(coefficients) * k)
+{
+    const real *x = p->x, *dy = p->dy;
+    real *y = p->y;
+    const int64_t n = p->view.inner;
+    switch (p->apply) {
+    case NM_APPLY_AFFINE: NAME(affine_run)(x + at, y + at, n, *k->center, *k->a, *k->b); break;
+    case NM_APPLY_COMBINE:
+        NAME(combine_run)
+        (x + at, dy + at, y + at, n, *k->center, *k->inverse, *k->a, *k->b, *k->c);
+        break;
+    case NM_APPLY_SCALE: NAME(scale_run)(dy + at, y + at, n, *k->a); break;
+    case NM_APPLY_NOTHING: break;
+    }
+}
+
+static void NAME(apply_runs)(const nm_channel_pass *p, const tile *t)
+{
+    const int64_t n = p->view.inner, channels = p->view.channels;
+    for (int64_t r = t->first; r < t->first + t->length; r++) {
+        for (int64_t c = t->channel; c < t->channel + t->width; c++) {
+            const NAME(coefficients) k = NAME(coefficients_at)(p, c);
+            NAME(apply_to_run)(p, (r * channels + c) * n, &k);
+        }
+    }
+}
+
+/* ---- From numbers to the loops' coefficients ---- */
+
+/* Every block of them, repeated `fold` times. */
+static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
+{
+    const double *from[] = {p->center, p->inverse, p->a, p->b, p->c};
+    const int64_t length = p->cut.fold * p->view.channels;
+    for (int i = 0; i < 5; i++) {
+        real *to = (real *)p->narrow + i * length;
+        NM_SIMD for (int64_t c = begin; c < end; c++)
+        {
+            to[c] = (real)from[i][c];
+        }
+        if (p->cut.fold > 1) {
+            NAME(repeat)(to, end, length);
+        }
+    }
+}
+
+#undef PIECES
