@@ -204,6 +204,9 @@ static void join_peaks(const nm_channel_pass *p, int64_t chunk, int64_t begin, i
 
 static void join(const nm_channel_pass *p, int64_t begin, int64_t end)
 {
+    for (int i = 0; i < 3; i++) {
+        memset(p->sum[i] + begin, 0, (size_t)(end - begin) * sizeof(double));
+    }
     for (int64_t chunk = 0; chunk < p->cut.chunks; chunk++) {
         switch (p->gather) {
         case NM_GATHER_MOMENTS: join_moments(p, chunk, begin, end); break;
@@ -242,7 +245,9 @@ static void finish_block(nm_channel_pass *p, int64_t block)
 {
     const int64_t begin = block * p->cut.width;
     const int64_t end = least(begin + p->cut.width, p->view.channels);
-    join(p, begin, end);
+    if (p->gather) {
+        join(p, begin, end);
+    }
     if (p->finish) {
         p->finish(p, begin, end);
     }
