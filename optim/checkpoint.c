@@ -1,0 +1,383 @@
+#include "optim/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "optim/trainer_internal.h"
+
+#define CHECKPOINT "norma checkpoint"
+#define NETWORK "norma network"
+#define VERSION "1"
+#define MODEL "model."
+#define OPTIMIZER "optimizer."
+
+/* ---- Progress as metadata ---- */
+
+typedef struct field {
+    const char *key;
+    size_t offset;
+    bool is_integer; /* int64_t, at least `least`; else double */
+    int64_t least;
+} field;
+
+#define INTEGER(member, least)                                                                     \
+    {                                                                                              \
+#member, offsetof(nm_progress, member), true, least                                        \
+    }
+#define NUMBER(member)                                                                             \
+    {                                                                                              \
+#member, offsetof(nm_progress, member), false, 0                                           \
+    }
+
+static const field fields[] = {
+    INTEGER(epoch, 0),
+    INTEGER(batch, 0),
+    INTEGER(step, 0),
+    INTEGER(samples, 0),
+    NUMBER(seconds),
+    NUMBER(training_seconds),
+    NUMBER(loss_sum),
+    NUMBER(loss_weight),
+    NUMBER(train_loss),
+    INTEGER(validation.samples, 0),
+    NUMBER(validation.loss),
+    NUMBER(validation.metric),
+    INTEGER(test.samples, 0),
+    NUMBER(test.loss),
+    NUMBER(test.metric),
+    INTEGER(best_epoch, -1),
+    NUMBER(best),
+    NUMBER(best_test_loss),
+    NUMBER(best_test_metric),
+    INTEGER(waited, 0),
+};
+
+static nm_status write_field(nm_tensor_writer *writer, const field *f, const nm_progress *progress)
+{
+    char text[32];
+    const void *member = (const char *)progress + f->offset;
+    if (f->is_integer) {
+        snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)member);
+    } else {
+        nm_format_float(*(const double *)member, text); /* reads back as the same bits */
+    }
+    return nm_tensor_writer_set_metadata(writer, f->key, text);
+}
+
+static nm_status read_field(nm_context *context, const nm_tensor_file *file, const field *f,
+                            nm_progress *progress)
+{
+    const char *text = nm_tensor_file_metadata(file, f->key);
+    void *member = (char *)progress + f->offset;
+    bool fine = text && (f->is_integer ? nm_parse_int(text, member) : nm_parse_float(text, member));
+    if (fine && (!f->is_integer || *(int64_t *)member >= f->least)) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_FORMAT, "the checkpoint's \"%s\" is %s%.40s", f->key,
+                   text ? "no such number: " : "missing", text ? text : "");
+}
+
+/* ---- What the run is told by ---- */
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001B3ull;
+    }
+    return hash;
+}
+
+#define LOOKED_AT 64 /* samples, evenly spread: enough to tell data sets apart, and quick */
+
+static uint64_t fingerprint(const nm_dataset *set)
+{
+    uint64_t hash = 0xCBF29CE484222325ull;
+    size_t sample = nm_dataset_sample_bytes(set), target = nm_dataset_target_bytes(set);
+    int64_t looks = set->count < LOOKED_AT ? set->count : LOOKED_AT;
+    for (int64_t i = 0; i < looks; i++) {
+        int64_t index = i * (set->count / looks);
+        size_t row = (size_t)(set->rows ? set->rows[index] : index);
+        hash = mix(hash, (const char *)set->samples + row * sample, sample);
+        if (set->targets) {
+            hash = mix(hash, (const char *)set->targets + row * target, target);
+        }
+    }
+    return hash;
+}
+
+#define MARKS 5
+
+typedef struct mark {
+    const char *key;
+    const char *what; /* for the message */
+    char text[NM_SHAPE_TEXT + 64];
+} mark;
+
+/* A run with other marks is another run. */
+static void make_marks(const nm_trainer *t, mark marks[MARKS])
+{
+    char shape[NM_SHAPE_TEXT];
+    const nm_data *data = t->setup.data;
+    const nm_dataset *set = &data->train;
+    const nm_train_options *o = &t->setup.options;
+    const struct {
+        const char *key, *what;
+    } names[MARKS] = {{"seed", "the seed"},
+                      {"data", "the training set"},
+                      {"batches", "the batches (size, and number in an epoch)"},
+                      {"accumulate", "the number of accumulated batches"},
+                      {"optimizer", "the optimizer"}};
+    for (int i = 0; i < MARKS; i++) {
+        marks[i].key = names[i].key;
+        marks[i].what = names[i].what;
+    }
+    size_t size = sizeof marks->text;
+    snprintf(marks[0].text, size, "%" PRId64, o->seed);
+    snprintf(marks[1].text, size, "%" PRId64 " samples of %s, %016" PRIx64, set->count,
+             nm_shape_text(&set->shape, shape), fingerprint(set));
+    snprintf(marks[2].text, size, "%" PRId64 ", %" PRId64, data->loader.batch, t->batches);
+    snprintf(marks[3].text, size, "%" PRId64, o->accumulate);
+    snprintf(marks[4].text, size, "%s", nm_optimizer_type_of(t->optimizer)->item.name);
+}
+
+static nm_status check_marks(const nm_trainer *t, const nm_tensor_file *file)
+{
+    mark marks[MARKS];
+    make_marks(t, marks);
+    for (int i = 0; i < MARKS; i++) {
+        const char *text = nm_tensor_file_metadata(file, marks[i].key);
+        if (!text) {
+            return nm_fail(t->context, NM_ERROR_FORMAT, "the checkpoint's \"%s\" is missing",
+                           marks[i].key);
+        }
+        if (strcmp(text, marks[i].text) != 0) {
+            return nm_fail(t->context, NM_ERROR_INPUT,
+                           "this is another run's checkpoint: %s differs (%.200s there, %s here); "
+                           "make it the same, or begin a new run in another folder",
+                           marks[i].what, text, marks[i].text);
+        }
+    }
+    return NM_OK;
+}
+
+/* ---- Writing ---- */
+
+static bool is_finite(nm_tensor *tensor)
+{
+    int64_t count = nm_tensor_count(tensor);
+    bool wide = nm_tensor_dtype(tensor) == NM_F64;
+    const float *narrow = nm_tensor_data(tensor);
+    const double *numbers = nm_tensor_data(tensor);
+    bool finite = true;
+    for (int64_t i = 0; i < count; i++) {
+        finite &= wide ? isfinite(numbers[i]) != 0 : isfinite(narrow[i]) != 0;
+    }
+    return finite;
+}
+
+/* Promise 3 of the trainer. */
+static nm_status check_finite(const nm_store *store)
+{
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        nm_dtype dtype = nm_tensor_dtype(entry->tensor);
+        if ((dtype == NM_F32 || dtype == NM_F64) && !is_finite(entry->tensor)) {
+            return nm_fail(nm_store_context(store), NM_ERROR_NUMERIC,
+                           "not written, since \"%s\" has a NaN or infinity in it; lower the "
+                           "learning rate, or train with anomaly: true to see where it begins",
+                           entry->name);
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status set_marks(const nm_trainer *t, nm_tensor_writer *writer)
+{
+    mark marks[MARKS];
+    make_marks(t, marks);
+    nm_status status = NM_OK;
+    for (int i = 0; i < MARKS && status == NM_OK; i++) {
+        status = nm_tensor_writer_set_metadata(writer, marks[i].key, marks[i].text);
+    }
+    return status;
+}
+
+static nm_status describe_format(nm_tensor_writer *writer, const char *format)
+{
+    nm_status status = nm_tensor_writer_set_metadata(writer, "format", format);
+    return status == NM_OK ? nm_tensor_writer_set_metadata(writer, "version", VERSION) : status;
+}
+
+static nm_status fill_checkpoint(const nm_trainer *t, nm_tensor_writer *writer)
+{
+    nm_status status = describe_format(writer, CHECKPOINT);
+    if (status == NM_OK) status = set_marks(t, writer);
+    for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
+        status = write_field(writer, &fields[i], &t->progress);
+    }
+    if (status == NM_OK) status = nm_store_write(t->setup.network->store, MODEL, writer);
+    if (status == NM_OK) {
+        status = nm_store_write(nm_optimizer_state(t->optimizer), OPTIMIZER, writer);
+    }
+    return status;
+}
+
+/* Writes what was filled in, and ends the writer. */
+static nm_status finish(nm_context *context, nm_tensor_writer *writer, const char *path,
+                        nm_status status)
+{
+    if (status == NM_OK) {
+        status = nm_tensor_writer_write(writer, path);
+    }
+    nm_tensor_writer_destroy(writer);
+    if (status == NM_ERROR_NUMERIC) {
+        return nm_fail_in(context, "%s", path);
+    }
+    return status;
+}
+
+nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
+{
+    nm_tensor_writer *writer = nm_tensor_writer_create(t->context);
+    if (!writer) {
+        return nm_context_status(t->context);
+    }
+    if (t->began > 0) {
+        t->progress.seconds = nm_steady_seconds() - t->began;
+    }
+    nm_status status = check_finite(t->setup.network->store);
+    if (status == NM_OK) status = check_finite(nm_optimizer_state(t->optimizer));
+    if (status == NM_OK) status = fill_checkpoint(t, writer);
+    return finish(t->context, writer, path, status);
+}
+
+static nm_status fill_network(const nm_store *store, nm_tensor_writer *writer)
+{
+    nm_status status = check_finite(store);
+    if (status == NM_OK) status = describe_format(writer, NETWORK);
+    return status == NM_OK ? nm_store_write(store, NULL, writer) : status;
+}
+
+nm_status nm_best_write(nm_trainer *t, const char *path)
+{
+    static const char *const told[] = {"epoch", "step", "best", "test.loss", "test.metric"};
+    nm_tensor_writer *writer = nm_tensor_writer_create(t->context);
+    if (!writer) {
+        return nm_context_status(t->context);
+    }
+    nm_status status = fill_network(t->setup.network->store, writer);
+    for (int i = 0; i < NM_COUNT_OF(fields); i++) {
+        for (int k = 0; k < NM_COUNT_OF(told) && status == NM_OK; k++) {
+            if (!strcmp(fields[i].key, told[k])) {
+                status = write_field(writer, &fields[i], &t->progress);
+            }
+        }
+    }
+    return finish(t->context, writer, path, status);
+}
+
+nm_status nm_parameters_write(const nm_store *store, const char *path)
+{
+    nm_context *context = nm_store_context(store);
+    nm_tensor_writer *writer = nm_tensor_writer_create(context);
+    return writer ? finish(context, writer, path, fill_network(store, writer))
+                  : nm_context_status(context);
+}
+
+/* ---- Reading ---- */
+
+static bool has_format(const nm_tensor_file *file, const char *format)
+{
+    const char *found = nm_tensor_file_metadata(file, "format");
+    return found && strcmp(found, format) == 0;
+}
+
+static nm_status check_format(nm_context *context, const nm_tensor_file *file)
+{
+    const char *version = nm_tensor_file_metadata(file, "version");
+    if (!has_format(file, CHECKPOINT)) {
+        return nm_fail(context, NM_ERROR_FORMAT, "this is not a checkpoint of a training run%s",
+                       has_format(file, NETWORK)
+                           ? " but only a network; resume from checkpoint.safetensors"
+                           : "");
+    }
+    if (!version || strcmp(version, VERSION) != 0) {
+        return nm_fail(
+            context, NM_ERROR_FORMAT,
+            "the checkpoint is of version %.20s, and this library reads version " VERSION,
+            version ? version : "\"\"");
+    }
+    return NM_OK;
+}
+
+static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
+                               nm_progress *progress)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
+        status = read_field(t->context, file, &fields[i], progress);
+    }
+    if (status == NM_OK &&
+        (progress->batch > t->batches || progress->epoch > INT64_MAX / (t->batches + 1))) {
+        return nm_fail(t->context, NM_ERROR_FORMAT,
+                       "the checkpoint's position is batch %" PRId64 " of epoch %" PRId64
+                       ", but an epoch has %" PRId64 " batches",
+                       progress->batch, progress->epoch, t->batches);
+    }
+    return status;
+}
+
+static void forget_state(nm_store *state)
+{
+    for (int i = 0; i < nm_store_count(state); i++) {
+        nm_tensor_fill(nm_store_at(state, i)->tensor, 0);
+    }
+}
+
+/* Everything is checked before anything is changed; the network's own reading does so too, and the
+ * optimizer's state, which is all zeros here, can be taken back. */
+static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
+{
+    nm_progress progress;
+    nm_store *state = nm_optimizer_state(t->optimizer);
+    nm_status status = check_format(t->context, file);
+    if (status == NM_OK) status = check_marks(t, file);
+    if (status == NM_OK) status = read_progress(t, file, &progress);
+    if (status == NM_OK) status = nm_store_read(state, OPTIMIZER, file);
+    if (status != NM_OK) {
+        return status;
+    }
+    status = nm_store_read(t->setup.network->store, MODEL, file);
+    if (status == NM_OK) {
+        t->progress = progress;
+    } else {
+        forget_state(state);
+    }
+    return status;
+}
+
+nm_status nm_checkpoint_read(nm_trainer *t, const char *path)
+{
+    nm_tensor_file *file = nm_tensor_file_read(t->context, path);
+    if (!file) {
+        return nm_context_status(t->context);
+    }
+    nm_status status = take_checkpoint(t, file);
+    nm_tensor_file_destroy(file);
+    return status == NM_OK ? NM_OK : nm_fail_in(t->context, "%s", path);
+}
+
+nm_status nm_parameters_read(nm_store *store, const char *path)
+{
+    nm_context *context = nm_store_context(store);
+    nm_tensor_file *file = nm_tensor_file_read(context, path);
+    if (!file) {
+        return nm_context_status(context);
+    }
+    nm_status status = nm_store_read(store, has_format(file, CHECKPOINT) ? MODEL : NULL, file);
+    nm_tensor_file_destroy(file);
+    return status == NM_OK ? NM_OK : nm_fail_in(context, "%s", path);
+}

@@ -1,0 +1,41 @@
+/* Evaluation: the loss and a metric of a network over a data set, in inference. */
+#ifndef NM_OPTIM_EVALUATE_H
+#define NM_OPTIM_EVALUATE_H
+
+#include <math.h>
+
+#include "optim/loss.h"
+#include "optim/metric.h"
+#include "optim/network.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nm_evaluator {
+    const nm_network *network;
+    const nm_loss *loss;          /* NULL: none wanted */
+    const nm_metric_type *metric; /* NULL: none wanted */
+    const void *metric_options;   /* NULL: its defaults */
+    nm_tape *tape;                /* is reset */
+} nm_evaluator;
+
+typedef struct nm_evaluation {
+    int64_t samples; /* 0: there was no evaluation */
+    double loss;     /* mean; NaN: none */
+    double metric;   /* NaN: none */
+} nm_evaluation;
+
+#define NM_NO_EVALUATION ((nm_evaluation){.samples = 0, .loss = (double)NAN, .metric = (double)NAN})
+
+/* Runs the network over one pass of a loader made for evaluation (nm_loader_create() without
+ * `augment`): inference mode, nothing recorded, every batch's tensors forgotten before the next.
+ * Batches count by their samples, so the result does not depend on the batch size (but for the
+ * rounding of a batch's mean). */
+NM_API nm_status nm_evaluate(const nm_evaluator *evaluator, nm_loader *loader,
+                             nm_evaluation *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

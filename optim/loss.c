@@ -1,0 +1,49 @@
+#include "optim/loss.h"
+
+nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice)
+{
+    const nm_item *item = choice->item;
+    if (!item) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "no loss is given; choose one, such as cross_entropy");
+    }
+    *loss = (nm_loss){.context = context,
+                      .type = (const nm_loss_type *)(const void *)item,
+                      .options =
+                          !choice->options && item->spec ? item->spec->defaults : choice->options};
+    return item->spec ? nm_spec_check(context, item->spec, item->name, loss->options) : NM_OK;
+}
+
+static nm_status check_targets(const nm_loss *loss, const nm_batch *batch)
+{
+    bool labels = batch->target_dtype == NM_I32;
+    if (batch->targets && labels == loss->type->wants_labels) {
+        return NM_OK;
+    }
+    return nm_fail(loss->context, NM_ERROR_INPUT,
+                   "%s: it needs %s, but the data set has %s; choose another loss or data set",
+                   loss->type->item.name,
+                   loss->type->wants_labels ? "class labels" : "values to predict",
+                   !batch->targets ? "no targets"
+                   : labels        ? "class labels"
+                                   : "values");
+}
+
+nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, const nm_batch *batch)
+{
+    if (!outputs || check_targets(loss, batch) != NM_OK) {
+        return NULL;
+    }
+    nm_tensor *targets =
+        nm_tape_wrap(tape, batch->target_dtype, batch->target_shape, batch->targets);
+    const char *scope = nm_tape_set_scope(tape, "loss");
+    nm_tensor *result = targets ? loss->type->compute(loss->options, tape, outputs, targets) : NULL;
+    nm_tape_set_scope(tape, scope);
+    return result;
+}
+
+double nm_loss_weight(const nm_loss *loss, const nm_batch *batch)
+{
+    const nm_loss_type *type = loss->type;
+    return (double)(type->weight ? type->weight(loss->options, batch) : batch->count);
+}

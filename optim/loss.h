@@ -1,0 +1,56 @@
+/* Losses: one number that says how far a network's output is from its targets. */
+#ifndef NM_OPTIM_LOSS_H
+#define NM_OPTIM_LOSS_H
+
+#include "core/op.h"
+#include "optim/loader.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A kind of loss, as registered. */
+typedef struct nm_loss_type {
+    nm_item item;
+    bool wants_labels;  /* class labels, else values */
+    const char *metric; /* the metric that usually goes with it; NULL: none */
+    /* The mean over the batch, one element. */
+    nm_tensor *(*compute)(const void *options, nm_tape *tape, nm_tensor *outputs,
+                          nm_tensor *targets);
+    /* What the mean is over: how much this batch weighs against others. NULL: its samples. */
+    int64_t (*weight)(const void *options, const nm_batch *batch);
+} nm_loss_type;
+
+/* A loss with its options. Holds no memory of its own. */
+typedef struct nm_loss {
+    nm_context *context;
+    const nm_loss_type *type;
+    const void *options; /* the caller's */
+} nm_loss;
+
+/* `choice` is of kind NM_KIND_LOSS; its options must outlive the loss (NULL: the defaults). */
+NM_API nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice);
+/* The mean loss of the batch, on the tape. NULL, with an error that names both shapes, if outputs
+ * and targets do not fit; the batch must stay until the tape's reset. */
+NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
+                             const nm_batch *batch);
+/* The weight of that mean: sums of weight * mean over sum of weights do not depend on how samples
+ * are cut into batches. */
+NM_API double nm_loss_weight(const nm_loss *loss, const nm_batch *batch);
+
+/* ---- The built-in ones ---- */
+
+/* Of softmax(outputs) against labels: nm_cross_entropy() in ops/loss.h. */
+typedef struct nm_cross_entropy_loss_options {
+    double label_smoothing;
+    int64_t ignore_index;
+} nm_cross_entropy_loss_options;
+#define NM_CROSS_ENTROPY_LOSS_DEFAULTS .label_smoothing = 0, .ignore_index = -100
+extern NM_API const nm_loss_type nm_loss_cross_entropy;
+
+extern NM_API const nm_loss_type nm_loss_mse; /* mean of (output - target)^2; without options */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

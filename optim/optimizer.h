@@ -1,0 +1,142 @@
+/* Optimizers: how gradients move parameters. A kind of optimizer is a descriptor with one function,
+ * which updates one parameter; walking the parameters, groups, weight decay's exceptions, the state
+ * and its saving are done here, once for all kinds.
+ *
+ * By hand, after nm_backward():
+ *
+ *     nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 0.1), NULL, 0);
+ *     for (int64_t step = 0; ...; step++) {
+ *         ...nm_backward(tape, loss, 0);
+ *         nm_optimizer_step(optimizer, step, 1, 1);
+ *         nm_store_clear_grads(store);
+ *     } */
+#ifndef NM_OPTIM_OPTIMIZER_H
+#define NM_OPTIM_OPTIMIZER_H
+
+#include "core/op.h"
+#include "core/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- A kind of optimizer ---- */
+
+/* The options of every optimizer begin with these fields, in this order. */
+#define NM_OPTIMIZER_FIELDS                                                                        \
+    double rate;             /* learning rate, which the schedule and the groups scale */          \
+    double weight_decay;     /* added to the gradient: weight_decay * parameter */                 \
+    bool decay_norm_and_bias /* also for biases, scales and shifts of normalization */
+
+typedef struct nm_optimizer_common {
+    NM_OPTIMIZER_FIELDS;
+} nm_optimizer_common;
+
+/* The rows of these fields in the table of an options struct. */
+#define NM_OPTIMIZER_ROWS(type)                                                                    \
+    {NM_FIELD(type, rate), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,                                    \
+     .flags = NM_REQUIRED | NM_MIN_OPEN, .doc = "learning rate"},                                  \
+        {NM_FIELD(type, weight_decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,                        \
+         .doc = "adds so much of a weight to its gradient"},                                       \
+    {                                                                                              \
+        NM_FIELD(type, decay_norm_and_bias), NM_OPTION_BOOL,                                       \
+            .doc = "weight decay also for biases and for the scales and shifts of normalization"   \
+    }
+
+#define NM_OPTIMIZER_STATES 4 /* most state tensors of one parameter */
+
+/* The update of one parameter. All arrays have `count` elements of `dtype` (f32 or f64). */
+typedef struct nm_update {
+    nm_context *context;
+    const void *options; /* of the kind */
+    int64_t step;        /* updates made before this one */
+    double rate;         /* the learning rate of this parameter now */
+    double weight_decay; /* the same; 0 where there is none */
+    double scale;        /* the gradient is to be multiplied by it first */
+    nm_dtype dtype;
+    int64_t count;
+    void *parameter;
+    const void *gradient;
+    void *state[NM_OPTIMIZER_STATES]; /* zeros at first */
+} nm_update;
+
+/* As registered. */
+typedef struct nm_optimizer_type {
+    nm_item item;                   /* its spec's struct begins with NM_OPTIMIZER_FIELDS */
+    const char *const *state_names; /* "momentum", ...; ends with NULL */
+    /* How many of these states it needs with these options; NULL: all. */
+    int (*states)(const void *options);
+    /* Result elements depend on nothing but the elements of the same index, so that they are the
+     * same for any number of threads. */
+    nm_status (*update)(const nm_update *update);
+} nm_optimizer_type;
+
+/* ---- Groups: parameters treated otherwise, by name ---- */
+
+/* A parameter belongs to the last group that matches its name. */
+typedef struct nm_group {
+    const char *match;   /* shell pattern: "conv*.weight"; one that matches nothing is an error */
+    double rate;         /* factor on the learning rate */
+    double weight_decay; /* instead of the optimizer's, for all that match; -1: the optimizer's */
+    bool frozen;         /* not updated: nm_store_set_trainable() off */
+} nm_group;
+
+#define NM_GROUP_DEFAULTS .rate = 1, .weight_decay = -1
+
+extern NM_API const nm_spec nm_group_spec;
+
+/* Reads a YAML list of groups (NULL: none). The result is new memory, free with nm_free(), but its
+ * texts are the value's; NULL if there is none or it is wrong. Errors go to `d`. */
+NM_API nm_group *nm_groups_read(const nm_value *list, nm_diagnostics *d, int *count);
+
+/* ---- An optimizer at work ---- */
+
+typedef struct nm_optimizer nm_optimizer;
+
+/* For all parameters of `store`, which must outlive it, as `choice` says; its options are copied.
+ * `groups` may be NULL. NULL on failure. */
+NM_API nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice,
+                                         const nm_group *groups, int group_count);
+NM_API void nm_optimizer_destroy(nm_optimizer *optimizer); /* NULL is fine */
+
+/* Updates every trainable parameter that has a gradient. `step` counts updates from 0, `factor` is
+ * the schedule's, and gradients are multiplied by `scale` first (clipping, averaging). Gradients
+ * stay as they are. Allocates nothing. */
+NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double factor,
+                                   double scale);
+
+/* The learning rate of the optimizer's options. */
+NM_API double nm_optimizer_rate(const nm_optimizer *optimizer);
+NM_API const nm_optimizer_type *nm_optimizer_type_of(const nm_optimizer *optimizer);
+/* Its state as a store of buffers, "momentum.conv1.weight" for example: to be written to a
+ * checkpoint and read from it. */
+NM_API nm_store *nm_optimizer_state(const nm_optimizer *optimizer);
+
+/* ---- SGD ---- */
+
+/* Stochastic gradient descent, as PyTorch computes it:
+ *
+ *     d = gradient + weight_decay * w
+ *     v = momentum * v + d                 v is 0 at first
+ *     w = w - rate * v                     or, with nesterov, w - rate * (d + momentum * v)
+ *
+ * Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum". */
+typedef struct nm_sgd_options {
+    NM_OPTIMIZER_FIELDS;
+    double momentum;
+    bool nesterov;
+} nm_sgd_options;
+
+#define NM_SGD_DEFAULTS .rate = 0.1
+
+extern NM_API const nm_optimizer_type nm_optimizer_sgd;
+
+/* A choice of SGD: nm_sgd(.rate = 0.1, .momentum = 0.9). Lives as long as the block around it. */
+#define nm_sgd(...)                                                                                \
+    ((nm_choice){.item = &nm_optimizer_sgd.item,                                                   \
+                 .options = &(nm_sgd_options){NM_SGD_DEFAULTS, __VA_ARGS__}})
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* Schedules: the learning rate as a function of the update's number alone. A schedule gives a
+ * factor on the optimizer's rate; a linear warm-up can stand in front of any. */
+#ifndef NM_OPTIM_SCHEDULE_H
+#define NM_OPTIM_SCHEDULE_H
+
+#include "core/op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where a run is. */
+typedef struct nm_moment {
+    int64_t step;  /* this update, from 0, counted after the warm-up */
+    int64_t steps; /* updates in all, at least 1, without those of the warm-up */
+    double epoch;  /* from 0, fractional, counted from the very beginning */
+} nm_moment;
+
+/* A kind of schedule, as registered. */
+typedef struct nm_schedule_type {
+    nm_item item;
+    double (*factor)(const void *options, const nm_moment *at);
+} nm_schedule_type;
+
+/* Linear warm-up over the first W updates: update i has the factor start + (1 - start) * (i + 1) /
+ * W, so that the last of them has the full rate. The schedule begins behind them, in its step 0. */
+typedef struct nm_warmup {
+    int64_t steps; /* W ... */
+    double epochs; /* ... or the same in epochs; added, if both are given */
+    double start;  /* factor to begin from */
+} nm_warmup;
+
+extern NM_API const nm_spec nm_warmup_spec;
+
+/* A schedule at work. Holds no memory of its own. */
+typedef struct nm_schedule {
+    const nm_schedule_type *type;
+    const void *options;     /* the caller's */
+    int64_t steps;           /* of the whole run */
+    int64_t steps_per_epoch; /* at least 1 */
+    int64_t warmup_steps;
+    double warmup_start;
+} nm_schedule;
+
+/* `choice` without an item: constant; `warmup` may be NULL. NM_ERROR_INPUT if options are out of
+ * range, or if the warm-up is longer than the run. */
+NM_API nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context,
+                                   const nm_choice *choice, const nm_warmup *warmup, int64_t steps,
+                                   int64_t steps_per_epoch);
+/* The factor on the learning rate of update `step`, from 0. */
+NM_API double nm_schedule_factor(const nm_schedule *schedule, int64_t step);
+
+/* ---- The built-in ones. t = step / steps. ---- */
+
+extern NM_API const nm_schedule_type nm_schedule_constant; /* 1; without options */
+
+/* factor^n, where n is how many of the given epochs are over */
+typedef struct nm_step_options {
+    double every;  /* drop after every so many epochs; 0: at the given ones */
+    nm_floats at;  /* epochs (from 0) at whose beginning to drop: [30, 60] */
+    double factor; /* of one drop */
+} nm_step_options;
+#define NM_STEP_DEFAULTS .factor = 0.1
+extern NM_API const nm_schedule_type nm_schedule_step;
+
+/* end + (1 - end) * (1 + cos(pi t)) / 2. Loshchilov, Hutter 2016, arXiv 1608.03983. */
+typedef struct nm_cosine_options {
+    double end; /* the factor that it tends to */
+} nm_cosine_options;
+#define NM_COSINE_DEFAULTS .end = 0
+extern NM_API const nm_schedule_type nm_schedule_cosine;
+
+/* From 1 / start_divisor by a half cosine up to 1, in the first `peak` of the steps, then by
+ * another down to 1 / (start_divisor * end_divisor). The rate of the optimizer is the largest one.
+ * Smith, Topin 2017, arXiv 1708.07120; the form is that of PyTorch's OneCycleLR. Momentum stays. */
+typedef struct nm_one_cycle_options {
+    double peak;          /* where the largest rate is, as a fraction of the steps */
+    double start_divisor; /* the first factor is 1 / start_divisor */
+    double end_divisor;   /* the last is the first / end_divisor */
+} nm_one_cycle_options;
+#define NM_ONE_CYCLE_DEFAULTS .peak = 0.3, .start_divisor = 25, .end_divisor = 1e4
+extern NM_API const nm_schedule_type nm_schedule_one_cycle;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

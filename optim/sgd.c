@@ -1,0 +1,98 @@
+/* SGD. One pass over a tensor: reads the gradient, moves momentum and parameter.
+ *
+ * 1. The formulas are PyTorch's, in the parameter's own type.
+ * 2. Every element is computed by the same operations wherever a range begins or ends, so the bits
+ *    do not depend on the number of threads. */
+#include "core/thread.h"
+#include "ops/kernels/kernel.h"
+#include "optim/table.h"
+
+#define GRAIN 32768 /* elements below which a second thread does not pay */
+
+/* Loops over w (parameter), g (gradient) and v (momentum); d is the gradient with weight decay. */
+#define SGD_LOOP(name, real, ...)                                                                  \
+    NM_KERNEL static void name(real *restrict w, const real *restrict g, real *restrict v,         \
+                               int64_t count, real rate, real decay, real scale, real momentum)    \
+    {                                                                                              \
+        (void)v, (void)momentum;                                                                   \
+        NM_SIMD for (int64_t i = 0; i < count; i++)                                                \
+        {                                                                                          \
+            const real d = scale * g[i] + decay * w[i];                                            \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
+#define SGD_LOOPS(real)                                                                            \
+    SGD_LOOP(plain_##real, real, w[i] -= rate * d;)                                                \
+    SGD_LOOP(momentum_##real, real, v[i] = momentum * v[i] + d; w[i] -= rate * v[i];)              \
+    SGD_LOOP(nesterov_##real, real, v[i] = momentum * v[i] + d;                                    \
+             w[i] -= rate * (d + momentum * v[i]);)                                                \
+    static void range_##real(void *arg, int64_t begin, int64_t end)                                \
+    {                                                                                              \
+        const nm_update *u = arg;                                                                  \
+        const nm_sgd_options *o = u->options;                                                      \
+        real *v = u->state[0] ? (real *)u->state[0] + begin : NULL;                                \
+        (!v            ? plain_##real                                                              \
+         : o->nesterov ? nesterov_##real                                                           \
+                       : momentum_##real)(                                                         \
+            (real *)u->parameter + begin, (const real *)u->gradient + begin, v, end - begin,       \
+            (real)u->rate, (real)u->weight_decay, (real)u->scale, (real)o->momentum);              \
+    }
+
+SGD_LOOPS(float)
+SGD_LOOPS(double)
+
+static nm_status sgd_update(const nm_update *update)
+{
+    nm_update copy = *update;
+    nm_parallel(update->context, update->count, GRAIN,
+                update->dtype == NM_F32 ? range_float : range_double, &copy);
+    return NM_OK;
+}
+
+static int sgd_states(const void *options)
+{
+    return ((const nm_sgd_options *)options)->momentum > 0;
+}
+
+static void sgd_check(const void *options, const nm_value *at, nm_diagnostics *d)
+{
+    const nm_sgd_options *o = options;
+    if (o->nesterov && !(o->momentum > 0)) {
+        nm_diagnose(d, at, "sgd: \"nesterov\" needs a momentum above 0, such as 0.9");
+    }
+}
+
+static const nm_sgd_options defaults = {NM_SGD_DEFAULTS};
+static const nm_option rows[] = {
+    NM_OPTIMIZER_ROWS(nm_sgd_options),
+    {NM_FIELD(nm_sgd_options, momentum), NM_OPTION_FLOAT, .max = 1, .flags = NM_MAX_OPEN,
+     .doc = "how much of the last step goes into the next"},
+    {NM_FIELD(nm_sgd_options, nesterov), NM_OPTION_BOOL,
+     .doc = "Nesterov's momentum: look ahead by one step of it"},
+};
+static const nm_spec spec = {.name = "nm_sgd_options",
+                             .size = sizeof(nm_sgd_options),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows),
+                             .check = sgd_check};
+
+static const char *const state_names[] = {"momentum", NULL};
+
+const nm_optimizer_type nm_optimizer_sgd = {
+    .item = NM_ITEM(nm_optimizer_type, "sgd", "stochastic gradient descent with momentum",
+                    .spec = &spec,
+                    .doc = "With d = gradient + weight_decay * w:\n\n"
+                           "    v = momentum * v + d\n"
+                           "    w = w - rate * v\n\n"
+                           "or, with nesterov, w = w - rate * (d + momentum * v). v is 0 at first. "
+                           "Weight decay leaves out biases and the scales and shifts of "
+                           "normalization, unless decay_norm_and_bias is set.\n"
+                           "Sutskever, Martens, Dahl, Hinton 2013, \"On the importance of "
+                           "initialization and momentum in deep learning\"; the form is "
+                           "PyTorch's."),
+    .state_names = state_names,
+    .states = sgd_states,
+    .update = sgd_update,
+};

@@ -1,0 +1,114 @@
+/* Epochs: their updates, and what follows each: evaluation, the best network, early stopping,
+ * checkpoints. */
+#include "optim/trainer_internal.h"
+
+/* ---- Evaluation ---- */
+
+/* What the best network is known by; `higher` says which way is better. */
+static double measure(const nm_trainer *t, bool *higher)
+{
+    const nm_progress *p = &t->progress;
+    const nm_evaluation *e = t->validation ? &p->validation : t->test ? &p->test : NULL;
+    bool by_metric = e && t->metric && t->setup.options.best_by == NM_BEST_BY_METRIC;
+    *higher = by_metric && t->metric->higher_is_better;
+    return by_metric ? e->metric : e ? e->loss : p->train_loss;
+}
+
+static bool is_better(const nm_trainer *t, double value, bool higher)
+{
+    double best = t->progress.best, delta = t->setup.options.early_stopping.min_delta;
+    if (isnan(value)) {
+        return false;
+    }
+    return isnan(best) || (higher ? value > best + delta : value < best - delta);
+}
+
+static nm_status judge(nm_trainer *t)
+{
+    nm_progress *p = &t->progress;
+    bool higher;
+    double value = measure(t, &higher);
+    t->state.is_best = is_better(t, value, higher);
+    if (!t->state.is_best) {
+        p->waited++;
+        return NM_OK;
+    }
+    p->waited = 0;
+    p->best = value;
+    p->best_epoch = p->epoch;
+    p->best_test_loss = p->test.loss;
+    p->best_test_metric = p->test.metric;
+    bool keep = t->setup.options.keep_best && t->best_path;
+    return keep ? nm_best_write(t, t->best_path) : NM_OK;
+}
+
+static nm_status evaluate_all(nm_trainer *t)
+{
+    nm_status status = NM_OK;
+    if (t->validation) {
+        status = nm_trainer_measure(t, t->validation, &t->progress.validation);
+    }
+    if (t->test && status == NM_OK) {
+        status = nm_trainer_measure(t, t->test, &t->progress.test);
+    }
+    return status == NM_OK ? judge(t) : status;
+}
+
+/* ---- The end of an epoch ---- */
+
+static void begin_next_epoch(nm_progress *p)
+{
+    p->epoch++;
+    p->batch = 0;
+    p->loss_sum = p->loss_weight = 0;
+}
+
+/* The last epoch may be cut short by `steps`: then the position stays within it, so that the run
+ * could be resumed with more. */
+static nm_status end_epoch(nm_trainer *t)
+{
+    nm_progress *p = &t->progress;
+    const nm_train_options *o = &t->setup.options;
+    bool whole = p->batch == t->batches, last = p->step >= t->steps;
+    p->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : (double)NAN;
+    t->state.is_best = false;
+    nm_status status = NM_OK;
+    if (last || (p->epoch + 1) % o->evaluate_every == 0) {
+        status = evaluate_all(t);
+    }
+    if (status == NM_OK) {
+        status = nm_trainer_report(t, t->setup.callbacks.on_epoch);
+    }
+    t->state.is_best = false;
+    if (status == NM_OK && whole) {
+        begin_next_epoch(p);
+    }
+    return status;
+}
+
+static bool is_checkpoint_due(const nm_trainer *t)
+{
+    const nm_progress *p = &t->progress;
+    const nm_train_options *o = &t->setup.options;
+    bool by_epoch = p->batch == 0 && o->checkpoint_every && p->epoch % o->checkpoint_every == 0;
+    return by_epoch || (o->checkpoint_every_steps && p->step % o->checkpoint_every_steps == 0);
+}
+
+nm_status nm_trainer_run_epoch(nm_trainer *t)
+{
+    nm_progress *p = &t->progress;
+    nm_status status = nm_loader_begin(t->train, p->epoch, p->batch);
+    while (status == NM_OK && !nm_trainer_is_over(t) && p->batch < t->batches) {
+        status = nm_trainer_update(t);
+        if (status == NM_OK && p->batch < t->batches && is_checkpoint_due(t)) {
+            status = nm_trainer_checkpoint(t);
+        }
+    }
+    if (status == NM_OK && (p->batch == t->batches || p->step >= t->steps)) {
+        status = end_epoch(t);
+        if (status == NM_OK && is_checkpoint_due(t)) {
+            status = nm_trainer_checkpoint(t);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,77 @@
+/* The `train` part of a network's file. */
+#include "optim/trainer.h"
+
+/* ---- Early stopping ---- */
+
+static const nm_early_stopping early_defaults = {NM_EARLY_STOPPING_DEFAULTS};
+static const nm_option early_rows[] = {
+    {NM_FIELD(nm_early_stopping, patience), NM_OPTION_INT, .min = 1, .max = 1e9,
+     .doc = "evaluations in a row without a better one, until the run ends"},
+    {NM_FIELD(nm_early_stopping, min_delta), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
+     .doc = "how much better counts as better"},
+};
+static const nm_spec early_spec = {.name = "nm_early_stopping",
+                                   .size = sizeof(nm_early_stopping),
+                                   .defaults = &early_defaults,
+                                   .options = early_rows,
+                                   .count = NM_COUNT_OF(early_rows)};
+
+/* ---- Train ---- */
+
+#define MOST 1e15 /* epochs, updates: beyond what any run makes */
+
+static const char *const best_by_names[] = {"metric", "loss", NULL};
+static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
+static const nm_option rows[] = {
+    {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .min = 1, .max = 1e9,
+     .doc = "how often to go through the training samples"},
+    {NM_FIELD(nm_train_options, steps), NM_OPTION_INT, .max = MOST,
+     .doc = "updates to make, whatever `epochs` says; 0: as it says"},
+    {NM_FIELD(nm_train_options, optimizer), NM_OPTION_CHOICE, .kind = NM_KIND_OPTIMIZER,
+     .flags = NM_REQUIRED, .doc = "how gradients move parameters"},
+    {NM_FIELD(nm_train_options, schedule), NM_OPTION_CHOICE, .kind = NM_KIND_SCHEDULE,
+     .doc = "how the learning rate changes"},
+    {NM_FIELD(nm_train_options, warmup), NM_OPTION_STRUCT, .spec = &nm_warmup_spec,
+     .doc = "raises the learning rate linearly before the schedule begins"},
+    {NM_FIELD(nm_train_options, metric), NM_OPTION_CHOICE, .kind = NM_KIND_METRIC,
+     .doc = "what evaluation measures beside the loss; none: what goes with the loss"},
+    {NM_FIELD(nm_train_options, clip_norm), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
+     .doc = "scale gradients down to this norm, all taken together; 0: do not"},
+    {NM_FIELD(nm_train_options, clip_value), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
+     .doc = "limit every element of a gradient to it, before clip_norm; 0: do not"},
+    {NM_FIELD(nm_train_options, groups), NM_OPTION_VALUE,
+     .doc = "parameters treated otherwise: [{match: \"*.bias\", rate: 2}, ...]"},
+    {NM_FIELD(nm_train_options, seed), NM_OPTION_INT, .max = 9e18,
+     .doc = "seed of shuffling, augmentation and dropout"},
+    {NM_FIELD(nm_train_options, early_stopping), NM_OPTION_STRUCT, .spec = &early_spec,
+     .doc = "end the run when it gets no better"},
+    {NM_FIELD(nm_train_options, keep_best), NM_OPTION_BOOL,
+     .doc = "keep the best network in a file of its own"},
+    {NM_FIELD(nm_train_options, best_by), NM_OPTION_ENUM, .names = best_by_names,
+     .doc = "what is best: by the metric (the loss where there is none), or by the loss"},
+    {NM_FIELD(nm_train_options, evaluate_every), NM_OPTION_INT, .min = 1, .max = 1e9,
+     .doc = "evaluate after every so many epochs, and after the last"},
+    {NM_FIELD(nm_train_options, checkpoint_every), NM_OPTION_INT, .max = 1e9,
+     .doc = "write a checkpoint after every so many epochs; 0: only at the end"},
+    {NM_FIELD(nm_train_options, checkpoint_every_steps), NM_OPTION_INT, .max = MOST,
+     .doc = "and after every so many updates; 0: not"},
+    {NM_FIELD(nm_train_options, accumulate), NM_OPTION_INT, .min = 1, .max = 1e6,
+     .doc = "batches that make one update; batch norm still sees them one by one"},
+    {NM_FIELD(nm_train_options, anomaly), NM_OPTION_BOOL,
+     .doc = "look for the first NaN or infinity after every op; slow"},
+};
+
+/* Groups are read where the optimizer is made; here only so that errors come with all others. */
+static void check(const void *options, const nm_value *at, nm_diagnostics *d)
+{
+    int count;
+    (void)at;
+    nm_free(d->context, nm_groups_read(((const nm_train_options *)options)->groups, d, &count));
+}
+
+const nm_spec nm_train_spec = {.name = "nm_train_options",
+                               .size = sizeof(nm_train_options),
+                               .defaults = &defaults,
+                               .options = rows,
+                               .count = NM_COUNT_OF(rows),
+                               .check = check};

@@ -1,0 +1,178 @@
+/* One update: batches forward and backward, clipping, optimizer. Nothing here allocates. */
+#include "ops/basic.h"
+#include "optim/clip.h"
+#include "optim/trainer_internal.h"
+
+static nm_pass begin_pass(nm_trainer *t, nm_random *random)
+{
+    const nm_progress *p = &t->progress;
+    uint64_t batch = (uint64_t)(p->epoch * t->batches + p->batch);
+    *random = nm_random_create((uint64_t)t->setup.options.seed, NM_STREAM_TRAINING + batch);
+    nm_tape_reset(t->tape);
+    return (nm_pass){.tape = t->tape, .random = random, .training = true};
+}
+
+static nm_tensor *forward(const nm_trainer *t, const nm_pass *pass, const nm_batch *batch)
+{
+    const nm_network *network = t->setup.network;
+    nm_tensor *x = nm_tape_wrap(t->tape, NM_F32, batch->shape, batch->x);
+    return x ? network->forward(network->self, pass, x) : NULL;
+}
+
+/* ---- Data-dependent initialization ---- */
+
+nm_status nm_trainer_prepare(nm_trainer *t)
+{
+    nm_batch batch;
+    nm_random random;
+    if (t->prepared || !t->setup.network->wants_data) {
+        return nm_context_status(t->context);
+    }
+    nm_status status = nm_loader_begin(t->train, 0, 0);
+    if (status == NM_OK && (status = nm_loader_next(t->train, &batch)) == NM_OK) {
+        nm_pass pass = begin_pass(t, &random);
+        pass.initialize = true;
+        bool recording = nm_tape_set_recording(t->tape, false);
+        forward(t, &pass, &batch);
+        nm_tape_set_recording(t->tape, recording);
+        status = nm_context_status(t->context);
+    }
+    t->prepared = status == NM_OK;
+    return status;
+}
+
+/* ---- A batch ---- */
+
+/* Where the run is, in front of a message. */
+static nm_status fail_here(nm_trainer *t)
+{
+    return nm_fail_in(t->context, "epoch %lld, step %lld", (long long)t->progress.epoch + 1,
+                      (long long)t->progress.step + 1);
+}
+
+static nm_status not_finite(nm_trainer *t, const char *what, double value)
+{
+    char rate[32];
+    const char *kept = t->saved_step >= 0 ? t->checkpoint_path : NULL;
+    nm_format_float(t->step.rate, rate);
+    nm_fail(t->context, NM_ERROR_NUMERIC,
+            "%s is %s, at a learning rate of %s; lower the rate, add a warm-up or clip_norm, or "
+            "train with anomaly: true to see where it begins%s%s",
+            what, isnan(value) ? "NaN" : "infinite", rate,
+            kept ? "; the last good checkpoint is " : "", kept ? kept : "");
+    return fail_here(t);
+}
+
+static nm_status backward(nm_trainer *t, nm_tensor *loss, double weight)
+{
+    bool accumulates = t->setup.options.accumulate > 1;
+    if (accumulates) { /* so that every sample weighs the same, also those of a short batch */
+        loss = nm_affine(t->tape, loss, weight, 0);
+    }
+    return loss ? nm_backward(t->tape, loss, 0) : nm_context_status(t->context);
+}
+
+static nm_status train_on(nm_trainer *t, const nm_batch *batch)
+{
+    nm_random random;
+    const nm_pass pass = begin_pass(t, &random);
+    nm_tensor *loss = nm_loss_of(&t->loss, t->tape, forward(t, &pass, batch), batch);
+    double weight = nm_loss_weight(&t->loss, batch);
+    double value = loss ? nm_tensor_item(loss) : 0;
+    nm_status status = nm_context_status(t->context);
+    if (status == NM_OK && !isfinite(value)) {
+        return not_finite(t, "the loss", value);
+    }
+    if (status == NM_OK) {
+        status = backward(t, loss, weight);
+    }
+    t->step.loss += weight * value;
+    t->step.weight += weight;
+    t->progress.samples += batch->count;
+    t->progress.batch++;
+    return status == NM_ERROR_NUMERIC ? fail_here(t) : status;
+}
+
+/* Forward and backward over the batches of one update. */
+static nm_status gather_gradients(nm_trainer *t)
+{
+    nm_batch batch;
+    nm_status status = NM_OK;
+    for (int64_t i = 0; i < t->setup.options.accumulate && t->progress.batch < t->batches; i++) {
+        status = nm_loader_next(t->train, &batch);
+        if (status == NM_OK) {
+            status = train_on(t, &batch);
+        }
+        if (status != NM_OK) {
+            return status;
+        }
+    }
+    return status;
+}
+
+/* ---- The update ---- */
+
+/* Limits gradients; what they are still to be multiplied by is left in *scale. */
+static nm_status clip(nm_trainer *t, double *scale)
+{
+    const nm_train_options *o = &t->setup.options;
+    nm_store *store = t->setup.network->store;
+    nm_status status = NM_OK;
+    if (o->clip_value > 0) {
+        status = nm_clip_values(store, *scale, o->clip_value);
+        *scale = 1;
+    }
+    if (o->clip_norm > 0 && status == NM_OK) {
+        double norm = 0;
+        status = nm_gradient_norm(store, &norm);
+        norm *= *scale;
+        t->step.gradient_norm = norm;
+        if (status == NM_OK && !isfinite(norm)) {
+            return not_finite(t, "the norm of the gradients", norm);
+        }
+        *scale *= nm_clip_factor(norm, o->clip_norm);
+    }
+    return status;
+}
+
+static nm_status move_parameters(nm_trainer *t, double factor)
+{
+    bool accumulates = t->setup.options.accumulate > 1 && t->step.weight > 0;
+    double scale = accumulates ? 1 / t->step.weight : 1;
+    nm_status status = clip(t, &scale);
+    if (status == NM_OK) {
+        status = nm_optimizer_step(t->optimizer, t->progress.step, factor, scale);
+    }
+    nm_store_clear_grads(t->setup.network->store);
+    return status;
+}
+
+static void count_step(nm_trainer *t)
+{
+    nm_progress *p = &t->progress;
+    p->step++;
+    p->loss_sum += t->step.loss;
+    p->loss_weight += t->step.weight;
+}
+
+nm_status nm_trainer_update(nm_trainer *t)
+{
+    double begin = nm_steady_seconds();
+    double factor = nm_schedule_factor(&t->schedule, t->progress.step);
+    t->step =
+        (nm_step){.rate = factor * nm_optimizer_rate(t->optimizer), .gradient_norm = (double)NAN};
+    nm_status status = gather_gradients(t);
+    if (status == NM_OK) {
+        status = nm_trainer_report(t, t->setup.callbacks.on_gradients);
+    }
+    if (status == NM_OK) {
+        status = move_parameters(t, factor);
+    }
+    if (status != NM_OK) {
+        nm_store_clear_grads(t->setup.network->store);
+        return status;
+    }
+    count_step(t);
+    t->progress.training_seconds += nm_steady_seconds() - begin;
+    return nm_trainer_report(t, t->setup.callbacks.on_step);
+}

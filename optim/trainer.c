@@ -1,0 +1,332 @@
+/* The life of a trainer. What happens in a step is in train_step.c, around epochs in train_epoch.c.
+ */
+#include "optim/trainer_internal.h"
+
+#include <string.h>
+#include <time.h>
+
+double nm_steady_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- Creation ---- */
+
+static nm_status find_metric(nm_trainer *t)
+{
+    const nm_item *item = t->setup.options.metric.item;
+    if (!item && t->loss.type->metric) {
+        item = nm_find(t->context, NM_KIND_METRIC, t->loss.type->metric);
+    }
+    t->metric = (const nm_metric_type *)(const void *)item;
+    if (t->metric && t->metric->wants_labels != t->loss.type->wants_labels) {
+        return nm_fail(
+            t->context, NM_ERROR_INPUT,
+            "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that "
+            "fit",
+            item->name, t->metric->wants_labels ? "class labels" : "values",
+            t->loss.type->item.name, t->loss.type->wants_labels ? "class labels" : "values");
+    }
+    return NM_OK;
+}
+
+static nm_loader *open_loader(nm_trainer *t, const nm_dataset *set, bool training)
+{
+    const nm_data *data = t->setup.data;
+    uint64_t seed = (uint64_t)t->setup.options.seed;
+    if (!set->count || nm_context_status(t->context) != NM_OK) {
+        return NULL;
+    }
+    return nm_loader_create(t->context, set, &data->loader, training, seed);
+}
+
+static nm_status open_loaders(nm_trainer *t)
+{
+    const nm_data *data = t->setup.data;
+    if (!data->train.count) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "train: there are no training samples");
+    }
+    t->train = open_loader(t, &data->train, true);
+    t->validation = open_loader(t, &data->validation, false);
+    t->test = open_loader(t, &data->test, false);
+    return nm_context_status(t->context);
+}
+
+static nm_status plan_steps(nm_trainer *t)
+{
+    const nm_train_options *o = &t->setup.options;
+    t->batches = nm_loader_batches(t->train);
+    t->steps_per_epoch = (t->batches + o->accumulate - 1) / o->accumulate;
+    bool overflow = __builtin_mul_overflow(o->epochs, t->steps_per_epoch, &t->steps);
+    t->steps = o->steps ? o->steps : t->steps;
+    if (overflow && !o->steps) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "train: %lld epochs are too many",
+                       (long long)o->epochs);
+    }
+    return nm_schedule_begin(&t->schedule, t->context, &o->schedule, &o->warmup, t->steps,
+                             t->steps_per_epoch);
+}
+
+/* Of the C program's groups, or of those of the file. */
+static nm_status make_optimizer(nm_trainer *t)
+{
+    const nm_train_options *o = &t->setup.options;
+    nm_store *store = t->setup.network->store;
+    if (o->group_list) {
+        t->optimizer = nm_optimizer_create(store, &o->optimizer, o->group_list, o->group_count);
+        return nm_context_status(t->context);
+    }
+    int count;
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, t->context);
+    nm_group *groups = nm_groups_read(o->groups, &d, &count);
+    if (nm_diagnostics_end(&d) == NM_OK) {
+        t->optimizer = nm_optimizer_create(store, &o->optimizer, groups, count);
+    }
+    nm_free(t->context, groups);
+    return nm_context_status(t->context);
+}
+
+static nm_status name_files(nm_trainer *t)
+{
+    const char *folder = t->setup.folder;
+    if (!folder || nm_folder_create(t->context, folder) != NM_OK) {
+        return nm_context_status(t->context);
+    }
+    t->checkpoint_path = nm_format(t->context, "%s/checkpoint.safetensors", folder);
+    t->best_path = nm_format(t->context, "%s/best.safetensors", folder);
+    return nm_context_status(t->context);
+}
+
+static nm_status check_setup(const nm_trainer *t)
+{
+    const nm_trainer_setup *s = &t->setup;
+    if (!s->network || !s->network->store || !s->network->forward || !s->data) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "train: %s missing",
+                       !s->data      ? "the data are"
+                       : !s->network ? "the network is"
+                                     : "the network's store or forward function is");
+    }
+    return nm_spec_check(t->context, &nm_train_spec, "train", &s->options);
+}
+
+static nm_status build(nm_trainer *t)
+{
+    nm_status status = check_setup(t);
+    if (status == NM_OK) status = nm_loss_begin(&t->loss, t->context, &t->setup.loss);
+    if (status == NM_OK) status = find_metric(t);
+    if (status == NM_OK) status = open_loaders(t);
+    if (status == NM_OK) status = plan_steps(t);
+    if (status == NM_OK) status = make_optimizer(t);
+    if (status == NM_OK) status = name_files(t);
+    if (status == NM_OK) {
+        t->tape = nm_tape_create(t->context);
+    }
+    return nm_context_status(t->context);
+}
+
+nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
+{
+    nm_trainer *t = nm_alloc_zero(context, 1, sizeof *t);
+    if (!t) {
+        return NULL;
+    }
+    t->context = context;
+    t->setup = *setup;
+    t->saved_step = -1;
+    t->progress = (nm_progress){.train_loss = (double)NAN,
+                                .validation = NM_NO_EVALUATION,
+                                .test = NM_NO_EVALUATION,
+                                .best_epoch = -1,
+                                .best = (double)NAN,
+                                .best_test_loss = (double)NAN,
+                                .best_test_metric = (double)NAN};
+    t->step.gradient_norm = t->step.loss = (double)NAN;
+    if (build(t) != NM_OK) {
+        nm_trainer_destroy(t);
+        return NULL;
+    }
+    return t;
+}
+
+void nm_trainer_destroy(nm_trainer *t)
+{
+    if (!t) {
+        return;
+    }
+    nm_loader_destroy(t->train);
+    nm_loader_destroy(t->validation);
+    nm_loader_destroy(t->test);
+    nm_optimizer_destroy(t->optimizer);
+    nm_tape_destroy(t->tape);
+    nm_free(t->context, t->checkpoint_path);
+    nm_free(t->context, t->best_path);
+    nm_free(t->context, t);
+}
+
+/* ---- Reports ---- */
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : (double)NAN;
+}
+
+const nm_train_state *nm_trainer_state(nm_trainer *t)
+{
+    const nm_progress *p = &t->progress;
+    nm_train_state *s = &t->state;
+    s->trainer = t;
+    s->epoch = p->epoch;
+    s->epochs = (t->steps + t->steps_per_epoch - 1) / t->steps_per_epoch;
+    s->batch = p->batch;
+    s->batches = t->batches;
+    s->step = p->step;
+    s->steps = t->steps;
+    s->rate = t->step.rate;
+    s->loss = ratio(t->step.loss, t->step.weight);
+    s->gradient_norm = t->step.gradient_norm;
+    s->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : p->train_loss;
+    s->validation = p->validation;
+    s->test = p->test;
+    s->metric = t->metric;
+    s->best_epoch = p->best_epoch;
+    s->best = p->best;
+    s->seconds = t->began > 0 ? nm_steady_seconds() - t->began : p->seconds;
+    s->samples_per_second = ratio((double)p->samples, p->training_seconds);
+    return s;
+}
+
+nm_status nm_trainer_report(nm_trainer *t,
+                            nm_status (*callback)(void *user, const nm_train_state *state))
+{
+    if (!callback) {
+        return NM_OK;
+    }
+    nm_status status = callback(t->setup.callbacks.user, nm_trainer_state(t));
+    if (status != NM_OK && nm_context_status(t->context) == NM_OK) {
+        return nm_fail(t->context, status, "a callback ended the training at step %lld",
+                       (long long)t->progress.step);
+    }
+    return nm_context_status(t->context);
+}
+
+static void fill_result(nm_trainer *t, nm_train_result *r)
+{
+    const nm_progress *p = &t->progress;
+    const nm_train_state *s = nm_trainer_state(t);
+    bool is_accuracy = t->metric && strcmp(t->metric->item.name, "accuracy") == 0;
+    *r = (nm_train_result){.end = p->step >= t->steps ? NM_TRAIN_FINISHED
+                                  : t->stop           ? NM_TRAIN_STOPPED
+                                                      : NM_TRAIN_STOPPED_EARLY,
+                           .epochs = p->epoch,
+                           .steps = p->step,
+                           .train_loss = s->train_loss,
+                           .test_loss = p->test.loss,
+                           .test_metric = p->test.metric,
+                           .test_accuracy = is_accuracy ? p->test.metric : (double)NAN,
+                           .validation_loss = p->validation.loss,
+                           .validation_metric = p->validation.metric,
+                           .best_epoch = p->best_epoch,
+                           .best = p->best,
+                           .best_test_loss = p->best_test_loss,
+                           .best_test_metric = p->best_test_metric,
+                           .seconds = s->seconds,
+                           .samples_per_second = s->samples_per_second};
+}
+
+/* ---- The run ---- */
+
+void nm_trainer_stop(nm_trainer *trainer)
+{
+    trainer->stop = 1;
+}
+
+bool nm_trainer_is_over(const nm_trainer *t)
+{
+    const nm_early_stopping *early = &t->setup.options.early_stopping;
+    return t->stop || t->progress.step >= t->steps ||
+           (early->on && t->progress.waited >= early->patience);
+}
+
+nm_status nm_trainer_checkpoint(nm_trainer *t)
+{
+    if (!t->checkpoint_path) {
+        return NM_OK;
+    }
+    nm_status status = nm_checkpoint_write(t, t->checkpoint_path);
+    if (status != NM_OK) {
+        return status;
+    }
+    t->saved_step = t->progress.step;
+    t->state.path = t->checkpoint_path;
+    status = nm_trainer_report(t, t->setup.callbacks.on_checkpoint);
+    t->state.path = NULL;
+    return status;
+}
+
+nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
+{
+    t->stop = 0;
+    t->began = nm_steady_seconds() - t->progress.seconds;
+    bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
+    nm_status status = nm_trainer_prepare(t);
+    while (status == NM_OK && !nm_trainer_is_over(t)) {
+        status = nm_trainer_run_epoch(t);
+    }
+    if (status == NM_OK && t->saved_step != t->progress.step) {
+        status = nm_trainer_checkpoint(t);
+    }
+    nm_tape_set_anomaly(t->tape, anomaly);
+    nm_tape_reset(t->tape);
+    t->progress.seconds = nm_steady_seconds() - t->began;
+    t->began = 0;
+    if (result) {
+        fill_result(t, result);
+    }
+    return status;
+}
+
+nm_status nm_trainer_measure(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
+{
+    const nm_evaluator evaluator = {.network = t->setup.network,
+                                    .loss = &t->loss,
+                                    .metric = t->metric,
+                                    .metric_options = t->setup.options.metric.options,
+                                    .tape = t->tape};
+    return nm_evaluate(&evaluator, loader, result);
+}
+
+nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
+{
+    *result = NM_NO_EVALUATION;
+    if (!set->count) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
+    }
+    nm_loader *loader = open_loader(t, set, false);
+    nm_status status =
+        loader ? nm_trainer_measure(t, loader, result) : nm_context_status(t->context);
+    nm_loader_destroy(loader);
+    return status;
+}
+
+nm_status nm_trainer_save(nm_trainer *trainer, const char *path)
+{
+    return nm_checkpoint_write(trainer, path);
+}
+
+nm_status nm_trainer_resume(nm_trainer *t, const char *path)
+{
+    if (t->progress.step > 0) {
+        return nm_fail(t->context, NM_ERROR_INPUT,
+                       "%s: a run can be resumed only before the trainer has made a step", path);
+    }
+    nm_status status = nm_checkpoint_read(t, path);
+    if (status == NM_OK) {
+        t->prepared = true;
+        t->saved_step =
+            t->checkpoint_path && !strcmp(path, t->checkpoint_path) ? t->progress.step : -1;
+    }
+    return status;
+}

@@ -1,0 +1,181 @@
+/* The trainer: epochs of mini-batches through a network, and all that goes with them. It is driven
+ * by the `train` part of a network's file or by a C program, and reports to callbacks.
+ *
+ *     nm_trainer_setup setup = {
+ *         .network = &network,
+ *         .data = &data,
+ *         .loss = {.item = &nm_loss_cross_entropy.item},
+ *         .options = {NM_TRAIN_DEFAULTS, .epochs = 5, .optimizer = nm_sgd(.rate = 0.1)},
+ *     };
+ *     nm_trainer *trainer = nm_trainer_create(context, &setup);
+ *     nm_train_result result;
+ *     nm_trainer_run(trainer, &result);
+ *     nm_trainer_destroy(trainer);
+ *
+ * Promises:
+ * 1. A run is a function of (network, data, options, seed): the same bits every time at the same
+ *    number of threads, and the same bits whether or not it was stopped, killed and resumed.
+ * 2. After the first steps a step allocates nothing.
+ * 3. Files are replaced whole or not at all, and never by a network with a NaN or infinity in it.
+ * 4. Nothing is printed: callbacks and the context's log say what happens. */
+#ifndef NM_OPTIM_TRAINER_H
+#define NM_OPTIM_TRAINER_H
+
+#include "optim/data.h"
+#include "optim/evaluate.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Options: the `train` part ---- */
+
+typedef struct nm_early_stopping {
+    bool on;          /* not an option: set wherever the part is given */
+    int64_t patience; /* evaluations in a row without a better one, until the run ends */
+    double min_delta; /* how much better counts as better */
+} nm_early_stopping;
+
+#define NM_EARLY_STOPPING_DEFAULTS .on = true, .patience = 5
+
+/* By what the best network is known, for keep_best and early stopping: on the validation samples if
+ * there are any, else on the test set, else by the training loss. */
+typedef enum nm_best_by { NM_BEST_BY_METRIC, NM_BEST_BY_LOSS } nm_best_by;
+
+typedef struct nm_train_options {
+    int64_t epochs;
+    int64_t steps;       /* updates to make, whatever `epochs` says; 0: as `epochs` says */
+    nm_choice optimizer; /* required */
+    nm_choice schedule;  /* without item: constant */
+    nm_warmup warmup;
+    nm_choice metric;       /* without item: the loss's usual one */
+    double clip_norm;       /* gradients are scaled down to this norm; 0: not */
+    double clip_value;      /* every gradient element is limited to it, before that; 0: not */
+    const nm_value *groups; /* a list of nm_group */
+    int64_t seed;           /* of shuffling, augmentation and dropout */
+    nm_early_stopping early_stopping;
+    bool keep_best;
+    int best_by;                    /* nm_best_by */
+    int64_t evaluate_every;         /* epochs; the last one is always evaluated */
+    int64_t checkpoint_every;       /* epochs; 0: not by epochs */
+    int64_t checkpoint_every_steps; /* updates; 0: not by updates */
+    int64_t accumulate;             /* batches whose gradients make one update; see below */
+    bool anomaly;                   /* look for the first NaN or infinity; slow */
+    /* Not options: groups made by a C program, instead of `groups`. */
+    const nm_group *group_list;
+    int group_count;
+} nm_train_options;
+
+/* Accumulation. The update uses the mean gradient over all samples of so many batches, as one batch
+ * of their size would, but for batch norm: it normalizes every batch by that batch's own
+ * statistics, and moves its running statistics once a batch. At the end of an epoch an update may
+ * be of fewer.
+ */
+
+#define NM_TRAIN_DEFAULTS                                                                          \
+    .epochs = 10, .schedule = {.item = &nm_schedule_constant.item}, .seed = 1, .keep_best = true,  \
+    .evaluate_every = 1, .checkpoint_every = 1, .accumulate = 1
+
+extern NM_API const nm_spec nm_train_spec;
+
+/* ---- What callbacks see ---- */
+
+typedef struct nm_trainer nm_trainer;
+
+typedef struct nm_train_state {
+    nm_trainer *trainer;
+    int64_t epoch, epochs; /* the running one, from 0; of the whole run, the last perhaps in part */
+    int64_t batch, batches;         /* taken of this epoch; in one epoch */
+    int64_t step, steps;            /* updates made; of the whole run */
+    double rate;                    /* learning rate of the last update */
+    double loss;                    /* of the last update */
+    double gradient_norm;           /* the same, before clipping; NaN unless clip_norm is on */
+    double train_loss;              /* mean of this epoch so far */
+    nm_evaluation validation, test; /* the latest; samples 0: none yet */
+    const nm_metric_type *metric;   /* NULL: none */
+    bool is_best;                   /* on_epoch: this epoch's network is the best so far */
+    int64_t best_epoch;             /* from 0; -1: none yet */
+    double best;                    /* its metric or loss, as best_by says; NaN: none yet */
+    double seconds;                 /* since the run began, resumed parts included */
+    double samples_per_second;      /* of training alone */
+    const char *path;               /* on_checkpoint: the file written; else NULL */
+} nm_train_state;
+
+/* A callback may call nm_trainer_stop() for a good end after the running update, or return another
+ * status than NM_OK to break off: the run then fails with it (NM_ERROR_CANCELLED, usually), and the
+ * last checkpoint stays what it was. All may be NULL. */
+typedef struct nm_train_callbacks {
+    void *user;
+    /* Gradients of an update are there, and not yet clipped: to look at them, or change them. */
+    nm_status (*on_gradients)(void *user, const nm_train_state *state);
+    nm_status (*on_step)(void *user, const nm_train_state *state); /* an update was made */
+    nm_status (*on_epoch)(void *user,
+                          const nm_train_state *state); /* an epoch is over, evaluated */
+    nm_status (*on_checkpoint)(void *user, const nm_train_state *state); /* a file was written */
+} nm_train_callbacks;
+
+/* ---- The trainer ---- */
+
+typedef struct nm_trainer_setup {
+    const nm_network *network;
+    const nm_data *data;
+    nm_choice loss;
+    nm_train_options options;
+    /* Where "checkpoint.safetensors" and "best.safetensors" are written, a folder that is there or
+     * can be made; NULL: nothing is written. */
+    const char *folder;
+    nm_train_callbacks callbacks;
+} nm_trainer_setup;
+
+/* What `setup` points to must outlive the trainer. NULL on failure. */
+NM_API nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup);
+NM_API void nm_trainer_destroy(nm_trainer *trainer); /* NULL is fine */
+
+/* Takes up the run that a checkpoint was made in: parameters, buffers, optimizer, position, best
+ * result. Before nm_trainer_run(). Fails, and changes nothing, if the file is broken, or of another
+ * network, data set, seed, batch size, accumulation or optimizer. Other options may differ. */
+NM_API nm_status nm_trainer_resume(nm_trainer *trainer, const char *path);
+/* Writes such a file now. */
+NM_API nm_status nm_trainer_save(nm_trainer *trainer, const char *path);
+
+typedef enum nm_train_end {
+    NM_TRAIN_FINISHED,      /* all epochs or steps are made */
+    NM_TRAIN_STOPPED_EARLY, /* early stopping */
+    NM_TRAIN_STOPPED        /* nm_trainer_stop() */
+} nm_train_end;
+
+typedef struct nm_train_result {
+    nm_train_end end;
+    int64_t epochs;       /* that are over, resumed parts included */
+    int64_t steps;        /* the same */
+    double train_loss;    /* mean of the last epoch */
+    double test_loss;     /* of the network as it is now: the latest evaluation; NaN: none */
+    double test_metric;   /* the same */
+    double test_accuracy; /* the same where the metric is "accuracy", else NaN */
+    double validation_loss, validation_metric;
+    int64_t best_epoch;                      /* from 0; -1: none */
+    double best;                             /* its metric or loss */
+    double best_test_loss, best_test_metric; /* the best network's; NaN: none */
+    double seconds;                          /* evaluation and files included */
+    double samples_per_second;               /* of training alone */
+} nm_train_result;
+
+/* Trains to the end; the network holds the last parameters then, "best.safetensors" the best ones.
+ * At a good end of any sort, the checkpoint is up to date. Where the loss is not finite: fails with
+ * NM_ERROR_NUMERIC and a message that says where and what to do. `result` may be NULL; it is filled
+ * in also on failure. */
+NM_API nm_status nm_trainer_run(nm_trainer *trainer, nm_train_result *result);
+/* Ends the run after the running update. For callbacks, and safe in a signal handler. */
+NM_API void nm_trainer_stop(nm_trainer *trainer);
+/* Evaluates the network now, on the set with the trainer's loss and metric. */
+NM_API nm_status nm_trainer_evaluate(nm_trainer *trainer, const nm_dataset *set,
+                                     nm_evaluation *result);
+/* Where the run is; valid until the next step. */
+NM_API const nm_train_state *nm_trainer_state(nm_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+/* What the trainer's files share. Nothing outside optim includes this. */
+#ifndef NM_OPTIM_TRAINER_INTERNAL_H
+#define NM_OPTIM_TRAINER_INTERNAL_H
+
+#include <signal.h>
+
+#include "optim/trainer.h"
+
+/* The random stream of training batch n (counted over all epochs) is NM_STREAM_TRAINING + n:
+ * dropout depends on the seed and the position alone, and there is no random state to save but
+ * those. */
+#define NM_STREAM_TRAINING (5ull << 60)
+
+/* All that changes as a run goes, but tensors. A checkpoint holds exactly this. */
+typedef struct nm_progress {
+    int64_t epoch, batch;           /* the next batch to take: its epoch, its number there */
+    int64_t step;                   /* updates made */
+    int64_t samples;                /* trained on, in all */
+    double seconds;                 /* of the run */
+    double training_seconds;        /* of its updates alone */
+    double loss_sum, loss_weight;   /* over the running epoch */
+    double train_loss;              /* of the last epoch that is over; NaN: none yet */
+    nm_evaluation validation, test; /* the latest */
+    int64_t best_epoch;
+    double best, best_test_loss, best_test_metric;
+    int64_t waited; /* evaluations since the best */
+} nm_progress;
+
+/* One update in the making. */
+typedef struct nm_step {
+    double loss, weight; /* sums over its batches */
+    double rate, gradient_norm;
+} nm_step;
+
+struct nm_trainer {
+    nm_context *context;
+    nm_trainer_setup setup; /* a copy */
+    nm_loss loss;
+    const nm_metric_type *metric; /* NULL: none */
+    nm_schedule schedule;
+    nm_optimizer *optimizer;
+    nm_tape *tape;
+    nm_loader *train, *validation, *test; /* the last two NULL: none */
+    char *checkpoint_path, *best_path;    /* NULL: nothing is written */
+    int64_t batches, steps_per_epoch, steps;
+    nm_progress progress;
+    nm_step step;
+    nm_train_state state;
+    double began;       /* this run, on the steady clock, moved back by what earlier parts took */
+    int64_t saved_step; /* of the checkpoint on the disk; -1: none */
+    bool prepared;      /* data-dependent initialization is done */
+    volatile sig_atomic_t stop;
+};
+
+/* trainer.c */
+double nm_steady_seconds(void);
+bool nm_trainer_is_over(const nm_trainer *trainer);
+/* Calls a callback, which may be NULL. */
+nm_status nm_trainer_report(nm_trainer *trainer,
+                            nm_status (*callback)(void *user, const nm_train_state *state));
+nm_status nm_trainer_measure(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
+/* The trainer's checkpoint, with its callback; nothing if there is no folder. */
+nm_status nm_trainer_checkpoint(nm_trainer *trainer);
+
+/* train_step.c: data-dependent initialization; one update, with its callbacks. */
+nm_status nm_trainer_prepare(nm_trainer *trainer);
+nm_status nm_trainer_update(nm_trainer *trainer);
+
+/* train_epoch.c: what is left of the running epoch; what follows when it is over. */
+nm_status nm_trainer_run_epoch(nm_trainer *trainer);
+
+/* checkpoint.c */
+nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);
+nm_status nm_checkpoint_read(nm_trainer *trainer, const char *path);
+nm_status nm_best_write(nm_trainer *trainer, const char *path);
+
+#endif
