@@ -1,46 +1,97 @@
 #include "core/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
-nm_status nm_json_fail(nm_json *json, const char *format, ...)
+bool nm_json_fail(nm_json *json, const char *format, ...)
 {
+    char message[512];
     va_list list;
     va_start(list, format);
-    nm_fail_v(json->context, NM_ERROR_FORMAT, format, list);
+    vsnprintf(message, sizeof message, format, list);
     va_end(list);
-    nm_fail_in(json->context, "%s: header", json->name);
-    return nm_context_status(json->context);
+    if (!json->failed) {
+        nm_fail(json->context, NM_ERROR_FORMAT, "%s: header, byte %td: %s", json->file,
+                json->at - json->begin, message);
+    }
+    json->failed = true;
+    return false;
 }
 
-char nm_json_peek(nm_json *json)
+/* ---- Between the values ---- */
+
+/* The next byte that is no white space, or -1 at the end. */
+static int peek(nm_json *json)
 {
-    while (json->at < json->end && *json->at && strchr(" \t\r\n", *json->at)) {
+    while (json->at < json->end &&
+           (*json->at == ' ' || *json->at == '\t' || *json->at == '\n' || *json->at == '\r')) {
         json->at++;
     }
-    return json->at < json->end ? *json->at : 0;
+    return json->at < json->end ? (unsigned char)*json->at : -1;
 }
 
-nm_status nm_json_expect(nm_json *json, char mark)
+static bool expect(nm_json *json, char mark)
 {
-    if (nm_json_peek(json) != mark) {
-        return nm_json_fail(json, "expected '%c'", mark);
+    if (json->failed || peek(json) != mark) {
+        return nm_json_fail(json, "expected \"%c\"", mark);
     }
     json->at++;
-    return NM_OK;
+    return true;
 }
 
-nm_status nm_json_next(nm_json *json, char close, bool *more)
+bool nm_json_open(nm_json *json, char bracket)
 {
-    char next = nm_json_peek(json);
-    if (next != ',' && next != close) {
-        return nm_json_fail(json, "expected ',' or '%c'", close);
-    }
-    json->at++;
-    *more = next == ',';
-    return NM_OK;
+    return expect(json, bracket);
 }
 
-/* ---- Strings ---- */
+bool nm_json_more(nm_json *json, char close, int *items)
+{
+    if (json->failed) {
+        return false;
+    }
+    if (peek(json) == close) {
+        json->at++;
+        return false;
+    }
+    if ((*items)++ && peek(json) != ',') {
+        return nm_json_fail(json, "expected \",\" or \"%c\"", close);
+    }
+    json->at += *items > 1;
+    return true;
+}
+
+bool nm_json_key(nm_json *json, char **key)
+{
+    return nm_json_string(json, key) && expect(json, ':');
+}
+
+bool nm_json_end(nm_json *json)
+{
+    if (json->failed || peek(json) >= 0) {
+        return nm_json_fail(json, "more text behind the closing bracket");
+    }
+    return true;
+}
+
+/* ---- Characters ---- */
+
+int nm_utf8_length(const char *text, const char *end)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    int length = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+    if (end - text < length) {
+        return 0;
+    }
+    for (int i = 1; i < length; i++) {
+        if ((c[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);
+    bool surrogate = *c == 0xed && c[1] >= 0xa0;
+    bool beyond = *c == 0xf4 && c[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : length;
+}
 
 static int hex_digit(char c)
 {
@@ -50,157 +101,113 @@ static int hex_digit(char c)
                                   : -1;
 }
 
-/* The four digits of \uXXXX; -1 if they are none. */
-static long unit(nm_json *json)
+/* Takes four hexadecimal digits; -1 if they are not there. */
+static int take_hex(nm_json *json)
 {
-    long value = 0;
+    int value = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = json->at < json->end ? hex_digit(*json->at++) : -1;
+        int digit = json->at < json->end ? hex_digit(*json->at) : -1;
         if (digit < 0) {
             return -1;
         }
         value = value * 16 + digit;
+        json->at++;
     }
     return value;
 }
 
-static char *put_utf8(char *out, unsigned long c)
+/* Takes what follows "\u": one unit of UTF-16, or two. -1 if it is no character. */
+static int take_utf16(nm_json *json)
 {
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *out++ = (char)(0xf0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
+    int first = take_hex(json);
+    if (first < 0xd800 || first > 0xdfff) {
+        return first;
     }
-    return out;
+    if (first > 0xdbff || json->end - json->at < 6 || json->at[0] != '\\' || json->at[1] != 'u') {
+        return -1;
+    }
+    json->at += 2;
+    int second = take_hex(json);
+    bool fits = second >= 0xdc00 && second <= 0xdfff;
+    return fits ? 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00) : -1;
 }
 
-static nm_status unicode_escape(nm_json *json, char **out)
+static char *put_utf8(char *to, int c)
 {
-    long c = unit(json);
-    if (c >= 0xd800 && c < 0xdc00 && json->end - json->at >= 6 && json->at[0] == '\\' &&
-        json->at[1] == 'u') {
-        json->at += 2;
-        long low = unit(json);
-        c = low >= 0xdc00 && low < 0xe000 ? 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00) : -1;
+    int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
+    static const int marks[] = {0, 0xc0, 0xe0, 0xf0};
+    *to++ = (char)(marks[more] | c >> 6 * more);
+    while (more--) {
+        *to++ = (char)(0x80 | (c >> 6 * more & 0x3f));
     }
-    if (c <= 0 || (c >= 0xd800 && c < 0xe000)) {
-        return nm_json_fail(json, "bad \\u escape in a string");
-    }
-    *out = put_utf8(*out, (unsigned long)c);
-    return NM_OK;
+    return to;
 }
 
-static nm_status escape(nm_json *json, char **out)
+/* Takes an escape, from its backslash on; `to` never overtakes what is being read, for none is
+ * shorter than what it stands for. NULL on failure. */
+static char *take_escape(nm_json *json, char *to)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    char name = json->at < json->end ? *json->at++ : 0;
-    if (name == 'u') {
-        return unicode_escape(json, out);
-    }
+    char name = ++json->at < json->end ? *json->at++ : 0;
     const char *found = name ? strchr(names, name) : NULL;
-    if (!found) {
-        return nm_json_fail(json, "bad escape in a string");
+    if (found) {
+        *to = values[found - names];
+        return to + 1;
     }
-    *(*out)++ = values[found - names];
-    return NM_OK;
+    int c = name == 'u' ? take_utf16(json) : -1;
+    if (c <= 0) {
+        nm_json_fail(json, "a bad escape, or one of the character 0, in a string");
+        return NULL;
+    }
+    return put_utf8(to, c);
 }
 
-/* The length of the UTF-8 sequence at `at`; 0 if it is none (overlong, surrogate, cut off). */
-static int utf8_length(const unsigned char *at, const unsigned char *end)
+/* Takes one character as it stands. NULL on failure. */
+static char *take_character(nm_json *json, char *to)
 {
-    int length = *at < 0x80                  ? 1
-                 : *at >= 0xc2 && *at < 0xe0 ? 2
-                 : *at < 0xf0                ? 3
-                 : *at < 0xf5                ? 4
-                                             : 0;
-    if (!length || (*at >= 0x80 && *at < 0xc2) || end - at < length) {
-        return 0;
+    int length = nm_utf8_length(json->at, json->end);
+    if (!length || (unsigned char)*json->at < ' ') {
+        nm_json_fail(json, length ? "a control character in a string" : "a string is not UTF-8");
+        return NULL;
     }
-    for (int i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xf0 && at[1] < 0x90);
-    bool outside = (*at == 0xed && at[1] >= 0xa0) || (*at == 0xf4 && at[1] >= 0x90);
-    return overlong || outside ? 0 : length;
+    memmove(to, json->at, (size_t)length);
+    json->at += length;
+    return to + length;
 }
 
-static nm_status characters(nm_json *json, char *out)
+/* ---- Values ---- */
+
+bool nm_json_string(nm_json *json, char **text)
 {
-    while (json->at < json->end && *json->at != '"') {
-        if (*json->at == '\\') {
-            json->at++;
-            if (escape(json, &out) != NM_OK) {
-                return nm_context_status(json->context);
-            }
-            continue;
-        }
-        int length = utf8_length((const unsigned char *)json->at, (const unsigned char *)json->end);
-        if (!length || (unsigned char)*json->at < 0x20) {
-            return nm_json_fail(json, "a string is not UTF-8 text");
-        }
-        memcpy(out, json->at, (size_t)length);
-        out += length;
-        json->at += length;
+    if (json->failed || peek(json) != '"') {
+        return nm_json_fail(json, "expected text in double quotes");
     }
-    *out = 0;
-    return nm_json_expect(json, '"');
+    char *to = ++json->at;
+    *text = to;
+    while (to && json->at < json->end && *json->at != '"') {
+        to = *json->at == '\\' ? take_escape(json, to) : take_character(json, to);
+    }
+    if (!to || json->at >= json->end) {
+        return nm_json_fail(json, "a string without its closing quote");
+    }
+    json->at++;
+    *to = 0; /* at the quote or before it */
+    return true;
 }
 
-nm_status nm_json_string(nm_json *json, char **text)
+bool nm_json_count(nm_json *json, int64_t *value)
 {
-    nm_status status = nm_json_expect(json, '"');
-    if (status != NM_OK) {
-        return status;
-    }
-    /* Unescaping never lengthens a string. */
-    const char *close = json->at;
-    while (close < json->end && *close != '"') {
-        close += *close == '\\' ? 2 : 1;
-    }
-    size_t room = (size_t)(json->end - json->at);
-    if (close < json->end) {
-        room = (size_t)(close - json->at);
-    }
-    char *copy = nm_alloc(json->context, room + 1);
-    if (!copy) {
-        return NM_ERROR_MEMORY;
-    }
-    status = characters(json, copy);
-    if (status != NM_OK) {
-        nm_free(json->context, copy);
-        return status;
-    }
-    *text = copy;
-    return NM_OK;
-}
-
-nm_status nm_json_count(nm_json *json, uint64_t *value)
-{
-    char next = nm_json_peek(json);
-    const char *begin = json->at;
-    uint64_t result = 0;
-    while (json->at < json->end && *json->at >= '0' && *json->at <= '9') {
-        if (__builtin_mul_overflow(result, 10u, &result) ||
-            __builtin_add_overflow(result, (uint64_t)(*json->at - '0'), &result)) {
-            return nm_json_fail(json, "a number is too large");
-        }
-        json->at++;
-    }
-    if (json->at == begin || (next == '0' && json->at > begin + 1)) {
+    int first = json->failed ? -1 : peek(json);
+    if (first < '0' || first > '9') {
         return nm_json_fail(json, "expected a whole number that is not negative");
     }
-    *value = result;
-    return NM_OK;
+    *value = 0;
+    do {
+        if (__builtin_mul_overflow(*value, 10, value) ||
+            __builtin_add_overflow(*value, *json->at - '0', value)) {
+            return nm_json_fail(json, "the number is too large");
+        }
+        json->at++;
+    } while (first != '0' && json->at < json->end && *json->at >= '0' && *json->at <= '9');
+    return true;
 }

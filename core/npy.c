@@ -1,12 +1,14 @@
 /* NPY, NumPy's array file: magic, version, a Python dict as text, the data. Only what the dict of a
- * saved array can hold is understood; anything else is refused, not guessed. */
+ * saved array can hold is understood, in any order; anything else is refused, not guessed. Format:
+ * numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/file.h"
 
-#define FILE_LIMIT ((size_t)1 << 46)
-#define HEADER_LIMIT 65536
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are read as they are stored");
+
+#define MAGIC "\x93NUMPY"
 
 /* `descr` as NumPy writes it: byte order, kind, size. */
 static const struct {
@@ -17,216 +19,272 @@ static const struct {
     {"<i8", NM_I64}, {"|u1", NM_U8},  {"|b1", NM_U8},
 };
 
-/* ---- Reading ---- */
+#define TYPES (sizeof types / sizeof *types)
+
+/* ---- A cursor over the dict's text ---- */
 
 typedef struct cursor {
     nm_context *context;
     const char *name;
-    const char *at, *end;
+    const char *begin, *at, *end;
+    bool failed; /* every step returns false from then on */
 } cursor;
 
-static nm_status npy_fail(const cursor *c, const char *format, ...) NM_PRINTF(2, 3);
+/* "NAME: message". Returns false. */
+static bool fail(cursor *c, const char *format, ...) NM_PRINTF(2, 3);
 
-static nm_status npy_fail(const cursor *c, const char *format, ...)
+static bool fail(cursor *c, const char *format, ...)
 {
+    char message[512];
     va_list list;
     va_start(list, format);
-    nm_fail_v(c->context, NM_ERROR_FORMAT, format, list);
+    vsnprintf(message, sizeof message, format, list);
     va_end(list);
-    return nm_fail_in(c->context, "%s", c->name);
+    if (!c->failed) {
+        nm_fail(c->context, NM_ERROR_FORMAT, "%s: %s", c->name, message);
+    }
+    c->failed = true;
+    return false;
 }
 
-static char peek(cursor *c)
+static bool expected(cursor *c, const char *what)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n')) {
+    return fail(c, "damaged NPY header: expected %s at byte %td of it", what, c->at - c->begin);
+}
+
+/* The next byte that is no white space, or -1 at the end. */
+static int peek(cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t')) {
         c->at++;
     }
-    return c->at < c->end ? *c->at : 0;
+    return c->at < c->end ? (unsigned char)*c->at : -1;
 }
 
 static bool take(cursor *c, char mark)
 {
-    if (peek(c) != mark) {
-        return false;
-    }
-    c->at++;
-    return true;
-}
-
-/* 'text' or "text", without escapes. */
-static bool take_string(cursor *c, char *out, size_t size)
-{
-    char quote = peek(c);
-    if (quote != '\'' && quote != '"') {
-        return false;
-    }
-    size_t length = 0;
-    for (c->at++; c->at < c->end && *c->at != quote; c->at++) {
-        if (length + 1 == size || *c->at == '\\') {
-            return false;
-        }
-        out[length++] = *c->at;
-    }
-    out[length] = 0;
-    return take(c, quote);
+    bool there = !c->failed && peek(c) == mark;
+    c->at += there;
+    return there;
 }
 
 static bool take_word(cursor *c, const char *word)
 {
     size_t length = strlen(word);
-    if (!peek(c) || (size_t)(c->end - c->at) < length || memcmp(c->at, word, length) != 0) {
-        return false;
-    }
-    c->at += length;
-    return true;
+    bool there =
+        peek(c) >= 0 && (size_t)(c->end - c->at) >= length && memcmp(c->at, word, length) == 0;
+    c->at += there ? length : 0;
+    return there;
 }
 
-static bool take_dim(cursor *c, int64_t *value)
+#define TEXT 40
+
+/* 'text' or "text" of printable ASCII without escapes: all that keys and simple types need. */
+static bool take_text(cursor *c, char out[TEXT])
 {
-    char first = peek(c);
-    *value = 0;
-    if (first < '0' || first > '9') {
-        return false;
+    int quote = peek(c);
+    if (quote != '\'' && quote != '"') {
+        return expected(c, "a quoted text");
     }
-    for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
+    size_t length = 0;
+    for (c->at++; c->at < c->end && *c->at != quote; c->at++) {
+        if (length + 1 == TEXT || *c->at < ' ' || *c->at > '~' || *c->at == '\\') {
+            return expected(c, "a short, plain text");
+        }
+        out[length++] = *c->at;
+    }
+    out[length] = 0;
+    return take(c, (char)quote) || expected(c, "a closing quote");
+}
+
+static bool take_count(cursor *c, int64_t *value)
+{
+    int first = peek(c);
+    if (first < '0' || first > '9') {
+        return expected(c, "a size that is a whole number and not negative");
+    }
+    for (*value = 0; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
         if (__builtin_mul_overflow(*value, 10, value) ||
             __builtin_add_overflow(*value, *c->at - '0', value)) {
-            return false;
+            return fail(c, "a size in the shape is too large");
         }
     }
+    take(c, 'L'); /* of Python 2 */
     return true;
 }
 
-/* (), (3,), (3, 4) */
-static nm_status read_shape(cursor *c, nm_shape *shape)
-{
-    if (!take(c, '(')) {
-        return npy_fail(c, "damaged header: the shape is no tuple");
-    }
-    while (!take(c, ')')) {
-        if (shape->rank == NM_MAX_RANK) {
-            return npy_fail(c, "more than %d dimensions, the most a tensor has", NM_MAX_RANK);
-        }
-        if (!take_dim(c, &shape->dim[shape->rank++]) || (!take(c, ',') && peek(c) != ')')) {
-            return npy_fail(c, "damaged header: bad shape");
-        }
-    }
-    return NM_OK;
-}
-
-static nm_status read_type(cursor *c, nm_dtype *dtype)
-{
-    char descr[32];
-    if (peek(c) == '[') {
-        return npy_fail(c, "records (structured arrays) are not read; save one field");
-    }
-    if (!take_string(c, descr, sizeof descr)) {
-        return npy_fail(c, "damaged header: bad type");
-    }
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(types[i].descr, descr) == 0) {
-            *dtype = types[i].dtype;
-            return NM_OK;
-        }
-    }
-    const char *remedy = descr[0] == '>'      ? "; save it in little-endian order"
-                         : strchr(descr, 'O') ? "; it holds Python objects"
-                                              : "";
-    return npy_fail(c, "the type '%s' is not read (f4, f8, i4, i8, u1 and bool are)%s", descr,
-                    remedy);
-}
+/* ---- The dict ---- */
 
 typedef struct header {
     nm_dtype dtype;
     nm_shape shape;
-    bool has_descr, has_order, has_shape;
+    bool has_type, has_order, has_shape;
 } header;
 
-static nm_status read_entry(cursor *c, header *h)
+/* (), (3,), (3, 4) or (3, 4,); (3) is no tuple. */
+static bool read_shape(cursor *c, header *h)
 {
-    char key[32];
-    if (!take_string(c, key, sizeof key) || !take(c, ':')) {
-        return npy_fail(c, "damaged header");
+    bool comma = false;
+    if (!take(c, '(')) {
+        return expected(c, "a tuple of sizes");
     }
-    if (strcmp(key, "descr") == 0 && !h->has_descr) {
-        h->has_descr = true;
-        return read_type(c, &h->dtype);
-    }
-    if (strcmp(key, "shape") == 0 && !h->has_shape) {
-        h->has_shape = true;
-        return read_shape(c, &h->shape);
-    }
-    if (strcmp(key, "fortran_order") == 0 && !h->has_order) {
-        h->has_order = true;
-        if (take_word(c, "False")) {
-            return NM_OK;
+    while (!take(c, ')')) {
+        if (h->shape.rank && !comma) {
+            return expected(c, "a comma");
         }
-        return npy_fail(c, take_word(c, "True") ? "the array is stored column by column; save "
-                                                  "numpy.ascontiguousarray() of it"
-                                                : "damaged header: bad fortran_order");
+        if (h->shape.rank == NM_MAX_RANK) {
+            return fail(c, "the array has more than %d dimensions, the limit; reshape it",
+                        NM_MAX_RANK);
+        }
+        if (!take_count(c, &h->shape.dim[h->shape.rank++])) {
+            return false;
+        }
+        comma = take(c, ',');
     }
-    return npy_fail(c, "damaged header: unknown or repeated key '%s'", key);
+    return h->shape.rank != 1 || comma || expected(c, "a comma in a tuple of one");
 }
 
-static nm_status read_dict(cursor *c, header *h)
+static bool refuse_type(cursor *c, const char *descr)
+{
+    const char *kind = descr + (descr[0] && strchr("<>|=", descr[0]) ? 1 : 0);
+    if (*kind == 'O') {
+        return fail(c, "the array holds Python objects; save numbers, such as x.astype(\"<f4\")");
+    }
+    for (size_t i = 0; i < TYPES; i++) {
+        if (descr[0] == '>' && strcmp(kind, types[i].descr + 1) == 0) {
+            return fail(c, "the numbers are big-endian (%s); save x.astype(\"%s\")", descr,
+                        types[i].descr);
+        }
+    }
+    return fail(
+        c,
+        "the type \"%s\" is not read; save x.astype(\"<f4\"), or another of f4, f8, i4, i8, "
+        "u1 and bool",
+        descr);
+}
+
+static bool read_type(cursor *c, header *h)
+{
+    char descr[TEXT];
+    if (peek(c) == '[') {
+        return fail(c, "the array is made of records; save one field of it, such as x[\"name\"]");
+    }
+    if (!take_text(c, descr)) {
+        return false;
+    }
+    for (size_t i = 0; i < TYPES; i++) {
+        /* The order of a single byte does not matter, and not all programs write "|". */
+        bool any_order = types[i].descr[0] == '|' && descr[0] && strchr("<>=", descr[0]);
+        if (strcmp(descr + any_order, types[i].descr + any_order) == 0) {
+            h->dtype = types[i].dtype;
+            return true;
+        }
+    }
+    return refuse_type(c, descr);
+}
+
+static bool read_order(cursor *c)
+{
+    if (take_word(c, "True")) {
+        return fail(c, "the array is stored in Fortran order; save numpy.ascontiguousarray(x)");
+    }
+    return take_word(c, "False") || expected(c, "True or False");
+}
+
+static bool first_time(cursor *c, bool *seen, const char *key)
+{
+    bool first = !*seen;
+    *seen = true;
+    return first || fail(c, "damaged NPY header: \"%s\" is there twice", key);
+}
+
+static bool read_entry(cursor *c, header *h)
+{
+    char key[TEXT];
+    if (!take_text(c, key) || !(take(c, ':') || expected(c, "a colon"))) {
+        return false;
+    }
+    if (strcmp(key, "descr") == 0) {
+        return first_time(c, &h->has_type, key) && read_type(c, h);
+    }
+    if (strcmp(key, "fortran_order") == 0) {
+        return first_time(c, &h->has_order, key) && read_order(c);
+    }
+    if (strcmp(key, "shape") == 0) {
+        return first_time(c, &h->has_shape, key) && read_shape(c, h);
+    }
+    return fail(c, "damaged NPY header: unknown key \"%s\"", key);
+}
+
+static bool read_dict(cursor *c, header *h)
 {
     if (!take(c, '{')) {
-        return npy_fail(c, "damaged header: no dict");
+        return expected(c, "{");
     }
-    while (!take(c, '}')) {
-        nm_status status = read_entry(c, h);
-        if (status != NM_OK) {
-            return status;
+    for (bool comma = true; !take(c, '}'); comma = take(c, ',')) {
+        if (!comma) {
+            return expected(c, "a comma or }");
         }
-        if (!take(c, ',') && peek(c) != '}') {
-            return npy_fail(c, "damaged header");
+        if (!read_entry(c, h)) {
+            return false;
         }
     }
-    if (peek(c) || !h->has_descr || !h->has_order || !h->has_shape) {
-        return npy_fail(
-            c, "damaged header: descr, fortran_order or shape is missing, or more follows");
+    if (peek(c) >= 0) {
+        return expected(c, "nothing more");
     }
-    return NM_OK;
+    return (h->has_type && h->has_order && h->has_shape) ||
+           fail(c, "damaged NPY header: it needs descr, fortran_order and shape");
 }
+
+/* ---- The file ---- */
 
 /* Finds the dict's text between the fixed part and the data. */
-static nm_status find_header(cursor *c, const unsigned char *bytes, size_t size)
+static bool find_dict(cursor *c, const unsigned char *data, size_t size)
 {
-    if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0) {
-        return npy_fail(c, "not an NPY file (its magic is missing)");
+    size_t magic = sizeof MAGIC - 1;
+    if (size < magic || memcmp(data, MAGIC, magic) != 0) {
+        return fail(c, "not an NPY file: it does not begin with \\x93NUMPY");
     }
-    int version = bytes[6];
-    size_t fixed = version == 1 ? 10 : 12;
-    if (version < 1 || version > 3 || size < fixed) {
-        return npy_fail(c, "NPY version %d is not read (1 to 3 are)", version);
+    int version = size > magic ? data[6] : 1;
+    size_t fixed = version == 1 ? 10 : 12, length = 0;
+    if (version < 1 || version > 3) {
+        return fail(c, "NPY version %d is not read; versions 1 to 3 are", version);
     }
-    size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-    if (version > 1) {
-        length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    for (size_t i = fixed; size >= fixed && i > 8; i--) {
+        length = length << 8 | data[i - 1];
     }
-    if (length > HEADER_LIMIT || length > size - fixed) {
-        return npy_fail(c, "truncated or damaged: a header of %zu bytes in a file of %zu", length,
-                        size);
+    if (size < fixed || length > size - fixed) {
+        return fail(c, "truncated: the header ends at byte %zu, the file at byte %zu",
+                    fixed + length, size);
     }
-    c->at = (const char *)bytes + fixed;
+    c->begin = c->at = (const char *)data + fixed;
     c->end = c->at + length;
-    return NM_OK;
+    return true;
 }
 
-nm_tensor *nm_npy_parse(nm_context *context, const void *bytes, size_t size, const char *name)
+/* Holds what the header promises against what is there. */
+static bool check_size(cursor *c, const header *h, size_t size)
+{
+    char text[NM_SHAPE_TEXT];
+    int64_t count = nm_shape_count(&h->shape);
+    if (count < 0) {
+        return fail(c, "no array can have the shape %s", nm_shape_text(&h->shape, text));
+    }
+    uint64_t bytes = (uint64_t)count * nm_dtype_size(h->dtype); /* below 2^59 */
+    if (bytes > size) {
+        return fail(c, "truncated: the header promises %llu bytes of data, the file has %zu",
+                    (unsigned long long)bytes, size);
+    }
+    return bytes == size || fail(c, "%llu bytes behind the array; a file holds one array",
+                                 (unsigned long long)(size - bytes));
+}
+
+nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, const char *name)
 {
     cursor c = {.context = context, .name = name};
     header h = {0};
-    if (find_header(&c, bytes, size) != NM_OK || read_dict(&c, &h) != NM_OK) {
-        return NULL;
-    }
-    int64_t count = nm_shape_count(&h.shape);
-    size_t have = (size_t)((const char *)bytes + size - c.end);
-    if (count < 0 || (size_t)count > have / nm_dtype_size(h.dtype) ||
-        (size_t)count * nm_dtype_size(h.dtype) != have) {
-        char text[NM_SHAPE_TEXT];
-        npy_fail(&c, "truncated or damaged: %s %s does not take the %zu bytes of data it has",
-                 nm_dtype_name(h.dtype), nm_shape_text(&h.shape, text), have);
+    if (!find_dict(&c, data, size) || !read_dict(&c, &h) ||
+        !check_size(&c, &h, size - (size_t)(c.end - (const char *)data))) {
         return NULL;
     }
     return nm_tensor_copy_of(context, h.dtype, h.shape, c.end);
@@ -234,10 +292,10 @@ nm_tensor *nm_npy_parse(nm_context *context, const void *bytes, size_t size, con
 
 nm_tensor *nm_npy_read(nm_context *context, const char *path)
 {
-    size_t size;
-    char *bytes = nm_file_read(context, path, FILE_LIMIT, &size);
-    nm_tensor *tensor = bytes ? nm_npy_parse(context, bytes, size, path) : NULL;
-    nm_free(context, bytes);
+    size_t size = 0;
+    char *data = nm_file_read(context, path, SIZE_MAX, &size);
+    nm_tensor *tensor = data ? nm_npy_parse(context, data, size, path) : NULL;
+    nm_free(context, data);
     return tensor;
 }
 
@@ -245,7 +303,7 @@ nm_tensor *nm_npy_read(nm_context *context, const char *path)
 
 static const char *descr_of(nm_dtype dtype)
 {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    for (size_t i = 0; i < TYPES; i++) {
         if (types[i].dtype == dtype) {
             return types[i].descr;
         }
@@ -253,50 +311,67 @@ static const char *descr_of(nm_dtype dtype)
     return NULL;
 }
 
-/* Version 1.0, padded so that the data begins at a multiple of 64. Returns its length. */
-static size_t make_header(nm_tensor *tensor, char out[512])
+#define HEAD 256 /* the longest: 10 + 53 + 6 dimensions of 21 bytes + 4, rounded up to 64 */
+
+/* "(3,)", "(3, 4)": as Python writes a tuple. Returns its length. */
+static int put_shape(const nm_shape *shape, char *out, size_t size)
 {
-    const nm_shape *shape = nm_tensor_shape(tensor);
-    int length = snprintf(out + 10, 500, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                          descr_of(nm_tensor_dtype(tensor)));
+    int length = snprintf(out, size, "(");
     for (int i = 0; i < shape->rank; i++) {
-        length += snprintf(out + 10 + length, (size_t)(500 - length), "%lld,%s",
-                           (long long)shape->dim[i], i + 1 < shape->rank ? " " : "");
+        length += snprintf(out + length, size - (size_t)length, "%s%lld", i ? ", " : "",
+                           (long long)shape->dim[i]);
     }
-    length += snprintf(out + 10 + length, (size_t)(500 - length), "), }");
-    size_t total = ((size_t)length + 1 + 10 + 63) / 64 * 64;
-    memset(out + 10 + length, ' ', total - 10 - (size_t)length);
+    return length + snprintf(out + length, size - (size_t)length, shape->rank == 1 ? ",)" : ")");
+}
+
+/* Version 1, padded so that the data begins at a multiple of 64. Returns its length. */
+static size_t make_header(const nm_tensor *tensor, char out[HEAD])
+{
+    int length = snprintf(out + 10, HEAD - 10, "{'descr': '%s', 'fortran_order': False, 'shape': ",
+                          descr_of(nm_tensor_dtype(tensor)));
+    length += put_shape(nm_tensor_shape(tensor), out + 10 + length, HEAD - 10 - (size_t)length);
+    length += snprintf(out + 10 + length, HEAD - 10 - (size_t)length, ", }");
+    size_t used = 10 + (size_t)length, total = (used + 1 + 63) / 64 * 64;
+    memset(out + used, ' ', total - used);
     out[total - 1] = '\n';
-    memcpy(out, "\x93NUMPY\x01\x00", 8);
+    memcpy(out, MAGIC "\x01", 8); /* with the 0 behind it: version 1.0 */
     out[8] = (char)((total - 10) & 0xff);
     out[9] = (char)((total - 10) >> 8);
     return total;
 }
 
-nm_status nm_npy_write(nm_tensor *tensor, const char *path)
+static nm_status write_parts(nm_context *context, const char *path, const char *head,
+                             size_t head_size, const void *data, size_t size)
 {
-    nm_context *context = nm_tensor_context(tensor);
-    const void *data = nm_tensor_data(tensor);
-    if (!data) {
-        return nm_context_status(context);
-    }
-    if (!descr_of(nm_tensor_dtype(tensor))) {
-        return nm_fail(context, NM_ERROR_INPUT, "%s: NPY has no type for %s", path,
-                       nm_dtype_name(nm_tensor_dtype(tensor)));
-    }
-    char head[512];
-    size_t length = make_header(tensor, head);
     nm_file *file = nm_file_create(context, path);
     if (!file) {
         return nm_context_status(context);
     }
-    nm_status status = nm_file_write(file, head, length);
+    nm_status status = nm_file_write(file, head, head_size);
     if (status == NM_OK) {
-        status = nm_file_write(file, data, nm_tensor_bytes(tensor));
+        status = nm_file_write(file, data, size);
     }
     if (status != NM_OK) {
         nm_file_abandon(file);
         return status;
     }
     return nm_file_commit(file);
+}
+
+nm_status nm_npy_write(nm_tensor *tensor, const char *path)
+{
+    const void *data = nm_tensor_data(tensor);
+    if (!data) {
+        return NM_ERROR_INPUT;
+    }
+    nm_context *context = nm_tensor_context(tensor);
+    nm_dtype dtype = nm_tensor_dtype(tensor);
+    if (!descr_of(dtype)) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "cannot write \"%s\": NPY has no type for %s; convert the tensor to f32",
+                       path, nm_dtype_name(dtype));
+    }
+    char head[HEAD];
+    size_t head_size = make_header(tensor, head);
+    return write_parts(context, path, head, head_size, data, nm_tensor_bytes(tensor));
 }

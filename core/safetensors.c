@@ -1,392 +1,505 @@
 /* safetensors: 8 bytes of header length, a JSON header, the data. Promises of the reader:
  *
- * 1. Nothing in the header is believed before it is held against the file's real size.
- * 2. The tensors' ranges cover the data exactly: no hole, no overlap, nothing behind the last.
- * 3. Every name occurs once; every range is as long as its shape and type say. */
-#include <stdio.h>
-#include <stdlib.h>
+ * 1. Nothing that the header says is believed before it is held against the file's real size.
+ * 2. The tensors' ranges cover the data exactly: no hole, no overlap, nothing behind the last. Only
+ *    then are there tensors, so no header makes memory many times the file.
+ * 3. Every name occurs once; every range is as long as its shape and type say.
+ * 4. Time grows as n log n with the number of names, whatever they are: they are sorted, not
+ * hashed.
+ *
+ * The file is read into one block, and names, texts and elements stay in it. */
 #include <string.h>
 
 #include "core/file.h"
 #include "core/internal.h"
 #include "core/json.h"
+#include "core/value_internal.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are read as they are stored");
 
 #define HEADER_LIMIT 100000000u /* bytes, as the format says */
-#define FILE_LIMIT ((size_t)1 << 46)
 
-/* ---- Reading ---- */
+/* ---- What is in the file: tensors and metadata, both by name ---- */
+
+typedef struct entry {
+    const char *name;
+    const char *text; /* metadata: its value */
+    nm_dtype dtype;   /* tensors: these */
+    nm_shape shape;
+    uint64_t begin, end; /* bytes of the data */
+    nm_tensor *tensor;
+} entry;
+
+typedef struct list {
+    entry *items; /* in the file's order */
+    entry **sorted;
+    int count, capacity;
+} list;
 
 struct nm_tensor_file {
     nm_context *context;
-    nm_map *tensors;  /* nm_tensor by name */
-    nm_map *metadata; /* text by key */
+    char *block; /* the file */
+    list tensors, metadata;
 };
 
-typedef struct range {
-    uint64_t begin, end;
-    const char *name; /* the map's */
-} range;
+/* A new item, cleared; NULL if memory ran out. */
+static entry *list_add(nm_context *context, list *l)
+{
+    if (l->count == l->capacity) {
+        int capacity = l->capacity ? 2 * l->capacity : 16;
+        entry *items = nm_resize(context, l->items, (size_t)capacity * sizeof *items);
+        if (!items) {
+            return NULL;
+        }
+        l->items = items;
+        l->capacity = capacity;
+    }
+    entry *added = &l->items[l->count++];
+    *added = (entry){0};
+    return added;
+}
 
-/* What the reader of one file passes on. */
+typedef int (*compare_fn)(const entry *a, const entry *b);
+
+static int by_name(const entry *a, const entry *b)
+{
+    return strcmp(a->name, b->name);
+}
+
+/* Empty ranges come before others that begin where they do. */
+static int by_range(const entry *a, const entry *b)
+{
+    return a->begin != b->begin ? (a->begin < b->begin ? -1 : 1)
+                                : (a->end > b->end) - (a->end < b->end);
+}
+
+/* Lets the item at `at` sink below larger ones. */
+static void sink(entry **heap, int at, int count, compare_fn compare)
+{
+    for (int child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && compare(heap[child], heap[child + 1]) < 0;
+        if (compare(heap[at], heap[child]) >= 0) {
+            return;
+        }
+        entry *larger = heap[child];
+        heap[child] = heap[at];
+        heap[at] = larger;
+    }
+}
+
+/* Heapsort: neither memory of its own, as qsort() may take, nor a slow case. */
+static void sort(list *l, compare_fn compare)
+{
+    for (int at = l->count / 2; at-- > 0;) {
+        sink(l->sorted, at, l->count, compare);
+    }
+    for (int count = l->count; --count > 0;) {
+        entry *largest = l->sorted[0];
+        l->sorted[0] = l->sorted[count];
+        l->sorted[count] = largest;
+        sink(l->sorted, 0, count, compare);
+    }
+}
+
+static entry *list_find(const list *l, const char *name)
+{
+    int low = 0, high = l->count;
+    while (low < high) {
+        int middle = low + (high - low) / 2, order = strcmp(name, l->sorted[middle]->name);
+        if (order == 0) {
+            return l->sorted[middle];
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+/* ---- The header ---- */
+
 typedef struct reader {
     nm_json json;
     nm_tensor_file *file;
-    const char *data;
-    uint64_t data_size;
-    range *ranges;
-    int count, capacity;
+    char shown[NM_SHOWN]; /* the name of the tensor that is being read, for messages */
 } reader;
 
-static void destroy_map(nm_map *map, void (*destroy)(nm_context *, void *), nm_context *context)
+/* The context knows why already: memory ran out. */
+static bool stop(reader *r)
 {
-    for (int i = 0; map && i < nm_map_count(map); i++) {
-        destroy(context, nm_map_at(map, i));
-    }
-    nm_map_destroy(map);
+    r->json.failed = true;
+    return false;
 }
 
-static void destroy_tensor(nm_context *context, void *tensor)
-{
-    (void)context;
-    nm_tensor_destroy(tensor);
-}
+enum { HAS_TYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
 
-void nm_tensor_file_destroy(nm_tensor_file *file)
+static bool read_type(reader *r, entry *e)
 {
-    if (file) {
-        destroy_map(file->tensors, destroy_tensor, file->context);
-        destroy_map(file->metadata, nm_free, file->context);
-        nm_free(file->context, file);
+    char *text, shown[NM_SHOWN];
+    if (!nm_json_string(&r->json, &text)) {
+        return false;
     }
-}
-
-static nm_tensor_file *create_file(nm_context *context)
-{
-    nm_tensor_file *file = nm_alloc_zero(context, 1, sizeof *file);
-    if (!file) {
-        return NULL;
-    }
-    file->context = context;
-    file->tensors = nm_map_create(context);
-    file->metadata = file->tensors ? nm_map_create(context) : NULL;
-    if (!file->metadata) {
-        nm_tensor_file_destroy(file);
-        return NULL;
-    }
-    return file;
-}
-
-static nm_status read_metadata(reader *r)
-{
-    nm_json *json = &r->json;
-    nm_status status = nm_json_expect(json, '{');
-    bool more = status == NM_OK && nm_json_peek(json) != '}';
-    if (status == NM_OK && !more) {
-        return nm_json_expect(json, '}');
-    }
-    while (more && status == NM_OK) {
-        char *key = NULL, *text = NULL;
-        status = nm_json_string(json, &key);
-        if (status == NM_OK) status = nm_json_expect(json, ':');
-        if (status == NM_OK) status = nm_json_string(json, &text);
-        if (status == NM_OK && nm_map_find(r->file->metadata, key)) {
-            status = nm_json_fail(json, "the metadata has \"%s\" twice", key);
-        }
-        if (status == NM_OK) status = nm_map_add(r->file->metadata, key, text);
-        if (status != NM_OK) nm_free(json->context, text);
-        nm_free(json->context, key);
-        if (status == NM_OK) status = nm_json_next(json, '}', &more);
-    }
-    return status;
-}
-
-/* What the header says of one tensor. */
-typedef struct description {
-    nm_dtype dtype;
-    nm_shape shape;
-    uint64_t offsets[2];
-    bool has_dtype, has_shape, has_offsets;
-} description;
-
-static nm_status read_dtype(nm_json *json, description *d)
-{
-    char *text = NULL;
-    nm_status status = nm_json_string(json, &text);
-    for (int i = 0; status == NM_OK && i < NM_DTYPE_COUNT; i++) {
+    for (int i = 0; i < NM_DTYPE_COUNT; i++) {
         if (strcmp(text, nm_safetensors_types[i]) == 0) {
-            d->dtype = (nm_dtype)i;
-            d->has_dtype = true;
+            e->dtype = (nm_dtype)i;
+            return true;
         }
     }
-    if (status == NM_OK && !d->has_dtype) {
-        status = nm_json_fail(json, "the type %.20s is not read (F32, F64, BF16, I32, I64, U8 are)",
-                              text);
-    }
-    nm_free(json->context, text);
-    return status;
+    return nm_json_fail(&r->json,
+                        "tensor \"%s\" has the type %s; F32, F64, BF16, I32, I64 and U8 are read: "
+                        "convert it first",
+                        r->shown, nm_text_shown(text, strlen(text), shown));
 }
 
-/* A list of at most `most` numbers. */
-static nm_status read_counts(nm_json *json, uint64_t *values, int most, int *count)
+static bool read_shape(reader *r, entry *e)
 {
-    nm_status status = nm_json_expect(json, '[');
-    *count = 0;
-    bool more = status == NM_OK && nm_json_peek(json) != ']';
-    if (status == NM_OK && !more) {
-        return nm_json_expect(json, ']');
-    }
-    while (more && status == NM_OK) {
-        if (*count == most) {
-            return nm_json_fail(json, "a list has more than %d numbers", most);
+    nm_json_open(&r->json, '[');
+    for (int rank = 0; nm_json_more(&r->json, ']', &rank);) {
+        if (rank > NM_MAX_RANK) {
+            return nm_json_fail(&r->json, "tensor \"%s\" has more than %d dimensions, the limit",
+                                r->shown, NM_MAX_RANK);
         }
-        status = nm_json_count(json, &values[*count]);
-        *count += 1;
-        if (status == NM_OK) status = nm_json_next(json, ']', &more);
+        e->shape.rank = rank;
+        nm_json_count(&r->json, &e->shape.dim[rank - 1]);
     }
-    return status;
+    return !r->json.failed;
 }
 
-static nm_status read_shape(nm_json *json, description *d)
+static bool read_offsets(reader *r, entry *e)
 {
-    uint64_t dims[NM_MAX_RANK];
-    nm_status status = read_counts(json, dims, NM_MAX_RANK, &d->shape.rank);
-    for (int i = 0; status == NM_OK && i < d->shape.rank; i++) {
-        if (dims[i] > INT64_MAX) {
-            return nm_json_fail(json, "a dimension is too large");
-        }
-        d->shape.dim[i] = (int64_t)dims[i];
+    int64_t offsets[2] = {0, 0};
+    int count = 0;
+    nm_json_open(&r->json, '[');
+    while (nm_json_more(&r->json, ']', &count)) {
+        int64_t ignored;
+        nm_json_count(&r->json, count <= 2 ? &offsets[count - 1] : &ignored);
     }
-    d->has_shape = true;
-    return status;
+    if (count != 2 || offsets[0] > offsets[1]) {
+        return nm_json_fail(&r->json, "the data_offsets of tensor \"%s\" are not [begin, end]",
+                            r->shown);
+    }
+    e->begin = (uint64_t)offsets[0];
+    e->end = (uint64_t)offsets[1];
+    return true;
 }
 
-static nm_status read_offsets(nm_json *json, description *d)
+static bool read_field(reader *r, entry *e, const char *key, int *seen)
 {
-    int count;
-    nm_status status = read_counts(json, d->offsets, 2, &count);
-    if (status == NM_OK && count != 2) {
-        return nm_json_fail(json, "data_offsets needs two numbers");
-    }
-    d->has_offsets = true;
-    return status;
-}
-
-static nm_status read_field(nm_json *json, description *d)
-{
-    char *key = NULL;
-    nm_status status = nm_json_string(json, &key);
-    if (status == NM_OK) status = nm_json_expect(json, ':');
-    if (status == NM_OK) {
-        if (strcmp(key, "dtype") == 0 && !d->has_dtype) {
-            status = read_dtype(json, d);
-        } else if (strcmp(key, "shape") == 0 && !d->has_shape) {
-            status = read_shape(json, d);
-        } else if (strcmp(key, "data_offsets") == 0 && !d->has_offsets) {
-            status = read_offsets(json, d);
-        } else {
-            status = nm_json_fail(json, "unknown or repeated key \"%.40s\"", key);
+    static const struct {
+        const char *key;
+        int bit;
+        bool (*read)(reader *r, entry *e);
+    } fields[] = {{"dtype", HAS_TYPE, read_type},
+                  {"shape", HAS_SHAPE, read_shape},
+                  {"data_offsets", HAS_OFFSETS, read_offsets}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (strcmp(key, fields[i].key) == 0 && !(*seen & fields[i].bit)) {
+            *seen |= fields[i].bit;
+            return fields[i].read(r, e);
         }
     }
-    nm_free(json->context, key);
-    return status;
+    char shown[NM_SHOWN];
+    return nm_json_fail(&r->json, "tensor \"%s\": the key \"%s\" is unknown or there twice",
+                        r->shown, nm_text_shown(key, strlen(key), shown));
 }
 
-/* Promises 1 and 3. */
-static nm_status check_description(reader *r, const description *d)
+/* Promise 3. Sizes cannot overflow: nm_shape_count() leaves room for any type. */
+static bool check_size(reader *r, const entry *e)
 {
-    if (!d->has_dtype || !d->has_shape || !d->has_offsets) {
-        return nm_json_fail(&r->json, "dtype, shape or data_offsets is missing");
-    }
-    int64_t count = nm_shape_count(&d->shape);
+    int64_t count = nm_shape_count(&e->shape);
+    char text[NM_SHAPE_TEXT];
     if (count < 0) {
-        return nm_json_fail(&r->json, "the shape is too large");
+        return nm_json_fail(&r->json, "tensor \"%s\": no tensor can have the shape %s", r->shown,
+                            nm_shape_text(&e->shape, text));
     }
-    if (d->offsets[0] > d->offsets[1] || d->offsets[1] > r->data_size) {
-        return nm_json_fail(&r->json, "truncated, or wrong: the data runs to byte %llu of %llu",
-                            (unsigned long long)d->offsets[1], (unsigned long long)r->data_size);
+    uint64_t bytes = (uint64_t)count * nm_dtype_size(e->dtype);
+    if (e->end - e->begin != bytes) {
+        return nm_json_fail(
+            &r->json, "tensor \"%s\": %s %s takes %llu bytes, but its data_offsets are %llu apart",
+            r->shown, nm_safetensors_types[e->dtype], nm_shape_text(&e->shape, text),
+            (unsigned long long)bytes, (unsigned long long)(e->end - e->begin));
     }
-    uint64_t bytes = (uint64_t)count * nm_dtype_size(d->dtype);
-    if (d->offsets[1] - d->offsets[0] != bytes) {
-        return nm_json_fail(&r->json, "the data has %llu bytes, its shape and type ask for %llu",
-                            (unsigned long long)(d->offsets[1] - d->offsets[0]),
-                            (unsigned long long)bytes);
-    }
-    return NM_OK;
+    return true;
 }
 
-static nm_status add_range(reader *r, const description *d, const char *name)
+static bool read_tensor(reader *r, const char *name)
 {
-    if (r->count == r->capacity) {
-        int capacity = r->capacity ? 2 * r->capacity : 64;
-        range *ranges = nm_resize(r->json.context, r->ranges, (size_t)capacity * sizeof *r->ranges);
-        if (!ranges) {
-            return NM_ERROR_MEMORY;
+    entry *e = list_add(r->json.context, &r->file->tensors);
+    if (!e) {
+        return stop(r);
+    }
+    e->name = name;
+    nm_text_shown(name, strlen(name), r->shown);
+    nm_json_open(&r->json, '{');
+    int seen = 0;
+    char *key;
+    for (int n = 0; nm_json_more(&r->json, '}', &n);) {
+        if (nm_json_key(&r->json, &key)) {
+            read_field(r, e, key, &seen);
         }
-        r->ranges = ranges;
-        r->capacity = capacity;
     }
-    r->ranges[r->count++] = (range){d->offsets[0], d->offsets[1], name};
-    return NM_OK;
+    if (seen != HAS_ALL) {
+        return nm_json_fail(&r->json, "tensor \"%s\" needs dtype, shape and data_offsets",
+                            r->shown);
+    }
+    return !r->json.failed && check_size(r, e);
 }
 
-static nm_status add_tensor(reader *r, const description *d, const char *name)
+static bool read_metadata(reader *r)
 {
-    nm_context *context = r->json.context;
-    nm_map *tensors = r->file->tensors;
-    if (nm_map_find(tensors, name)) {
-        return nm_json_fail(&r->json, "the name occurs twice");
+    nm_json_open(&r->json, '{');
+    char *key, *text;
+    for (int n = 0; nm_json_more(&r->json, '}', &n);) {
+        if (nm_json_key(&r->json, &key) && nm_json_string(&r->json, &text)) {
+            entry *e = list_add(r->json.context, &r->file->metadata);
+            if (!e) {
+                return stop(r);
+            }
+            e->name = key;
+            e->text = text;
+        }
     }
-    nm_tensor *tensor = nm_tensor_copy_of(context, d->dtype, d->shape, r->data + d->offsets[0]);
-    if (!tensor || nm_tensor_set_name(tensor, name) != NM_OK ||
-        nm_map_add(tensors, name, tensor) != NM_OK) {
-        nm_tensor_destroy(tensor);
-        return nm_context_status(context);
-    }
-    return add_range(r, d, nm_map_name_at(tensors, nm_map_count(tensors) - 1));
+    return !r->json.failed;
 }
 
-static nm_status read_tensor(reader *r, const char *name)
+static bool read_header(reader *r)
 {
-    nm_json *json = &r->json;
-    description d = {0};
-    nm_status status = nm_json_expect(json, '{');
-    bool more = status == NM_OK && nm_json_peek(json) != '}';
-    if (status == NM_OK && !more) {
-        status = nm_json_expect(json, '}');
-    }
-    while (more && status == NM_OK) {
-        status = read_field(json, &d);
-        if (status == NM_OK) status = nm_json_next(json, '}', &more);
-    }
-    if (status == NM_OK) status = check_description(r, &d);
-    if (status == NM_OK) status = add_tensor(r, &d, name);
-    if (status == NM_ERROR_FORMAT) {
-        nm_fail_in(json->context, "tensor \"%.80s\"", name);
-    }
-    return status;
-}
-
-static nm_status read_header(reader *r)
-{
-    nm_json *json = &r->json;
-    nm_status status = nm_json_expect(json, '{');
-    bool more = status == NM_OK && nm_json_peek(json) != '}';
-    if (status == NM_OK && !more) {
-        status = nm_json_expect(json, '}');
-    }
     bool metadata = false;
-    while (more && status == NM_OK) {
-        char *name = NULL;
-        status = nm_json_string(json, &name);
-        if (status == NM_OK) status = nm_json_expect(json, ':');
-        if (status == NM_OK && strcmp(name, "__metadata__") == 0) {
-            status = metadata ? nm_json_fail(json, "__metadata__ occurs twice") : read_metadata(r);
-            metadata = true;
-        } else if (status == NM_OK) {
-            status = read_tensor(r, name);
+    char *name;
+    nm_json_open(&r->json, '{');
+    for (int n = 0; nm_json_more(&r->json, '}', &n);) {
+        if (!nm_json_key(&r->json, &name)) {
+            return false;
         }
-        nm_free(json->context, name);
-        if (status == NM_OK) status = nm_json_next(json, '}', &more);
+        if (strcmp(name, "__metadata__") != 0) {
+            read_tensor(r, name);
+        } else if (metadata) {
+            nm_json_fail(&r->json, "__metadata__ is there twice");
+        } else {
+            metadata = read_metadata(r);
+        }
     }
-    if (status == NM_OK && nm_json_peek(json) != 0) {
-        status = nm_json_fail(json, "something follows the closing brace");
-    }
-    return status;
+    return nm_json_end(&r->json);
 }
 
-static int by_begin(const void *a, const void *b)
+/* ---- What the header says, held against the data ---- */
+
+/* Fails with a message about the file as a whole. */
+#define FAIL_FILE(r, ...) (nm_fail((r)->json.context, NM_ERROR_FORMAT, __VA_ARGS__), false)
+
+static bool sort_by_name(reader *r, list *l, const char *what)
 {
-    const range *x = a, *y = b;
-    if (x->begin != y->begin) {
-        return x->begin < y->begin ? -1 : 1;
+    l->sorted = nm_alloc_zero(r->json.context, (size_t)l->count, sizeof *l->sorted);
+    if (!l->sorted) {
+        return false;
     }
-    return x->end < y->end ? -1 : x->end > y->end; /* empty ranges first */
+    for (int i = 0; i < l->count; i++) {
+        l->sorted[i] = &l->items[i];
+    }
+    sort(l, by_name);
+    for (int i = 1; i < l->count; i++) {
+        const char *name = l->sorted[i]->name;
+        if (strcmp(l->sorted[i - 1]->name, name) == 0) {
+            return FAIL_FILE(r, "%s: %s \"%s\" is there twice", r->json.file, what,
+                             nm_text_shown(name, strlen(name), r->shown));
+        }
+    }
+    return true;
+}
+
+/* `e` follows `before` in the data, of which everything up to `at` is taken. */
+static bool check_range(reader *r, const entry *e, const entry *before, uint64_t at)
+{
+    nm_text_shown(e->name, strlen(e->name), r->shown);
+    if (e->begin < at) {
+        char other[NM_SHOWN];
+        return FAIL_FILE(r, "%s: the data of tensors \"%s\" and \"%s\" overlaps", r->json.file,
+                         nm_text_shown(before->name, strlen(before->name), other), r->shown);
+    }
+    if (e->begin > at) {
+        return FAIL_FILE(
+            r, "%s: bytes %llu to %llu of the data, before tensor \"%s\", belong to none",
+            r->json.file, (unsigned long long)at, (unsigned long long)e->begin, r->shown);
+    }
+    return true;
 }
 
 /* Promise 2. */
-static nm_status check_cover(reader *r)
+static bool check_cover(reader *r, uint64_t size)
 {
-    if (r->count) {
-        qsort(r->ranges, (size_t)r->count, sizeof *r->ranges, by_begin);
-    }
+    list *l = &r->file->tensors;
     uint64_t at = 0;
-    for (int i = 0; i < r->count; i++) {
-        if (r->ranges[i].begin != at) {
-            return nm_json_fail(&r->json, "the data of \"%.80s\" %s", r->ranges[i].name,
-                                r->ranges[i].begin < at ? "overlaps another tensor's"
-                                                        : "leaves a hole before it");
+    sort(l, by_range);
+    for (int i = 0; i < l->count; i++) {
+        if (!check_range(r, l->sorted[i], i ? l->sorted[i - 1] : NULL, at)) {
+            return false;
         }
-        at = r->ranges[i].end;
+        at = l->sorted[i]->end;
     }
-    return at == r->data_size ? NM_OK
-                              : nm_json_fail(&r->json, "%llu bytes follow the last tensor",
-                                             (unsigned long long)(r->data_size - at));
+    if (at > size) {
+        return FAIL_FILE(r,
+                         "%s: truncated: the header promises %llu bytes of data, the file has %llu",
+                         r->json.file, (unsigned long long)at, (unsigned long long)size);
+    }
+    if (at < size) {
+        return FAIL_FILE(r, "%s: %llu bytes behind the last tensor's", r->json.file,
+                         (unsigned long long)(size - at));
+    }
+    sort(l, by_name);
+    return true;
 }
 
-static nm_status parse(nm_tensor_file *file, const char *bytes, size_t size, const char *name)
+/* ---- Tensors ---- */
+
+/* Over the elements in the block where their type allows it: most files are aligned. */
+static nm_tensor *make_tensor(nm_context *context, const entry *e, char *data)
+{
+    bool aligned = (uintptr_t)data % nm_dtype_size(e->dtype) == 0;
+    nm_tensor *tensor = aligned ? nm_tensor_wrap(context, e->dtype, e->shape, data)
+                                : nm_tensor_copy_of(context, e->dtype, e->shape, data);
+    if (tensor && nm_tensor_set_name(tensor, e->name) != NM_OK) {
+        nm_tensor_destroy(tensor);
+        return NULL;
+    }
+    return tensor;
+}
+
+static bool make_tensors(nm_tensor_file *file, char *data)
+{
+    for (int i = 0; i < file->tensors.count; i++) {
+        entry *e = &file->tensors.items[i];
+        e->tensor = make_tensor(file->context, e, data + e->begin);
+        if (!e->tensor) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- The whole file ---- */
+
+static bool check_length(reader *r, uint64_t length, size_t size)
+{
+    if (length > HEADER_LIMIT) {
+        return FAIL_FILE(r,
+                         "%s: not a safetensors file: its first 8 bytes promise a header of %llu "
+                         "bytes, and %u are the limit",
+                         r->json.file, (unsigned long long)length, HEADER_LIMIT);
+    }
+    if (length > size) {
+        return FAIL_FILE(r, "%s: truncated: the header has %llu bytes, the file only %zu for it",
+                         r->json.file, (unsigned long long)length, size);
+    }
+    if (!length || *r->json.at != '{') {
+        return FAIL_FILE(r, "%s: not a safetensors file: its header must begin with {",
+                         r->json.file);
+    }
+    return true;
+}
+
+static bool read_block(nm_tensor_file *file, size_t size, const char *name)
 {
     uint64_t length = 0;
-    for (int i = 7; i >= 0 && size >= 8; i--) {
-        length = length << 8 | (unsigned char)bytes[i];
+    reader r = {.json = {.context = file->context, .file = name}, .file = file};
+    if (size < 8) {
+        return FAIL_FILE(&r, "%s: truncated: %zu bytes are no safetensors file", name, size);
     }
-    if (size < 8 || length > size - 8 || length > HEADER_LIMIT) {
-        return nm_fail(
-            file->context, NM_ERROR_FORMAT,
-            "%s: not a safetensors file, or truncated: it has %zu bytes, its header %llu", name,
-            size, (unsigned long long)length);
+    memcpy(&length, file->block, 8);
+    r.json.begin = r.json.at = file->block + 8;
+    if (!check_length(&r, length, size - 8)) {
+        return false;
     }
-    const char *header = bytes + 8;
-    reader r = {.json = {file->context, name, header, header + length},
-                .file = file,
-                .data = header + length,
-                .data_size = size - 8 - length};
-    nm_status status = read_header(&r);
-    if (status == NM_OK) status = check_cover(&r);
-    nm_free(file->context, r.ranges);
-    return status;
+    char *data = r.json.end = r.json.begin + length;
+    return read_header(&r) && sort_by_name(&r, &file->metadata, "metadata") &&
+           sort_by_name(&r, &file->tensors, "tensor") && check_cover(&r, size - 8 - length) &&
+           make_tensors(file, data);
 }
 
-nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *bytes, size_t size,
-                                     const char *name)
+/* Takes the block, also on failure; NULL is a failure before. */
+static nm_tensor_file *open_block(nm_context *context, char *block, size_t size, const char *name)
 {
-    nm_tensor_file *file = create_file(context);
-    if (file && parse(file, bytes, size, name) != NM_OK) {
+    nm_tensor_file *file = block ? nm_alloc_zero(context, 1, sizeof *file) : NULL;
+    if (!file) {
+        nm_free(context, block);
+        return NULL;
+    }
+    file->context = context;
+    file->block = block;
+    if (!read_block(file, size, name)) {
         nm_tensor_file_destroy(file);
         return NULL;
     }
     return file;
+}
+
+nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *data, size_t size,
+                                     const char *name)
+{
+    char *block = nm_alloc(context, size);
+    if (block && size) {
+        memcpy(block, data, size);
+    }
+    return open_block(context, block, size, name);
 }
 
 nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path)
 {
-    size_t size;
-    char *bytes = nm_file_read(context, path, FILE_LIMIT, &size);
-    nm_tensor_file *file = bytes ? nm_tensor_file_parse(context, bytes, size, path) : NULL;
-    nm_free(context, bytes);
-    return file;
+    size_t size = 0;
+    char *block = nm_file_read(context, path, SIZE_MAX, &size);
+    return open_block(context, block, size, path);
+}
+
+void nm_tensor_file_destroy(nm_tensor_file *file)
+{
+    if (!file) {
+        return;
+    }
+    nm_context *context = file->context;
+    for (int i = 0; i < file->tensors.count; i++) {
+        nm_tensor_destroy(file->tensors.items[i].tensor);
+    }
+    nm_free(context, file->tensors.items);
+    nm_free(context, file->tensors.sorted);
+    nm_free(context, file->metadata.items);
+    nm_free(context, file->metadata.sorted);
+    nm_free(context, file->block);
+    nm_free(context, file);
+}
+
+/* ---- Looking into it ---- */
+
+static const entry *entry_at(const nm_tensor_file *file, int index)
+{
+    return index >= 0 && index < file->tensors.count ? &file->tensors.items[index] : NULL;
 }
 
 int nm_tensor_file_count(const nm_tensor_file *file)
 {
-    return nm_map_count(file->tensors);
+    return file->tensors.count;
 }
 
 const char *nm_tensor_file_name(const nm_tensor_file *file, int index)
 {
-    return nm_map_name_at(file->tensors, index);
+    const entry *e = entry_at(file, index);
+    return e ? e->name : NULL;
 }
 
 nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index)
 {
-    return nm_map_at(file->tensors, index);
+    const entry *e = entry_at(file, index);
+    return e ? e->tensor : NULL;
 }
 
 nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name)
 {
-    return nm_map_find(file->tensors, name);
+    const entry *e = list_find(&file->tensors, name);
+    return e ? e->tensor : NULL;
 }
 
 const char *nm_tensor_file_metadata(const nm_tensor_file *file, const char *key)
 {
-    return nm_map_find(file->metadata, key);
+    const entry *e = list_find(&file->metadata, key);
+    return e ? e->text : NULL;
 }

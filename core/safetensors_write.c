@@ -4,28 +4,26 @@
 
 #include "core/file.h"
 #include "core/internal.h"
+#include "core/json.h"
+
+#define HEADER_LIMIT 100000000u /* bytes, as the format says */
 
 const char *const nm_safetensors_types[NM_DTYPE_COUNT] = {
     [NM_F32] = "F32", [NM_F64] = "F64", [NM_BF16] = "BF16",
     [NM_I32] = "I32", [NM_I64] = "I64", [NM_U8] = "U8",
 };
 
-static void destroy_texts(nm_map *map, nm_context *context)
-{
-    for (int i = 0; map && i < nm_map_count(map); i++) {
-        nm_free(context, nm_map_at(map, i));
-    }
-    nm_map_destroy(map);
-}
+typedef struct text_item {
+    char *text;
+} text_item;
 
 struct nm_tensor_writer {
     nm_context *context;
     nm_map *tensors;
-    nm_map *metadata;
-    char *header; /* while it is being made */
-    size_t length, capacity;
-    nm_status status;
+    nm_map *metadata; /* of text_item */
 };
+
+/* ---- Collecting ---- */
 
 nm_tensor_writer *nm_tensor_writer_create(nm_context *context)
 {
@@ -35,8 +33,8 @@ nm_tensor_writer *nm_tensor_writer_create(nm_context *context)
     }
     writer->context = context;
     writer->tensors = nm_map_create(context);
-    writer->metadata = writer->tensors ? nm_map_create(context) : NULL;
-    if (!writer->metadata) {
+    writer->metadata = nm_map_create(context);
+    if (!writer->tensors || !writer->metadata) {
         nm_tensor_writer_destroy(writer);
         return NULL;
     }
@@ -45,154 +43,267 @@ nm_tensor_writer *nm_tensor_writer_create(nm_context *context)
 
 void nm_tensor_writer_destroy(nm_tensor_writer *writer)
 {
-    if (writer) {
-        nm_map_destroy(writer->tensors);
-        destroy_texts(writer->metadata, writer->context);
-        nm_free(writer->context, writer->header);
-        nm_free(writer->context, writer);
+    if (!writer) {
+        return;
     }
+    for (int i = 0; writer->metadata && i < nm_map_count(writer->metadata); i++) {
+        text_item *item = nm_map_at(writer->metadata, i);
+        nm_free(writer->context, item->text);
+        nm_free(writer->context, item);
+    }
+    nm_map_destroy(writer->metadata);
+    nm_map_destroy(writer->tensors);
+    nm_free(writer->context, writer);
+}
+
+/* JSON is UTF-8, and other readers refuse what is not. */
+static nm_status check_text(nm_tensor_writer *writer, const char *what, const char *text)
+{
+    const char *end = text + strlen(text);
+    for (const char *at = text; at < end;) {
+        int length = nm_utf8_length(at, end);
+        if (!length) {
+            return nm_fail(writer->context, NM_ERROR_INPUT,
+                           "%s cannot be written: byte %td is not UTF-8", what, at - text);
+        }
+        at += length;
+    }
+    return NM_OK;
 }
 
 nm_status nm_tensor_writer_add(nm_tensor_writer *writer, const char *name, nm_tensor *tensor)
 {
-    if (!tensor || !nm_tensor_data(tensor) || strcmp(name, "__metadata__") == 0) {
-        return nm_fail(writer->context, NM_ERROR_INPUT, "\"%s\" cannot be written: %s", name,
-                       tensor ? "the name has a meaning of its own" : "there is no tensor");
+    if (!tensor) {
+        return nm_fail(writer->context, NM_ERROR_INPUT, "\"%s\" cannot be written: it is NULL",
+                       name);
     }
-    return nm_map_add(writer->tensors, name, tensor);
+    if (strcmp(name, "__metadata__") == 0) {
+        return nm_fail(
+            writer->context, NM_ERROR_INPUT,
+            "no tensor can be written as __metadata__, which safetensors keeps for text");
+    }
+    nm_status status = check_text(writer, "the name of a tensor", name);
+    return status == NM_OK ? nm_map_add(writer->tensors, name, tensor) : status;
+}
+
+/* Adds a key without a text yet. */
+static text_item *add_key(nm_tensor_writer *writer, const char *key)
+{
+    text_item *item = nm_alloc_zero(writer->context, 1, sizeof *item);
+    if (item && nm_map_add(writer->metadata, key, item) != NM_OK) {
+        nm_free(writer->context, item);
+        return NULL;
+    }
+    return item;
 }
 
 nm_status nm_tensor_writer_set_metadata(nm_tensor_writer *writer, const char *key, const char *text)
 {
+    if (check_text(writer, "a metadata key", key) != NM_OK ||
+        check_text(writer, "a metadata text", text) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     char *copy = nm_copy_string(writer->context, text);
     if (!copy) {
         return NM_ERROR_MEMORY;
     }
-    nm_status status = nm_map_add(writer->metadata, key, copy);
-    if (status != NM_OK) {
+    text_item *item = nm_map_find(writer->metadata, key);
+    item = item ? item : add_key(writer, key);
+    if (!item) {
         nm_free(writer->context, copy);
+        return NM_ERROR_MEMORY;
     }
-    return status;
+    nm_free(writer->context, item->text);
+    item->text = copy;
+    return NM_OK;
 }
 
-/* Appends to the header; the first failure stays in the writer. */
-static void put(nm_tensor_writer *w, const char *text, size_t length)
-{
-    if (w->status == NM_OK && w->capacity - w->length < length) {
-        size_t capacity = 2 * w->capacity + length + 256;
-        char *header = nm_resize(w->context, w->header, capacity);
-        w->status = header ? NM_OK : NM_ERROR_MEMORY;
-        w->header = header ? header : w->header;
-        w->capacity = header ? capacity : w->capacity;
-    }
-    if (w->status == NM_OK) {
-        memcpy(w->header + w->length, text, length);
-        w->length += length;
-    }
-}
+/* ---- The order of the data: largest element type first, so that all are aligned ---- */
 
-static void put_text(nm_tensor_writer *w, const char *text)
-{
-    put(w, text, strlen(text));
-}
+static const size_t element_sizes[] = {8, 4, 2, 1};
+#define ELEMENT_SIZES 4
 
-static void put_string(nm_tensor_writer *w, const char *text)
+/* Where the tensors with elements of each size begin. */
+static void group_begins(const nm_tensor_writer *w, uint64_t begins[ELEMENT_SIZES])
 {
-    put_text(w, "\"");
-    for (; *text; text++) {
-        char escaped[8];
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            snprintf(escaped, sizeof escaped, "\\%c", c);
-            put_text(w, escaped);
-        } else if (c < 0x20) {
-            snprintf(escaped, sizeof escaped, "\\u%04x", c);
-            put_text(w, escaped);
-        } else {
-            put(w, text, 1);
+    uint64_t at = 0;
+    for (int group = 0; group < ELEMENT_SIZES; group++) {
+        begins[group] = at;
+        for (int i = 0; i < nm_map_count(w->tensors); i++) {
+            const nm_tensor *tensor = nm_map_at(w->tensors, i);
+            if (nm_dtype_size(nm_tensor_dtype(tensor)) == element_sizes[group]) {
+                at += nm_tensor_bytes(tensor);
+            }
         }
     }
-    put_text(w, "\"");
 }
 
-static void put_tensor(nm_tensor_writer *w, int index, uint64_t *offset)
+static int group_of(const nm_tensor *tensor)
 {
-    nm_tensor *tensor = nm_map_at(w->tensors, index);
-    const nm_shape *shape = nm_tensor_shape(tensor);
-    char text[NM_SHAPE_TEXT + 96], dims[NM_SHAPE_TEXT];
+    int group = 0;
+    while (element_sizes[group] != nm_dtype_size(nm_tensor_dtype(tensor))) {
+        group++;
+    }
+    return group;
+}
+
+/* ---- The header ---- */
+
+typedef struct header {
+    nm_context *context;
+    char *text;
+    size_t length, capacity;
+    nm_status status; /* the first failure stays */
+} header;
+
+static void put(header *h, const char *text, size_t length)
+{
+    if (h->status == NM_OK && h->capacity - h->length < length) {
+        size_t capacity = 2 * h->capacity + length + 256;
+        char *grown = nm_resize(h->context, h->text, capacity);
+        h->status = grown ? NM_OK : NM_ERROR_MEMORY;
+        h->text = grown ? grown : h->text;
+        h->capacity = grown ? capacity : h->capacity;
+    }
+    if (h->status == NM_OK) {
+        memcpy(h->text + h->length, text, length);
+        h->length += length;
+    }
+}
+
+static void put_text(header *h, const char *text)
+{
+    put(h, text, strlen(text));
+}
+
+static void put_string(header *h, const char *text)
+{
+    put_text(h, "\"");
+    for (; *text; text++) {
+        char escaped[8];
+        if (*text == '"' || *text == '\\') {
+            put_text(h, "\\");
+            put(h, text, 1);
+        } else if ((unsigned char)*text < ' ') {
+            snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)*text);
+            put_text(h, escaped);
+        } else {
+            put(h, text, 1);
+        }
+    }
+    put_text(h, "\"");
+}
+
+/* `offset`: where its data begins; moved to where it ends. */
+static void put_tensor(header *h, const char *name, const nm_tensor *tensor, uint64_t *offset)
+{
+    char text[NM_SHAPE_TEXT + 96], shape[NM_SHAPE_TEXT];
     uint64_t end = *offset + nm_tensor_bytes(tensor);
     snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%llu,%llu]}",
-             nm_safetensors_types[nm_tensor_dtype(tensor)], nm_shape_text(shape, dims),
-             (unsigned long long)*offset, (unsigned long long)end);
-    put_string(w, nm_map_name_at(w->tensors, index));
-    put_text(w, text);
+             nm_safetensors_types[nm_tensor_dtype(tensor)],
+             nm_shape_text(nm_tensor_shape(tensor), shape), (unsigned long long)*offset,
+             (unsigned long long)end);
+    put_string(h, name);
+    put_text(h, text);
     *offset = end;
 }
 
-static void put_metadata(nm_tensor_writer *w)
+static void put_metadata(header *h, const nm_map *metadata)
 {
-    put_text(w, "\"__metadata__\":{");
-    for (int i = 0; i < nm_map_count(w->metadata); i++) {
-        put_text(w, i ? "," : "");
-        put_string(w, nm_map_name_at(w->metadata, i));
-        put_text(w, ":");
-        put_string(w, nm_map_at(w->metadata, i));
+    put_text(h, "\"__metadata__\":{");
+    for (int i = 0; i < nm_map_count(metadata); i++) {
+        const text_item *item = nm_map_at(metadata, i);
+        put_text(h, i ? "," : "");
+        put_string(h, nm_map_name_at(metadata, i));
+        put_text(h, ":");
+        put_string(h, item->text);
     }
-    put_text(w, "}");
+    put_text(h, "}");
 }
 
-/* The length, to be filled in, and the header, padded so that the data begins at a multiple of 64.
- */
-static void make_header(nm_tensor_writer *w)
+static void put_entries(header *h, const nm_tensor_writer *w)
 {
-    uint64_t offset = 0;
+    uint64_t begins[ELEMENT_SIZES];
+    group_begins(w, begins);
     bool first = true;
-    w->length = 0;
-    w->status = NM_OK;
-    put(w, "\0\0\0\0\0\0\0\0", 8);
-    put_text(w, "{");
     if (nm_map_count(w->metadata)) {
-        put_metadata(w);
+        put_metadata(h, w->metadata);
         first = false;
     }
     for (int i = 0; i < nm_map_count(w->tensors); i++) {
-        put_text(w, first ? "" : ",");
-        put_tensor(w, i, &offset);
+        const nm_tensor *tensor = nm_map_at(w->tensors, i);
+        put_text(h, first ? "" : ",");
+        put_tensor(h, nm_map_name_at(w->tensors, i), tensor, &begins[group_of(tensor)]);
         first = false;
-    }
-    put_text(w, "}");
-    while (w->status == NM_OK && w->length % 64) {
-        put_text(w, " ");
-    }
-    for (int i = 0; w->status == NM_OK && i < 8; i++) {
-        w->header[i] = (char)((w->length - 8) >> 8 * i & 0xff);
     }
 }
 
-static nm_status write_all(nm_tensor_writer *w, nm_file *file)
+/* The length and the header, padded so that the data begins at a multiple of 64. */
+static nm_status make_header(header *h, const nm_tensor_writer *w)
 {
-    nm_status status = nm_file_write(file, w->header, w->length);
+    put(h, "\0\0\0\0\0\0\0\0", 8);
+    put_text(h, "{");
+    put_entries(h, w);
+    put_text(h, "}");
+    while (h->status == NM_OK && h->length % 64) {
+        put_text(h, " ");
+    }
+    if (h->status == NM_OK && h->length - 8 > HEADER_LIMIT) {
+        return nm_fail(h->context, NM_ERROR_INPUT,
+                       "a safetensors header has at most %u bytes; this one would have %zu: use "
+                       "shorter names or metadata",
+                       HEADER_LIMIT, h->length - 8);
+    }
+    for (int i = 0; h->status == NM_OK && i < 8; i++) {
+        h->text[i] = (char)((uint64_t)(h->length - 8) >> 8 * i & 0xff);
+    }
+    return h->status;
+}
+
+/* ---- The file ---- */
+
+static nm_status write_group(const nm_tensor_writer *w, nm_file *file, int group)
+{
+    nm_status status = NM_OK;
     for (int i = 0; status == NM_OK && i < nm_map_count(w->tensors); i++) {
         nm_tensor *tensor = nm_map_at(w->tensors, i);
-        status = nm_file_write(file, nm_tensor_data(tensor), nm_tensor_bytes(tensor));
+        if (group_of(tensor) != group || !nm_tensor_bytes(tensor)) {
+            continue;
+        }
+        const void *data = nm_tensor_data(tensor);
+        if (!data) { /* given back by a backward pass */
+            return nm_fail_in(w->context, "\"%s\" cannot be written",
+                              nm_map_name_at(w->tensors, i));
+        }
+        status = nm_file_write(file, data, nm_tensor_bytes(tensor));
     }
     return status;
 }
 
-nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path)
+static nm_status write_file(const nm_tensor_writer *w, const header *h, const char *path)
 {
-    make_header(writer);
-    if (writer->status != NM_OK) {
-        return writer->status;
-    }
-    nm_file *file = nm_file_create(writer->context, path);
+    nm_file *file = nm_file_create(w->context, path);
     if (!file) {
-        return nm_context_status(writer->context);
+        return nm_context_status(w->context);
     }
-    nm_status status = write_all(writer, file);
+    nm_status status = nm_file_write(file, h->text, h->length);
+    for (int group = 0; status == NM_OK && group < ELEMENT_SIZES; group++) {
+        status = write_group(w, file, group);
+    }
     if (status != NM_OK) {
         nm_file_abandon(file);
         return status;
     }
     return nm_file_commit(file);
+}
+
+nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path)
+{
+    header h = {.context = writer->context};
+    nm_status status = make_header(&h, writer);
+    if (status == NM_OK) {
+        status = write_file(writer, &h, path);
+    }
+    nm_free(writer->context, h.text);
+    return status;
 }
