@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "ops/kernels/kernel.h"
+#include "ops/kernels/simd.h"
 
 #define MAX_WIDTH 128       /* elements of a row that a loop works on: 8 vectors of 64 bytes */
 #define VECTOR 16           /* widths are multiples of it where that is possible */
@@ -11,10 +11,6 @@
 #define SHORT_RUN 512       /* runs are put together to have at least as many elements */
 #define GRAIN 16384         /* elements that are worth a thread */
 #define BLOCK_BYTES 1000000 /* about what a core's second-level cache holds */
-
-#define NM_SIMD_SUM(...) NM_PRAGMA(omp simd reduction(+ : __VA_ARGS__))
-#define NM_SIMD_MAX(...) NM_PRAGMA(omp simd reduction(max : __VA_ARGS__))
-#define NM_PRAGMA(...) _Pragma(#__VA_ARGS__)
 
 /* A chunk of a block: rows (or runs) first..first + length of channels channel..channel + width. */
 typedef struct tile {

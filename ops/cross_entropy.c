@@ -1,0 +1,412 @@
+/* The cross entropy of softmax(logits) against labels. For a row x of K classes with label t,
+ *
+ *     loss = -sum over k of target_k log_softmax(x)_k
+ *     target_k = (1 - e) [k = t] + e / K,   e = label_smoothing
+ *
+ * Rows whose label is ignore_index count for nothing, whatever their logits hold; the mean is over
+ * the others. Nothing is saved for the gradient, softmax(x) - target: it takes one more exponential
+ * an element, and the memory of the logits stays free. */
+#include <inttypes.h>
+
+#include "core/thread.h"
+#include "ops/basic.h"
+#include "ops/define.h"
+#include "ops/kernels/math.h"
+#include "ops/kernels/simd.h"
+#include "ops/lines.h"
+#include "ops/loss.h"
+#include "ops/table.h"
+
+#define GRAIN 4096 /* elements that are worth a thread */
+
+enum { LOGITS, LABELS, DY };
+enum { DLOGITS, WEIGHT };
+
+/* ---- Shape rules ---- */
+
+static nm_status check_labels_shape(const nm_infer *infer, nm_shape *rows)
+{
+    const nm_shape *logits = infer->in[LOGITS], *labels = infer->in[LABELS];
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT], c[NM_SHAPE_TEXT];
+    if (logits->rank < 1) {
+        return nm_infer_fail(infer, "logits must be [..., classes], not a single number");
+    }
+    *rows = *logits;
+    rows->rank--;
+    rows->dim[rows->rank] = 0;
+    if (!nm_shape_equal(rows, labels)) {
+        return nm_infer_fail(infer, "labels %s must be %s: one for each row of logits %s",
+                             nm_shape_text(labels, a), nm_shape_text(rows, b),
+                             nm_shape_text(logits, c));
+    }
+    return NM_OK;
+}
+
+static bool is_reduced(const void *options)
+{
+    return ((const nm_cross_entropy_options *)options)->reduction != NM_LOSS_NONE;
+}
+
+static nm_status cross_entropy_infer(nm_infer *infer)
+{
+    nm_shape rows;
+    nm_status status = check_labels_shape(infer, &rows);
+    if (status == NM_OK) {
+        infer->out[0] = is_reduced(infer->options) ? NM_SCALAR_SHAPE : rows;
+    }
+    return status;
+}
+
+static nm_status cross_entropy_grad_infer(nm_infer *infer)
+{
+    nm_shape rows;
+    nm_status status = check_labels_shape(infer, &rows);
+    if (status != NM_OK) {
+        return status;
+    }
+    const nm_shape wanted = is_reduced(infer->options) ? NM_SCALAR_SHAPE : rows;
+    if (!nm_shape_equal(infer->in[DY], &wanted)) {
+        char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "dy %s must be %s, the shape of the loss",
+                             nm_shape_text(infer->in[DY], a), nm_shape_text(&wanted, b));
+    }
+    infer->out[DLOGITS] = infer->out[WEIGHT] = *infer->in[LOGITS];
+    infer->out[WEIGHT].dim[rows.rank] = 1;
+    return NM_OK;
+}
+
+/* ---- Labels ---- */
+
+typedef struct rows {
+    const void *logits, *labels;
+    nm_dtype label_type;
+    int64_t count, classes;
+    double smoothing;
+    int64_t ignored;
+    int64_t counted; /* rows that are not ignored */
+    double *losses;  /* forward: of every row */
+    const void *dy;  /* gradient: one number, or one a row */
+    void *dlogits;
+    void *weights;
+    double weight; /* of a row that counts: 1, or 1 / counted */
+    bool dy_rows;
+} rows;
+
+static int64_t label_at(const rows *r, int64_t row)
+{
+    switch (r->label_type) {
+    case NM_I64: return ((const int64_t *)r->labels)[row];
+    case NM_U8: return ((const uint8_t *)r->labels)[row];
+    default: return ((const int32_t *)r->labels)[row];
+    }
+}
+
+/* Checks and counts the labels. */
+static nm_status read_labels(const nm_run *run, rows *r)
+{
+    for (int64_t i = 0; i < r->count; i++) {
+        const int64_t label = label_at(r, i);
+        if (label == r->ignored) {
+            continue;
+        }
+        if (label < 0 || label >= r->classes) {
+            return nm_run_fail(run, NM_ERROR_INPUT,
+                               "label %" PRId64 " in row %" PRId64 " is out of range: logits have "
+                               "%" PRId64 " classes, from 0, and ignore_index is %" PRId64,
+                               label, i, r->classes, r->ignored);
+        }
+        r->counted++;
+    }
+    return NM_OK;
+}
+
+static nm_status rows_of(const nm_run *run, rows *r)
+{
+    const nm_cross_entropy_options *o = run->options;
+    const nm_shape *shape = nm_tensor_shape(run->in[LOGITS]);
+    *r = (rows){.logits = run->x[LOGITS],
+                .labels = run->x[LABELS],
+                .label_type = nm_tensor_dtype(run->in[LABELS]),
+                .count = nm_tensor_count(run->in[LABELS]),
+                .classes = shape->dim[shape->rank - 1],
+                .smoothing = o->label_smoothing,
+                .ignored = o->ignore_index};
+    nm_status status = read_labels(run, r);
+    const bool mean = o->reduction == NM_LOSS_MEAN;
+    r->weight = !mean ? 1 : r->counted ? 1 / (double)r->counted : 0;
+    return status;
+}
+
+static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
+{
+    const int64_t grain = (GRAIN + r->classes) / (r->classes + 1);
+    nm_parallel(run->context, r->count, grain, run->dtype == NM_F64 ? f64 : f32, r);
+}
+
+/* ---- Computation ---- */
+
+/* With z = x - max x and L = log(sum of e^z): loss = L - sum of target z. */
+#define LOSS_RANGE(name, real)                                                                     \
+    NM_KERNEL static double name##_of_row(const real *x, int64_t n, int64_t label,                 \
+                                          double smoothing)                                        \
+    {                                                                                              \
+        real top = x[0], sum = 0, total = 0;                                                       \
+        NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
+        {                                                                                          \
+            top = x[k] > top ? x[k] : top;                                                         \
+        }                                                                                          \
+        NM_SIMD_SUM(sum, total) for (int64_t k = 0; k < n; k++)                                    \
+        {                                                                                          \
+            sum += NM_EXP(x[k] - top);                                                             \
+            total += x[k] - top;                                                                   \
+        }                                                                                          \
+        const double target = (1 - smoothing) * (double)(x[label] - top);                          \
+        const double spread = smoothing > 0 ? smoothing / (double)n * (double)total : 0;           \
+        return log((double)sum) - target - spread;                                                 \
+    }                                                                                              \
+    static void name(void *arg, int64_t begin, int64_t end)                                        \
+    {                                                                                              \
+        const rows *r = arg;                                                                       \
+        const int64_t n = r->classes;                                                              \
+        for (int64_t i = begin; i < end; i++) {                                                    \
+            const int64_t label = label_at(r, i);                                                  \
+            const real *x = (const real *)r->logits + i * n;                                       \
+            r->losses[i] = label == r->ignored ? 0 : name##_of_row(x, n, label, r->smoothing);     \
+        }                                                                                          \
+    }
+
+/* dx = dy weight (softmax(x) - target), 0 where ignored. */
+#define GRADIENT_RANGE(name, real)                                                                 \
+    NM_KERNEL static void name##_of_row(const real *x, int64_t n, int64_t label, real smoothing,   \
+                                        real factor, real *dx)                                     \
+    {                                                                                              \
+        real top = x[0], sum = 0;                                                                  \
+        NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
+        {                                                                                          \
+            top = x[k] > top ? x[k] : top;                                                         \
+        }                                                                                          \
+        NM_SIMD_SUM(sum) for (int64_t k = 0; k < n; k++)                                           \
+        {                                                                                          \
+            dx[k] = NM_EXP(x[k] - top);                                                            \
+            sum += dx[k];                                                                          \
+        }                                                                                          \
+        const real spread = smoothing / (real)n;                                                   \
+        dx[label] -= (1 - smoothing) * sum;                                                        \
+        NM_SIMD for (int64_t k = 0; k < n; k++)                                                    \
+        {                                                                                          \
+            dx[k] = (dx[k] / sum - spread) * factor;                                               \
+        }                                                                                          \
+    }                                                                                              \
+    static void name(void *arg, int64_t begin, int64_t end)                                        \
+    {                                                                                              \
+        const rows *r = arg;                                                                       \
+        const int64_t n = r->classes;                                                              \
+        for (int64_t i = begin; i < end; i++) {                                                    \
+            const int64_t label = label_at(r, i);                                                  \
+            const bool counts = label != r->ignored;                                               \
+            const real weight = counts ? (real)r->weight : 0;                                      \
+            const real dy = ((const real *)r->dy)[r->dy_rows ? i : 0];                             \
+            const real *x = (const real *)r->logits + i * n;                                       \
+            real *dx = (real *)r->dlogits + i * n;                                                 \
+            ((real *)r->weights)[i] = weight;                                                      \
+            if (counts) {                                                                          \
+                name##_of_row(x, n, label, (real)r->smoothing, dy *weight, dx);                    \
+            } else {                                                                               \
+                memset(dx, 0, (size_t)n * sizeof *dx);                                             \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+LOSS_RANGE(loss_f32, float)
+LOSS_RANGE(loss_f64, double)
+GRADIENT_RANGE(gradient_f32, float)
+GRADIENT_RANGE(gradient_f64, double)
+
+static void put(nm_dtype dtype, void *y, int64_t i, double value)
+{
+    if (dtype == NM_F64) {
+        ((double *)y)[i] = value;
+    } else {
+        ((float *)y)[i] = (float)value;
+    }
+}
+
+/* In order, so that the result does not depend on threads. */
+static void reduce(const nm_run *run, const rows *r)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        sum += r->losses[i];
+        if (!is_reduced(run->options)) {
+            put(run->dtype, run->y[0], i, r->losses[i]);
+        }
+    }
+    if (is_reduced(run->options)) {
+        put(run->dtype, run->y[0], 0, sum * r->weight);
+    }
+}
+
+static nm_status cross_entropy_forward(const nm_run *run)
+{
+    rows r;
+    nm_status status = rows_of(run, &r);
+    if (status != NM_OK) {
+        return status;
+    }
+    r.losses = nm_scratch(run->context, (size_t)r.count * sizeof *r.losses + 1);
+    if (!r.losses) {
+        return NM_ERROR_MEMORY;
+    }
+    share(run, &r, loss_f32, loss_f64);
+    reduce(run, &r);
+    nm_scratch_end(r.losses);
+    return NM_OK;
+}
+
+static nm_status cross_entropy_grad_forward(const nm_run *run)
+{
+    rows r;
+    nm_status status = rows_of(run, &r);
+    if (status == NM_OK) {
+        r.dy = run->x[DY];
+        r.dy_rows = !is_reduced(run->options);
+        r.dlogits = run->y[DLOGITS];
+        r.weights = run->y[WEIGHT];
+        share(run, &r, gradient_f32, gradient_f64);
+    }
+    return status;
+}
+
+/* ---- Gradients ---- */
+
+static nm_tensor *cross_entropy_vjp(nm_vjp *v, int input)
+{
+    (void)input;
+    return nm_apply3(v->tape, &nm_op_cross_entropy_grad, v->options, v->in[LOGITS], v->in[LABELS],
+                     v->gout[0]);
+}
+
+/* [...] as [..., 1], or a single number as it is */
+static nm_tensor *as_column(nm_tape *tape, nm_tensor *x)
+{
+    nm_shape shape = *nm_tensor_shape(x);
+    shape.dim[shape.rank++] = 1;
+    return nm_reshape(tape, x, shape);
+}
+
+/* p = softmax(x): d<u, p>/dx = softmax_grad(p, u), times dy and the row's weight. */
+static nm_tensor *second_of_logits(nm_vjp *v)
+{
+    nm_tape *tape = v->tape;
+    const nm_softmax_options o = {NM_SOFTMAX_DEFAULTS, NM_END(nm_softmax_options)};
+    nm_tensor *dy = is_reduced(v->options) ? v->in[DY] : as_column(tape, v->in[DY]);
+    nm_tensor *p = nm_softmax(tape, v->in[LOGITS]);
+    nm_tensor *u = nm_apply2(tape, &nm_op_softmax_grad, &o, p, v->gout[DLOGITS]);
+    return nm_mul(tape, u, nm_mul(tape, dy, v->out[WEIGHT]));
+}
+
+/* dx is linear in dy: <u, dx at dy = 1>, of every row or of all. */
+static nm_tensor *second_of_dy(nm_vjp *v)
+{
+    nm_tape *tape = v->tape;
+    const nm_shape *shape = nm_tensor_shape(v->in[DY]);
+    nm_tensor *ones = nm_full(tape, nm_tensor_dtype(v->in[DY]), *shape, 1);
+    nm_tensor *slope =
+        nm_apply3(tape, &nm_op_cross_entropy_grad, v->options, v->in[LOGITS], v->in[LABELS], ones);
+    nm_tensor *product = nm_mul(tape, v->gout[DLOGITS], slope);
+    if (is_reduced(v->options)) {
+        return nm_sum_to(tape, product, *shape);
+    }
+    return nm_reshape(tape, nm_sum_of_lines(tape, product, shape->rank), *shape);
+}
+
+static nm_tensor *cross_entropy_grad_vjp(nm_vjp *v, int input)
+{
+    return input == LOGITS ? second_of_logits(v) : second_of_dy(v);
+}
+
+/* ---- The ops ---- */
+
+static const char *const reductions[] = {"mean", "sum", "none", NULL};
+static const nm_cross_entropy_options defaults = {NM_CROSS_ENTROPY_DEFAULTS,
+                                                  NM_END(nm_cross_entropy_options)};
+static const nm_option options[] = {
+    {NM_FIELD(nm_cross_entropy_options, label_smoothing), NM_OPTION_FLOAT,
+     .doc = "how much of the target is spread evenly over all classes", .min = 0, .max = 1},
+    {NM_FIELD(nm_cross_entropy_options, ignore_index), NM_OPTION_INT,
+     .doc = "rows with this label count for nothing"},
+    {NM_FIELD(nm_cross_entropy_options, reduction), NM_OPTION_ENUM, .names = reductions,
+     .doc = "the mean of the rows that count, their sum, or every row's loss"},
+};
+static const nm_spec spec = NM_SPEC(nm_cross_entropy_options, defaults, options);
+
+static const nm_port inputs[2] = {
+    [LOGITS] = {.name = "logits", .doc = "[..., classes]"},
+    [LABELS] = {.name = "labels",
+                .doc = "[...]: 0 to classes - 1, or ignore_index",
+                .type = NM_PORT_INDEX},
+};
+static const nm_port outputs[1] = {{.name = "loss", .doc = "[], or [...] unreduced"}};
+static const nm_port grad_inputs[3] = {
+    [LOGITS] = {.name = "logits", .doc = "[..., classes]"},
+    [LABELS] = {.name = "labels", .doc = "[...]", .type = NM_PORT_INDEX},
+    [DY] = {.name = "dy", .doc = "gradient of the loss, of its shape"},
+};
+static const nm_port grad_outputs[2] = {
+    [DLOGITS] = {.name = "dlogits", .doc = "[..., classes]"},
+    [WEIGHT] = {.name = "weight",
+                .doc = "[..., 1]: what a row counts",
+                .flags = NM_PORT_HIDDEN | NM_PORT_NO_GRAD},
+};
+
+/* Labels from 0 to 2; ignore_index 0 ignores some of them. */
+static const nm_sample samples[] = {
+    {.in = {NM_NORMAL(4, 3), NM_INDEX(3, 4)}},
+    {.options = "{reduction: sum, label_smoothing: 0.2}", .in = {NM_NORMAL(4, 3), NM_INDEX(3, 4)}},
+    {.options = "{reduction: none}", .in = {NM_NORMAL(2, 3, 4), NM_INDEX(4, 2, 3)}},
+    {.options = "{ignore_index: 0, label_smoothing: 0.1}", .in = {NM_NORMAL(6, 3), NM_INDEX(3, 6)}},
+};
+static const nm_sample grad_samples[] = {
+    {.in = {NM_NORMAL(4, 3), NM_INDEX(3, 4), NM_SCALAR_NORMAL}},
+    {.options = "{reduction: none, ignore_index: 0, label_smoothing: 0.2}",
+     .in = {NM_NORMAL(5, 3), NM_INDEX(3, 5), NM_NORMAL(5)}},
+};
+
+const nm_op nm_op_cross_entropy = {
+    .item =
+        NM_ITEM(nm_op, "cross_entropy", "cross entropy of softmax against labels", .spec = &spec,
+                .doc = "loss = -sum over k of target_k * log_softmax(logits)_k, with target_k =\n"
+                       "(1 - label_smoothing) * [k = label] + label_smoothing / classes; its\n"
+                       "mean or sum over the rows whose label is not ignore_index (over no\n"
+                       "rows: 0). dlogits = dy * (softmax(logits) - target)."),
+    .inputs = inputs,
+    .outputs = outputs,
+    .input_count = NM_COUNT_OF(inputs),
+    .output_count = NM_COUNT_OF(outputs),
+    .infer = cross_entropy_infer,
+    .forward = cross_entropy_forward,
+    .vjp = cross_entropy_vjp,
+    .samples = samples,
+    .sample_count = NM_COUNT_OF(samples),
+};
+
+const nm_op nm_op_cross_entropy_grad = {
+    .item = NM_ITEM(nm_op, "cross_entropy_grad", "gradient of cross_entropy", .spec = &spec,
+                    .doc = "dlogits = dy * weight * (softmax(logits) - target), with weight 0 for\n"
+                           "an ignored row, else 1, or 1 / rows that count for the mean."),
+    .inputs = grad_inputs,
+    .outputs = grad_outputs,
+    .input_count = NM_COUNT_OF(grad_inputs),
+    .output_count = NM_COUNT_OF(grad_outputs),
+    .infer = cross_entropy_grad_infer,
+    .forward = cross_entropy_grad_forward,
+    .vjp = cross_entropy_grad_vjp,
+    .samples = grad_samples,
+    .sample_count = NM_COUNT_OF(grad_samples),
+};
+
+nm_tensor *nm_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_tensor *labels,
+                                 const nm_cross_entropy_options *o)
+{
+    return nm_apply2(tape, &nm_op_cross_entropy, o, logits, labels);
+}
