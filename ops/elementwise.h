@@ -1,5 +1,5 @@
 /* For elementwise ops: from an expression to a forward function, with NumPy broadcasting, threads
- * and both float types. A whole op is in ops/relu.c.
+ * and both float types; and from there to the whole op, as in ops/sigmoid.c.
  *
  *     NM_UNARY(relu, x > 0 ? x : 0)       defines relu_forward
  *     NM_BINARY(add, a + b)               defines add_forward
@@ -15,6 +15,11 @@
 
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
+
+/* Rows in double that call the C library cannot be vectorized; clang would say so. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 
 /* Computes n outputs. step[k] is 1 for an input that goes along and 0 for one that stays. */
 typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *step, void *y,

@@ -219,18 +219,18 @@ static const nm_sample slice_grad_samples[] = {
     {.options = "{axes: [-1], step: [-2], shape: [2, 5]}", .in = {NM_NORMAL(2, 3)}},
 };
 
+/* clang-format off */
 #define SLICE_ROWS                                                                                 \
     {NM_FIELD(nm_slice_options, axes), NM_OPTION_INTS,                                             \
      .doc = "the axes to slice; none given: the first ones, in order"},                            \
-        {NM_FIELD(nm_slice_options, start), NM_OPTION_INTS,                                        \
-         .doc = "first indices, negative ones counted from the end; none given: the first, or "    \
-                "the last for a negative step"},                                                   \
-        {NM_FIELD(nm_slice_options, stop), NM_OPTION_INTS,                                         \
-         .doc = "indices before which to stop; none given: go on to the end"},                     \
-    {                                                                                              \
-        NM_FIELD(nm_slice_options, step), NM_OPTION_INTS,                                          \
-            .doc = "distances from index to index, not 0; none given: 1"                           \
-    }
+    {NM_FIELD(nm_slice_options, start), NM_OPTION_INTS,                                            \
+     .doc = "first indices, negative ones counted from the end; none given: the first, or the "    \
+            "last for a negative step"},                                                           \
+    {NM_FIELD(nm_slice_options, stop), NM_OPTION_INTS,                                             \
+     .doc = "indices before which to stop; none given: go on to the end"},                         \
+    {NM_FIELD(nm_slice_options, step), NM_OPTION_INTS,                                             \
+     .doc = "distances from index to index, not 0; none given: 1"}
+/* clang-format on */
 
 static const nm_slice_options defaults = {NM_END(nm_slice_options), NM_SLICE_DEFAULTS};
 static const nm_option options[] = {SLICE_ROWS};

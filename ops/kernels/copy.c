@@ -57,17 +57,23 @@ static copy_axis take(nm_copy_plan *plan, int d)
     return axis;
 }
 
+/* Through a tile on the stack: rows a large power of two apart would evict each other. */
 #define COPY_TILE(name, type)                                                                      \
     static void name(const job *j, const void *from, void *to, int64_t begin, int64_t end)         \
     {                                                                                              \
-        const type *x = from;                                                                      \
-        type *y = to;                                                                              \
         const copy_axis fast = j->fast, last = j->last;                                            \
+        const type *x = (const type *)from + begin * fast.x;                                       \
+        type *y = (type *)to + begin * fast.y, tile[TILE][TILE];                                   \
         for (int64_t b = 0; b < last.length; b += TILE) {                                          \
-            int64_t stop = b + TILE < last.length ? b + TILE : last.length;                        \
-            for (int64_t a = begin; a < end; a++) {                                                \
-                for (int64_t i = b; i < stop; i++) {                                               \
-                    y[a * fast.y + i * last.y] = x[a * fast.x + i * last.x];                       \
+            int64_t width = b + TILE < last.length ? TILE : last.length - b;                       \
+            for (int64_t i = 0; i < width; i++) {                                                  \
+                for (int64_t a = 0; a < end - begin; a++) {                                        \
+                    tile[a][i] = x[a * fast.x + (b + i) * last.x];                                 \
+                }                                                                                  \
+            }                                                                                      \
+            for (int64_t a = 0; a < end - begin; a++) {                                            \
+                for (int64_t i = 0; i < width; i++) {                                              \
+                    y[a * fast.y + (b + i) * last.y] = tile[a][i];                                 \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \

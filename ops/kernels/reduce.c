@@ -45,10 +45,20 @@ struct plan {
 
 /* ---- The inner loops: sums[j] takes in column j of rows that are `stride` elements apart ---- */
 
-#define ADD(a, b) ((a) + (b))
-#define LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b)) /* NaN wins */
+#define JOINS(type)                                                                                \
+    NM_INLINE type add_##type(type a, type b)                                                      \
+    {                                                                                              \
+        return a + b;                                                                              \
+    }                                                                                              \
+    NM_INLINE type larger_##type(type a, type b)                                                   \
+    {                                                                                              \
+        type larger = a > b ? a : b; /* b if one is NaN */                                         \
+        return a != a ? a : larger;                                                                \
+    }
+JOINS(float)
+JOINS(double)
 
-#define FOLD_ROWS(name, type, JOIN)                                                                \
+#define FOLD_ROWS(name, type, join)                                                                \
     NM_INLINE void name##_rows(const type *x, int64_t stride, int64_t count, int64_t width,        \
                                double *sums)                                                       \
     {                                                                                              \
@@ -56,26 +66,24 @@ struct plan {
             const type *x4 = x + 4 * stride;                                                       \
             NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
             {                                                                                      \
-                type a = JOIN(x[j], x[j + stride]);                                                \
-                type b = JOIN(x[j + 2 * stride], x[j + 3 * stride]);                               \
-                type c = JOIN(x4[j], x4[j + stride]);                                              \
-                type d = JOIN(x4[j + 2 * stride], x4[j + 3 * stride]);                             \
-                type ab = JOIN(a, b), cd = JOIN(c, d);                                             \
-                double all = JOIN(ab, cd);                                                         \
-                sums[j] = JOIN(sums[j], all);                                                      \
+                type a = join##_##type(x[j], x[j + stride]);                                       \
+                type b = join##_##type(x[j + 2 * stride], x[j + 3 * stride]);                      \
+                type c = join##_##type(x4[j], x4[j + stride]);                                     \
+                type d = join##_##type(x4[j + 2 * stride], x4[j + 3 * stride]);                    \
+                type all = join##_##type(join##_##type(a, b), join##_##type(c, d));                \
+                sums[j] = join##_double(sums[j], all);                                             \
             }                                                                                      \
         }                                                                                          \
         for (; count > 0; count--, x += stride) {                                                  \
             NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
             {                                                                                      \
-                double one = x[j];                                                                 \
-                sums[j] = JOIN(sums[j], one);                                                      \
+                sums[j] = join##_double(sums[j], x[j]);                                            \
             }                                                                                      \
         }                                                                                          \
     }
 
 /* A contiguous run: as rows of LANES elements, then the lanes. */
-#define FOLD_RUN(name, type, JOIN, START)                                                          \
+#define FOLD_RUN(name, type, join, START)                                                          \
     NM_INLINE double name##_run(const type *x, int64_t n)                                          \
     {                                                                                              \
         double lanes[LANES], result = START;                                                       \
@@ -87,29 +95,28 @@ struct plan {
             name##_rows(x, LANES, whole / LANES, LANES, lanes);                                    \
             for (int half = LANES / 2; half; half /= 2) {                                          \
                 for (int j = 0; j < half; j++) {                                                   \
-                    lanes[j] = JOIN(lanes[j], lanes[j + half]);                                    \
+                    lanes[j] = join##_double(lanes[j], lanes[j + half]);                           \
                 }                                                                                  \
             }                                                                                      \
             result = lanes[0];                                                                     \
         }                                                                                          \
         for (int64_t i = whole; i < n; i++) {                                                      \
-            double one = x[i];                                                                     \
-            result = JOIN(result, one);                                                            \
+            result = join##_double(result, x[i]);                                                  \
         }                                                                                          \
         return result;                                                                             \
     }
 
 /* `begin`..`end` counts rows; or, if there is only one row, elements of the depth. */
-#define TASK(name, type, JOIN, START)                                                              \
-    FOLD_ROWS(name, type, JOIN)                                                                    \
-    FOLD_RUN(name, type, JOIN, START)                                                              \
+#define TASK(name, type, join, START)                                                              \
+    FOLD_ROWS(name, type, join)                                                                    \
+    FOLD_RUN(name, type, join, START)                                                              \
     NM_INLINE void name##_deep_rows(const plan *p, const type *x, int64_t count, int64_t width,    \
                                     double *sums)                                                  \
     {                                                                                              \
         for (int64_t r = 0; r < count; r++, x += p->columns * p->depth) {                          \
             for (int64_t j = 0; j < width; j++) {                                                  \
                 double run = name##_run(x + j * p->depth, p->depth);                               \
-                sums[j] = JOIN(sums[j], run);                                                      \
+                sums[j] = join##_double(sums[j], run);                                             \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
@@ -146,10 +153,10 @@ static int64_t find_rows(const plan *p, int64_t r, int64_t end, int64_t *count)
     return offset;
 }
 
-TASK(sum_f32, float, ADD, 0)
-TASK(sum_f64, double, ADD, 0)
-TASK(max_f32, float, LARGER, -(double)INFINITY)
-TASK(max_f64, double, LARGER, -(double)INFINITY)
+TASK(sum_f32, float, add, 0)
+TASK(sum_f64, double, add, 0)
+TASK(max_f32, float, larger, -(double)INFINITY)
+TASK(max_f64, double, larger, -(double)INFINITY)
 
 /* ---- The tasks ---- */
 
@@ -218,7 +225,7 @@ static void join_parts(const plan *p)
     for (int64_t s = 1; s < p->segments; s++) {
         for (int64_t i = 0; i < results; i++) {
             double a = p->parts[i], b = p->parts[s * results + i];
-            p->parts[i] = p->is_max ? LARGER(a, b) : a + b;
+            p->parts[i] = p->is_max ? larger_double(a, b) : a + b;
         }
     }
     store(p, p->parts, 0, results);
