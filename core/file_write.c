@@ -140,6 +140,9 @@ static nm_status open_directly(nm_file *file)
 static nm_status open_file(nm_file *file)
 {
     struct stat info;
+    if (!*file->path) { /* a temporary file could be made, but never renamed */
+        return fail_to_write(file->context, file->path, ENOENT);
+    }
     bool exists = stat(file->path, &info) == 0;
     if (exists && S_ISDIR(info.st_mode)) {
         return fail_to_write(file->context, file->path, EISDIR);
