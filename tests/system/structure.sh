@@ -1,19 +1,8 @@
 #!/bin/sh
 # The house rules that a compiler does not see: includes run one way, public headers stand alone in C
 # and in C++, the umbrella header holds every public one, nothing prints or ends the process.
-set -u
+. "$(dirname "$0")/claim.sh"
 cd "$NORMA_SOURCE" || exit 1
-failed=0
-passed=0
-claim() # claim TEXT OUTPUT: it holds if there is no output
-{
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n%s\n' "$1" "$2"
-    fi
-}
 
 claim "core includes only core" "$(grep -nE '#include "(ops|optim|models|norma)' core/*.[ch])"
 claim "ops include nothing above them" \
@@ -57,5 +46,4 @@ claim "no variable outlives its context" "$(
         core/*.c ops/*.c ops/kernels/*.c optim/*.c models/*.c models/layers/*.c 2>/dev/null |
         grep -v 'static const')"
 
-echo "100%: Checks: $((passed + failed)), Failures: $failed, Errors: 0"
-[ "$failed" -eq 0 ]
+finish

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Runs a fuzz program on a folder of seeds: small files of the format that it reads, made here.
+
+usage: seeds.py NAME PROGRAM [ARGUMENT...]
+
+NAME is the entry's (fuzz_NAME.c); PROGRAM gets the folder as its last argument. A name that is not
+in the table below gets the seeds of all formats.
+"""
+
+import gzip
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent.parent
+
+
+def npy(kind, shape, data, version=1):
+    size = "<H" if version == 1 else "<I"
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    start = 8 + struct.calcsize(size)
+    header = header.ljust(-(-(start + len(header) + 1) // 16) * 16 - start - 1) + "\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack(size, len(header)) + header.encode() + data
+
+
+def npy_seeds():
+    yield npy("<f4", (2, 3), struct.pack("<6f", 0, 1, -1, 0.5, 1e30, -0.0))
+    yield npy("<i8", (3,), struct.pack("<3q", 0, 1, -1))
+    yield npy("|u1", (), b"\x07")
+    yield npy("<f8", (0, 4), b"")
+    yield npy("<i4", (1, 1), struct.pack("<i", 5), version=2)
+
+
+def safetensors(tensors, metadata=None):
+    header = {"__metadata__": metadata} if metadata else {}
+    data = b""
+    for name, (kind, shape, values) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def safetensors_seeds():
+    yield safetensors({})
+    yield safetensors({"a": ("F32", [2], bytes(8)), "b": ("I64", [], bytes(8))}, {"step": "3"})
+    yield safetensors({"\u00e9.weight": ("U8", [2, 0], b""), "x": ("BF16", [1, 1, 2], bytes(4))})
+    yield safetensors({}).ljust(14)[:-4] + b"    "
+
+
+def idx(kind, shape, data):
+    return struct.pack(">HBB", 0, kind, len(shape)) + struct.pack(f">{len(shape)}I", *shape) + data
+
+
+def idx_seeds():
+    yield idx(8, (2, 2, 2), bytes(range(8)))
+    yield idx(8, (2,), bytes([0, 9]))
+    yield idx(0x0D, (1, 2), struct.pack(">2f", 0.5, -1))
+    yield idx(0x0C, (2,), struct.pack(">2i", 0, 9))
+    yield gzip.compress(idx(8, (2,), b"\x01\x02"), mtime=0)
+
+
+def csv_seeds():
+    for options in range(8):  # the entry's first byte chooses options
+        yield bytes([options]) + b"a,b,label\n1,2.5,0\n-3e2,.5,1\n"
+    yield b"\x03" + b'"1","2"\r\n"3","4"\r\n'
+    yield b"\x05" + b"1;2;0\n3;4;2\n"
+
+
+def yaml_seeds():
+    yield b"train: {epochs: 3, rate: 0.1}\n"
+    yield b"list: [1, -2.5e3, 0x1F, .inf, true, null, 'it''s', \"a\\n\"]\n"
+    yield b"a: &x {b: [1, 2]}\nc: *x\nd:\n  - e: f\n  - |\n    text\n"
+    yield b"{count: 2, rate: 0.5, name: n, mode: two, sizes: [1, 2], inner: {axis: -2, next: plain}}"
+    yield b"name=x\n"
+    yield b"choice: {nested: {axis: 1}}\nname: n\n"
+
+
+def model_seeds():
+    yield from (path.read_bytes() for path in sorted((SOURCE / "models/zoo").glob("*.yaml")))
+    yield b"model:\n  input: [4]\n  layers:\n    - dense: {units: 3}\n    - relu\n    - batch_norm\n"
+
+
+SEEDS = {
+    "csv": csv_seeds,
+    "idx": idx_seeds,
+    "npy": npy_seeds,
+    "safetensors": safetensors_seeds,
+    "value": yaml_seeds,
+    "model": model_seeds,
+}
+
+
+def seeds(name):
+    chosen = [SEEDS[name]] if name in SEEDS else SEEDS.values()
+    return (seed for make in chosen for seed in make())
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory(prefix="norma-seeds-") as folder:
+        for number, seed in enumerate(seeds(sys.argv[1])):
+            Path(folder, f"{number:02}").write_bytes(seed)
+        sys.exit(subprocess.call([*sys.argv[2:], folder]))
+
+
+if __name__ == "__main__":
+    main()

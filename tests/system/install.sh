@@ -1,0 +1,115 @@
+#!/bin/sh
+# What packagers and users of the library get: a release build with the default options, installed
+# into a folder of its own, and programs built against nothing but that folder.
+. "$(dirname "$0")/claim.sh"
+build=$NORMA_BUILD/tests/install
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+stage=$temporary/stage
+prefix=$stage/usr/local
+unset DESTDIR
+
+# ---- Build and install ----
+
+build_and_install()
+{
+    [ -f "$build/build.ninja" ] ||
+        meson setup "$build" "$NORMA_SOURCE" --prefix=/usr/local --libdir=lib -Dtests=false &&
+        ninja -C "$build" && DESTDIR=$stage meson install -C "$build" --no-rebuild
+}
+claim_runs "a release build installs" build_and_install
+[ "$failed" -eq 0 ] || finish || exit 1
+version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$NORMA_SOURCE/meson.build" | head -1)
+
+for file in lib/libnorma.so lib/libnorma.so.0 "lib/libnorma.so.$version" lib/libnorma.a \
+    lib/pkgconfig/norma.pc include/norma/norma.h include/norma/core/op.h include/norma/ops/ops.h \
+    bin/norma share/man/man1/norma.1 share/bash-completion/completions/norma.bash \
+    share/norma/zoo/spirals.yaml; do
+    claim_runs "$file is installed" test -s "$prefix/$file"
+done
+claim "no installed file names the folder it was built in" \
+    "$(grep -rlF -e "$NORMA_SOURCE" -e "$NORMA_BUILD" "$stage")"
+
+# ---- The shared library ----
+
+claim "programs look for the library by its major version" \
+    "$(readelf -d "$prefix/lib/libnorma.so" | grep -F SONAME | grep -vF '[libnorma.so.0]')"
+nm -D --defined-only "$prefix/lib/libnorma.so" | awk '{print $3}' | sort >"$temporary/exported"
+claim_runs "the library exports something" test -s "$temporary/exported"
+claim "all that is exported is declared in an installed header" "$(
+    cat "$prefix"/include/norma/*.h "$prefix"/include/norma/*/*.h | tr -cs 'A-Za-z0-9_' '\n' |
+        sort -u | comm -23 "$temporary/exported" -)"
+strip -o "$temporary/stripped" "$prefix/lib/libnorma.so"
+size=$(wc -c <"$temporary/stripped")
+claim "the stripped library is smaller than 1 MB" "$([ "$size" -lt 1000000 ] || echo "$size bytes")"
+
+# ---- Programs ----
+
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+norma_pc()
+{
+    pkg-config --define-variable=prefix="$prefix" "$@" norma
+}
+claim_runs "pkg-config finds the version" norma_pc --exact-version="$version"
+
+program=$temporary/program
+mkdir -p "$program/core" "$program/ops"
+cd "$program" || exit 1
+# A program's own headers may be called like ours.
+for header in core/tensor.h core/context.h core/op.h ops/basic.h; do
+    echo '#error "the header of the program, not of the library"' >"$header"
+done
+cat >sum.c <<'TEXT'
+#include <norma.h>
+#include <stdio.h>
+
+int main(void)
+{
+    nm_context *context = nm_context_create(NULL);
+    if (!context || nm_register_ops(context) != NM_OK) {
+        return 1;
+    }
+    const float values[] = {1, 2, 3};
+    nm_tensor *x = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(3), values);
+    nm_tape *tape = nm_tape_create(context);
+    nm_tensor_set_requires_grad(x, true);
+    nm_status status = nm_backward(tape, nm_sum(tape, nm_mul(tape, x, x)), 0);
+    if (status != NM_OK) {
+        puts(nm_context_error(context));
+        return 1;
+    }
+    const float *gradient = nm_tensor_f32(nm_tensor_grad(x));
+    printf("%g %g %g\n", gradient[0], gradient[1], gradient[2]);
+    nm_tape_destroy(tape);
+    nm_tensor_destroy(x);
+    nm_context_destroy(context);
+    return 0;
+}
+TEXT
+says_gradient() # says_gradient PROGRAM
+{
+    said=$("$@") && [ "$said" = "2 4 6" ] || { echo "it said: $said" && false; }
+}
+
+warnings="-Wall -Wextra -Wpedantic -Werror"
+claim_runs "a program builds with the shared library" ${CC:-cc} -std=c11 $warnings -I. sum.c \
+    $(norma_pc --cflags --libs) -o shared
+claim_runs "and runs" says_gradient env LD_LIBRARY_PATH="$prefix/lib" ./shared
+claim_runs "a program builds in C++" ${CXX:-c++} -std=c++17 $warnings -I. -x c++ -fsyntax-only \
+    $(norma_pc --cflags) - <<'TEXT'
+#include <norma.h>
+int main() { return nm_status_name(NM_OK) == nullptr; }
+TEXT
+
+static=$(norma_pc --cflags --libs --static | sed 's/-lnorma/-l:libnorma.a/')
+claim_runs "a program builds with the static library" ${CC:-cc} -std=c11 $warnings -I. sum.c \
+    $static -o static
+claim_runs "and runs alone" says_gradient ./static
+
+# ---- The command ----
+
+claim_runs "the command runs without the shared library" "$prefix/bin/norma" version
+claim "it tells the library's version" \
+    "$("$prefix/bin/norma" version | grep -v "^norma $version ")"
+
+finish
