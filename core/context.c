@@ -51,11 +51,50 @@ nm_context *nm_context_create(const nm_context_options *options)
     return context;
 }
 
+/* ---- State of modules ---- */
+
+#define STATE_OFFSET ((sizeof(nm_attachment) + 15) & ~(size_t)15)
+
+static void *state_of(nm_attachment *attachment)
+{
+    return (char *)attachment + STATE_OFFSET;
+}
+
+void *nm_context_attach(nm_context *context, const void *key, size_t size,
+                        void (*destroy)(nm_context *context, void *state))
+{
+    for (nm_attachment *a = context->attachments; a; a = a->next) {
+        if (a->key == key) {
+            return state_of(a);
+        }
+    }
+    nm_attachment *a = nm_alloc_zero(context, 1, STATE_OFFSET + size);
+    if (!a) {
+        return NULL;
+    }
+    *a = (nm_attachment){.next = context->attachments, .key = key, .destroy = destroy};
+    context->attachments = a;
+    return state_of(a);
+}
+
+static void destroy_attachments(nm_context *context)
+{
+    while (context->attachments) {
+        nm_attachment *a = context->attachments;
+        context->attachments = a->next;
+        if (a->destroy) {
+            a->destroy(context, state_of(a));
+        }
+        nm_free(context, a);
+    }
+}
+
 void nm_context_destroy(nm_context *context)
 {
     if (!context) {
         return;
     }
+    destroy_attachments(context);
     for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
         nm_map_destroy(context->kinds[kind]);
     }

@@ -106,6 +106,14 @@ NM_API int nm_context_threads(const nm_context *context);
 NM_API void nm_context_set_threads(nm_context *context, int threads); /* 0: all there are */
 NM_API uint64_t nm_context_seed(const nm_context *context);
 
+/* ---- State that a module keeps for each context, such as a cache ---- */
+
+/* The module's state: `size` bytes, zeros when asked for first, found again by `key` (the address of
+ * something of the module's own). `destroy` (may be NULL) runs when the context is destroyed. NULL on
+ * failure. */
+NM_API void *nm_context_attach(nm_context *context, const void *key, size_t size,
+                               void (*destroy)(nm_context *context, void *state));
+
 #ifdef __cplusplus
 }
 #endif

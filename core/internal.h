@@ -29,6 +29,13 @@ static inline void *nm_buffer_data(nm_buffer *buffer)
 
 #define NM_ERROR_TEXT 8192
 
+/* A module's state; it stands behind this. */
+typedef struct nm_attachment {
+    struct nm_attachment *next;
+    const void *key;
+    void (*destroy)(nm_context *context, void *state);
+} nm_attachment;
+
 struct nm_context {
     nm_allocator allocator;
     int threads;
@@ -40,6 +47,7 @@ struct nm_context {
     nm_map *kinds[NM_KIND_COUNT];
     nm_buffer *pool[NM_SIZE_CLASSES];
     size_t pool_bytes, pool_peak;
+    nm_attachment *attachments;
 };
 
 /* ---- Tensors ---- */

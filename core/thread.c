@@ -19,10 +19,9 @@ void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn 
         }
         return;
     }
-    /* Ranges are multiples of 16 elements, so that vectors and cache lines are not shared. */
-    int64_t length = ((count + ranges - 1) / ranges + 15) & ~(int64_t)15;
-    if (length * (ranges - 1) >= count) {
-        length = (count + ranges - 1) / ranges;
+    int64_t length = (count + ranges - 1) / ranges;
+    if (grain >= 16) {
+        length = (length + 15) & ~(int64_t)15; /* elements: share no vector or cache line */
     }
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static, 1) num_threads((int)ranges)

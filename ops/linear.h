@@ -1,3 +1,4 @@
+/* Matrix products, dense layers, convolutions and pooling. Images are [n, h, w, channels]. */
 #ifndef NM_OPS_LINEAR_H
 #define NM_OPS_LINEAR_H
 
@@ -6,6 +7,72 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Whether oneDNN may be used, where the library was built with it: on at first. Off, Norma's own
+ * kernels compute all; results then differ within rounding. Returns what it was. */
+NM_API bool nm_context_set_onednn(nm_context *context, bool on);
+/* Whether the library was built with it. */
+NM_API bool nm_has_onednn(void);
+
+typedef struct nm_matmul_options {
+    size_t struct_size;
+    bool transpose_a, transpose_b; /* of the last two axes */
+} nm_matmul_options;
+
+/* a [..., m, k] times b [..., k, n] is [..., m, n]; the axes before the last two broadcast. */
+#define NM_MATMUL_DEFAULTS .transpose_a = false
+#define nm_matmul(...) nm_matmul_(__VA_ARGS__, NM_END(nm_matmul_options))
+#define nm_matmul_(tape, a, b, ...)                                                                \
+    nm_matmul_with(tape, a, b, &(nm_matmul_options){NM_MATMUL_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
+                                 const nm_matmul_options *options);
+
+/* y = x w^T + b: x [..., in], w [out, in], b [out] or NULL; y [..., out]. */
+NM_API nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b);
+
+/* Lists of one number (both directions) or two (vertical, horizontal). */
+typedef struct nm_conv2d_options {
+    size_t struct_size;
+    nm_ints stride;   /* default 1 */
+    nm_ints padding;  /* zeros on each side; default 0 */
+    nm_ints dilation; /* distance of the kernel's taps; default 1 */
+    int64_t groups;   /* channels fall into so many groups that do not mix; default 1 */
+} nm_conv2d_options;
+
+/* Cross-correlation: x [n, h, w, c], w [out, kh, kw, c / groups], b [out] or NULL;
+ * y [n, oh, ow, out] with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down.
+ * y[n, i, j, o] = b[o] + sum over k, l, c of
+ *     x[n, i stride + k dilation - padding, j stride + l dilation - padding, c] w[o, k, l, c] */
+#define NM_CONV2D_DEFAULTS                                                                         \
+    .stride = {1, {1}}, .padding = {1, {0}}, .dilation = {1, {1}}, .groups = 1
+#define nm_conv2d(...) nm_conv2d_(__VA_ARGS__, NM_END(nm_conv2d_options))
+#define nm_conv2d_(tape, x, w, b, ...)                                                             \
+    nm_conv2d_with(tape, x, w, b, &(nm_conv2d_options){NM_CONV2D_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                 const nm_conv2d_options *options);
+
+typedef struct nm_pool2d_options {
+    size_t struct_size;
+    nm_ints kernel;     /* required unless global */
+    nm_ints stride;     /* default: the kernel */
+    nm_ints padding;    /* on each side, at most half the kernel; default 0 */
+    bool global;        /* the kernel is the whole image: y is [n, 1, 1, c] */
+    bool count_padding; /* avg_pool2d: padding counts as zeros in the mean; default true */
+} nm_pool2d_options;
+
+#define NM_POOL2D_DEFAULTS .padding = {1, {0}}, .count_padding = true
+
+/* The largest value under the kernel; the first one gets the gradient where several are largest. */
+#define nm_max_pool2d(...) nm_max_pool2d_(__VA_ARGS__, NM_END(nm_pool2d_options))
+#define nm_max_pool2d_(tape, x, ...)                                                               \
+    nm_max_pool2d_with(tape, x, &(nm_pool2d_options){NM_POOL2D_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_max_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *options);
+
+/* The mean under the kernel. */
+#define nm_avg_pool2d(...) nm_avg_pool2d_(__VA_ARGS__, NM_END(nm_pool2d_options))
+#define nm_avg_pool2d_(tape, x, ...)                                                               \
+    nm_avg_pool2d_with(tape, x, &(nm_pool2d_options){NM_POOL2D_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_avg_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *options);
 
 #ifdef __cplusplus
 }

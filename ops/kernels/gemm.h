@@ -1,0 +1,24 @@
+/* The seam for matrix products: c = op(a) op(b), or c += op(a) op(b), row-major.
+ *
+ * f32 goes to oneDNN where the library was built with it and the context allows it; all else runs
+ * on a blocked kernel in C. The sum over k runs in one order whatever the number of threads. */
+#ifndef NM_OPS_KERNELS_GEMM_H
+#define NM_OPS_KERNELS_GEMM_H
+
+#include "core/op.h"
+
+typedef struct nm_gemm {
+    nm_dtype dtype;   /* f32 or f64 */
+    bool transpose_a; /* a is [k, m], else [m, k] */
+    bool transpose_b; /* b is [n, k], else [k, n] */
+    bool accumulate;  /* add to c */
+    int64_t m, n, k;
+    int64_t lda, ldb, ldc; /* elements from row to row */
+    const void *a, *b;
+    void *c; /* [m, n] */
+} nm_gemm;
+
+/* Fails only if memory runs out. */
+nm_status nm_gemm_run(nm_context *context, const nm_gemm *gemm);
+
+#endif

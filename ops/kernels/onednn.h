@@ -1,0 +1,19 @@
+/* oneDNN, where the library was built with it: f32 matrix products, and convolutions on memory that
+ * the tape owns. Its primitives are made once for each shape and kept in the context. */
+#ifndef NM_OPS_KERNELS_ONEDNN_H
+#define NM_OPS_KERNELS_ONEDNN_H
+
+#include "ops/kernels/conv.h"
+#include "ops/kernels/gemm.h"
+
+/* All return whether they did the work. If not, the caller's own kernel has to: oneDNN is not
+ * there, switched off (nm_context_set_onednn), does not take this problem, or had no memory. */
+bool nm_onednn_gemm(nm_context *context, const nm_gemm *gemm);
+bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void *x, const void *w,
+                            const void *bias, void *y);
+bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const void *dy,
+                               const void *w, void *dx);
+bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
+                                const void *dy, void *dw);
+
+#endif
