@@ -11,15 +11,14 @@ struct nm_prefetch {
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t wake;      /* for the thread: there may be work */
     pthread_cond_t ready;     /* for the caller: an item is made, or the thread is at rest */
-    int64_t made, taken, end; /* items made, items taken, where to stop */
-    bool held;                /* the caller uses the item taken last */
+    int64_t made, taken, end; /* the next item to make, to take, and not to make any more */
     bool working, quit;
 };
 
-/* Items made but not given back fill the two places. */
+/* Item `taken` is made as soon as the one before it is taken; that one lies in the other place. */
 static bool has_work(const nm_prefetch *p)
 {
-    return p->made < p->end && p->made - p->taken + p->held < 2;
+    return p->made < p->end && p->made == p->taken;
 }
 
 static void *run(void *arg)
@@ -110,7 +109,6 @@ void nm_prefetch_start(nm_prefetch *p, int64_t first, int64_t end)
     pthread_mutex_lock(&p->lock);
     p->made = p->taken = first;
     p->end = end;
-    p->held = false;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
@@ -118,13 +116,11 @@ void nm_prefetch_start(nm_prefetch *p, int64_t first, int64_t end)
 int nm_prefetch_take(nm_prefetch *p)
 {
     pthread_mutex_lock(&p->lock);
-    p->held = false;
-    pthread_cond_signal(&p->wake); /* its place is free */
     while (p->made == p->taken) {
         pthread_cond_wait(&p->ready, &p->lock);
     }
     int place = (int)(p->taken++ % 2);
-    p->held = true;
+    pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     return place;
 }
