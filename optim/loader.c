@@ -328,7 +328,8 @@ static nm_status start_thread(nm_loader *l)
     l->prefetch = nm_prefetch_create(l->context, make_batch, l);
     l->wants_thread = false;
     if (!l->prefetch && nm_context_status(l->context) == NM_OK) {
-        nm_context_log(l->context, NM_LOG_WARNING, "loader: the system gives no thread to prefetch with");
+        nm_context_log(l->context, NM_LOG_WARNING,
+                       "loader: the system gives no thread to prefetch with");
     }
     return nm_context_status(l->context);
 }
