@@ -17,6 +17,14 @@ typedef struct tile {
     int64_t first, length, channel, width;
 } tile;
 
+#define ALIGNED _Alignas(64)
+
+/* From one of the narrow coefficient arrays to the next: whole cache lines. */
+static int64_t narrow_length(const nm_channel_pass *p)
+{
+    return (p->cut.fold * p->view.channels + VECTOR - 1) / VECTOR * VECTOR;
+}
+
 #define real float
 #define NAME(name) name##_f32
 #include "ops/kernels/norm_loops.h"
@@ -123,21 +131,21 @@ static size_t element_size(const nm_channel_pass *p)
 nm_status nm_channel_pass_begin(nm_channel_pass *p)
 {
     p->cut = cut_view(&p->view, TILE_BYTES / (int64_t)element_size(p));
-    const size_t channels = (size_t)p->view.channels, fold = (size_t)p->cut.fold;
+    const size_t channels = (size_t)p->view.channels, coefficients = 5 * (size_t)narrow_length(p);
     const size_t parts = p->gather ? (size_t)p->cut.chunks * 3 * channels : 0;
-    p->memory = nm_scratch(p->context, (8 * channels + parts) * sizeof(double) +
-                                           5 * fold * channels * element_size(p) + 1);
+    p->memory = nm_scratch(p->context, coefficients * element_size(p) +
+                                           (8 * channels + parts) * sizeof(double) + 1);
     if (!p->memory) {
         return NM_ERROR_MEMORY;
     }
     double **const arrays[] = {&p->sum[0],  &p->sum[1], &p->sum[2], &p->center,
                                &p->inverse, &p->a,      &p->b,      &p->c};
-    double *at = p->memory;
+    p->narrow = p->memory;
+    double *at = (double *)(void *)((char *)p->memory + coefficients * element_size(p));
     for (int i = 0; i < 8; i++, at += channels) {
         *arrays[i] = at;
     }
     p->parts = at;
-    p->narrow = at + parts;
     for (size_t i = 0; i < 8 * channels; i++) {
         p->sum[0][i] = 0;
     }

@@ -12,37 +12,52 @@ typedef struct NAME(coefficients) {
 /* The coefficients from that channel on. */
 static NAME(coefficients) NAME(coefficients_at)(const nm_channel_pass *p, int64_t channel)
 {
-    const int64_t length = p->cut.fold * p->view.channels;
+    const int64_t length = narrow_length(p);
     const real *first = (const real *)p->narrow + channel;
     return (NAME(coefficients)){first, first + length, first + 2 * length, first + 3 * length,
                                 first + 4 * length};
 }
 
-/* ---- Rows: the hot loops ---- */
+/* ---- Rows: the hot loops. Four rows at a time share the loads of coefficients and sums. ---- */
+
+/* Runs `four` for every element of four rows and `one` for those of a single row. AT(p, k) is the
+ * element of row k of them. */
+#define ROWS_BY_FOUR(four, one)                                                                    \
+    do {                                                                                           \
+        int64_t at = 0, left = rows;                                                               \
+        for (; left >= 4; left -= 4, at += 4 * stride) {                                           \
+            NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
+            {                                                                                      \
+                four;                                                                              \
+            }                                                                                      \
+        }                                                                                          \
+        for (; left > 0; left--, at += stride) {                                                   \
+            NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
+            {                                                                                      \
+                one;                                                                               \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+#define AT(p, k) p[at + (k)*stride + j]
+#define SUM_OF_FOUR(f) ((f(0) + f(1)) + (f(2) + f(3)))
+#define EACH_OF_FOUR(f) f(0), f(1), f(2), f(3)
 
 NM_KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                      const real *center, real *sum)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            sum[j] += x[j] - center[j];
-        }
-    }
+#define CENTERED(k) (AT(x, k) - center[j])
+    ROWS_BY_FOUR(sum[j] += SUM_OF_FOUR(CENTERED), sum[j] += CENTERED(0));
 }
+
+#define XHAT(k) (CENTERED(k) * inverse[j])
 
 NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                         const real *center, const real *inverse, real *square,
                                         real *sum)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            const real xhat = (x[j] - center[j]) * inverse[j];
-            square[j] += xhat * xhat;
-            sum[j] += xhat;
-        }
-    }
+#define SQUARE(k) (XHAT(k) * XHAT(k))
+    ROWS_BY_FOUR((square[j] += SUM_OF_FOUR(SQUARE), sum[j] += SUM_OF_FOUR(XHAT)),
+                 (square[j] += SQUARE(0), sum[j] += XHAT(0)));
 }
 
 NM_KERNEL static void NAME(product_rows)(const real *x, const real *dy, int64_t rows,
@@ -50,15 +65,11 @@ NM_KERNEL static void NAME(product_rows)(const real *x, const real *dy, int64_t 
                                          const real *inverse, real *sum, real *product,
                                          real *xhat_sum)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            const real xhat = (x[j] - center[j]) * inverse[j];
-            sum[j] += dy[j];
-            product[j] += dy[j] * xhat;
-            xhat_sum[j] += xhat;
-        }
-    }
+#define DY(k) AT(dy, k)
+#define PRODUCT(k) (DY(k) * XHAT(k))
+    ROWS_BY_FOUR((sum[j] += SUM_OF_FOUR(DY), product[j] += SUM_OF_FOUR(PRODUCT),
+                  xhat_sum[j] += SUM_OF_FOUR(XHAT)),
+                 (sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)));
 }
 
 NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
@@ -74,41 +85,42 @@ NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t strid
 }
 
 NM_KERNEL static void NAME(affine_rows)(const real *x, real *y, int64_t rows, int64_t stride,
-                                        int64_t width, const NAME(coefficients) * k)
+                                        int64_t width, const NAME(coefficients) * c)
 {
-    const real *center = k->center, *a = k->a, *b = k->b;
-    for (int64_t r = 0; r < rows; r++, x += stride, y += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            y[j] = a[j] * (x[j] - center[j]) + b[j];
-        }
-    }
+    const real *center = c->center, *a = c->a, *b = c->b;
+#define AFFINE(k) (AT(y, k) = a[j] * CENTERED(k) + b[j])
+    ROWS_BY_FOUR((EACH_OF_FOUR(AFFINE)), AFFINE(0));
 }
 
 NM_KERNEL static void NAME(combine_rows)(const real *x, const real *dy, real *y, int64_t rows,
                                          int64_t stride, int64_t width,
-                                         const NAME(coefficients) * k)
+                                         const NAME(coefficients) * s)
 {
-    const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;
-    for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, y += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            y[j] = a[j] * dy[j] + (b[j] * ((x[j] - center[j]) * inverse[j]) + c[j]);
-        }
-    }
+    const real *center = s->center, *inverse = s->inverse, *a = s->a, *b = s->b, *c = s->c;
+#define COMBINE(k) (AT(y, k) = a[j] * DY(k) + (b[j] * XHAT(k) + c[j]))
+    ROWS_BY_FOUR((EACH_OF_FOUR(COMBINE)), COMBINE(0));
 }
 
 NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
-                                       int64_t width, const NAME(coefficients) * k)
+                                       int64_t width, const NAME(coefficients) * c)
 {
-    const real *a = k->a;
-    for (int64_t r = 0; r < rows; r++, dy += stride, y += stride) {
-        NM_SIMD for (int64_t j = 0; j < width; j++)
-        {
-            y[j] = a[j] * dy[j];
-        }
-    }
+    const real *a = c->a;
+#define SCALE(k) (AT(y, k) = a[j] * DY(k))
+    ROWS_BY_FOUR((EACH_OF_FOUR(SCALE)), SCALE(0));
 }
+
+#undef ROWS_BY_FOUR
+#undef AT
+#undef SUM_OF_FOUR
+#undef EACH_OF_FOUR
+#undef CENTERED
+#undef XHAT
+#undef SQUARE
+#undef DY
+#undef PRODUCT
+#undef AFFINE
+#undef COMBINE
+#undef SCALE
 
 /* ---- Rows: tiles. A tile's rows are read `fold` at a time, as `full` rows of width `total` and a
  * last, shorter one of width `rest`. ---- */
@@ -159,7 +171,7 @@ static void NAME(moments_of_rows)(const nm_channel_pass *p, const tile *t, doubl
     const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
     const real *x = (const real *)p->x + g.at, *last = x + g.full * g.stride;
     const double n = (double)t->length;
-    real center[MAX_WIDTH], sum[MAX_WIDTH] = {0}, square[MAX_WIDTH] = {0};
+    ALIGNED real center[MAX_WIDTH], sum[MAX_WIDTH] = {0}, square[MAX_WIDTH] = {0};
     memcpy(center, x, (size_t)t->width * sizeof *x);
     NAME(repeat)(center, t->width, g.total);
     NAME(sum_rows)(x, g.full, g.stride, g.total, center, sum);
@@ -187,7 +199,7 @@ static void NAME(products_of_rows)(const nm_channel_pass *p, const tile *t, doub
     const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
     const real *x = (const real *)p->x + g.at, *dy = (const real *)p->dy + g.at;
     const int64_t last = g.full * g.stride;
-    real sum[MAX_WIDTH] = {0}, product[MAX_WIDTH] = {0}, xhat_sum[MAX_WIDTH] = {0};
+    ALIGNED real sum[MAX_WIDTH] = {0}, product[MAX_WIDTH] = {0}, xhat_sum[MAX_WIDTH] = {0};
     NAME(product_rows)
     (x, dy, g.full, g.stride, g.total, k.center, k.inverse, sum, product, xhat_sum);
     NAME(product_rows)
@@ -202,7 +214,7 @@ static void NAME(squares_of_rows)(const nm_channel_pass *p, const tile *t, doubl
     const NAME(rows) g = NAME(rows_of)(p, t);
     const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
     const real *x = (const real *)p->x + g.at;
-    real square[MAX_WIDTH] = {0}, sum[MAX_WIDTH] = {0};
+    ALIGNED real square[MAX_WIDTH] = {0}, sum[MAX_WIDTH] = {0};
     NAME(square_rows)(x, g.full, g.stride, g.total, k.center, k.inverse, square, sum);
     NAME(square_rows)
     (x + g.full * g.stride, 1, g.stride, g.rest, k.center, k.inverse, square, sum);
@@ -213,7 +225,7 @@ static void NAME(peak_of_rows)(const nm_channel_pass *p, const tile *t, double *
 {
     const NAME(rows) g = NAME(rows_of)(p, t);
     const real *x = (const real *)p->x + g.at;
-    real peak[MAX_WIDTH] = {0};
+    ALIGNED real peak[MAX_WIDTH] = {0};
     NAME(peak_rows)(x, g.full, g.stride, g.total, peak);
     NAME(peak_rows)(x + g.full * g.stride, 1, g.stride, g.rest, peak);
     for (int64_t c = 0; c < t->width; c++) {
@@ -439,18 +451,17 @@ static void NAME(apply_runs)(const nm_channel_pass *p, const tile *t)
 /* ---- From numbers to the loops' coefficients ---- */
 
 /* Every block of them, repeated `fold` times. */
-static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
+NM_KERNEL static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
 {
     const double *from[] = {p->center, p->inverse, p->a, p->b, p->c};
-    const int64_t length = p->cut.fold * p->view.channels;
     for (int i = 0; i < 5; i++) {
-        real *to = (real *)p->narrow + i * length;
+        real *to = (real *)p->narrow + i * narrow_length(p);
         NM_SIMD for (int64_t c = begin; c < end; c++)
         {
             to[c] = (real)from[i][c];
         }
         if (p->cut.fold > 1) {
-            NAME(repeat)(to, end, length);
+            NAME(repeat)(to, end, p->cut.fold * p->view.channels);
         }
     }
 }
