@@ -1,0 +1,360 @@
+/* Two-dimensional convolution (cross-correlation) and its two gradients. All three are linear in
+ * each of their inputs, so each one's gradients are the other two:
+ *
+ *     y  = C(x, w)       dx = I(dy, w)      dw = W(x, dy)
+ *     I's gradients: of dy, C(g, w); of w, W(g, dy)       for g of x's shape
+ *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape */
+#include "ops/define.h"
+#include "ops/kernels/conv.h"
+#include "ops/linear.h"
+#include "ops/table.h"
+
+/* The options of the gradients: conv2d's, and the size that the stride leaves open. */
+typedef struct grad_options {
+    nm_conv2d_options conv;
+    nm_ints size;
+} grad_options;
+
+/* ---- Shapes ---- */
+
+/* Item `i` of a list of one or two; what is to be taken for none. */
+static int64_t pair_item(const nm_ints *list, int i, int64_t standard)
+{
+    return list->count == 0 ? standard : list->at[list->count == 1 ? 0 : i];
+}
+
+static nm_conv conv_of_options(const nm_conv2d_options *o)
+{
+    nm_conv c = {.groups = o->groups};
+    for (int i = 0; i < 2; i++) {
+        c.stride[i] = pair_item(&o->stride, i, 1);
+        c.padding[i] = pair_item(&o->padding, i, 0);
+        c.dilation[i] = pair_item(&o->dilation, i, 1);
+    }
+    return c;
+}
+
+static nm_conv make_conv(const nm_conv2d_options *o, const nm_shape *x, const nm_shape *w,
+                         const nm_shape *y)
+{
+    nm_conv c = conv_of_options(o);
+    c.n = x->dim[0], c.h = x->dim[1], c.w = x->dim[2], c.c = x->dim[3];
+    c.o = w->dim[0], c.kh = w->dim[1], c.kw = w->dim[2];
+    c.oh = y->dim[1], c.ow = y->dim[2];
+    return c;
+}
+
+/* How many places a kernel has along one axis; 0 or less if it does not fit. */
+static int64_t places(const nm_conv *c, int axis, int64_t size, int64_t kernel)
+{
+    int64_t room = size + 2 * c->padding[axis] - c->dilation[axis] * (kernel - 1) - 1;
+    return room < 0 ? 0 : room / c->stride[axis] + 1;
+}
+
+static nm_status check_options(nm_infer *infer, const nm_conv2d_options *o)
+{
+    const nm_ints *lists[] = {&o->stride, &o->padding, &o->dilation};
+    static const char *const names[] = {"stride", "padding", "dilation"};
+    for (int i = 0; i < 3; i++) {
+        if (lists[i]->count > 2) {
+            return nm_infer_fail(infer, "%s takes one number, or two: vertical, horizontal",
+                                 names[i]);
+        }
+    }
+    return NM_OK;
+}
+
+/* Checks x against w, and finds the shape of y. */
+static nm_status check_fit(nm_infer *infer, const nm_conv2d_options *o, const nm_shape *x,
+                           const nm_shape *w, nm_shape *y)
+{
+    char x_text[NM_SHAPE_TEXT], w_text[NM_SHAPE_TEXT];
+    nm_shape_text(x, x_text);
+    nm_shape_text(w, w_text);
+    if (x->rank != 4 || w->rank != 4) {
+        return nm_infer_fail(infer,
+                             "x %s and w %s must be [n, h, w, channels] and [out, kh, kw, "
+                             "channels / groups]",
+                             x_text, w_text);
+    }
+    nm_conv c = conv_of_options(o);
+    if (x->dim[3] % c.groups || w->dim[0] % c.groups || x->dim[3] / c.groups != w->dim[3]) {
+        return nm_infer_fail(infer, "the channels do not fit: x %s, w %s, groups %lld", x_text,
+                             w_text, (long long)c.groups);
+    }
+    int64_t oh = places(&c, 0, x->dim[1], w->dim[1]), ow = places(&c, 1, x->dim[2], w->dim[2]);
+    if (oh < 1 || ow < 1 || w->dim[1] < 1 || w->dim[2] < 1) {
+        return nm_infer_fail(infer,
+                             "the kernel of w %s, with padding [%lld, %lld] and dilation "
+                             "[%lld, %lld], does not fit into x %s",
+                             w_text, (long long)c.padding[0], (long long)c.padding[1],
+                             (long long)c.dilation[0], (long long)c.dilation[1], x_text);
+    }
+    *y = (nm_shape){4, {x->dim[0], oh, ow, w->dim[0]}};
+    return NM_OK;
+}
+
+static nm_status conv2d_infer(nm_infer *infer)
+{
+    const nm_shape *w = infer->in[1], *b = infer->in[2];
+    nm_status status = check_options(infer, infer->options);
+    if (status == NM_OK) {
+        status = check_fit(infer, infer->options, infer->in[0], w, &infer->out[0]);
+    }
+    if (status == NM_OK && b && (b->rank != 1 || b->dim[0] != w->dim[0])) {
+        char b_text[NM_SHAPE_TEXT], w_text[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "b %s does not fit w %s; it must be [out]",
+                             nm_shape_text(b, b_text), nm_shape_text(w, w_text));
+    }
+    return status;
+}
+
+/* Checks that a convolution of x with w has dy's shape. */
+static nm_status check_gradient(nm_infer *infer, const nm_shape *x, const nm_shape *w,
+                                const nm_shape *dy)
+{
+    nm_shape y;
+    nm_status status = check_fit(infer, infer->options, x, w, &y);
+    if (status == NM_OK && !nm_shape_equal(&y, dy)) {
+        char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "dy is %s, but the convolution gives %s", nm_shape_text(dy, a),
+                             nm_shape_text(&y, b));
+    }
+    return status;
+}
+
+static nm_status grad_infer_begins(nm_infer *infer, int first, int second)
+{
+    const grad_options *o = infer->options;
+    nm_status status = check_options(infer, &o->conv);
+    if (status == NM_OK && (o->size.count < 1 || o->size.count > 2)) {
+        return nm_infer_fail(infer, "size takes one number, or two: vertical, horizontal");
+    }
+    if (status == NM_OK && (infer->in[first]->rank != 4 || infer->in[second]->rank != 4)) {
+        return nm_infer_fail(infer, "both inputs must have four axes");
+    }
+    return status;
+}
+
+static nm_status conv2d_input_grad_infer(nm_infer *infer)
+{
+    const grad_options *o = infer->options;
+    nm_status status = grad_infer_begins(infer, 0, 1);
+    if (status != NM_OK) {
+        return status;
+    }
+    const nm_shape *dy = infer->in[0], *w = infer->in[1];
+    infer->out[0] = (nm_shape){4,
+                               {dy->dim[0], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0),
+                                w->dim[3] * o->conv.groups}};
+    return check_gradient(infer, &infer->out[0], w, dy);
+}
+
+static nm_status conv2d_weight_grad_infer(nm_infer *infer)
+{
+    const grad_options *o = infer->options;
+    nm_status status = grad_infer_begins(infer, 0, 1);
+    if (status != NM_OK) {
+        return status;
+    }
+    const nm_shape *x = infer->in[0], *dy = infer->in[1];
+    infer->out[0] = (nm_shape){4,
+                               {dy->dim[3], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0),
+                                x->dim[3] / o->conv.groups}};
+    return check_gradient(infer, x, &infer->out[0], dy);
+}
+
+/* Every output takes a kernel's worth of one group's channels. The same for all three. */
+static int64_t count_multiply_adds(const nm_shape *y, const nm_shape *w)
+{
+    return nm_shape_count(y) * w->dim[1] * w->dim[2] * w->dim[3];
+}
+
+static int64_t conv2d_multiply_adds(const nm_infer *infer)
+{
+    return count_multiply_adds(&infer->out[0], infer->in[1]);
+}
+
+/* ---- Computation ---- */
+
+static nm_status conv2d_forward(const nm_run *run)
+{
+    nm_conv c = make_conv(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->in[1]),
+                          nm_tensor_shape(run->out[0]));
+    return nm_conv_forward(run->context, run->dtype, &c, run->x[0], run->x[1], run->x[2],
+                           run->y[0]);
+}
+
+static nm_status conv2d_input_grad_forward(const nm_run *run)
+{
+    nm_conv c = make_conv(run->options, nm_tensor_shape(run->out[0]), nm_tensor_shape(run->in[1]),
+                          nm_tensor_shape(run->in[0]));
+    return nm_conv_input_grad(run->context, run->dtype, &c, run->x[0], run->x[1], run->y[0]);
+}
+
+static nm_status conv2d_weight_grad_forward(const nm_run *run)
+{
+    nm_conv c = make_conv(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0]),
+                          nm_tensor_shape(run->in[1]));
+    return nm_conv_weight_grad(run->context, run->dtype, &c, run->x[0], run->x[1], run->y[0]);
+}
+
+/* ---- Gradients ---- */
+
+static grad_options options_of_gradient(const nm_conv2d_options *o, nm_tensor *like)
+{
+    const nm_shape *shape = nm_tensor_shape(like);
+    grad_options g = {.conv = *o, .size = {2, {shape->dim[1], shape->dim[2]}}};
+    g.conv.struct_size = sizeof g;
+    return g;
+}
+
+static nm_conv2d_options options_of_conv(const nm_vjp *v)
+{
+    nm_conv2d_options o = ((const grad_options *)v->options)->conv;
+    o.struct_size = sizeof o;
+    return o;
+}
+
+/* The gradient in an x like `like`. */
+static nm_tensor *input_grad(nm_vjp *v, nm_tensor *dy, nm_tensor *w, nm_tensor *like)
+{
+    grad_options g = options_of_gradient(v->options, like);
+    return nm_apply2(v->tape, &nm_op_conv2d_input_grad, &g, dy, w);
+}
+
+/* The gradient in a w like `like`. */
+static nm_tensor *weight_grad(nm_vjp *v, nm_tensor *x, nm_tensor *dy, nm_tensor *like)
+{
+    grad_options g = options_of_gradient(v->options, like);
+    return nm_apply2(v->tape, &nm_op_conv2d_weight_grad, &g, x, dy);
+}
+
+static nm_tensor *conv2d_vjp(nm_vjp *v, int input)
+{
+    switch (input) {
+    case 0: return input_grad(v, v->gout[0], v->in[1], v->in[0]);
+    case 1: return weight_grad(v, v->in[0], v->gout[0], v->in[1]);
+    default: return v->gout[0]; /* summed over all but the channels by the engine */
+    }
+}
+
+static nm_tensor *conv2d_input_grad_vjp(nm_vjp *v, int input)
+{
+    nm_conv2d_options o = options_of_conv(v);
+    return input == 0 ? nm_conv2d_with(v->tape, v->gout[0], v->in[1], NULL, &o)
+                      : weight_grad(v, v->gout[0], v->in[0], v->in[1]);
+}
+
+static nm_tensor *conv2d_weight_grad_vjp(nm_vjp *v, int input)
+{
+    nm_conv2d_options o = options_of_conv(v);
+    return input == 0 ? input_grad(v, v->in[1], v->gout[0], v->in[0])
+                      : nm_conv2d_with(v->tape, v->in[0], v->gout[0], NULL, &o);
+}
+
+/* ---- The ops ---- */
+
+static const nm_sample conv2d_samples[] = {
+    {.in = {NM_NORMAL(2, 4, 5, 2), NM_NORMAL(3, 3, 3, 2), NM_NORMAL(3)}},
+    {.options = "{padding: 1, stride: 2}", .in = {NM_NORMAL(1, 5, 4, 2), NM_NORMAL(2, 3, 3, 2)}},
+    {.options = "{padding: [1, 0], dilation: [2, 1], groups: 2}",
+     .in = {NM_NORMAL(2, 4, 3, 4), NM_NORMAL(2, 3, 2, 2), NM_NORMAL(2)}},
+};
+static const nm_sample conv2d_input_grad_samples[] = {
+    {.options = "{size: [4, 5]}", .in = {NM_NORMAL(2, 2, 3, 3), NM_NORMAL(3, 3, 3, 2)}},
+    {.options = "{size: [5, 4], padding: 1, stride: 2}",
+     .in = {NM_NORMAL(1, 3, 2, 2), NM_NORMAL(2, 3, 3, 2)}},
+};
+static const nm_sample conv2d_weight_grad_samples[] = {
+    {.options = "{size: 3}", .in = {NM_NORMAL(2, 4, 5, 2), NM_NORMAL(2, 2, 3, 3)}},
+    {.options = "{size: [3, 2], padding: [1, 0], dilation: [2, 1], groups: 2}",
+     .in = {NM_NORMAL(2, 4, 3, 4), NM_NORMAL(2, 2, 2, 2)}},
+};
+
+#define CONV_OPTION(field_, min_, doc_)                                                            \
+    {                                                                                              \
+        .name = #field_, .offset = offsetof(nm_conv2d_options, field_), .type = NM_OPTION_INTS,    \
+        .doc = doc_, .min = min_, .max = 65536                                                     \
+    }
+#define CONV_OPTIONS                                                                               \
+    CONV_OPTION(stride, 1, "step of the kernel: one number, or vertical and horizontal"),          \
+        CONV_OPTION(padding, 0, "zeros added on each side: one number, or two"),                   \
+        CONV_OPTION(dilation, 1, "distance of the kernel's taps: one number, or two"),             \
+    {                                                                                              \
+        NM_FIELD(nm_conv2d_options, groups), NM_OPTION_INT,                                        \
+            .doc = "the channels fall into so many groups that do not mix", .min = 1,              \
+            .max = NM_NO_LIMIT                                                                     \
+    }
+
+static const nm_conv2d_options defaults = {NM_END(nm_conv2d_options), NM_CONV2D_DEFAULTS};
+static const nm_option options[] = {CONV_OPTIONS};
+static const nm_spec spec = NM_SPEC(nm_conv2d_options, defaults, options);
+
+static const grad_options grad_defaults = {.conv = {NM_END(grad_options), NM_CONV2D_DEFAULTS}};
+static const nm_option grad_option_rows[] = {
+    CONV_OPTIONS,
+    {NM_FIELD(grad_options, size), NM_OPTION_INTS,
+     .doc = "height and width of the result, which the stride leaves open", .min = 1,
+     .max = NM_NO_LIMIT, .flags = NM_REQUIRED},
+};
+static const nm_spec grad_spec = NM_SPEC(grad_options, grad_defaults, grad_option_rows);
+
+#define X_PORT                                                                                     \
+    {                                                                                              \
+        .name = "x", .doc = "[n, h, w, channels]"                                                  \
+    }
+#define W_PORT                                                                                     \
+    {                                                                                              \
+        .name = "w", .doc = "[out, kh, kw, channels / groups]"                                     \
+    }
+#define DY_PORT                                                                                    \
+    {                                                                                              \
+        .name = "dy", .doc = "[n, oh, ow, out]: the gradient of y"                                 \
+    }
+
+static const nm_port conv2d_in[] = {
+    X_PORT, W_PORT, {.name = "b", .doc = "[out]: the bias", .flags = NM_PORT_OPTIONAL}};
+static const nm_port conv2d_out[] = {{.name = "y", .doc = "[n, oh, ow, out]"}};
+static const nm_port input_grad_in[] = {DY_PORT, W_PORT};
+static const nm_port input_grad_out[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
+static const nm_port weight_grad_in[] = {X_PORT, DY_PORT};
+static const nm_port weight_grad_out[] = {
+    {.name = "dw", .doc = "[out, kh, kw, channels / groups]"}};
+
+const nm_op nm_op_conv2d = {
+    .item =
+        NM_ITEM(nm_op, "conv2d", "two-dimensional convolution", .spec = &spec,
+                .doc = "y[n, i, j, o] = b[o] + sum over k, l, c of\n"
+                       "    x[n, i stride + k dilation - padding, j stride + l dilation - "
+                       "padding, c] w[o, k, l, c]\n"
+                       "oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; "
+                       "ow likewise."),
+    .inputs = conv2d_in,
+    .outputs = conv2d_out,
+    .input_count = 3,
+    .output_count = 1,
+    .infer = conv2d_infer,
+    .forward = conv2d_forward,
+    .vjp = conv2d_vjp,
+    .multiply_adds = conv2d_multiply_adds,
+    .samples = conv2d_samples,
+    .sample_count = NM_COUNT_OF(conv2d_samples),
+};
+
+NM_OP(conv2d_input_grad, input_grad_in, input_grad_out, conv2d_input_grad_infer, 0,
+      "gradient of conv2d in its input", .spec = &grad_spec,
+      .doc =
+          "dx[n, h, w, c] = sum of dy[n, i, j, o] w[o, k, l, c] over the outputs and taps that see "
+          "x[n, h, w, c]: the transposed convolution.")
+
+NM_OP(conv2d_weight_grad, weight_grad_in, weight_grad_out, conv2d_weight_grad_infer, 0,
+      "gradient of conv2d in its weights", .spec = &grad_spec,
+      .doc = "dw[o, k, l, c] = sum over n, i, j of dy[n, i, j, o] times the element of x under "
+             "that tap.")
+
+nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                          const nm_conv2d_options *o)
+{
+    return nm_apply3(tape, &nm_op_conv2d, o, x, w, b);
+}

@@ -1,0 +1,155 @@
+/* Matrix products of the last two axes; the axes before them broadcast. */
+#include "ops/define.h"
+#include "ops/kernels/gemm.h"
+#include "ops/linear.h"
+#include "ops/table.h"
+
+/* [..., rows, columns] of one operand, as the product sees it. */
+typedef struct operand {
+    nm_shape batch; /* the axes before the last two */
+    int64_t rows, columns;
+    bool transposed;
+} operand;
+
+static operand make_operand(const nm_shape *shape, bool transposed)
+{
+    operand o = {.batch = *shape, .transposed = transposed};
+    o.batch.rank -= 2;
+    o.rows = shape->dim[shape->rank - (transposed ? 1 : 2)];
+    o.columns = shape->dim[shape->rank - (transposed ? 2 : 1)];
+    return o;
+}
+
+static nm_status mismatch(nm_infer *infer, const char *what)
+{
+    const nm_matmul_options *o = infer->options;
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    return nm_infer_fail(infer, "%s: a %s%s times b %s%s", what, nm_shape_text(infer->in[0], a),
+                         o->transpose_a ? " transposed" : "", nm_shape_text(infer->in[1], b),
+                         o->transpose_b ? " transposed" : "");
+}
+
+static nm_status matmul_infer(nm_infer *infer)
+{
+    const nm_matmul_options *o = infer->options;
+    if (infer->in[0]->rank < 2 || infer->in[1]->rank < 2) {
+        return mismatch(infer, "both need at least two axes");
+    }
+    operand a = make_operand(infer->in[0], o->transpose_a);
+    operand b = make_operand(infer->in[1], o->transpose_b);
+    if (a.columns != b.rows) {
+        return mismatch(infer, "inner sizes differ");
+    }
+    nm_shape *out = &infer->out[0];
+    if (!nm_shape_broadcast(&a.batch, &b.batch, out)) {
+        return mismatch(infer, "the axes before the last two do not broadcast");
+    }
+    out->dim[out->rank++] = a.rows;
+    out->dim[out->rank++] = b.columns;
+    return NM_OK;
+}
+
+static int64_t matmul_multiply_adds(const nm_infer *infer)
+{
+    const nm_matmul_options *o = infer->options;
+    return nm_shape_count(&infer->out[0]) * make_operand(infer->in[0], o->transpose_a).columns;
+}
+
+/* The element at which a broadcast operand's matrix for batch number `index` of `out` begins. */
+static int64_t matrix_offset(const operand *o, const nm_shape *out, int64_t index)
+{
+    int64_t offset = 0, stride = o->rows * o->columns;
+    for (int d = out->rank - 3, k = o->batch.rank - 1; d >= 0; d--, k--) {
+        int64_t place = index % out->dim[d], dim = k >= 0 ? o->batch.dim[k] : 1;
+        index /= out->dim[d];
+        offset += dim == 1 ? 0 : place * stride;
+        stride *= dim;
+    }
+    return offset;
+}
+
+static nm_status matmul_forward(const nm_run *run)
+{
+    const nm_matmul_options *o = run->options;
+    const nm_shape *out = nm_tensor_shape(run->out[0]);
+    operand a = make_operand(nm_tensor_shape(run->in[0]), o->transpose_a);
+    operand b = make_operand(nm_tensor_shape(run->in[1]), o->transpose_b);
+    nm_gemm g = {.dtype = run->dtype,
+                 .transpose_a = a.transposed,
+                 .transpose_b = b.transposed,
+                 .m = a.rows,
+                 .n = b.columns,
+                 .k = a.columns,
+                 .lda = a.transposed ? a.rows : a.columns,
+                 .ldb = b.transposed ? b.rows : b.columns,
+                 .ldc = b.columns};
+    int64_t size = a.rows * b.columns, batches = size ? nm_tensor_count(run->out[0]) / size : 0;
+    if (nm_shape_count(&b.batch) == 1 && !a.transposed) {
+        g.m *= batches; /* one matrix b for all: one product */
+        batches = batches ? 1 : 0;
+    }
+    int64_t item = (int64_t)nm_dtype_size(run->dtype);
+    nm_status status = NM_OK;
+    for (int64_t i = 0; i < batches && status == NM_OK; i++) {
+        g.a = (const char *)run->x[0] + matrix_offset(&a, out, i) * item;
+        g.b = (const char *)run->x[1] + matrix_offset(&b, out, i) * item;
+        g.c = (char *)run->y[0] + i * size * item;
+        status = nm_gemm_run(run->context, &g);
+    }
+    return status;
+}
+
+/* With A = op(a), B = op(b): dA = dC B^T, dB = A^T dC; of a transposed operand, the transpose. */
+static nm_tensor *matmul_vjp(nm_vjp *v, int input)
+{
+    const nm_matmul_options *o = v->options;
+    nm_tensor *a = v->in[0], *b = v->in[1], *dc = v->gout[0];
+    bool ta = o->transpose_a, tb = o->transpose_b;
+    if (input == 0) {
+        return ta ? nm_matmul(v->tape, b, dc, .transpose_a = tb, .transpose_b = true)
+                  : nm_matmul(v->tape, dc, b, .transpose_b = !tb);
+    }
+    return tb ? nm_matmul(v->tape, dc, a, .transpose_a = true, .transpose_b = ta)
+              : nm_matmul(v->tape, a, dc, .transpose_a = !ta);
+}
+
+static const nm_sample matmul_samples[] = {
+    {.in = {NM_NORMAL(3, 4), NM_NORMAL(4, 2)}},
+    {.options = "{transpose_a: true}", .in = {NM_NORMAL(4, 3), NM_NORMAL(4, 2)}},
+    {.options = "{transpose_b: true}", .in = {NM_NORMAL(2, 3, 4), NM_NORMAL(2, 2, 4)}},
+    {.options = "{transpose_a: true, transpose_b: true}",
+     .in = {NM_NORMAL(2, 4, 3), NM_NORMAL(2, 4)}},
+    {.in = {NM_NORMAL(2, 1, 2, 3), NM_NORMAL(3, 3, 2)}},
+};
+
+static const nm_matmul_options defaults = {NM_END(nm_matmul_options), NM_MATMUL_DEFAULTS};
+static const nm_option options[] = {
+    {NM_FIELD(nm_matmul_options, transpose_a), NM_OPTION_BOOL, .doc = "a is [..., k, m]"},
+    {NM_FIELD(nm_matmul_options, transpose_b), NM_OPTION_BOOL, .doc = "b is [..., n, k]"},
+};
+static const nm_spec spec = NM_SPEC(nm_matmul_options, defaults, options);
+
+static const nm_port in_ports[] = {{.name = "a", .doc = "[..., m, k]"},
+                                   {.name = "b", .doc = "[..., k, n]"}};
+static const nm_port out_ports[] = {{.name = "y", .doc = "[..., m, n]"}};
+
+const nm_op nm_op_matmul = {
+    .item = NM_ITEM(nm_op, "matmul", "matrix product", .spec = &spec,
+                    .doc = "y = a b over the last two axes; the axes before them broadcast.\n"
+                           "da = dy b^T, db = a^T dy."),
+    .inputs = in_ports,
+    .outputs = out_ports,
+    .input_count = 2,
+    .output_count = 1,
+    .infer = matmul_infer,
+    .forward = matmul_forward,
+    .vjp = matmul_vjp,
+    .multiply_adds = matmul_multiply_adds,
+    .samples = matmul_samples,
+    .sample_count = NM_COUNT_OF(matmul_samples),
+};
+
+nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b, const nm_matmul_options *o)
+{
+    return nm_apply2(tape, &nm_op_matmul, o, a, b);
+}
