@@ -14,7 +14,7 @@ static bool is_among(const float *row, int64_t width, int32_t label, int64_t k)
 {
     int64_t larger = 0;
     for (int64_t i = 0; i < width; i++) {
-        larger += row[i] > row[label] || (row[i] == row[label] && i < label);
+        larger += row[i] > row[label] || (i < label && row[i] == row[label]);
         if (isnan(row[i])) {
             return false;
         }

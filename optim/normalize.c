@@ -54,8 +54,7 @@ void nm_affine_destroy(nm_context *context, nm_affine *affine)
     static void name(const type *restrict x, const float *restrict factor,                         \
                      const float *restrict offset, float *restrict y, int64_t count)               \
     {                                                                                              \
-        _Pragma("omp simd") for (int64_t i = 0; i < count; i++)                                    \
-        {                                                                                          \
+        for (int64_t i = 0; i < count; i++) {                                                      \
             y[i] = (float)x[i] * factor[i] + offset[i];                                            \
         }                                                                                          \
     }

@@ -438,9 +438,10 @@ static nm_status open_and_split(test_memory *memory)
         nm_dataset_close(&part);
     }
     nm_dataset_close(&set);
-    if (open_set(&set, "spirals: {points: 4}") == NM_OK) {
-        nm_dataset_close(&set);
-    }
+    open_set(&set, "spirals: {points: 4}");
+    nm_dataset_close(&set);
+    open_set(&set, "npy: {x: %s, y: %s}", test_path("x.npy"), test_path("y.npy"));
+    nm_dataset_close(&set);
     nm_status status = nm_context_status(context);
     test_context_end(context, memory);
     return status;
@@ -450,6 +451,10 @@ START_TEST(every_failing_allocation_is_reported_and_leaks_nothing)
 {
     write_file("i", images, sizeof images);
     write_file("l", labels, sizeof labels);
+    begin(NULL);
+    write_npy("x.npy", NM_F64, NM_SHAPE(2, 1), (double[]){1, 2});
+    write_npy("y.npy", NM_I64, NM_SHAPE(2), (int64_t[]){0, 1});
+    nm_context_destroy(context);
     test_every_allocation(open_and_split);
 }
 END_TEST
