@@ -202,4 +202,10 @@ START_TEST(the_basic_ops_are_pytorchs)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs)
+START_TEST(normalization_and_losses_are_pytorchs)
+{
+    check_file("norm");
+}
+END_TEST
+
+TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs)
