@@ -14,6 +14,11 @@
 #include "core/tensor.h"
 #include "core/thread.h"
 #include "core/value.h"
+#include "models/config.h"
+#include "models/initializer.h"
+#include "models/layer.h"
+#include "models/model.h"
+#include "models/open.h"
 #include "ops/ops.h"
 
 #endif

@@ -1,0 +1,263 @@
+#include "models/config.h"
+
+#include <string.h>
+
+/* ---- The parts ---- */
+
+/* Read one by one, so that a message begins with the part's name. */
+typedef struct config_parts {
+    const nm_value *model, *data, *loss, *train;
+} config_parts;
+
+static const config_parts defaults = {.model = NULL};
+static const nm_option rows[] = {
+    {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .doc = "a list of layers"},
+    {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .doc = "where samples come from"},
+    {NM_FIELD(config_parts, loss), NM_OPTION_VALUE, .doc = "such as cross_entropy"},
+    {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .doc = "the optimizer and its rate, epochs"},
+};
+static const nm_spec spec = {.name = "config_parts",
+                             .size = sizeof(config_parts),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows)};
+
+/* A file being read. */
+typedef struct reader {
+    nm_config *config;
+    nm_context *context;
+    nm_diagnostics *d;
+    const nm_value *root;
+    config_parts parts;
+    unsigned needs;
+    bool data_fine; /* its options are right */
+} reader;
+
+/* Whether the part is there; reports a needed one that is not. A null is no part. */
+static bool has_part(const reader *r, const nm_value **part, const char *name, bool needed)
+{
+    if (*part && nm_value_is_null(*part)) {
+        *part = NULL;
+    }
+    if (!*part && needed) {
+        nm_diagnose(r->d, r->root, "the file has no part \"%s\"; add it", name);
+    }
+    return *part;
+}
+
+static bool read_data(reader *r)
+{
+    int errors = r->d->count;
+    if (has_part(r, &r->parts.data, "data", r->needs & NM_NEED_DATA)) {
+        nm_spec_read(&nm_data_spec, r->parts.data, "data", r->config->document, r->d,
+                     &r->config->data_options);
+        return r->d->count == errors;
+    }
+    return false;
+}
+
+static void read_loss(reader *r)
+{
+    if (has_part(r, &r->parts.loss, "loss", r->needs & NM_NEED_LOSS)) {
+        nm_choice_read(NM_KIND_LOSS, r->parts.loss, "loss", r->config->document, r->d,
+                       &r->config->loss);
+    }
+}
+
+static void read_train(reader *r)
+{
+    nm_config *c = r->config;
+    c->train = *(const nm_train_options *)nm_train_spec.defaults;
+    if (has_part(r, &r->parts.train, "train", r->needs & NM_NEED_TRAIN)) {
+        nm_spec_read(&nm_train_spec, r->parts.train, "train", c->document, r->d, &c->train);
+        c->groups = nm_groups_read(c->train.groups, r->d, &c->train.group_count);
+        c->train.group_list = c->groups;
+    }
+}
+
+static void read_model(reader *r)
+{
+    if (has_part(r, &r->parts.model, "model", true)) {
+        r->config->model = nm_model_read(r->context, r->config->document, r->parts.model, r->d);
+    }
+}
+
+static void read_parts(reader *r)
+{
+    nm_spec_read(&spec, r->root, "the file", r->config->document, r->d, &r->parts);
+    if (r->root->kind == NM_VALUE_MAP) {
+        read_model(r);
+        r->data_fine = read_data(r);
+        read_loss(r);
+        read_train(r);
+    } else if (nm_value_is_null(r->root)) {
+        has_part(r, &r->parts.model, "model", true);
+    }
+}
+
+/* ---- Data and shapes ---- */
+
+static bool wants_data_open(const reader *r)
+{
+    const nm_model *m = r->config->model;
+    return r->data_fine && (r->needs & NM_NEED_DATA || (m && nm_model_input(m)->rank < 0));
+}
+
+/* A file that cannot be read is a mistake like others, unless there are no others. */
+static nm_status open_data(reader *r)
+{
+    nm_config *c = r->config;
+    if (!wants_data_open(r) || nm_data_open(r->context, &c->data_options, &c->data) == NM_OK) {
+        return nm_context_status(r->context);
+    }
+    const nm_value *at = r->parts.data;
+    if (r->d->count) {
+        nm_diagnose_standing(r->d, at);
+        return nm_context_status(r->context);
+    }
+    return nm_fail_in(r->context, "%s:%d:%d", at->file, at->line, at->column);
+}
+
+/* Not if the shape of a sample is not known because of another mistake. */
+static void build_model(reader *r)
+{
+    nm_config *c = r->config;
+    nm_model_options options = {NM_MODEL_DEFAULTS, .seed = (uint64_t)c->train.seed};
+    bool known = c->model && nm_model_input(c->model)->rank >= 0;
+    if (c->model && c->data.train.count) {
+        nm_model_build(c->model, &c->data.train.shape, &options, r->d);
+    } else if (known || (c->model && !r->parts.data)) {
+        nm_model_build(c->model, NULL, &options, r->d);
+    }
+}
+
+/* ---- The loss against the network and the data ---- */
+
+/* [2, ...shape] */
+static nm_shape batch_of(const nm_shape *shape)
+{
+    nm_shape batch = {.rank = shape->rank + 1, .dim = {2}};
+    memcpy(batch.dim + 1, shape->dim, (size_t)shape->rank * sizeof *shape->dim);
+    return batch;
+}
+
+/* Computes the loss of a batch without elements. */
+static void run_loss_dry(const reader *r, const nm_loss *loss, nm_tape *tape)
+{
+    const nm_config *c = r->config;
+    const nm_dataset *set = &c->data.train;
+    nm_batch batch = {.count = 2,
+                      .target_shape = batch_of(&set->target_shape),
+                      .target_dtype = set->target_dtype,
+                      .targets = (void *)(uintptr_t)set->targets};
+    nm_tape_set_dry(tape, true);
+    nm_tensor *outputs = nm_tape_tensor(tape, NM_F32, batch_of(nm_model_output(c->model)));
+    if (!nm_loss_of(loss, tape, outputs, &batch)) {
+        nm_diagnose_standing(r->d, r->parts.loss);
+    }
+}
+
+/* Labels are looked at one by one only in training, when it would be late to find this. */
+static void check_classes(const reader *r, const nm_loss *loss)
+{
+    const nm_config *c = r->config;
+    const nm_shape *output = nm_model_output(c->model);
+    int64_t outputs = output->rank ? output->dim[output->rank - 1] : 0;
+    if (loss->type->wants_labels && outputs < c->data.train.classes) {
+        nm_diagnose(r->d, r->parts.model,
+                    "model: it has %lld outputs, but the data %lld classes; each takes an output",
+                    (long long)outputs, (long long)c->data.train.classes);
+    }
+}
+
+static void check_loss(const reader *r)
+{
+    nm_loss loss;
+    const nm_config *c = r->config;
+    bool ready =
+        c->loss.item && c->data.train.count && c->model && nm_model_output(c->model)->rank >= 0;
+    if (!ready || nm_context_status(r->context) != NM_OK ||
+        nm_loss_begin(&loss, r->context, &c->loss) != NM_OK) {
+        return;
+    }
+    int errors = r->d->count;
+    nm_tape *tape = nm_tape_create(r->context);
+    if (tape) {
+        run_loss_dry(r, &loss, tape);
+    }
+    if (r->d->count == errors) {
+        check_classes(r, &loss);
+    }
+    nm_tape_destroy(tape);
+}
+
+/* ---- All of it ---- */
+
+static nm_status apply_settings(nm_document *document, const char *const *settings, int count,
+                                nm_diagnostics *d)
+{
+    for (int i = 0; i < count; i++) {
+        if (nm_document_set(document, settings[i]) != NM_OK) {
+            nm_diagnose_standing(d, NULL);
+        }
+    }
+    return nm_diagnostics_end(d);
+}
+
+static nm_status read_config(reader *r)
+{
+    read_parts(r);
+    nm_status status = nm_context_status(r->context);
+    if (status == NM_OK && (status = open_data(r)) == NM_OK) {
+        build_model(r);
+        check_loss(r);
+        status = nm_diagnostics_end(r->d);
+    }
+    return status;
+}
+
+nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
+                         int count, unsigned needs, nm_config *config)
+{
+    nm_diagnostics d;
+    *config = (nm_config){.context = context};
+    config->document = nm_document_read(context, path);
+    if (!config->document) {
+        return nm_context_status(context);
+    }
+    nm_diagnostics_begin(&d, context);
+    reader r = {.config = config, .context = context, .d = &d, .needs = needs};
+    nm_status status = apply_settings(config->document, settings, count, &d);
+    if (status == NM_OK) {
+        r.root = nm_document_root(config->document);
+        status = read_config(&r);
+    }
+    if (status != NM_OK) {
+        nm_config_close(config);
+    }
+    return status;
+}
+
+void nm_config_close(nm_config *config)
+{
+    if (!config->context) {
+        return;
+    }
+    nm_model_destroy(config->model);
+    if (config->data.train.context) {
+        nm_data_close(&config->data);
+    }
+    nm_free(config->context, config->groups);
+    nm_document_destroy(config->document);
+    *config = (nm_config){0};
+}
+
+nm_trainer_setup nm_config_setup(const nm_config *config)
+{
+    return (nm_trainer_setup){
+        .network = nm_model_network(config->model),
+        .data = &config->data,
+        .loss = config->loss,
+        .options = config->train,
+    };
+}

@@ -1,0 +1,46 @@
+#include "models/initializer.h"
+
+#include "models/table.h"
+
+nm_fan nm_fan_of(const nm_shape *shape)
+{
+    int64_t count = nm_shape_count(shape);
+    int64_t rows = shape->rank > 1 ? shape->dim[0] : 1;
+    int64_t columns = shape->rank > 1 ? shape->dim[shape->rank - 1] : 1;
+    nm_fan fan = {rows > 0 ? count / rows : 0, columns > 0 ? count / columns : 0};
+    return (nm_fan){fan.in > 0 ? fan.in : 1, fan.out > 0 ? fan.out : 1};
+}
+
+/* Streams 15 << 60 and up: apart from those of data sets, loader and trainer. */
+static uint64_t stream_of(const char *name)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (; *name; name++) {
+        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+    }
+    return hash | 15ull << 60;
+}
+
+nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tensor)
+{
+    const nm_initializer_type *type = (const nm_initializer_type *)choice->item;
+    const nm_spec *spec = type->item.spec;
+    const void *options = !choice->options && spec ? spec->defaults : choice->options;
+    const char *name = nm_tensor_name(tensor);
+    nm_random random = nm_random_create(seed, stream_of(name ? name : ""));
+    nm_status status = type->fill(options, &random, tensor);
+    return status == NM_OK ? NM_OK : nm_fail_in(nm_tensor_context(tensor), "%s", type->item.name);
+}
+
+nm_status nm_register_initializers(nm_context *context)
+{
+#define NM_ROW(name) &nm_initializer_##name,
+    static const nm_initializer_type *const table[] = {NM_INITIALIZER_TABLE(NM_ROW)};
+#undef NM_ROW
+    for (int i = 0; i < (int)(sizeof table / sizeof *table); i++) {
+        if (nm_register(context, NM_KIND_INITIALIZER, &table[i]->item) != NM_OK) {
+            return nm_context_status(context);
+        }
+    }
+    return NM_OK;
+}

@@ -1,0 +1,46 @@
+/* Initializers: what a parameter holds before training. */
+#ifndef NM_MODELS_INITIALIZER_H
+#define NM_MODELS_INITIALIZER_H
+
+#include "core/option.h"
+#include "core/random.h"
+#include "core/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As registered, under NM_KIND_INITIALIZER. `fill` gets options of item.spec (NULL: it has none)
+ * and a tensor of f32 or f64, and draws from `random` alone. */
+typedef struct nm_initializer_type {
+    nm_item item;
+    nm_status (*fill)(const void *options, nm_random *random, nm_tensor *tensor);
+} nm_initializer_type;
+
+/* How many values each output sees, and how many outputs each input reaches, in a weight [out, ...,
+ * in]: fan in is everything but the first axis, fan out everything but the last. A vector's or a
+ * number's are both its count. At least 1. */
+typedef struct nm_fan {
+    int64_t in, out;
+} nm_fan;
+
+NM_API nm_fan nm_fan_of(const nm_shape *shape);
+
+/* Fills a named tensor. What it gets is a function of (seed, the tensor's name, its shape) alone,
+ * so a layer added elsewhere changes no other layer's weights. */
+NM_API nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tensor);
+
+/* Built-in ones that other parts of the library use. */
+typedef struct nm_normal_options {
+    double mean, deviation;
+} nm_normal_options;
+extern NM_API const nm_initializer_type nm_initializer_normal;
+extern NM_API const nm_initializer_type nm_initializer_he; /* NULL options: its defaults */
+
+/* Registers the built-in ones. */
+NM_API nm_status nm_register_initializers(nm_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,155 @@
+/* What layers use, whatever their type. */
+#include "models/layer.h"
+
+#include <stdio.h>
+
+#include "models/model_internal.h"
+#include "models/table.h"
+
+static const nm_layer_options no_options = {.name = NULL};
+static const nm_option only_name[] = {NM_LAYER_ROWS(nm_layer_options)};
+const nm_spec nm_layer_spec = NM_LAYER_SPEC(nm_layer_options, no_options, only_name);
+
+/* ---- Parameters and buffers ---- */
+
+#define LONGEST_NAME 512
+
+static nm_tensor *add_tensor(nm_layer *layer, const char *suffix, nm_role role, nm_purpose purpose,
+                             nm_dtype dtype, nm_shape shape)
+{
+    char name[LONGEST_NAME];
+    int length = snprintf(name, sizeof name, "%s.%s", layer->name, suffix);
+    if (length >= LONGEST_NAME) {
+        nm_layer_fail(layer, "its name is longer than %d bytes; choose shorter names",
+                      LONGEST_NAME - 1);
+        return NULL;
+    }
+    nm_tensor *tensor = nm_store_add(layer->model->store, name, role, purpose, dtype, shape);
+    if (!tensor) {
+        nm_fail_in(layer->context, "%s: %s", layer->label, suffix);
+    } else if (role == NM_PARAMETER) {
+        layer->model->parameters += nm_tensor_count(tensor);
+    }
+    return tensor;
+}
+
+nm_tensor *nm_layer_parameter(nm_layer *layer, const char *suffix, nm_purpose purpose,
+                              nm_shape shape, const nm_choice *init)
+{
+    const nm_model_options *o = &layer->model->options;
+    nm_tensor *tensor = add_tensor(layer, suffix, NM_PARAMETER, purpose, o->dtype, shape);
+    if (tensor && init && init->item && nm_initialize(init, o->seed, tensor) != NM_OK) {
+        nm_fail_in(layer->context, "%s", layer->label);
+        return NULL;
+    }
+    return tensor;
+}
+
+static nm_tensor *filled(nm_tensor *tensor, double value)
+{
+    return tensor && nm_tensor_fill(tensor, value) == NM_OK ? tensor : NULL;
+}
+
+nm_tensor *nm_layer_constant_parameter(nm_layer *layer, const char *suffix, nm_purpose purpose,
+                                       nm_shape shape, double value)
+{
+    return filled(nm_layer_parameter(layer, suffix, purpose, shape, NULL), value);
+}
+
+nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape, double value)
+{
+    nm_dtype dtype = layer->model->options.dtype;
+    return filled(add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, dtype, shape), value);
+}
+
+nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix)
+{
+    return add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, NM_I64, NM_SCALAR_SHAPE);
+}
+
+void nm_layer_want_data(nm_layer *layer)
+{
+    layer->model->network.wants_data = true;
+}
+
+nm_status nm_layer_axis(nm_layer *layer, const nm_shape *x, int64_t axis, int *out)
+{
+    char text[NM_SHAPE_TEXT];
+    *out = nm_shape_axis(x, axis);
+    if (*out > 0) {
+        return NM_OK;
+    }
+    nm_shape_text(x, text);
+    return *out ? nm_layer_fail(layer, "its input %s has no axis %lld", text, (long long)axis)
+                : nm_layer_fail(layer, "axis %lld of its input %s is the batch; choose another",
+                                (long long)axis, text);
+}
+
+nm_status nm_layer_fail(nm_layer *layer, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    nm_fail_v(layer->context, NM_ERROR_INPUT, format, list);
+    va_end(list);
+    nm_fail_in(layer->context, "%s: %s", layer->label, layer->type->item.name);
+    return NM_ERROR_INPUT;
+}
+
+/* ---- Running ---- */
+
+static nm_tensor *run_layer(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    if (layer->model->stage != MODEL_READY) {
+        return nm_layer_run_dry(layer, pass, x);
+    }
+    const char *outer = nm_tape_set_scope(pass->tape, layer->label);
+    nm_tensor *y = layer->type->forward(layer, pass, x);
+    nm_tape_set_scope(pass->tape, outer);
+    return y;
+}
+
+static bool is_recording(nm_tape *tape)
+{
+    bool on = nm_tape_set_recording(tape, false);
+    nm_tape_set_recording(tape, on);
+    return on;
+}
+
+nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
+{
+    bool discard = !is_recording(pass->tape);
+    nm_tensor *first = x; /* not ours to give back */
+    for (nm_layer *layer = layers->first; layer && x; layer = layer->next) {
+        nm_tensor *y = run_layer(layer, pass, x);
+        if (discard && x != first && x != y) {
+            nm_tape_discard(pass->tape, x);
+        }
+        x = y;
+    }
+    return x;
+}
+
+nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    return nm_apply1(pass->tape, layer->type->op, NULL, x);
+}
+
+bool nm_pass_is_dry(const nm_pass *pass)
+{
+    bool dry = nm_tape_set_dry(pass->tape, true);
+    nm_tape_set_dry(pass->tape, dry);
+    return dry;
+}
+
+nm_status nm_register_layers(nm_context *context)
+{
+#define NM_ROW(name) &nm_layer_##name,
+    static const nm_layer_type *const table[] = {NM_LAYER_TABLE(NM_ROW)};
+#undef NM_ROW
+    for (int i = 0; i < NM_COUNT_OF(table); i++) {
+        if (nm_register(context, NM_KIND_LAYER, &table[i]->item) != NM_OK) {
+            return nm_context_status(context);
+        }
+    }
+    return NM_OK;
+}

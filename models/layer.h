@@ -1,0 +1,126 @@
+/* For people who write layers. A layer is one `const nm_layer_type`: what it is called, its
+ * options, how it makes its parameters, and its forward pass, which calls ops.
+ * models/layers/dense.c is a whole one. Reading YAML, names, places in messages, the store,
+ * initialization, shapes and costs are done once for all layers.
+ *
+ * A layer does not say what shape its output has. When a model is built, its first pass runs on a
+ * dry tape: each layer is built when the pass reaches it, from its input's shape, and then runs;
+ * the ops' shape rules do the checking. Whatever a layer may rely on, it may rely on in build(). */
+#ifndef NM_MODELS_LAYER_H
+#define NM_MODELS_LAYER_H
+
+#include "core/op.h"
+#include "models/initializer.h"
+#include "optim/network.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nm_layer nm_layer;
+typedef struct nm_model nm_model;
+
+/* As registered, under NM_KIND_LAYER. */
+typedef struct nm_layer_type {
+    nm_item item; /* its spec's struct begins with NM_LAYER_FIELDS; no spec: a name only */
+    const char
+        *prefix;       /* of automatic names: "conv" for conv1, conv2, ...; NULL: the item's name */
+    size_t state_size; /* of what a layer keeps: parameters found at build(), children */
+    const nm_op *op;   /* for nm_forward_op(): the op that the layer is */
+    /* Reads those options that are values, such as a body of layers, and reports errors. NULL:
+     * there are none. */
+    void (*read)(nm_layer *layer, nm_diagnostics *d);
+    /* Makes the parameters for an input of shape `x`, [batch, ...]. Called once. NULL: there are
+     * none. */
+    nm_status (*build)(nm_layer *layer, const nm_shape *x);
+    /* Computes. `x` is never NULL; the result is, on failure. It allocates nothing but on the tape.
+     */
+    nm_tensor *(*forward)(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
+    /* Frees what read() and build() made, after either of them, complete or not. Parameters are the
+     * store's and layers the model's: most types have nothing to free, and NULL here. */
+    void (*destroy)(nm_layer *layer);
+} nm_layer_type;
+
+/* The options of every layer begin with this field, and their table with this row. */
+#define NM_LAYER_FIELDS const char *name
+#define NM_LAYER_ROWS(type)                                                                        \
+    {                                                                                              \
+        NM_FIELD(type, name), NM_OPTION_STRING,                                                    \
+            .doc = "the layer's name, which its parameters' names begin with; default: its type "  \
+                   "and a number"                                                                  \
+    }
+
+typedef struct nm_layer_options {
+    NM_LAYER_FIELDS;
+} nm_layer_options;
+
+/* For layers that have no other option. */
+extern NM_API const nm_spec nm_layer_spec;
+
+/* A layer spec from its options struct, a value of it, and the table. */
+#define NM_LAYER_SPEC(type, defaults_, rows_, ...)                                                 \
+    {                                                                                              \
+        .name = #type, .size = sizeof(type), .defaults = &(defaults_), .options = (rows_),         \
+        .count = NM_COUNT_OF(rows_), __VA_ARGS__                                                   \
+    }
+
+/* Layers that run one after the other: a list of them, linked by `next`. They are the model's. */
+typedef struct nm_layers {
+    nm_layer *first, *last;
+    int count;
+} nm_layers;
+
+struct nm_layer {
+    const nm_layer_type *type;
+    const void *options; /* of type->item.spec, the document's */
+    void *state;         /* type->state_size bytes, zeros at first */
+    nm_context *context;
+    nm_document *document; /* that the options came from */
+    nm_model *model;
+    nm_layer *next;     /* in the list it stands in */
+    const char *name;   /* the full one: "residual1.body.conv2" */
+    const char *label;  /* `layer "NAME"`, for messages: the tape's scope while it runs */
+    const nm_value *at; /* where it stands */
+};
+
+/* ---- For read() ---- */
+
+/* Reads a list of layers, as part of this one, and appends them to `layers`. Their names begin with
+ * this one's, followed by `part` if that is not NULL: "residual1.body.conv1". */
+NM_API void nm_layer_read_children(nm_layer *layer, const nm_value *list, const char *part,
+                                   nm_diagnostics *d, nm_layers *layers);
+
+/* ---- For build() ---- */
+
+/* Adds the parameter "NAME.suffix" to the model's store and initializes it. `init` without an item
+ * leaves it zeros. NULL on failure. */
+NM_API nm_tensor *nm_layer_parameter(nm_layer *layer, const char *suffix, nm_purpose purpose,
+                                     nm_shape shape, const nm_choice *init);
+/* The same for a constant value. */
+NM_API nm_tensor *nm_layer_constant_parameter(nm_layer *layer, const char *suffix,
+                                              nm_purpose purpose, nm_shape shape, double value);
+/* Adds a buffer of the model's type (or another, for counters) that begins with `value`. */
+NM_API nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape,
+                                  double value);
+NM_API nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix); /* i64, [] */
+/* The network then asks for one pass with `initialize` on the first batch. */
+NM_API void nm_layer_want_data(nm_layer *layer);
+/* Resolves an axis option against the input's shape; axis 0, the batch, is an error. */
+NM_API nm_status nm_layer_axis(nm_layer *layer, const nm_shape *x, int64_t axis, int *out);
+/* Fails with NM_ERROR_INPUT and `layer "NAME": TYPE: message`. */
+NM_API nm_status nm_layer_fail(nm_layer *layer, const char *format, ...) NM_PRINTF(2, 3);
+
+/* ---- For forward() ---- */
+
+/* Runs layers one after the other, and gives what lies between them back where nothing is recorded.
+ * NULL on failure. */
+NM_API nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x);
+/* The forward of a layer that is an op without other options than its own defaults. */
+NM_API nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
+/* Whether the pass only infers shapes: tensors have no elements then. */
+NM_API bool nm_pass_is_dry(const nm_pass *pass);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

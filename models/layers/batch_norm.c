@@ -1,0 +1,179 @@
+/* Batch norm, with its running statistics. Ioffe, Szegedy 2015, arXiv 1502.03167.
+ *
+ * The op is pure; this layer keeps what inference normalizes with. Promises:
+ *
+ * 1. In training, y is made with the statistics of the batch, and then the running ones move, once
+ * a pass: running = (1 - momentum) * running + momentum * batch, with the variance times m / (m -
+ * 1) for the m values of a channel: what PyTorch does. With `average: cumulative`, momentum is 1
+ * over the number of batches so far, so the running statistics are the mean over all of them, as in
+ *    the paper.
+ * 2. They never move in evaluation, nor in the pass that initializes by data, nor if the pass was
+ *    only to infer shapes, nor if it failed here.
+ * 3. Frozen, the layer normalizes with its running statistics in training too, and leaves them as
+ *    they are; scale and shift go on learning unless they are frozen themselves. */
+#include "models/table.h"
+#include "ops/norm.h"
+
+typedef enum average { MOVING, CUMULATIVE } average;
+
+typedef struct batch_norm_layer_options {
+    NM_LAYER_FIELDS;
+    double momentum;
+    int average;
+    double eps;
+    int64_t axis;
+    bool affine;
+    bool mean_only;
+    bool frozen;
+} batch_norm_layer_options;
+
+typedef struct batch_norm_state {
+    nm_tensor *scale, *shift;              /* NULL: not affine */
+    nm_tensor *running_mean, *running_var; /* the second NULL: mean only */
+    nm_tensor *batches;                    /* of the cumulative average; NULL: moving */
+} batch_norm_state;
+
+/* ---- Parameters and buffers ---- */
+
+static void make_parameters(nm_layer *layer, nm_shape channels)
+{
+    batch_norm_state *s = layer->state;
+    s->scale = nm_layer_constant_parameter(layer, "scale", NM_NORM_SCALE, channels, 1);
+    s->shift = nm_layer_parameter(layer, "shift", NM_NORM_SHIFT, channels, NULL);
+}
+
+static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
+{
+    const batch_norm_layer_options *o = layer->options;
+    batch_norm_state *s = layer->state;
+    int axis;
+    if (nm_layer_axis(layer, x, o->axis, &axis) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
+    nm_shape channels = NM_SHAPE(x->dim[axis]);
+    if (o->affine) {
+        make_parameters(layer, channels);
+    }
+    s->running_mean = nm_layer_buffer(layer, "running_mean", channels, 0);
+    if (!o->mean_only) {
+        s->running_var = nm_layer_buffer(layer, "running_var", channels, 1);
+    }
+    if (o->average == CUMULATIVE) {
+        s->batches = nm_layer_counter(layer, "batches");
+    }
+    return nm_context_status(layer->context);
+}
+
+/* ---- Running statistics ---- */
+
+#define MOVE(real)                                                                                 \
+    static void move_##real(real *running, const real *batch, int64_t count, double momentum,      \
+                            double factor)                                                         \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            running[i] = (real)((1 - momentum) * running[i] + momentum * factor * batch[i]);       \
+        }                                                                                          \
+    }
+
+MOVE(float)
+MOVE(double)
+
+static void move(nm_tensor *running, nm_tensor *batch, double momentum, double factor)
+{
+    int64_t count = nm_tensor_count(running);
+    if (nm_tensor_dtype(running) == NM_F32) {
+        move_float(nm_tensor_data(running), nm_tensor_data(batch), count, momentum, factor);
+    } else {
+        move_double(nm_tensor_data(running), nm_tensor_data(batch), count, momentum, factor);
+    }
+}
+
+/* How much the new batch counts. */
+static double weight_of_batch(const batch_norm_layer_options *o, batch_norm_state *s)
+{
+    if (o->average == MOVING) {
+        return o->momentum;
+    }
+    double batches = nm_tensor_get(s->batches, 0) + 1;
+    nm_tensor_set(s->batches, 0, batches);
+    return 1 / batches;
+}
+
+/* `values` a channel. */
+static void move_statistics(nm_layer *layer, const nm_batch_norm_result *r, int64_t values)
+{
+    batch_norm_state *s = layer->state;
+    double momentum = weight_of_batch(layer->options, s);
+    double unbiased = values > 1 ? (double)values / (double)(values - 1) : 1;
+    move(s->running_mean, r->mean, momentum, 1);
+    if (s->running_var) {
+        move(s->running_var, r->var, momentum, unbiased);
+    }
+}
+
+/* ---- The pass ---- */
+
+static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    const batch_norm_layer_options *o = layer->options;
+    batch_norm_state *s = layer->state;
+    bool batch = pass->training && !o->frozen;
+    nm_batch_norm_options options = {
+        NM_BATCH_NORM_DEFAULTS,
+        .axis = o->axis,
+        .eps = o->eps,
+        .mean_only = o->mean_only,
+        .mode = batch ? NM_TRAINING : NM_INFERENCE,
+        NM_END(nm_batch_norm_options),
+    };
+    nm_batch_norm_result r =
+        nm_batch_norm_with(pass->tape, x, s->scale, s->shift, batch ? NULL : s->running_mean,
+                           batch ? NULL : s->running_var, &options);
+    if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {
+        move_statistics(layer, &r, nm_tensor_count(x) / nm_tensor_count(s->running_mean));
+    }
+    return r.y;
+}
+
+/* ---- Options ---- */
+
+static const batch_norm_layer_options defaults = {
+    .momentum = 0.1, .average = MOVING, .eps = 1e-5, .axis = -1, .affine = true};
+static const char *const average_names[] = {"moving", "cumulative", NULL};
+static const nm_option rows[] = {
+    NM_LAYER_ROWS(batch_norm_layer_options),
+    {NM_FIELD(batch_norm_layer_options, momentum), NM_OPTION_FLOAT, .min = 0, .max = 1,
+     .doc = "how much a new batch counts in the running statistics"},
+    {NM_FIELD(batch_norm_layer_options, average), NM_OPTION_ENUM, .names = average_names,
+     .doc = "moving: as momentum says; cumulative: the mean over all batches, momentum unused"},
+    {NM_FIELD(batch_norm_layer_options, eps), NM_OPTION_FLOAT, .min = 0, .max = 1,
+     .doc = "added to the variance, inside the root"},
+    {NM_FIELD(batch_norm_layer_options, axis), NM_OPTION_INT, .min = -NM_MAX_RANK,
+     .max = NM_MAX_RANK,
+     .doc = "of the channels; 0 is the batch, negative ones count from the end"},
+    {NM_FIELD(batch_norm_layer_options, affine), NM_OPTION_BOOL,
+     .doc = "learn a scale and a shift for each channel"},
+    {NM_FIELD(batch_norm_layer_options, mean_only), NM_OPTION_BOOL,
+     .doc = "subtract the mean, do not divide by the deviation"},
+    {NM_FIELD(batch_norm_layer_options, frozen), NM_OPTION_BOOL,
+     .doc = "normalize with the running statistics in training too, and never move them"},
+};
+static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows);
+
+const nm_layer_type nm_layer_batch_norm = {
+    .item = NM_ITEM(nm_layer_type, "batch_norm", "normalizes each channel over the batch",
+                    .spec = &spec,
+                    .doc = "y = scale * (x - mean) / sqrt(var + eps) + shift for each channel. In "
+                           "training, mean and biased variance are the batch's, and then\n\n"
+                           "    running_mean = (1 - momentum) * running_mean + momentum * mean\n"
+                           "    running_var = (1 - momentum) * running_var + momentum * var * m / "
+                           "(m - 1)\n\n"
+                           "where m is the number of values of a channel. Evaluation uses the "
+                           "running ones. A dense or conv2d directly before it needs no bias: "
+                           "bias: false there saves parameters and changes nothing.\n"
+                           "Ioffe, Szegedy 2015, arXiv 1502.03167."),
+    .prefix = "bn",
+    .state_size = sizeof(batch_norm_state),
+    .build = batch_norm_build,
+    .forward = batch_norm_forward,
+};

@@ -1,0 +1,71 @@
+/* Residual: y = body(x) + shortcut(x), the shortcut being x itself if none is given. He, Zhang,
+ * Ren, Sun 2015, arXiv 1512.03385. */
+#include "models/table.h"
+#include "ops/basic.h"
+
+typedef struct residual_options {
+    NM_LAYER_FIELDS;
+    const nm_value *body, *shortcut;
+} residual_options;
+
+typedef struct residual_state {
+    nm_layers body, shortcut;
+} residual_state;
+
+static void residual_read(nm_layer *layer, nm_diagnostics *d)
+{
+    const residual_options *o = layer->options;
+    residual_state *s = layer->state;
+    if (o->body) {
+        nm_layer_read_children(layer, o->body, "body", d, &s->body);
+    }
+    if (o->shortcut && !nm_value_is_null(o->shortcut)) {
+        nm_layer_read_children(layer, o->shortcut, "shortcut", d, &s->shortcut);
+    }
+}
+
+/* Shapes that broadcast would add up too, to something else than was meant. */
+static nm_status check_shapes(nm_layer *layer, const nm_tensor *body, const nm_tensor *shortcut)
+{
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    const residual_state *s = layer->state;
+    if (nm_shape_equal(nm_tensor_shape(body), nm_tensor_shape(shortcut))) {
+        return NM_OK;
+    }
+    return nm_layer_fail(
+        layer, "the body makes %s, the shortcut %s%s; %s", nm_shape_text(nm_tensor_shape(body), a),
+        s->shortcut.count ? "" : "(the input) ", nm_shape_text(nm_tensor_shape(shortcut), b),
+        s->shortcut.count ? "they must be the same"
+                          : "give it a shortcut that makes the same, such as a "
+                            "conv2d with kernel 1");
+}
+
+static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    const residual_state *s = layer->state;
+    nm_tensor *body = nm_layers_run(&s->body, pass, x);
+    nm_tensor *shortcut = body ? nm_layers_run(&s->shortcut, pass, x) : NULL;
+    if (!shortcut || check_shapes(layer, body, shortcut) != NM_OK) {
+        return NULL;
+    }
+    return nm_add(pass->tape, body, shortcut);
+}
+
+static const residual_options defaults = {.body = NULL};
+static const nm_option rows[] = {
+    NM_LAYER_ROWS(residual_options),
+    {NM_FIELD(residual_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
+    {NM_FIELD(residual_options, shortcut), NM_OPTION_VALUE,
+     .doc = "layers beside them; none: the input itself"},
+};
+static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows);
+
+const nm_layer_type nm_layer_residual = {
+    .item = NM_ITEM(nm_layer_type, "residual", "adds its input to what its layers make of it",
+                    .spec = &spec,
+                    .doc = "y = body(x) + shortcut(x); without a shortcut, y = body(x) + x. Both "
+                           "must have one shape.\nHe, Zhang, Ren, Sun 2015, arXiv 1512.03385."),
+    .state_size = sizeof(residual_state),
+    .read = residual_read,
+    .forward = residual_forward,
+};

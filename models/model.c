@@ -1,0 +1,167 @@
+#include "models/model.h"
+
+#include "models/model_internal.h"
+#include "optim/checkpoint.h"
+
+/* ---- Making and destroying ---- */
+
+static void destroy_record(layer_record *record)
+{
+    nm_layer *layer = &record->layer;
+    if (layer->type && layer->type->destroy) {
+        layer->type->destroy(layer);
+    }
+    nm_free(layer->context, (char *)(uintptr_t)layer->name);
+    nm_free(layer->context, (char *)(uintptr_t)layer->label);
+    nm_free(layer->context, record);
+}
+
+void nm_model_destroy(nm_model *model)
+{
+    if (!model) {
+        return;
+    }
+    nm_context *context = model->context;
+    for (int i = 0; i < model->count; i++) {
+        destroy_record(model->records[i]);
+    }
+    nm_free(context, model->records);
+    nm_map_destroy(model->names);
+    nm_store_destroy(model->store);
+    nm_document_destroy(model->own_document);
+    nm_free(context, model);
+}
+
+nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_value *value,
+                          const nm_shape *sample, const nm_model_options *options)
+{
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    nm_model *model = nm_model_read(context, document, value, &d);
+    if (model) {
+        nm_model_build(model, sample, options, &d);
+    }
+    if (nm_diagnostics_end(&d) != NM_OK) {
+        nm_model_destroy(model);
+        return NULL;
+    }
+    return model;
+}
+
+static const nm_value *model_part(nm_context *context, const nm_document *document,
+                                  const char *path)
+{
+    const nm_value *value = nm_value_get(nm_document_root(document), "model");
+    if (!value) {
+        nm_fail(context, NM_ERROR_INPUT, "%s: it has no part \"model\"; add it", path);
+    }
+    return value;
+}
+
+nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *sample)
+{
+    nm_document *document = nm_document_read(context, path);
+    const nm_value *value = document ? model_part(context, document, path) : NULL;
+    nm_model_options options = {NM_MODEL_DEFAULTS, .seed = nm_context_seed(context)};
+    nm_model *model = value ? nm_model_create(context, document, value, sample, &options) : NULL;
+    if (!model) {
+        nm_document_destroy(document);
+        return NULL;
+    }
+    model->own_document = document;
+    return model;
+}
+
+/* ---- Use ---- */
+
+nm_store *nm_model_store(const nm_model *model)
+{
+    return model->store;
+}
+
+const nm_network *nm_model_network(const nm_model *model)
+{
+    return &model->network;
+}
+
+nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
+{
+    if (model->stage != MODEL_READY) {
+        nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
+        return NULL;
+    }
+    return nm_layers_run(&model->layers, pass, x);
+}
+
+nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
+{
+    nm_pass pass = {.tape = tape};
+    bool recording = nm_tape_set_recording(tape, false);
+    nm_tensor *y = nm_model_forward(model, &pass, x);
+    nm_tape_set_recording(tape, recording);
+    return y;
+}
+
+/* ---- Files ---- */
+
+nm_status nm_model_load(nm_model *model, const char *path)
+{
+    return nm_parameters_read(model->store, path);
+}
+
+nm_status nm_model_save(const nm_model *model, const char *path)
+{
+    return nm_parameters_write(model->store, path);
+}
+
+/* ---- What it is made of ---- */
+
+int nm_model_layer_count(const nm_model *model)
+{
+    return model->count;
+}
+
+nm_layer_summary nm_model_layer_at(const nm_model *model, int index)
+{
+    const layer_record *record = model->records[index];
+    return (nm_layer_summary){
+        .name = record->layer.name,
+        .type = record->layer.type->item.name,
+        .depth = record->depth,
+        .has_children = record->has_children,
+        .output = record->output,
+        .parameters = record->cost.parameters,
+        .multiply_adds = record->cost.multiply_adds,
+        .bytes = record->cost.bytes,
+    };
+}
+
+nm_layer_summary nm_model_total(const nm_model *model)
+{
+    nm_layer_summary total = {.output = model->output};
+    for (int i = 0; i < model->count; i++) {
+        const layer_record *record = model->records[i];
+        if (record->depth == 0) {
+            total.parameters += record->cost.parameters;
+            total.multiply_adds += record->cost.multiply_adds;
+            total.bytes += record->cost.bytes;
+        }
+    }
+    return total;
+}
+
+const nm_shape *nm_model_input(const nm_model *model)
+{
+    return &model->input;
+}
+
+const nm_shape *nm_model_output(const nm_model *model)
+{
+    return &model->output;
+}
+
+const nm_value *nm_model_place(const nm_model *model, const char *name)
+{
+    const nm_layer *layer = nm_map_find(model->names, name);
+    return layer ? layer->at : NULL;
+}

@@ -1,0 +1,107 @@
+/* Models: a network made from YAML, with everything it owns: layers, parameters and buffers by name
+ * ("conv1.weight", "bn1.running_mean"), and what each layer costs.
+ *
+ *     model:                                  model:
+ *       - conv2d: {channels: 32, kernel: 3}     input: [28, 28, 1]
+ *       - batch_norm                            layers:
+ *       - relu                                    - ...
+ *       - flatten
+ *       - dense: {units: 10, name: head}
+ *
+ * The form with `input` says of which shape a sample is; otherwise the data set does. `norma help`
+ * lists the layers and their options. A layer is called by its option `name`, or by its type and
+ * how many of that type stand there so far: conv1, conv2, bn1. Layers within others have the outer
+ * one's name and a dot before theirs.
+ *
+ * From a program:
+ *
+ *     nm_model *model = nm_model_open(context, "net.yaml", NULL);
+ *     nm_model_load(model, "best.safetensors");
+ *     nm_tensor *y = nm_model_predict(model, tape, x); */
+#ifndef NM_MODELS_MODEL_H
+#define NM_MODELS_MODEL_H
+
+#include "core/option.h"
+#include "optim/network.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nm_model nm_model;
+
+typedef struct nm_model_options {
+    nm_dtype dtype; /* of parameters: NM_F32 or NM_F64 */
+    uint64_t seed;  /* of the initial parameters */
+} nm_model_options;
+
+#define NM_MODEL_DEFAULTS .dtype = NM_F32, .seed = 1
+
+#define NM_MODEL_MAX_LAYERS 10000 /* repeated ones counted as often as they stand there */
+
+/* The value of the key `model` in a network's file, and a sample's shape (NULL: the value has
+ * `input`). `document`, which `value` is of, must outlive the model. `options` may be NULL. NULL on
+ * failure: the error has a line, with its place, for every independent mistake. */
+NM_API nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_value *value,
+                                 const nm_shape *sample, const nm_model_options *options);
+/* The same from a file's part `model`; other parts are not looked at. The seed is the context's. */
+NM_API nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *sample);
+NM_API void nm_model_destroy(nm_model *model); /* NULL is fine */
+
+/* ---- In two steps, for those who collect errors of other parts as well ---- */
+
+/* Reads all layers and their options. Errors go to `d`; NULL only if memory ran out. */
+NM_API nm_model *nm_model_read(nm_context *context, nm_document *document, const nm_value *value,
+                               nm_diagnostics *d);
+/* Makes the parameters and finds the shapes. An error among them goes to `d`. Layers that were read
+ * with an error are where it stops: shapes before them are checked all the same. Once only. */
+NM_API void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_options *options,
+                           nm_diagnostics *d);
+
+/* ---- Use ---- */
+
+NM_API nm_store *nm_model_store(const nm_model *model);
+/* What the trainer takes. Valid as long as the model. */
+NM_API const nm_network *nm_model_network(const nm_model *model);
+/* x is [batch, ...sample]. NULL on failure. */
+NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x);
+/* In inference, without recording. */
+NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
+
+/* Parameters and buffers, as safetensors. A file that does not fit changes nothing. A file of the
+ * trainer's, in which the network's tensors stand among others, is read too. */
+NM_API nm_status nm_model_load(nm_model *model, const char *path);
+NM_API nm_status nm_model_save(const nm_model *model, const char *path);
+
+/* ---- What it is made of ---- */
+
+/* A layer, with all layers in it. Costs are those of one sample in inference; what does not grow
+ * with the number of samples is not in them. */
+typedef struct nm_layer_summary {
+    const char *name; /* the full one */
+    const char *type;
+    int depth;             /* 0, or how many layers it stands in */
+    bool has_children;     /* the rows that follow, deeper than it, are of layers in it */
+    nm_shape output;       /* of a sample, without the batch */
+    int64_t parameters;    /* elements */
+    int64_t multiply_adds; /* of matrix products and convolutions */
+    int64_t bytes;         /* of what its ops make */
+} nm_layer_summary;
+
+/* In the file's order; outer layers come before inner ones. */
+NM_API int nm_model_layer_count(const nm_model *model);
+NM_API nm_layer_summary nm_model_layer_at(const nm_model *model, int index);
+/* The sums over layers of depth 0, and the last one's output. Name and type are NULL. */
+NM_API nm_layer_summary nm_model_total(const nm_model *model);
+NM_API const nm_shape *nm_model_input(const nm_model *model);  /* of a sample */
+NM_API const nm_shape *nm_model_output(const nm_model *model); /* of a sample */
+/* The layer of that name, NULL if there is none, to say where it stands in the file. */
+NM_API const nm_value *nm_model_place(const nm_model *model, const char *name);
+
+/* Registers the built-in layers. */
+NM_API nm_status nm_register_layers(nm_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+/* The first runs of a model, on a dry tape: one with a single sample, in which each layer is built
+ * when the pass reaches it, and one with two, whose cost less the first one's is that of a sample.
+ */
+#include <string.h>
+
+#include "models/model_internal.h"
+
+/* ---- One layer ---- */
+
+static nm_shape without_batch(const nm_shape *shape)
+{
+    nm_shape sample = {.rank = shape->rank - 1};
+    memcpy(sample.dim, shape->dim + 1, (size_t)sample.rank * sizeof *sample.dim);
+    return sample;
+}
+
+/* Layers are functions of samples: the batch stays the first axis. */
+static nm_status check_output(nm_layer *layer, const nm_tensor *x, const nm_tensor *y)
+{
+    char in[NM_SHAPE_TEXT], out[NM_SHAPE_TEXT];
+    const nm_shape *from = nm_tensor_shape(x), *to = nm_tensor_shape(y);
+    if (to->rank >= 1 && to->dim[0] == from->dim[0]) {
+        return NM_OK;
+    }
+    return nm_layer_fail(layer, "it makes %s of %s; the first axis, the batch, must stay as it is",
+                         nm_shape_text(to, out), nm_shape_text(from, in));
+}
+
+static layer_cost cost_so_far(const nm_model *m, const nm_tape *tape)
+{
+    nm_tape_cost cost = nm_tape_cost_so_far(tape);
+    return (layer_cost){m->parameters, cost.multiply_adds, cost.bytes};
+}
+
+/* With two samples less with one: what a sample costs. Parameters are made with one. */
+static void add_cost(layer_record *record, const layer_cost *before, const layer_cost *after)
+{
+    bool building = record->layer.model->stage == MODEL_BUILDING;
+    int64_t sign = building ? -1 : 1;
+    record->cost.parameters += building ? after->parameters - before->parameters : 0;
+    record->cost.multiply_adds += sign * (after->multiply_adds - before->multiply_adds);
+    record->cost.bytes += sign * (after->bytes - before->bytes);
+}
+
+static bool is_built(nm_layer *layer, const nm_tensor *x)
+{
+    if (layer->model->stage == MODEL_MEASURING || !layer->type->build) {
+        return true;
+    }
+    return layer->type->build(layer, nm_tensor_shape(x)) == NM_OK;
+}
+
+static nm_tensor *run(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    layer_record *record = record_of(layer);
+    layer_cost before = cost_so_far(layer->model, pass->tape);
+    nm_tensor *y = is_built(layer, x) ? layer->type->forward(layer, pass, x) : NULL;
+    if (y && check_output(layer, x, y) != NM_OK) {
+        return NULL;
+    }
+    if (y) {
+        layer_cost after = cost_so_far(layer->model, pass->tape);
+        add_cost(record, &before, &after);
+        record->output = without_batch(nm_tensor_shape(y));
+    }
+    return y;
+}
+
+nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    nm_model *m = layer->model;
+    if (!layer->type || record_of(layer)->broken) {
+        return NULL;
+    }
+    const char *outer = nm_tape_set_scope(pass->tape, layer->label);
+    nm_tensor *y = run(layer, pass, x);
+    nm_tape_set_scope(pass->tape, outer);
+    if (!y && !m->failed) {
+        m->failed = layer->at; /* the innermost comes first */
+    }
+    return y;
+}
+
+/* ---- All of them ---- */
+
+static nm_tensor *run_with(nm_model *m, nm_tape *tape, model_stage stage, int64_t batch)
+{
+    nm_shape shape = {.rank = m->input.rank + 1, .dim = {batch}};
+    memcpy(shape.dim + 1, m->input.dim, (size_t)m->input.rank * sizeof *shape.dim);
+    nm_pass pass = {.tape = tape};
+    m->stage = stage;
+    nm_tape_reset(tape);
+    return nm_layers_run(&m->layers, &pass, nm_tape_tensor(tape, m->options.dtype, shape));
+}
+
+static void run_dry(nm_model *m)
+{
+    nm_tape *tape = nm_tape_create(m->context);
+    if (!tape) {
+        return;
+    }
+    nm_tape_set_dry(tape, true);
+    nm_tape_set_recording(tape, false);
+    nm_tensor *y = run_with(m, tape, MODEL_BUILDING, 1);
+    y = y ? run_with(m, tape, MODEL_MEASURING, 2) : NULL;
+    if (y) {
+        m->output = without_batch(nm_tensor_shape(y));
+        m->stage = MODEL_READY;
+    }
+    nm_tape_destroy(tape);
+}
+
+/* A container stopped at a broken layer in it: nothing is wrong with the layers around. */
+static void report(nm_model *m, nm_diagnostics *d)
+{
+    if (nm_context_status(m->context) != NM_OK) {
+        nm_diagnose_standing(d, m->failed);
+    }
+}
+
+/* The sample's shape as given and as in the file: one will do, two must agree. */
+static bool find_input(nm_model *m, const nm_shape *sample, nm_diagnostics *d)
+{
+    char own[NM_SHAPE_TEXT], given[NM_SHAPE_TEXT];
+    bool known = m->input.rank >= 0;
+    if (known && sample && !nm_shape_equal(&m->input, sample)) {
+        nm_diagnose(d, m->input_at, "model: \"input\" is %s, but the samples are %s",
+                    nm_shape_text(&m->input, own), nm_shape_text(sample, given));
+        return false;
+    }
+    if (!known && !sample) {
+        nm_diagnose(d, m->layers.first ? m->layers.first->at : NULL,
+                    "model: the shape of a sample is not known; write the model as "
+                    "{input: [28, 28, 1], layers: [...]}");
+        return false;
+    }
+    m->input = known ? m->input : *sample;
+    return true;
+}
+
+void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_options *options,
+                    nm_diagnostics *d)
+{
+    if (nm_context_status(model->context) != NM_OK || !model->layers.count) {
+        return;
+    }
+    model->options = options ? *options : (nm_model_options){NM_MODEL_DEFAULTS};
+    if (find_input(model, sample, d)) {
+        run_dry(model);
+        report(model, d);
+    }
+}

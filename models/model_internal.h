@@ -1,0 +1,66 @@
+/* What the files of models share with each other and not with layers. */
+#ifndef NM_MODELS_MODEL_INTERNAL_H
+#define NM_MODELS_MODEL_INTERNAL_H
+
+#include "models/layer.h"
+#include "models/model.h"
+
+/* What a layer costs, or several. */
+typedef struct layer_cost {
+    int64_t parameters, multiply_adds, bytes;
+} layer_cost;
+
+/* A layer as its model keeps it. */
+typedef struct layer_record {
+    nm_layer layer; /* first: a layer is its record */
+    int depth;
+    bool has_children;
+    bool broken; /* its options could not be read; the type may be NULL */
+    nm_shape output;
+    layer_cost cost;
+} layer_record;
+
+/* A pass runs the layers' forward; two others come before, on a dry tape. */
+typedef enum model_stage {
+    MODEL_BUILDING,  /* with one sample: layers are built */
+    MODEL_MEASURING, /* with two: the difference in cost is that of a sample */
+    MODEL_READY
+} model_stage;
+
+struct nm_model {
+    nm_context *context;
+    nm_document *document;
+    nm_document *own_document; /* to be destroyed with it; NULL: none */
+    nm_model_options options;
+    nm_shape input, output; /* of a sample; rank -1: not known yet */
+    const nm_value *input_at;
+    nm_layers layers;       /* of depth 0 */
+    layer_record **records; /* all of them; outer ones before inner ones */
+    int count, capacity;
+    bool full;     /* there would be more than NM_MODEL_MAX_LAYERS */
+    nm_map *names; /* of layers, to their records */
+    nm_store *store;
+    nm_network network;
+    model_stage stage;
+    int64_t parameters;     /* made so far, while building */
+    const nm_value *failed; /* where building failed: the innermost layer */
+};
+
+static inline layer_record *record_of(nm_layer *layer)
+{
+    return (layer_record *)(void *)layer;
+}
+
+/* ---- models/model_read.c ---- */
+
+/* Reads a list of layers whose names begin with `prefix` (NULL: nothing), and appends them. `what`
+ * has the list, for messages. */
+void nm_layers_read(nm_model *model, const nm_value *list, const char *what, const char *prefix,
+                    int depth, nm_diagnostics *d, nm_layers *layers);
+
+/* ---- models/model_build.c ---- */
+
+/* Builds a layer on its first run, or measures it. */
+nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
+
+#endif
