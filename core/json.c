@@ -137,8 +137,8 @@ static char *put_utf8(char *to, int c)
     int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
     static const int marks[] = {0, 0xc0, 0xe0, 0xf0};
     *to++ = (char)(marks[more] | c >> 6 * more);
-    while (more--) {
-        *to++ = (char)(0x80 | (c >> 6 * more & 0x3f));
+    for (; more > 0; more--) {
+        *to++ = (char)(0x80 | (c >> 6 * (more - 1) & 0x3f));
     }
     return to;
 }

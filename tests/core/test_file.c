@@ -41,16 +41,21 @@ static nm_status replace(nm_context *context, const char *path, const void *data
     return nm_file_commit(file);
 }
 
+static int is_entry(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
 /* How many entries a folder has. */
 static int entries(const char *folder)
 {
-    DIR *open = opendir(folder);
-    ck_assert_ptr_nonnull(open);
-    int count = 0;
-    for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    struct dirent **list;
+    int count = scandir(folder, &list, is_entry, NULL);
+    ck_assert_int_ge(count, 0);
+    for (int i = 0; i < count; i++) {
+        free(list[i]);
     }
-    closedir(open);
+    free(list);
     return count;
 }
 
@@ -81,6 +86,7 @@ static pid_t feed(const char *path, const char *data, size_t size, size_t piece,
 {
     pid_t child = fork();
     if (child == 0) {
+        usleep(pause); /* the reader waits for someone to open the pipe */
         int fd = open(path, O_WRONLY);
         for (size_t at = 0; at < size; at += piece) {
             usleep(pause);
@@ -593,6 +599,7 @@ START_TEST(a_pipe_is_written_to_whole_through_signals_and_short_writes)
     memset(data, 'd', sizeof data);
     pid_t child = fork();
     if (child == 0) {
+        usleep(5000); /* the writer waits for someone to open the pipe */
         int fd = open(path, O_RDONLY);
         size_t total = 0;
         static char piece[7000];

@@ -278,7 +278,7 @@ START_TEST(a_file_cut_anywhere_is_an_error)
             void *cut = nm_alloc(context, size);
             memcpy(cut, b.data, size);
             ck_assert_ptr_null(nm_npy_parse(context, cut, size, "x.npy"));
-            assert_error(context, NM_ERROR_FORMAT, "x.npy: ");
+            assert_error(context, NM_ERROR_FORMAT, size < 6 ? "not an NPY file" : "truncated");
             nm_free(context, cut);
         }
         nm_context_destroy(context);

@@ -54,6 +54,21 @@ START_TEST(a_number_depends_on_seed_stream_and_position_alone)
 }
 END_TEST
 
+START_TEST(a_normal_number_is_made_of_the_block_of_its_position)
+{
+    /* Box-Muller on a block whose counter has the highest bit of its lower half set. */
+    uint32_t out[4], key[2] = {7, 0};
+    nm_philox((uint32_t[]){21, 1u << 31, 3, 0}, key, out);
+    double u = ldexp((double)((out[0] | (uint64_t)out[1] << 32) >> 11) + 1, -53);
+    double v = ldexp((double)((out[2] | (uint64_t)out[3] << 32) >> 11), -53);
+    nm_random random = nm_random_create(7, 3);
+    random.position = 42;
+    assert_near(nm_random_normal(&random), sqrt(-2 * log(u)) * cos(2 * acos(-1) * v), 1e-12, 0);
+    assert_near(nm_random_normal(&random), sqrt(-2 * log(u)) * sin(2 * acos(-1) * v), 1e-12, 0);
+    ck_assert(random.position == 44);
+}
+END_TEST
+
 START_TEST(seeds_and_streams_are_unlike_each_other)
 {
     nm_random a = nm_random_create(1, 1), b = nm_random_create(2, 1), c = nm_random_create(1, 2);
@@ -361,6 +376,7 @@ END_TEST
 
 TEST_MAIN("core/random", philox_gives_the_published_vectors,
           a_number_depends_on_seed_stream_and_position_alone,
+          a_normal_number_is_made_of_the_block_of_its_position,
           seeds_and_streams_are_unlike_each_other,
           uniform_numbers_have_the_right_moments_and_fill_every_bin,
           normal_numbers_have_the_right_moments_and_tails,

@@ -421,6 +421,7 @@ START_TEST(strings_that_are_no_utf_8_text_are_refused)
         snprintf(header, sizeof header, "{\"%s\":{}}", bad[i]);
         refuse_header(header, 0, "string");
     }
+    refuse_header("{\"\xf0\x9f\x98", 0, "a string is not UTF-8"); /* the file ends within it */
     refuse_header("{\"", 0, "a string without its closing quote");
     refuse_header("{\"abc", 0, "a string without its closing quote");
     refuse_header("{\"abc\\", 0, "a bad escape");
