@@ -50,7 +50,7 @@ static int is_entry(const struct dirent *entry)
 static int entries(const char *folder)
 {
     struct dirent **list;
-    int count = scandir(folder, &list, is_entry, NULL);
+    int count = scandir(folder, &list, is_entry, alphasort);
     ck_assert_int_ge(count, 0);
     for (int i = 0; i < count; i++) {
         free(list[i]);
