@@ -3,6 +3,7 @@
 #ifndef NORMA_H
 #define NORMA_H
 
+/* The engine */
 #include "core/context.h"
 #include "core/file.h"
 #include "core/op.h"
@@ -14,11 +15,32 @@
 #include "core/tensor.h"
 #include "core/thread.h"
 #include "core/value.h"
+
+/* Ops, and what ops of your own are written with */
+#include "ops/define.h"
+#include "ops/elementwise.h"
+#include "ops/ops.h"
+
+/* Training */
+#include "optim/checkpoint.h"
+#include "optim/clip.h"
+#include "optim/data.h"
+#include "optim/dataset.h"
+#include "optim/evaluate.h"
+#include "optim/loader.h"
+#include "optim/loss.h"
+#include "optim/metric.h"
+#include "optim/network.h"
+#include "optim/optim.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "optim/trainer.h"
+
+/* Networks */
 #include "models/config.h"
 #include "models/initializer.h"
 #include "models/layer.h"
 #include "models/model.h"
 #include "models/open.h"
-#include "ops/ops.h"
 
 #endif

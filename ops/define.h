@@ -40,7 +40,8 @@ extern const nm_port nm_port_ab[2]; /* a, b */
 static inline nm_shape nm_shape_of_options(const void *options)
 {
     const nm_ints *list = &((const nm_shape_options *)options)->shape;
-    nm_shape shape = {.rank = list->count};
+    nm_shape shape;
+    shape.rank = list->count;
     memcpy(shape.dim, list->at, sizeof shape.dim);
     return shape;
 }
@@ -48,7 +49,10 @@ static inline nm_shape nm_shape_of_options(const void *options)
 /* A shape of more than NM_MAX_RANK dimensions is left for the shape rule to refuse. */
 static inline nm_shape_options nm_options_of_shape(const nm_shape *shape)
 {
-    nm_shape_options o = {.struct_size = sizeof o, .shape = {.count = shape->rank}};
+    nm_shape_options o;
+    memset(&o, 0, sizeof o);
+    o.struct_size = sizeof o;
+    o.shape.count = shape->rank;
     memcpy(o.shape.at, shape->dim, sizeof shape->dim);
     return o;
 }

@@ -8,11 +8,11 @@
 /* Exit codes: as the README promises. */
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
 
-typedef struct flag {
+typedef struct command_flag {
     const char *name;  /* "--out" */
     const char *value; /* what it takes, for the usage: "DIR"; NULL: nothing */
     const char *doc;   /* one line */
-} flag;
+} command_flag;
 
 typedef struct command command;
 
@@ -36,7 +36,7 @@ struct command {
     const char *usage;   /* positional arguments: "FILE", "[OP...]" */
     const char *summary; /* one line */
     const char *doc;     /* some lines */
-    flag flags[MAX_FLAGS];
+    command_flag flags[MAX_FLAGS];
     int least, most; /* positional arguments; most -1: any number */
     int (*run)(nm_context *context, const arguments *arguments);
 };

@@ -1,0 +1,296 @@
+/* norma train: a network's file from beginning to end, or from where a run stopped. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/command/command.h"
+#include "models/command/progress.h"
+#include "models/command/run_folder.h"
+
+typedef struct run {
+    nm_context *context;
+    const arguments *arguments;
+    nm_config config;
+    nm_trainer *trainer;
+    char folder[RUN_PATH];
+    progress progress;
+    bool begun; /* the bar */
+    bool quiet, json;
+    bool improved; /* best.safetensors was written */
+} run;
+
+/* Ctrl-C ends the run after the running step, with a checkpoint. A second one ends it at once. */
+static nm_trainer *volatile running;
+
+static void on_interrupt(int number)
+{
+    if (running) {
+        nm_trainer_stop(running);
+    }
+    signal(number, SIG_DFL);
+}
+
+/* ---- What a person sees ---- */
+
+static void describe_metric(char *text, size_t size, const char *name, double value)
+{
+    if (strcmp(name, "accuracy") == 0) {
+        snprintf(text, size, ", accuracy %.2f %%", 100 * value);
+    } else {
+        snprintf(text, size, ", %s %.4g", name, value);
+    }
+}
+
+static void describe_set(char *text, size_t size, const char *name, const nm_evaluation *e,
+                         const nm_metric_type *metric)
+{
+    char value[64] = "";
+    if (metric && e->samples && !isnan(e->metric)) {
+        describe_metric(value, sizeof value, metric->item.name, e->metric);
+    }
+    if (e->samples) {
+        snprintf(text, size, "   %s loss %.4f%s", name, e->loss, value);
+    } else {
+        text[0] = 0;
+    }
+}
+
+static void print_epoch(run *r, const nm_train_state *s)
+{
+    char line[512], validation[160], test[160];
+    describe_set(validation, sizeof validation, "validation", &s->validation, s->metric);
+    describe_set(test, sizeof test, "test", &s->test, s->metric);
+    snprintf(line, sizeof line, "train loss %.4f%s%s%s", s->train_loss, validation, test,
+             s->is_best ? "   best" : "");
+    progress_epoch(&r->progress, s->epoch, line);
+}
+
+static int print_epoch_json(const nm_train_state *s)
+{
+    json_begin();
+    json_string("event", "epoch");
+    json_integer("epoch", s->epoch + 1);
+    json_integer("step", s->step);
+    json_number("rate", s->rate);
+    json_number("train_loss", s->train_loss);
+    if (s->validation.samples) {
+        json_number("validation_loss", s->validation.loss);
+        json_number("validation_metric", s->validation.metric);
+    }
+    if (s->test.samples) {
+        json_number("test_loss", s->test.loss);
+        json_number("test_metric", s->test.metric);
+    }
+    json_number("samples_per_second", s->samples_per_second);
+    return json_end();
+}
+
+/* ---- Callbacks ---- */
+
+static nm_status on_step(void *user, const nm_train_state *s)
+{
+    run *r = user;
+    if (!r->begun) {
+        r->progress = progress_begin(r->quiet, s->epochs, s->batches, s->step - 1);
+        r->begun = true;
+    }
+    progress_step(&r->progress, s->epoch * s->batches + s->batch - 1, s->loss,
+                  s->samples_per_second);
+    return NM_OK;
+}
+
+static nm_status on_epoch(void *user, const nm_train_state *s)
+{
+    run *r = user;
+    r->improved |= s->is_best;
+    print_epoch(r, s);
+    if (r->json && print_epoch_json(s) != EXIT_FINE) {
+        return nm_fail(r->context, NM_ERROR_IO, "cannot write to standard output");
+    }
+    return NM_OK;
+}
+
+/* ---- The result ---- */
+
+static int print_result_json(const run *r, const nm_train_result *result)
+{
+    static const char *const ends[] = {"finished", "stopped_early", "stopped"};
+    json_begin();
+    json_string("event", "result");
+    json_string("end", ends[result->end]);
+    json_integer("epochs", result->epochs);
+    json_integer("steps", result->steps);
+    json_number("train_loss", result->train_loss);
+    json_number("test_loss", result->test_loss);
+    json_number("test_accuracy", result->test_accuracy);
+    json_number("test_metric", result->test_metric);
+    json_number("validation_loss", result->validation_loss);
+    json_number("validation_metric", result->validation_metric);
+    json_integer("best_epoch", result->best_epoch + 1);
+    json_number("best_test_metric", result->best_test_metric);
+    json_number("seconds", result->seconds);
+    json_number("samples_per_second", result->samples_per_second);
+    json_string("folder", r->folder);
+    return json_end();
+}
+
+static int print_result(const run *r, const nm_train_result *result)
+{
+    const nm_metric_type *metric = nm_trainer_state(r->trainer)->metric;
+    if (result->end == NM_TRAIN_STOPPED_EARLY) {
+        puts("stopped early: no better for the patience given");
+    } else if (result->end == NM_TRAIN_STOPPED) {
+        printf("stopped; to go on: norma train %s --out %s --resume\n", r->arguments->positional[0],
+               r->folder);
+    }
+    if (!isnan(result->test_loss)) {
+        char value[64] = "";
+        if (metric && !isnan(result->test_metric)) {
+            describe_metric(value, sizeof value, metric->item.name, result->test_metric);
+        }
+        printf("test loss %.4f%s\n", result->test_loss, value);
+    } else {
+        printf("train loss %.4f\n", result->train_loss);
+    }
+    printf("%lld epochs, %lld steps in %.1f s, %.0f samples/s\n", (long long)result->epochs,
+           (long long)result->steps, result->seconds, result->samples_per_second);
+    printf("saved in %s: checkpoint.safetensors", r->folder);
+    if (result->best_epoch >= 0) {
+        printf(", best.safetensors (epoch %lld)", (long long)result->best_epoch + 1);
+    }
+    putchar('\n');
+    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* ---- The run ---- */
+
+/* Finds the run's folder, and refuses to write over a run that is not to be continued. */
+static int choose_folder(run *r, char checkpoint[RUN_PATH])
+{
+    const char *file = r->arguments->positional[0];
+    const char *out = argument_value(r->arguments, "--out");
+    bool resume = argument_value(r->arguments, "--resume") != NULL;
+    bool found = true;
+    if (out) {
+        found = snprintf(r->folder, RUN_PATH, "%s", out) < RUN_PATH;
+    } else if (resume) {
+        found = newest_run(file, r->folder);
+    } else {
+        found = next_run(file, r->folder);
+    }
+    if (!found || !path_join(checkpoint, r->folder, "checkpoint.safetensors")) {
+        return resume && !out
+                   ? bad_usage("no run of %s is in runs/; there is nothing to resume", file)
+                   : bad_usage("the folder's name is too long");
+    }
+    bool there = path_exists(checkpoint);
+    if (resume && !there) {
+        return bad_usage("%s is not there; there is nothing to resume", checkpoint);
+    }
+    if (!resume && there) {
+        return bad_usage("%s holds a run already; --resume continues it, another --out keeps it",
+                         r->folder);
+    }
+    return EXIT_FINE;
+}
+
+/* The file as it was, beside the results. */
+static nm_status keep_file(const run *r)
+{
+    char path[RUN_PATH];
+    size_t size;
+    char *text = nm_file_read(r->context, r->arguments->positional[0], NM_VALUE_MAX_BYTES, &size);
+    nm_file *copy = text && nm_folder_create(r->context, r->folder) == NM_OK &&
+                            path_join(path, r->folder, "network.yaml")
+                        ? nm_file_create(r->context, path)
+                        : NULL;
+    nm_status status = copy ? nm_file_write(copy, text, size) : nm_context_status(r->context);
+    if (copy && status == NM_OK) {
+        status = nm_file_commit(copy);
+    } else if (copy) {
+        nm_file_abandon(copy);
+    }
+    nm_free(r->context, text);
+    return status;
+}
+
+static nm_status train(run *r, const char *checkpoint, nm_train_result *result)
+{
+    nm_trainer_setup setup = nm_config_setup(&r->config);
+    setup.folder = r->folder;
+    setup.callbacks = (nm_train_callbacks){.user = r, .on_step = on_step, .on_epoch = on_epoch};
+    r->trainer = nm_trainer_create(r->context, &setup);
+    if (!r->trainer) {
+        return nm_context_status(r->context);
+    }
+    nm_status status = argument_value(r->arguments, "--resume")
+                           ? nm_trainer_resume(r->trainer, checkpoint)
+                           : keep_file(r);
+    if (status == NM_OK) {
+        running = r->trainer;
+        signal(SIGINT, on_interrupt);
+        signal(SIGTERM, on_interrupt);
+        status = nm_trainer_run(r->trainer, result);
+        running = NULL;
+    }
+    if (r->begun) {
+        progress_end(&r->progress);
+    }
+    return status;
+}
+
+/* All values of --set. */
+static int gather_settings(const arguments *a, const char *settings[MAX_VALUES])
+{
+    int count = 0;
+    while ((settings[count] = argument_nth(a, "--set", count))) {
+        count++;
+    }
+    return count;
+}
+
+static int run_train(nm_context *context, const arguments *a)
+{
+    run r = {.context = context,
+             .arguments = a,
+             .quiet = argument_value(a, "--quiet") != NULL,
+             .json = argument_value(a, "--json") != NULL};
+    char checkpoint[RUN_PATH];
+    int code = choose_folder(&r, checkpoint);
+    if (code != EXIT_FINE) {
+        return code;
+    }
+    const char *settings[MAX_VALUES + 1];
+    int count = gather_settings(a, settings);
+    nm_train_result result;
+    nm_status status = nm_config_open(context, a->positional[0], settings, count,
+                                      NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &r.config);
+    if (status == NM_OK) status = train(&r, checkpoint, &result);
+    code = status != NM_OK ? report_error(context)
+           : r.json        ? print_result_json(&r, &result)
+           : r.quiet       ? EXIT_FINE
+                           : print_result(&r, &result);
+    nm_trainer_destroy(r.trainer);
+    nm_config_close(&r.config);
+    return code;
+}
+
+const command command_train = {
+    .name = "train",
+    .usage = "FILE",
+    .summary = "train the network of a YAML file",
+    .doc = "Trains the network that FILE describes and keeps the run in a folder: the last state "
+           "(checkpoint.safetensors), the best network (best.safetensors) and the file "
+           "(network.yaml). Progress goes to standard error. Ctrl-C ends the run after the running "
+           "step, so that it can be resumed.",
+    .flags = {{"--set", "KEY=VALUE",
+               "set a value of the file: train.epochs=3, model.0.dense.units=8"},
+              {"--out", "DIR", "the run's folder; default: runs/NAME, runs/NAME-2, ..."},
+              {"--resume", NULL, "go on with the run in --out, or with the newest of this file"},
+              {"--json", NULL, "one JSON object a line on standard output, the result last"},
+              {"--quiet", NULL, "no progress"}},
+    .least = 1,
+    .most = 1,
+    .run = run_train,
+};
