@@ -1,0 +1,118 @@
+/* A training loop written by hand, with batch norm: the op is pure, so the program keeps the
+ * running statistics itself. The data are two spirals; nothing is read from files. */
+#include <norma.h>
+#include <stdio.h>
+
+#define HIDDEN 32
+
+typedef struct network {
+    nm_store *store;
+    nm_tensor *w1, *scale, *shift, *mean, *variance, *w2, *b2;
+} network;
+
+static network make_network(nm_context *context)
+{
+    network n = {.store = nm_store_create(context)};
+    nm_random random = nm_random_create(1, 0);
+    nm_store *s = n.store;
+    n.w1 = nm_store_add(s, "fc1.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(HIDDEN, 2));
+    n.scale = nm_store_add(s, "bn1.weight", NM_PARAMETER, NM_NORM_SCALE, NM_F32, NM_SHAPE(HIDDEN));
+    n.shift = nm_store_add(s, "bn1.bias", NM_PARAMETER, NM_NORM_SHIFT, NM_F32, NM_SHAPE(HIDDEN));
+    n.mean = nm_store_add(s, "bn1.running_mean", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(HIDDEN));
+    n.variance =
+        nm_store_add(s, "bn1.running_var", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(HIDDEN));
+    n.w2 = nm_store_add(s, "fc2.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, HIDDEN));
+    n.b2 = nm_store_add(s, "fc2.bias", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(2));
+    nm_random_fill_normal(&random, n.w1, 0, 1);
+    nm_random_fill_normal(&random, n.w2, 0, 0.2);
+    nm_tensor_fill(n.scale, 1);
+    nm_tensor_fill(n.variance, 1);
+    return n;
+}
+
+/* running = 0.9 running + 0.1 batch; the running variance is the unbiased one, as in PyTorch. */
+static void move_statistics(network *n, nm_tensor *mean, nm_tensor *variance, double rows)
+{
+    for (int i = 0; i < HIDDEN; i++) {
+        nm_tensor_set(n->mean, i, 0.9 * nm_tensor_get(n->mean, i) + 0.1 * nm_tensor_get(mean, i));
+        nm_tensor_set(n->variance, i,
+                      0.9 * nm_tensor_get(n->variance, i) +
+                          0.1 * nm_tensor_get(variance, i) * rows / (rows - 1));
+    }
+}
+
+static nm_tensor *forward(network *n, nm_tape *tape, nm_tensor *x, bool training)
+{
+    nm_tensor *h = nm_dense(tape, x, n->w1, NULL), *normal[3];
+    if (training) {
+        nm_tensor *in[] = {h, n->scale, n->shift};
+        nm_call(tape, "batch_norm", in, 3, NULL, normal, 3); /* y, mean, variance */
+        if (normal[0]) {
+            move_statistics(n, normal[1], normal[2], (double)nm_tensor_shape(x)->dim[0]);
+        }
+    } else {
+        nm_tensor *in[] = {h, n->scale, n->shift, n->mean, n->variance};
+        nm_call(tape, "batch_norm", in, 5, "{mode: inference}", normal, 1);
+    }
+    return nm_dense(tape, nm_relu(tape, normal[0]), n->w2, n->b2);
+}
+
+int main(void)
+{
+    nm_context *context = nm_open(NULL);
+    nm_document *options = nm_document_parse(
+        context, "{train: {spirals: {points: 2000}}, batch: 50}", SIZE_MAX, "options");
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    nm_data_options data_options;
+    nm_spec_read(&nm_data_spec, nm_document_root(options), "data", options, &d, &data_options);
+    nm_diagnostics_end(&d);
+    nm_data data = {0};
+    nm_data_open(context, &data_options, &data);
+
+    network n = make_network(context);
+    nm_optimizer *sgd =
+        nm_optimizer_create(n.store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0);
+    nm_loader *loader = nm_loader_create(context, &data.train, &data.loader, true, 1);
+    nm_tape *tape = nm_tape_create(context);
+    int64_t step = 0;
+    for (int64_t epoch = 0; epoch < 20 && nm_context_status(context) == NM_OK; epoch++) {
+        double total = 0;
+        nm_batch batch = {.count = 1};
+        nm_loader_begin(loader, epoch, 0);
+        while (nm_loader_next(loader, &batch) == NM_OK && batch.count) {
+            nm_tape_reset(tape);
+            nm_tensor *x = nm_tape_wrap(tape, NM_F32, batch.shape, batch.x);
+            nm_tensor *labels =
+                nm_tape_wrap(tape, batch.target_dtype, batch.target_shape, batch.targets);
+            nm_tensor *loss = nm_cross_entropy(tape, forward(&n, tape, x, true), labels);
+            if (nm_backward(tape, loss, 0) != NM_OK) {
+                break;
+            }
+            nm_optimizer_step(sgd, step++, 1, 1);
+            nm_store_clear_grads(n.store);
+            total += nm_tensor_item(loss) * (double)batch.count;
+        }
+        if (epoch % 5 == 4) {
+            printf("epoch %2d  loss %.4f\n", (int)epoch + 1, total / (double)data.train.count);
+        }
+    }
+
+    nm_tape_reset(tape);
+    nm_tape_set_recording(tape, false);
+    nm_tensor *point = nm_full(tape, NM_F32, NM_SHAPE(1, 2), 0.25);
+    nm_tensor *classes = nm_softmax(tape, forward(&n, tape, point, false)); /* a batch of one */
+    if (classes) {
+        printf("P(class 0 at (0.25, 0.25)) = %.3f\n", nm_tensor_get(classes, 0));
+    }
+    int failed = nm_context_status(context) != NM_OK;
+    fputs(nm_context_error(context), stderr);
+    nm_tape_destroy(tape);
+    nm_loader_destroy(loader);
+    nm_optimizer_destroy(sgd);
+    nm_store_destroy(n.store);
+    nm_data_close(&data);
+    nm_document_destroy(options);
+    nm_close(context);
+    return failed;
+}
