@@ -1,0 +1,458 @@
+/* Softmax, losses and dropout. Values and gradients against PyTorch's are in test_golden.c, the
+ * gradient check is in test_all.c. */
+#include <math.h>
+#include <string.h>
+
+#include "core/op.h"
+#include "core/random.h"
+#include "ops/ops.h"
+#include "tests/test.h"
+
+typedef struct bench {
+    nm_context *context;
+    nm_tape *tape;
+} bench;
+
+static bench begin_with(int threads)
+{
+    nm_context_options options = {.threads = threads, .seed = 1};
+    bench b = {.context = nm_context_create(&options)};
+    nm_register_ops(b.context);
+    b.tape = nm_tape_create(b.context);
+    assert_fine(b.context);
+    return b;
+}
+
+static bench begin(void)
+{
+    return begin_with(2);
+}
+
+static void end(bench *b)
+{
+    nm_tape_destroy(b->tape);
+    nm_context_destroy(b->context);
+}
+
+static nm_tensor *numbers(bench *b, nm_dtype dtype, nm_shape shape, const double *values)
+{
+    nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        nm_tensor_set(x, i, values[i]);
+    }
+    if (nm_dtype_is_float(dtype)) {
+        nm_tensor_set_requires_grad(x, true);
+    }
+    return x;
+}
+
+static nm_tensor *normal(bench *b, nm_shape shape, double deviation, uint64_t stream)
+{
+    nm_random random = nm_random_create(3, stream);
+    nm_tensor *x = nm_tape_tensor(b->tape, NM_F32, shape);
+    nm_random_fill_normal(&random, x, 0, deviation);
+    nm_tensor_set_requires_grad(x, true);
+    return x;
+}
+
+static nm_tensor *gradient(bench *b, nm_tensor *y, nm_tensor *dy, nm_tensor *x)
+{
+    nm_tensor *grad = NULL;
+    nm_gradients(b->tape, &y, &dy, 1, &x, 1, NM_KEEP_GRAPH, &grad);
+    assert_fine(b->context);
+    return grad;
+}
+
+/* ---- Softmax ---- */
+
+START_TEST(softmax_of_huge_logits_neither_overflows_nor_vanishes)
+{
+    bench b = begin();
+    nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(2, 3), (double[]){1e30, 1e30, -1e30, 3e38, 0, 1});
+    nm_tensor *y = nm_softmax(b.tape, x), *z = nm_log_softmax(b.tape, x);
+    ck_assert(nm_tensor_get(y, 0) == 0.5 && nm_tensor_get(y, 2) == 0 && nm_tensor_get(y, 3) == 1);
+    assert_near(nm_tensor_get(z, 0), -log(2), 1e-6, 0);
+    ck_assert(nm_tensor_get(z, 3) == 0 && isfinite(nm_tensor_get(z, 2)));
+    end(&b);
+}
+END_TEST
+
+START_TEST(softmax_sums_to_1_along_any_axis_and_length)
+{
+    static const int64_t lengths[] = {1, 2, 7, 16, 17, 1000};
+    bench b = begin();
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        const int64_t n = lengths[k];
+        nm_tensor *y = nm_softmax(b.tape, normal(&b, NM_SHAPE(3, n, 2), 5, 0), .axis = 1);
+        for (int64_t line = 0; line < 6; line++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++) {
+                sum += nm_tensor_get(y, (line / 2 * n + i) * 2 + line % 2);
+            }
+            assert_near(sum, 1, 1e-5, 0);
+        }
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(log_softmax_is_accurate_where_softmax_underflows)
+{
+    bench b = begin();
+    nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){0, -200});
+    ck_assert(nm_tensor_get(nm_softmax(b.tape, x), 1) == 0);
+    assert_near(nm_tensor_get(nm_log_softmax(b.tape, x), 1), -200, 1e-7, 0);
+    end(&b);
+}
+END_TEST
+
+START_TEST(a_wrong_axis_names_the_shape)
+{
+    bench b = begin();
+    ck_assert_ptr_null(nm_softmax(b.tape, normal(&b, NM_SHAPE(2, 3), 1, 0), .axis = 2));
+    assert_error(b.context, NM_ERROR_INPUT, "softmax: x [2, 3] has no axis 2");
+    ck_assert_ptr_null(nm_log_softmax(b.tape, normal(&b, NM_SHAPE(2, 3), 1, 0), .axis = -3));
+    assert_error(b.context, NM_ERROR_INPUT, "log_softmax: x [2, 3] has no axis -3");
+    end(&b);
+}
+END_TEST
+
+/* ---- Cross entropy ---- */
+
+START_TEST(cross_entropy_is_the_negative_log_softmax_of_the_label)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(5, 33), 3, 0);
+    nm_tensor *labels = numbers(&b, NM_I64, NM_SHAPE(5), (double[]){0, 32, 16, 5, 5});
+    nm_tensor *each = nm_cross_entropy(b.tape, x, labels, .reduction = NM_LOSS_NONE);
+    nm_tensor *log_p = nm_log_softmax(b.tape, x);
+    double sum = 0;
+    for (int64_t i = 0; i < 5; i++) {
+        const int64_t label = (int64_t)nm_tensor_get(labels, i);
+        assert_near(nm_tensor_get(each, i), -nm_tensor_get(log_p, 33 * i + label), 1e-5, 1e-6);
+        sum += nm_tensor_get(each, i);
+    }
+    assert_near(nm_tensor_item(nm_cross_entropy(b.tape, x, labels)), sum / 5, 1e-6, 0);
+    assert_near(nm_tensor_item(nm_cross_entropy(b.tape, x, labels, .reduction = NM_LOSS_SUM)), sum,
+                1e-6, 0);
+    end(&b);
+}
+END_TEST
+
+START_TEST(labels_of_every_integer_type_give_the_same_loss)
+{
+    static const nm_dtype types[] = {NM_I32, NM_I64, NM_U8};
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(3, 4), 1, 0);
+    double first = 0;
+    for (int i = 0; i < 3; i++) {
+        nm_tensor *labels = numbers(&b, types[i], NM_SHAPE(3), (double[]){3, 0, 2});
+        const double loss = nm_tensor_item(nm_cross_entropy(b.tape, x, labels));
+        first = i ? first : loss;
+        ck_assert(loss == first && loss > 0);
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(a_label_out_of_range_is_named_with_its_row_and_the_classes)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(3, 10), 1, 0);
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(3), (double[]){9, 10, 0});
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels));
+    assert_error(
+        b.context, NM_ERROR_INPUT,
+        "cross_entropy: label 10 in row 1 is out of range: logits have 10 classes, from 0, "
+        "and ignore_index is -100");
+    nm_tensor_set(labels, 1, -1);
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels));
+    assert_error(b.context, NM_ERROR_INPUT, "label -1 in row 1 is out of range");
+    ck_assert_ptr_nonnull(nm_cross_entropy(b.tape, x, labels, .ignore_index = -1));
+    end(&b);
+}
+END_TEST
+
+START_TEST(an_ignored_row_counts_for_nothing_even_if_it_holds_nan)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(3, 4), 1, 0), *alone = normal(&b, NM_SHAPE(3, 4), 1, 0);
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(3), (double[]){1, -100, 2});
+    for (int64_t i = 4; i < 8; i++) {
+        nm_tensor_set(x, i, NAN);
+    }
+    nm_tensor *loss = nm_cross_entropy(b.tape, x, labels, .label_smoothing = 0.1);
+    nm_tensor *same = nm_cross_entropy(b.tape, alone, labels, .label_smoothing = 0.1);
+    ck_assert(nm_tensor_item(loss) == nm_tensor_item(same));
+    nm_tensor *dx = gradient(&b, loss, nm_scalar(b.tape, NM_F32, 1), x);
+    for (int64_t i = 0; i < 12; i++) {
+        const double g = nm_tensor_get(dx, i);
+        ck_assert(i / 4 == 1 ? g == 0 : g != 0 && isfinite(g));
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(a_mean_over_ignored_rows_only_is_0_with_gradient_0)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(2, 3), 1, 0);
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(2), (double[]){-100, -100});
+    nm_tensor *loss = nm_cross_entropy(b.tape, x, labels);
+    ck_assert(nm_tensor_item(loss) == 0);
+    nm_tensor *dx = gradient(&b, loss, nm_scalar(b.tape, NM_F32, 1), x);
+    for (int64_t i = 0; i < 6; i++) {
+        ck_assert(nm_tensor_get(dx, i) == 0);
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(an_impossible_class_costs_nothing_unless_it_is_the_label)
+{
+    bench b = begin();
+    nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(1, 3), (double[]){0, -INFINITY, 0});
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(1), (double[]){0});
+    assert_near(nm_tensor_item(nm_cross_entropy(b.tape, x, labels)), log(2), 1e-6, 0);
+    end(&b);
+}
+END_TEST
+
+/* pytorch#16045, tiny-dnn#593, nntrainer#2155: shapes that do not fit are passed over silently. */
+START_TEST(labels_of_another_shape_are_an_error_with_both_shapes)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(6, 10), 1, 0);
+    nm_tensor *labels = nm_full(b.tape, NM_I32, NM_SHAPE(6, 1), 0);
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels));
+    assert_error(b.context, NM_ERROR_INPUT,
+                 "cross_entropy: labels [6, 1] must be [6]: one for each row of logits [6, 10]");
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, x));
+    assert_error(b.context, NM_ERROR_INPUT, "labels is f32; it takes i32, i64 or u8");
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels, .label_smoothing = 1.5));
+    assert_error(b.context, NM_ERROR_INPUT, "\"label_smoothing\" must be at least 0 and at most 1");
+    end(&b);
+}
+END_TEST
+
+/* ---- Mean squared error ---- */
+
+START_TEST(mse_refuses_to_broadcast)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(5), 1, 0), *column = normal(&b, NM_SHAPE(5, 1), 1, 1);
+    ck_assert_ptr_null(nm_mse(b.tape, x, column));
+    assert_error(b.context, NM_ERROR_INPUT, "mse: target [5, 1] must have the shape of x [5]");
+    end(&b);
+}
+END_TEST
+
+START_TEST(mse_is_the_mean_of_the_squares_at_any_length)
+{
+    static const int64_t lengths[] = {1, 17, 1024, 1025, 70000};
+    bench b = begin();
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        nm_tensor *x = normal(&b, NM_SHAPE(lengths[k]), 1, 0);
+        nm_tensor *t = normal(&b, NM_SHAPE(lengths[k]), 1, 1);
+        double sum = 0;
+        for (int64_t i = 0; i < lengths[k]; i++) {
+            sum += pow(nm_tensor_get(x, i) - nm_tensor_get(t, i), 2);
+        }
+        assert_near(nm_tensor_item(nm_mse(b.tape, x, t)), sum / (double)lengths[k], 1e-6, 0);
+        nm_tensor *each = nm_mse(b.tape, x, t, .reduction = NM_LOSS_NONE);
+        const double last = nm_tensor_get(x, lengths[k] - 1) - nm_tensor_get(t, lengths[k] - 1);
+        assert_near(nm_tensor_get(each, lengths[k] - 1), last * last, 1e-5, 1e-12);
+    }
+    nm_tensor *none = normal(&b, NM_SHAPE(0), 1, 0);
+    ck_assert(nm_tensor_item(nm_mse(b.tape, none, none)) == 0);
+    end(&b);
+}
+END_TEST
+
+/* ---- Dropout ---- */
+
+/* Stream "dropout" of Philox, four elements a counter. */
+static bool is_kept(uint64_t seed, int64_t i, double p)
+{
+    const uint64_t counter = (uint64_t)i / 4, stream = 0x64726f706f7574;
+    const uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream,
+                           (uint32_t)(stream >> 32)};
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t words[4];
+    nm_philox(c, key, words);
+    return words[i % 4] >= (uint32_t)(p * 4294967296.0);
+}
+
+START_TEST(dropout_keeps_what_philox_says)
+{
+    bench b = begin();
+    const int64_t seeds[] = {0, 7, -1, 123456789012345};
+    for (int k = 0; k < 4; k++) {
+        nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(1003), 2);
+        nm_tensor *y = nm_dropout(b.tape, x, .p = 0.75, .seed = seeds[k]);
+        for (int64_t i = 0; i < 1003; i++) {
+            ck_assert(nm_tensor_get(y, i) == (is_kept((uint64_t)seeds[k], i, 0.75) ? 8 : 0));
+        }
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(dropout_keeps_the_expected_share_and_the_mean)
+{
+    bench b = begin();
+    const int64_t n = 200000;
+    nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(n), 1);
+    for (double p = 0.1; p < 1; p += 0.2) {
+        nm_tensor *y = nm_dropout(b.tape, x, .p = p, .seed = 5);
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++) {
+            sum += nm_tensor_get(y, i);
+        }
+        const double deviation = sqrt(p / (1 - p) / (double)n);
+        assert_near(sum / (double)n, 1, 0, 4 * deviation);
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(the_gradient_of_dropout_has_the_same_zeros)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(500), 1, 0), *dy = normal(&b, NM_SHAPE(500), 1, 1);
+    nm_tensor *y = nm_dropout(b.tape, x, .p = 0.3, .seed = 11), *dx = gradient(&b, y, dy, x);
+    int zeros = 0;
+    for (int64_t i = 0; i < 500; i++) {
+        const bool kept = nm_tensor_get(y, i) != 0;
+        assert_near(nm_tensor_get(dx, i), kept ? nm_tensor_get(dy, i) / 0.7 : 0, 1e-6, 0);
+        zeros += !kept;
+    }
+    ck_assert(zeros > 100 && zeros < 200);
+    end(&b);
+}
+END_TEST
+
+START_TEST(dropout_of_0_is_the_identity_and_1_is_refused)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(99), 1, 0);
+    nm_tensor *y = nm_dropout(b.tape, x, .p = 0);
+    ck_assert_mem_eq(nm_tensor_data(x), nm_tensor_data(y), nm_tensor_bytes(x));
+    ck_assert_ptr_null(nm_dropout(b.tape, x, .p = 1));
+    assert_error(b.context, NM_ERROR_INPUT, "\"p\" must be at least 0 and below 1, not 1");
+    end(&b);
+}
+END_TEST
+
+START_TEST(another_seed_drops_other_elements)
+{
+    bench b = begin();
+    nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(1000), 1);
+    nm_tensor *y = nm_dropout(b.tape, x, .seed = 1), *z = nm_dropout(b.tape, x, .seed = 2);
+    int differ = 0;
+    for (int64_t i = 0; i < 1000; i++) {
+        differ += nm_tensor_get(y, i) != nm_tensor_get(z, i);
+    }
+    ck_assert(differ > 400 && differ < 600);
+    end(&b);
+}
+END_TEST
+
+START_TEST(what_is_dropped_is_0_even_if_it_was_infinite)
+{
+    bench b = begin();
+    nm_tensor *y = nm_dropout(b.tape, nm_full(b.tape, NM_F32, NM_SHAPE(64), INFINITY));
+    int zeros = 0;
+    for (int64_t i = 0; i < 64; i++) {
+        ck_assert(!isnan(nm_tensor_get(y, i)));
+        zeros += nm_tensor_get(y, i) == 0;
+    }
+    ck_assert(zeros > 10 && zeros < 54);
+    end(&b);
+}
+END_TEST
+
+/* ---- All of them ---- */
+
+static size_t run_all(int threads, char *results)
+{
+    bench b = begin_with(threads);
+    nm_tensor *x = normal(&b, NM_SHAPE(700, 50), 2, 0), *t = normal(&b, NM_SHAPE(700, 50), 2, 1);
+    nm_tensor *labels = nm_tape_tensor(b.tape, NM_I32, NM_SHAPE(700));
+    for (int64_t i = 0; i < 700; i++) {
+        nm_tensor_set(labels, i, (double)(i % 50));
+    }
+    nm_tensor *loss = nm_cross_entropy(b.tape, x, labels, .label_smoothing = 0.1);
+    nm_tensor *all[] = {nm_softmax(b.tape, x),
+                        nm_log_softmax(b.tape, x, .axis = 0),
+                        loss,
+                        gradient(&b, loss, nm_scalar(b.tape, NM_F32, 1), x),
+                        nm_mse(b.tape, x, t),
+                        nm_dropout(b.tape, x, .seed = 9)};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        memcpy(results + at, nm_tensor_data(all[i]), nm_tensor_bytes(all[i]));
+        at += nm_tensor_bytes(all[i]);
+    }
+    end(&b);
+    return at;
+}
+
+START_TEST(the_bits_do_not_depend_on_the_number_of_threads)
+{
+    static char one[4 * 150000], other[4 * 150000];
+    const size_t bytes = run_all(1, one);
+    ck_assert_uint_le(bytes, sizeof one);
+    for (int threads = 2; threads < 5; threads++) {
+        ck_assert_uint_eq(run_all(threads, other), bytes);
+        ck_assert_mem_eq(one, other, bytes);
+    }
+}
+END_TEST
+
+static nm_status all_once(test_memory *memory)
+{
+    nm_context *context = test_context(memory);
+    if (!context) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_tape *tape = nm_register_ops(context) == NM_OK ? nm_tape_create(context) : NULL;
+    nm_tensor *x = tape ? nm_full(tape, NM_F32, NM_SHAPE(40, 30), 1) : NULL;
+    nm_tensor *labels = tape ? nm_full(tape, NM_I32, NM_SHAPE(40), 3) : NULL;
+    if (x && labels) {
+        nm_tensor_set_requires_grad(x, true);
+        nm_tensor *y = nm_dropout(tape, nm_softmax(tape, x, .axis = 0));
+        nm_tensor *loss = nm_cross_entropy(tape, nm_log_softmax(tape, y), labels), *dx = NULL;
+        loss = nm_add(tape, loss, nm_mse(tape, x, y));
+        if (loss) {
+            nm_gradients(tape, &loss, NULL, 1, &x, 1, 0, &dx);
+        }
+    }
+    nm_status status = nm_context_status(context);
+    nm_tape_destroy(tape);
+    test_context_end(context, memory);
+    return status;
+}
+
+START_TEST(every_failed_allocation_is_an_error_and_leaks_nothing)
+{
+    test_every_allocation(all_once);
+}
+END_TEST
+
+TEST_MAIN("ops/loss", softmax_of_huge_logits_neither_overflows_nor_vanishes,
+          softmax_sums_to_1_along_any_axis_and_length,
+          log_softmax_is_accurate_where_softmax_underflows, a_wrong_axis_names_the_shape,
+          cross_entropy_is_the_negative_log_softmax_of_the_label,
+          labels_of_every_integer_type_give_the_same_loss,
+          a_label_out_of_range_is_named_with_its_row_and_the_classes,
+          an_ignored_row_counts_for_nothing_even_if_it_holds_nan,
+          a_mean_over_ignored_rows_only_is_0_with_gradient_0,
+          an_impossible_class_costs_nothing_unless_it_is_the_label,
+          labels_of_another_shape_are_an_error_with_both_shapes, mse_refuses_to_broadcast,
+          mse_is_the_mean_of_the_squares_at_any_length, dropout_keeps_what_philox_says,
+          dropout_keeps_the_expected_share_and_the_mean, the_gradient_of_dropout_has_the_same_zeros,
+          dropout_of_0_is_the_identity_and_1_is_refused, another_seed_drops_other_elements,
+          what_is_dropped_is_0_even_if_it_was_infinite,
+          the_bits_do_not_depend_on_the_number_of_threads,
+          every_failed_allocation_is_an_error_and_leaks_nothing)
