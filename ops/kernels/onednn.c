@@ -90,15 +90,19 @@ static backend *usable_backend(nm_context *context)
     return b;
 }
 
+/* Multiply-adds below which waiting for a second thread costs more than it brings. */
+#define WORTH_THREADS (1 << 20)
+
 /* oneDNN asks OpenMP how many threads there are. Returns what it was. */
-static int enter_threads(nm_context *context)
+static int enter_threads(nm_context *context, int64_t multiply_adds)
 {
 #ifdef _OPENMP
     int before = omp_get_max_threads();
-    omp_set_num_threads(nm_context_threads(context));
+    omp_set_num_threads(multiply_adds < WORTH_THREADS ? 1 : nm_context_threads(context));
     return before;
 #else
     (void)context;
+    (void)multiply_adds;
     return 1;
 #endif
 }
@@ -119,7 +123,7 @@ bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
     if (!usable_backend(context)) {
         return false;
     }
-    int before = enter_threads(context);
+    int before = enter_threads(context, g->m * g->n * g->k);
     dnnl_status_t status =
         dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1,
                    g->a, g->lda, g->b, g->ldb, g->accumulate ? 1 : 0, g->c, g->ldc);
@@ -336,7 +340,8 @@ static bool run(nm_context *context, const nm_conv *conv, direction d, const voi
     if (!b || conv->n * conv->oh * conv->ow * conv->o * conv->c == 0) {
         return false;
     }
-    int before = enter_threads(context);
+    int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
+    int before = enter_threads(context, conv->n * conv->oh * conv->ow * conv->o * taps);
     primitive *p = find_primitive(context, b, conv, d);
     char *scratch = p ? nm_scratch(context, p->scratchpad_bytes + p->weights_bytes + 64) : NULL;
     bool done = false;
