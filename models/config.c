@@ -165,8 +165,9 @@ static void check_classes(const reader *r, const nm_loss *loss)
     int64_t outputs = output->rank ? output->dim[output->rank - 1] : 0;
     if (loss->type->wants_labels && outputs < c->data.train.classes) {
         nm_diagnose(r->d, r->parts.model,
-                    "model: it has %lld outputs, but the data %lld classes; each takes an output",
-                    (long long)outputs, (long long)c->data.train.classes);
+                    "model: the data has %lld classes, and each takes an output, but the network "
+                    "ends with %lld",
+                    (long long)c->data.train.classes, (long long)outputs);
     }
 }
 

@@ -141,13 +141,44 @@ bool nm_pass_is_dry(const nm_pass *pass)
     return dry;
 }
 
+/* ---- Registration ---- */
+
+/* What is wrong with a descriptor; NULL: nothing. */
+static const char *find_fault(const nm_layer_type *type)
+{
+    const nm_spec *spec = type->item.spec;
+    const nm_option *first = spec && spec->count ? &spec->options[0] : NULL;
+    if (!type->forward) {
+        return "it has no forward pass";
+    }
+    if (spec && (!first || first->offset || first->type != NM_OPTION_STRING)) {
+        return "its options must begin with NM_LAYER_FIELDS, and their table with NM_LAYER_ROWS";
+    }
+    return NULL;
+}
+
+nm_status nm_register_layer(nm_context *context, const nm_layer_type *type)
+{
+    if (type->item.abi == NM_ABI && type->item.size != sizeof *type) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "this layer's descriptor has %u bytes, the library's %zu; rebuild it",
+                       type->item.size, sizeof *type);
+    }
+    const char *fault = type->item.abi == NM_ABI ? find_fault(type) : NULL;
+    if (fault) {
+        return nm_fail(context, NM_ERROR_INPUT, "cannot register the layer \"%s\": %s",
+                       type->item.name ? type->item.name : "", fault);
+    }
+    return nm_register(context, NM_KIND_LAYER, &type->item);
+}
+
 nm_status nm_register_layers(nm_context *context)
 {
 #define NM_ROW(name) &nm_layer_##name,
     static const nm_layer_type *const table[] = {NM_LAYER_TABLE(NM_ROW)};
 #undef NM_ROW
     for (int i = 0; i < NM_COUNT_OF(table); i++) {
-        if (nm_register(context, NM_KIND_LAYER, &table[i]->item) != NM_OK) {
+        if (nm_register_layer(context, table[i]) != NM_OK) {
             return nm_context_status(context);
         }
     }

@@ -41,6 +41,10 @@ typedef struct nm_layer_type {
     void (*destroy)(nm_layer *layer);
 } nm_layer_type;
 
+/* Registers a layer after checking that its descriptor is complete: nm_register() with more care.
+ * It is kept by pointer and must outlive the context. */
+NM_API nm_status nm_register_layer(nm_context *context, const nm_layer_type *type);
+
 /* The options of every layer begin with this field, and their table with this row. */
 #define NM_LAYER_FIELDS const char *name
 #define NM_LAYER_ROWS(type)                                                                        \

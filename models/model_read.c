@@ -37,10 +37,19 @@ static const char *given_name(const nm_layer *layer)
     return layer->options ? ((const nm_layer_options *)layer->options)->name : NULL;
 }
 
+/* `{TYPE: {name: HERE}}` */
+static const nm_value *place_of_name(const nm_layer *layer)
+{
+    const nm_value *at = layer->at;
+    const nm_value *options = at->kind == NM_VALUE_MAP ? at->entries[0].value : NULL;
+    const nm_value *name = nm_value_get(options, "name");
+    return name ? name : at;
+}
+
 static void check_given_name(nm_layer *layer, const char *name, nm_diagnostics *d)
 {
     if (!is_name(name)) {
-        nm_diagnose(d, layer->at,
+        nm_diagnose(d, place_of_name(layer),
                     "%s: \"name\" must be 1 to %d letters, digits, \"_\" or \"-\", not \"%.60s\"",
                     layer->type->item.name, LONGEST_NAME, name);
         record_of(layer)->broken = true;
@@ -75,7 +84,7 @@ static void claim_name(nm_layer *layer, nm_diagnostics *d)
     }
     const nm_layer *other = nm_map_find(m->names, layer->name);
     if (other) {
-        nm_diagnose(d, layer->at,
+        nm_diagnose(d, place_of_name(layer),
                     "%s: the name \"%s\" is taken by the layer in line %d; choose another",
                     layer->type->item.name, layer->name, other->at->line);
         record_of(layer)->broken = true;

@@ -81,17 +81,17 @@ static void check_options(const void *options, const nm_value *at, nm_diagnostic
 static const conv2d_layer_options defaults = {NM_CONV2D_DEFAULTS, NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(conv2d_layer_options),
-    {NM_FIELD(conv2d_layer_options, channels), NM_OPTION_INT, .min = 1, .max = 1e9,
+    {NM_FIELD(conv2d_layer_options, channels), NM_OPTION_INT, .min = 1, .max = 1e7,
      .flags = NM_REQUIRED, .doc = "output channels"},
-    {NM_FIELD(conv2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e6,
+    {NM_FIELD(conv2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .flags = NM_REQUIRED, .doc = "height and width of the kernel; one number: both"},
-    {NM_FIELD(conv2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e6,
+    {NM_FIELD(conv2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .doc = "step from one output to the next"},
-    {NM_FIELD(conv2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e6,
+    {NM_FIELD(conv2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e4,
      .doc = "zeros on each side; 1 keeps the size of the image for kernel 3"},
-    {NM_FIELD(conv2d_layer_options, dilation), NM_OPTION_INTS, .min = 1, .max = 1e6,
+    {NM_FIELD(conv2d_layer_options, dilation), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .doc = "distance of the kernel's taps"},
-    {NM_FIELD(conv2d_layer_options, groups), NM_OPTION_INT, .min = 1, .max = 1e9,
+    {NM_FIELD(conv2d_layer_options, groups), NM_OPTION_INT, .min = 1, .max = 1e7,
      .doc = "channels fall into so many groups that do not mix"},
     NM_WEIGHT_ROWS(conv2d_layer_options),
 };

@@ -34,7 +34,7 @@ static nm_tensor *dense_forward(nm_layer *layer, const nm_pass *pass, nm_tensor 
 static const dense_options defaults = {NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(dense_options),
-    {NM_FIELD(dense_options, units), NM_OPTION_INT, .min = 1, .max = 1e9, .flags = NM_REQUIRED,
+    {NM_FIELD(dense_options, units), NM_OPTION_INT, .min = 1, .max = 1e7, .flags = NM_REQUIRED,
      .doc = "outputs"},
     NM_WEIGHT_ROWS(dense_options),
 };

@@ -14,6 +14,10 @@ static nm_tensor *dropout_forward(nm_layer *layer, const nm_pass *pass, nm_tenso
     if (!pass->training || o->p == 0) {
         return x;
     }
+    if (!pass->random) {
+        nm_layer_fail(layer, "a training pass needs random numbers; set its member random");
+        return NULL;
+    }
     int64_t seed = (int64_t)(nm_random_next(pass->random) >> 1); /* not negative */
     return nm_dropout(pass->tape, x, .p = o->p, .seed = seed);
 }

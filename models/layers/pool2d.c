@@ -24,11 +24,11 @@ static const pool2d_layer_options defaults = {NM_POOL2D_DEFAULTS};
 
 #define POOL_ROWS                                                                                  \
     NM_LAYER_ROWS(pool2d_layer_options),                                                           \
-        {NM_FIELD(pool2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e6,             \
+        {NM_FIELD(pool2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e4,             \
          .doc = "height and width of the window; one number: both"},                               \
-        {NM_FIELD(pool2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e6,             \
+        {NM_FIELD(pool2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e4,             \
          .doc = "step from one window to the next; default: the kernel"},                          \
-        {NM_FIELD(pool2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e6,            \
+        {NM_FIELD(pool2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e4,            \
          .doc = "on each side, at most half the kernel"},                                          \
     {                                                                                              \
         NM_FIELD(pool2d_layer_options, global), NM_OPTION_BOOL,                                    \

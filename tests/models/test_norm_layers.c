@@ -1,0 +1,292 @@
+/* Batch norm and weight norm as layers: running statistics, freezing, initialization by data. */
+#include <math.h>
+
+#include "tests/models/model_test.h"
+
+/* ---- Batch norm ---- */
+
+static const float two_channels[] = {1, 10, 2, 10, 3, 40, 6, 20};
+
+static nm_tensor *batch_of_four(fixture *f)
+{
+    return nm_tensor_copy_of(f->context, NM_F32, NM_SHAPE(4, 2), two_channels);
+}
+
+START_TEST(running_statistics_move_as_in_pytorch)
+{
+    fixture f = begin("[batch_norm]", NM_SHAPE(2));
+    nm_tensor *x = batch_of_four(&f);
+    train(&f, x);
+    /* Means 3 and 20, unbiased variances 14/3 and 200; the new value counts a tenth. */
+    assert_near(value_of(&f, "bn1.running_mean", 0), 0.3, 1e-6, 0);
+    assert_near(value_of(&f, "bn1.running_mean", 1), 2, 1e-6, 0);
+    assert_near(value_of(&f, "bn1.running_var", 0), 0.9 + 0.1 * 14 / 3, 1e-6, 0);
+    assert_near(value_of(&f, "bn1.running_var", 1), 0.9 + 0.1 * 200, 1e-6, 0);
+    train(&f, x);
+    assert_near(value_of(&f, "bn1.running_mean", 0), 0.9 * 0.3 + 0.3, 1e-6, 0);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(momentum_one_keeps_the_last_batch_only)
+{
+    fixture f = begin("[batch_norm: {momentum: 1}]", NM_SHAPE(2));
+    nm_tensor *x = batch_of_four(&f);
+    train(&f, x);
+    assert_near(value_of(&f, "bn1.running_mean", 1), 20, 1e-6, 0);
+    assert_near(value_of(&f, "bn1.running_var", 1), 200, 1e-6, 0);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(the_cumulative_average_is_the_mean_over_all_batches)
+{
+    fixture f = begin("[batch_norm: {average: cumulative}]", NM_SHAPE(2));
+    double mean = 0, var = 0;
+    for (int batch = 0; batch < 5; batch++) {
+        nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(6, 2), (uint64_t)batch);
+        double sum = 0, square = 0;
+        for (int64_t i = 0; i < 6; i++) {
+            sum += nm_tensor_get(x, 2 * i);
+            square += pow(nm_tensor_get(x, 2 * i), 2);
+        }
+        mean += sum / 6 / 5;
+        var += (square - sum * sum / 6) / 5 / 5;
+        train(&f, x);
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+    }
+    assert_near(value_of(&f, "bn1.running_mean", 0), mean, 1e-5, 1e-6);
+    assert_near(value_of(&f, "bn1.running_var", 0), var, 1e-5, 0);
+    ck_assert_int_eq((int)value_of(&f, "bn1.batches", 0), 5);
+    end(&f);
+}
+END_TEST
+
+/* What the running mean of channel 1 is after a pass of `yaml`. */
+static double running_mean_after(const char *yaml, nm_pass pass, bool dry)
+{
+    fixture f = begin(yaml, NM_SHAPE(2));
+    nm_tensor *x = batch_of_four(&f);
+    pass.tape = f.tape;
+    pass.random = &f.random;
+    nm_tape_set_dry(f.tape, dry);
+    ck_assert_ptr_nonnull(nm_model_forward(f.model, &pass, x));
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    double result = value_of(&f, "bn1.running_mean", 1);
+    end(&f);
+    return result;
+}
+
+START_TEST(running_statistics_move_in_training_passes_only)
+{
+    nm_pass training = {.training = true}, first = {.training = true, .initialize = true};
+    ck_assert(running_mean_after("[batch_norm]", training, false) > 1);
+    ck_assert(running_mean_after("[batch_norm]", (nm_pass){.training = false}, false) == 0);
+    ck_assert(running_mean_after("[batch_norm]", first, false) == 0);
+    ck_assert(running_mean_after("[batch_norm]", training, true) == 0);
+    ck_assert(running_mean_after("[batch_norm: {frozen: true}]", training, false) == 0);
+}
+END_TEST
+
+START_TEST(frozen_statistics_normalize_while_the_rest_trains)
+{
+    fixture f = begin("[dense: {units: 2}, batch_norm: {frozen: true}]", NM_SHAPE(2));
+    nm_tensor_set(named(&f, "bn1.running_mean"), 0, 3);
+    nm_tensor_set(named(&f, "bn1.running_var"), 0, 4);
+    nm_tensor *x = batch_of_four(&f);
+    nm_tensor *evaluated = evaluate(&f, x), *trained = train(&f, x);
+    ck_assert(same_bits(evaluated, trained));
+    nm_backward(f.tape, nm_sum(f.tape, nm_square(f.tape, trained)), 0);
+    assert_fine(f.context);
+    ck_assert_ptr_nonnull(nm_tensor_grad(named(&f, "dense1.weight")));
+    ck_assert_ptr_nonnull(nm_tensor_grad(named(&f, "bn1.scale")));
+    assert_near(value_of(&f, "bn1.running_mean", 0), 3, 0, 0);
+    assert_near(value_of(&f, "bn1.running_var", 0), 4, 0, 0);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(a_batch_of_one_is_an_error_in_training_that_names_the_layer)
+{
+    fixture f = begin("[dense: {units: 2, bias: false}, batch_norm: {name: norm}]", NM_SHAPE(2));
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(1, 2), 1);
+    ck_assert_ptr_null(train(&f, x));
+    assert_error(f.context, NM_ERROR_INPUT, "layer \"norm\": batch_norm: ");
+    ck_assert(value_of(&f, "norm.running_mean", 0) == 0);
+    ck_assert_ptr_nonnull(evaluate(&f, x));
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(batch_norm_keeps_only_what_it_needs)
+{
+    fixture f = begin("[batch_norm: {affine: false, mean_only: true}]", NM_SHAPE(2));
+    ck_assert_int_eq(nm_store_count(f.store), 1);
+    ck_assert_int_eq(nm_store_find(f.store, "bn1.running_mean")->role, NM_BUFFER);
+    end(&f);
+    f = begin("[batch_norm]", NM_SHAPE(2));
+    ck_assert_int_eq(nm_store_count(f.store), 4);
+    ck_assert_int_eq(nm_store_find(f.store, "bn1.scale")->purpose, NM_NORM_SCALE);
+    ck_assert_int_eq(nm_store_find(f.store, "bn1.shift")->purpose, NM_NORM_SHIFT);
+    end(&f);
+}
+END_TEST
+
+/* ---- Weight norm ---- */
+
+START_TEST(weight_norm_begins_with_the_initializers_weight)
+{
+    static const char *const models[] = {
+        "[dense: {units: 3, bias: false, weight_norm: true}]",
+        "[dense: {units: 3, bias: false, weight_norm: {axis: 1}}]",
+        "[dense: {units: 3, bias: false, weight_norm: {axis: -1}}]"};
+    static const int64_t lengths[] = {3, 4, 1};
+    for (int k = 0; k < 3; k++) {
+        fixture f = begin(models[k], NM_SHAPE(4));
+        nm_tensor *v = named(&f, "dense1.weight_v"), *g = named(&f, "dense1.weight_g");
+        ck_assert_int_eq(nm_tensor_count(g), lengths[k]);
+        nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(5, 4), 1);
+        nm_tensor *y = evaluate(&f, x), *plain = nm_dense(f.tape, x, v, NULL);
+        for (int64_t i = 0; i < nm_tensor_count(y); i++) {
+            assert_near(nm_tensor_get(y, i), nm_tensor_get(plain, i), 1e-5, 1e-6);
+        }
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
+static nm_tensor *initialize(fixture *f, nm_tensor *x)
+{
+    nm_pass pass = {.tape = f->tape, .random = &f->random, .training = true, .initialize = true};
+    return nm_model_forward(f->model, &pass, x);
+}
+
+/* Asserts that every channel has that mean and deviation. */
+static void assert_normalized(nm_tensor *y)
+{
+    int64_t channels = nm_tensor_shape(y)->dim[nm_tensor_shape(y)->rank - 1];
+    int64_t rows = nm_tensor_count(y) / channels;
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0, square = 0;
+        for (int64_t i = 0; i < rows; i++) {
+            sum += nm_tensor_get(y, i * channels + c);
+            square += pow(nm_tensor_get(y, i * channels + c), 2);
+        }
+        assert_near(sum / (double)rows, 0, 0, 1e-5);
+        assert_near(square / (double)rows, 1, 1e-4, 0);
+    }
+}
+
+START_TEST(initialization_by_data_normalizes_the_first_batch)
+{
+    static const struct {
+        const char *yaml;
+        nm_shape sample;
+    } models[] = {
+        {"[dense: {units: 5, weight_norm: {init: data}}]", {1, {4}}},
+        {"[conv2d: {channels: 3, kernel: 3, weight_norm: {init: data}}]", {3, {5, 5, 2}}},
+        {"[dense: {units: 5, weight_norm: {init: data}}, relu, batch_norm, dropout,"
+         " dense: {units: 2, weight_norm: {init: data}}]",
+         {1, {4}}},
+    };
+    for (int k = 0; k < 3; k++) {
+        fixture f = begin(models[k].yaml, models[k].sample);
+        ck_assert(nm_model_network(f.model)->wants_data);
+        nm_tensor *x = normal(&f, NM_F32, batch_of(20, models[k].sample), 1);
+        int64_t nodes = nm_tape_nodes(f.tape);
+        assert_normalized(initialize(&f, x));
+        ck_assert_int_gt(nm_tape_nodes(f.tape), nodes); /* the pass itself records as usual */
+        nm_tape_reset(f.tape);
+        f.random.position = 0; /* the same dropout */
+        assert_normalized(train(&f, x));
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
+START_TEST(initialization_by_data_draws_v_with_deviation_a_twentieth)
+{
+    fixture f = begin("[dense: {units: 100, weight_norm: {init: data}}]", NM_SHAPE(100));
+    nm_tensor *v = named(&f, "dense1.weight_v");
+    double square = 0;
+    for (int64_t i = 0; i < 10000; i++) {
+        square += pow(nm_tensor_get(v, i), 2) / 10000;
+    }
+    assert_near(sqrt(square), 0.05, 0.05, 0);
+    end(&f);
+    f = begin("[dense: {units: 2, init: {constant: {value: 3}}, weight_norm: {init: data}}]",
+              NM_SHAPE(2));
+    assert_near(value_of(&f, "dense1.weight_v", 3), 3, 0, 0); /* what is said is done */
+    end(&f);
+}
+END_TEST
+
+START_TEST(a_channel_constant_over_the_first_batch_stays_finite)
+{
+    fixture f = begin("[dense: {units: 3, weight_norm: {init: data}}]", NM_SHAPE(4));
+    nm_tensor *x = nm_tensor_create(f.context, NM_F32, NM_SHAPE(6, 4));
+    nm_tensor_fill(x, 0.7);
+    nm_tensor *y = initialize(&f, x);
+    for (int64_t i = 0; i < nm_tensor_count(y); i++) {
+        assert_near(nm_tensor_get(y, i), 0, 0, 1e-5);
+    }
+    assert_near(value_of(&f, "dense1.weight_g", 1), 1, 0, 0);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(initialization_by_data_needs_two_samples)
+{
+    fixture f = begin("[dense: {units: 3, weight_norm: {init: data}}]", NM_SHAPE(4));
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(1, 4), 1);
+    ck_assert_ptr_null(initialize(&f, x));
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "layer \"dense1\": dense: weight_norm: \"init: data\" needs a first batch of at "
+                 "least two values a channel");
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(without_weight_norm_by_data_no_pass_is_wanted)
+{
+    fixture f = begin("[dense: {units: 3, weight_norm: true}, batch_norm]", NM_SHAPE(4));
+    ck_assert(!nm_model_network(f.model)->wants_data);
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(3, 4), 1);
+    double before = value_of(&f, "dense1.weight_g", 0);
+    ck_assert_ptr_nonnull(initialize(&f, x));
+    ck_assert(value_of(&f, "dense1.weight_g", 0) == before);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+TEST_MAIN("models/norm_layers", running_statistics_move_as_in_pytorch,
+          momentum_one_keeps_the_last_batch_only,
+          the_cumulative_average_is_the_mean_over_all_batches,
+          running_statistics_move_in_training_passes_only,
+          frozen_statistics_normalize_while_the_rest_trains,
+          a_batch_of_one_is_an_error_in_training_that_names_the_layer,
+          batch_norm_keeps_only_what_it_needs, weight_norm_begins_with_the_initializers_weight,
+          initialization_by_data_normalizes_the_first_batch,
+          initialization_by_data_draws_v_with_deviation_a_twentieth,
+          a_channel_constant_over_the_first_batch_stays_finite,
+          initialization_by_data_needs_two_samples, without_weight_norm_by_data_no_pass_is_wanted)
