@@ -417,6 +417,27 @@ START_TEST(another_runs_checkpoint_is_refused)
 }
 END_TEST
 
+/* The optimizer's state fits, the network does not: the first must be taken back. */
+START_TEST(a_refused_checkpoint_leaves_no_momentum_behind)
+{
+    const char *path = make_checkpoint("momentum");
+    small_run refused, fresh;
+    begin(&refused, NULL, NULL);
+    begin(&fresh, NULL, NULL);
+    small_add(&refused.network, "more.statistic", NM_STATISTIC, NM_SHAPE(3));
+    resume(&refused, path);
+    assert_error(refused.context, NM_ERROR_FORMAT, "more.statistic");
+    small_train(&refused);
+    small_train(&fresh);
+    assert_fine(refused.context);
+    for (int i = 0; i < 18; i++) {
+        ck_assert(refused.losses[i] == fresh.losses[i]);
+    }
+    small_end(&refused, NULL);
+    small_end(&fresh, NULL);
+}
+END_TEST
+
 START_TEST(a_network_without_a_run_cannot_be_resumed)
 {
     small_run r;
@@ -539,7 +560,7 @@ TEST_MAIN("optim/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_
           a_run_that_was_killed_goes_on_as_if_nothing_had_happened,
           a_truncated_checkpoint_is_refused_and_changes_nothing, no_wrong_byte_does_harm,
           metadata_that_make_no_sense_are_named, another_runs_checkpoint_is_refused,
-          a_network_without_a_run_cannot_be_resumed,
+          a_refused_checkpoint_leaves_no_momentum_behind, a_network_without_a_run_cannot_be_resumed,
           a_trainer_that_has_made_steps_cannot_be_resumed,
           a_network_that_is_not_finite_is_not_written, a_place_that_cannot_be_written_is_named,
           parameters_are_read_from_either_file, every_failing_allocation_is_an_error_without_a_leak)

@@ -48,6 +48,36 @@ START_TEST(the_same_run_twice_gives_the_same_bits)
 }
 END_TEST
 
+/* A forward function that notes down the first random number of every training pass. */
+static nm_tensor *draw_forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    small_run *r = self;
+    if (pass->training) {
+        nm_random copy = *pass->random;
+        r->losses[r->steps_seen++] = nm_random_uniform(&copy);
+    }
+    return small_forward(&r->network, pass, x);
+}
+
+START_TEST(every_batch_has_random_numbers_of_its_own)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    r.setup.options.accumulate = 2;
+    r.network.network.self = &r;
+    r.network.network.forward = draw_forward;
+    small_train(&r);
+    assert_fine(r.context);
+    ck_assert_int_eq(r.steps_seen, 15);
+    for (int i = 0; i < 15; i++) {
+        for (int k = 0; k < i; k++) {
+            ck_assert(r.losses[i] != r.losses[k]);
+        }
+    }
+    small_end(&r, NULL);
+}
+END_TEST
+
 START_TEST(steps_count_instead_of_epochs)
 {
     small_run r;
@@ -377,6 +407,30 @@ START_TEST(evaluation_does_not_depend_on_the_batch_size)
 }
 END_TEST
 
+START_TEST(ignored_labels_count_for_nothing_in_any_batch_size)
+{
+    small_run r;
+    const nm_cross_entropy_loss_options options = {NM_CROSS_ENTROPY_LOSS_DEFAULTS,
+                                                   .ignore_index = 1};
+    small_begin(&r, NULL);
+    r.setup.loss.options = &options;
+    r.trainer = nm_trainer_create(r.context, &r.setup);
+    double losses[3];
+    const int64_t sizes[] = {1, 7, 33};
+    for (int i = 0; i < 3; i++) {
+        nm_evaluation e;
+        r.data.loader.batch = sizes[i];
+        nm_trainer_evaluate(r.trainer, &r.data.test, &e);
+        assert_fine(r.context);
+        losses[i] = e.loss;
+    }
+    assert_near(losses[1], losses[0], 1e-6, 0);
+    assert_near(losses[2], losses[0], 1e-6, 0);
+    ck_assert(losses[0] > 0);
+    small_end(&r, NULL);
+}
+END_TEST
+
 START_TEST(evaluation_happens_every_so_many_epochs_and_at_the_end)
 {
     small_run r;
@@ -440,6 +494,64 @@ START_TEST(the_best_network_is_kept_in_a_file)
     nm_trainer_evaluate(r.trainer, &r.data.test, &e);
     assert_fine(r.context);
     ck_assert(e.loss == r.result.best && e.loss < r.result.test_loss);
+    small_end(&r, NULL);
+}
+END_TEST
+
+/* A network that does not learn, whose bias for class 0 is set for every epoch. */
+static nm_status set_bias(void *user, const nm_train_state *state)
+{
+    small_run *r = user;
+    ck_assert(state->is_best == (state->best_epoch == state->epoch));
+    nm_tensor_set(r->network.b2, 0, r->rates[state->epoch + 1]);
+    return NM_OK;
+}
+
+static void follow_biases(small_run *r, nm_best_by best_by, const double *biases, int count)
+{
+    small_begin(r, NULL);
+    r->network.plain = true;
+    r->sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 1e-30};
+    r->setup.options.epochs = 40;
+    r->setup.options.best_by = best_by;
+    r->setup.options.early_stopping = (nm_early_stopping){.on = true, .patience = 6};
+    r->setup.callbacks.on_epoch = set_bias;
+    for (int i = 0; i < 41; i++) {
+        r->rates[i] = biases[i < count ? i : count - 1];
+    }
+    nm_tensor_set(r->network.b2, 0, biases[0]);
+    small_train(r);
+    assert_fine(r->context);
+    ck_assert_int_eq(r->result.end, NM_TRAIN_STOPPED_EARLY);
+}
+
+START_TEST(the_best_is_the_lowest_loss_and_waiting_begins_anew_at_each)
+{
+    small_run r;
+    follow_biases(&r, NM_BEST_BY_LOSS, (double[]){50, 40, 45, 48, 30, 35, 31}, 7);
+    ck_assert_int_eq(r.result.best_epoch, 4);
+    ck_assert_int_eq(r.result.epochs, 11);
+    ck_assert(r.result.best == r.result.best_test_loss && r.result.best < r.result.test_loss);
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(the_best_is_the_highest_accuracy)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    int zeros = 0; /* labels; of 33 there is always a majority */
+    for (int i = 0; i < 33; i++) {
+        zeros += r.test.labels[i] == 0;
+    }
+    small_end(&r, NULL);
+    double right = zeros > 16 ? 50 : -50; /* the bias that tells the majority */
+    follow_biases(&r, NM_BEST_BY_METRIC, (double[]){-right, -right, -right, right, -right}, 5);
+    ck_assert_int_eq(r.result.best_epoch, 3);
+    ck_assert_int_eq(r.result.epochs, 10);
+    assert_near(r.result.best, (zeros > 16 ? zeros : 33 - zeros) / 33.0, 1e-12, 0);
+    ck_assert(r.result.best == r.result.best_test_metric);
+    ck_assert(r.result.test_accuracy < 0.5);
     small_end(&r, NULL);
 }
 END_TEST
@@ -771,18 +883,21 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 END_TEST
 
 TEST_MAIN("optim/trainer", a_network_learns, the_same_run_twice_gives_the_same_bits,
-          steps_count_instead_of_epochs, callbacks_see_every_step_epoch_and_checkpoint,
-          the_learning_rate_follows_the_schedule, a_callback_stops_the_run_well,
-          a_callback_breaks_the_run_off, a_callback_can_change_the_gradients,
-          a_loss_that_is_not_finite_ends_the_run_with_a_remedy,
+          every_batch_has_random_numbers_of_its_own, steps_count_instead_of_epochs,
+          callbacks_see_every_step_epoch_and_checkpoint, the_learning_rate_follows_the_schedule,
+          a_callback_stops_the_run_well, a_callback_breaks_the_run_off,
+          a_callback_can_change_the_gradients, a_loss_that_is_not_finite_ends_the_run_with_a_remedy,
           gradients_that_are_not_finite_end_the_run_where_they_are_clipped,
           anomaly_mode_names_the_op, a_last_batch_of_one_is_an_error_that_merging_avoids,
           what_does_not_fit_is_named, data_dependent_initialization_runs_once_before_the_first_step,
           evaluation_does_not_depend_on_the_batch_size,
+          ignored_labels_count_for_nothing_in_any_batch_size,
           evaluation_happens_every_so_many_epochs_and_at_the_end,
           without_a_test_set_the_training_loss_decides,
           the_validation_samples_decide_before_the_test_set, the_best_network_is_kept_in_a_file,
-          early_stopping_waits_as_long_as_told, early_stopping_goes_on_while_it_gets_better,
+          the_best_is_the_lowest_loss_and_waiting_begins_anew_at_each,
+          the_best_is_the_highest_accuracy, early_stopping_waits_as_long_as_told,
+          early_stopping_goes_on_while_it_gets_better,
           a_clipped_step_is_as_long_as_rate_times_threshold,
           accumulated_batches_equal_one_of_their_size, frozen_parameters_stay,
           a_run_is_described_in_yaml, every_wrong_option_of_a_run_is_named_at_once,
