@@ -162,6 +162,19 @@ START_TEST(a_tensor_of_zeros_stays_one_of_zeros)
 }
 END_TEST
 
+START_TEST(a_row_of_denormal_numbers_counts_as_zeros)
+{
+    bench b = begin();
+    nm_tensor *v = full(&b, NM_F32, NM_SHAPE(2, 3), 1e-40), *g = full(&b, NM_F32, NM_SHAPE(2), 1);
+    nm_tensor_set(v, 5, 1);
+    nm_tensor *w = nm_weight_norm(b.tape, v, g), *grads[2];
+    gradients(&b, w, full(&b, NM_F32, NM_SHAPE(2, 3), 1), v, g, grads);
+    ck_assert(nm_tensor_get(w, 0) == 0 && nm_tensor_get(w, 5) == 1);
+    ck_assert(nm_tensor_get(grads[0], 0) == 0 && nm_tensor_get(grads[0], 3) == 1);
+    end(&b);
+}
+END_TEST
+
 /* The square of 1e-30 is 0 in f32, that of 1e30 infinite. */
 START_TEST(tiny_and_huge_rows_neither_vanish_nor_overflow)
 {
@@ -319,7 +332,7 @@ TEST_MAIN("ops/weight_norm", every_row_gets_the_length_g,
           every_axis_can_be_kept_and_minus_1_keeps_none,
           pytorch_19126_a_zero_row_has_finite_values_and_gradients,
           a_zero_row_has_finite_second_derivatives, a_tensor_of_zeros_stays_one_of_zeros,
-          tiny_and_huge_rows_neither_vanish_nor_overflow,
+          a_row_of_denormal_numbers_counts_as_zeros, tiny_and_huge_rows_neither_vanish_nor_overflow,
           gradients_of_tiny_and_huge_rows_are_those_of_ordinary_ones_scaled,
           nan_and_infinity_show_in_their_row_and_only_there, the_gradient_is_orthogonal_to_v,
           plain_descent_lets_the_norm_grow_as_pythagoras_says, the_length_of_v_does_not_matter,
