@@ -513,7 +513,7 @@ static void follow_biases(small_run *r, nm_best_by best_by, const double *biases
     r->network.plain = true;
     r->sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 1e-30};
     r->setup.options.epochs = 40;
-    r->setup.options.best_by = best_by;
+    r->setup.options.best_by = (int)best_by;
     r->setup.options.early_stopping = (nm_early_stopping){.on = true, .patience = 6};
     r->setup.callbacks.on_epoch = set_bias;
     for (int i = 0; i < 41; i++) {
