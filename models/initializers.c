@@ -171,6 +171,6 @@ static nm_status zeros_fill(const void *options, nm_random *random, nm_tensor *t
 }
 
 const nm_initializer_type nm_initializer_zeros = {
-    .item = NM_ITEM(nm_initializer_type, "zeros", "0 everywhere"),
+    .item = NM_ITEM(nm_initializer_type, "zeros", "0 everywhere", .spec = NULL),
     .fill = zeros_fill,
 };

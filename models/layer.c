@@ -8,7 +8,7 @@
 
 static const nm_layer_options no_options = {.name = NULL};
 static const nm_option only_name[] = {NM_LAYER_ROWS(nm_layer_options)};
-const nm_spec nm_layer_spec = NM_LAYER_SPEC(nm_layer_options, no_options, only_name);
+const nm_spec nm_layer_spec = NM_LAYER_SPEC(nm_layer_options, no_options, only_name, NULL);
 
 /* ---- Parameters and buffers ---- */
 
@@ -115,14 +115,20 @@ static bool is_recording(nm_tape *tape)
     return on;
 }
 
+void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input)
+{
+    if (x != input && !is_recording(pass->tape)) {
+        nm_tape_discard(pass->tape, x);
+    }
+}
+
 nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
 {
-    bool discard = !is_recording(pass->tape);
-    nm_tensor *first = x; /* not ours to give back */
+    nm_tensor *input = x;
     for (nm_layer *layer = layers->first; layer && x; layer = layer->next) {
         nm_tensor *y = run_layer(layer, pass, x);
-        if (discard && x != first && x != y) {
-            nm_tape_discard(pass->tape, x);
+        if (x != y) {
+            nm_pass_discard(pass, x, input);
         }
         x = y;
     }

@@ -61,11 +61,12 @@ typedef struct nm_layer_options {
 /* For layers that have no other option. */
 extern NM_API const nm_spec nm_layer_spec;
 
-/* A layer spec from its options struct, a value of it, and the table. */
-#define NM_LAYER_SPEC(type, defaults_, rows_, ...)                                                 \
+/* A layer spec from its options struct, a value of it, the table, and a check across options or
+ * NULL. */
+#define NM_LAYER_SPEC(type, defaults_, rows_, check_)                                              \
     {                                                                                              \
         .name = #type, .size = sizeof(type), .defaults = &(defaults_), .options = (rows_),         \
-        .count = NM_COUNT_OF(rows_), __VA_ARGS__                                                   \
+        .count = NM_COUNT_OF(rows_), .check = (check_)                                             \
     }
 
 /* Layers that run one after the other: a list of them, linked by `next`. They are the model's. */
@@ -119,6 +120,9 @@ NM_API nm_status nm_layer_fail(nm_layer *layer, const char *format, ...) NM_PRIN
 /* Runs layers one after the other, and gives what lies between them back where nothing is recorded.
  * NULL on failure. */
 NM_API nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x);
+/* Gives a tensor that the pass is done with back before the tape's reset, unless it may be needed
+ * to go backward, or is `input`, which is not the layer's. NULL is fine. */
+NM_API void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input);
 /* The forward of a layer that is an op without other options than its own defaults. */
 NM_API nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
 /* Whether the pass only infers shapes: tensors have no elements then. */

@@ -167,8 +167,11 @@ nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_
     if (pass->initialize && initialize(layer, weight, pass, x, linear) != NM_OK) {
         return NULL;
     }
-    nm_tensor *w = weight->norm.on
-                       ? nm_weight_norm(pass->tape, weight->w, weight->g, .axis = weight->norm.axis)
-                       : weight->w;
-    return linear(layer, pass->tape, x, w, weight->bias);
+    nm_tensor *w = weight->w;
+    if (weight->norm.on) {
+        w = nm_weight_norm(pass->tape, w, weight->g, .axis = weight->norm.axis);
+    }
+    nm_tensor *y = linear(layer, pass->tape, x, w, weight->bias);
+    nm_pass_discard(pass, w, weight->w);
+    return y;
 }

@@ -37,7 +37,7 @@ static const nm_option leaky_relu_rows[] = {
      .doc = "slope below 0"},
 };
 static const nm_spec leaky_relu_spec =
-    NM_LAYER_SPEC(leaky_relu_layer_options, leaky_relu_defaults, leaky_relu_rows);
+    NM_LAYER_SPEC(leaky_relu_layer_options, leaky_relu_defaults, leaky_relu_rows, NULL);
 
 const nm_layer_type nm_layer_leaky_relu = {
     .item = NM_ITEM(nm_layer_type, "leaky_relu", "x above 0, slope * x below",
@@ -65,7 +65,7 @@ static const nm_option gelu_rows[] = {
     {NM_FIELD(gelu_layer_options, approximate), NM_OPTION_ENUM, .names = approximate_names,
      .doc = "the exact function, or its approximation by tanh"},
 };
-static const nm_spec gelu_spec = NM_LAYER_SPEC(gelu_layer_options, gelu_defaults, gelu_rows);
+static const nm_spec gelu_spec = NM_LAYER_SPEC(gelu_layer_options, gelu_defaults, gelu_rows, NULL);
 
 const nm_layer_type nm_layer_gelu = {
     .item =
@@ -107,7 +107,7 @@ static const nm_option softmax_rows[] = {
      .doc = "the axis to normalize; 0 is the batch, negative ones count from the end"},
 };
 static const nm_spec softmax_spec =
-    NM_LAYER_SPEC(softmax_layer_options, softmax_defaults, softmax_rows);
+    NM_LAYER_SPEC(softmax_layer_options, softmax_defaults, softmax_rows, NULL);
 
 const nm_layer_type nm_layer_softmax = {
     .item = NM_ITEM(nm_layer_type, "softmax", "e^x / sum(e^x) along an axis", .spec = &softmax_spec,

@@ -158,7 +158,7 @@ static const nm_option rows[] = {
     {NM_FIELD(batch_norm_layer_options, frozen), NM_OPTION_BOOL,
      .doc = "normalize with the running statistics in training too, and never move them"},
 };
-static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows);
+static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_batch_norm = {
     .item = NM_ITEM(nm_layer_type, "batch_norm", "normalizes each channel over the batch",

@@ -95,8 +95,7 @@ static const nm_option rows[] = {
      .doc = "channels fall into so many groups that do not mix"},
     NM_WEIGHT_ROWS(conv2d_layer_options),
 };
-static const nm_spec spec =
-    NM_LAYER_SPEC(conv2d_layer_options, defaults, rows, .check = check_options);
+static const nm_spec spec = NM_LAYER_SPEC(conv2d_layer_options, defaults, rows, check_options);
 
 const nm_layer_type nm_layer_conv2d = {
     .item = NM_ITEM(nm_layer_type, "conv2d", "convolution of images", .spec = &spec,

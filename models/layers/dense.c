@@ -38,7 +38,7 @@ static const nm_option rows[] = {
      .doc = "outputs"},
     NM_WEIGHT_ROWS(dense_options),
 };
-static const nm_spec spec = NM_LAYER_SPEC(dense_options, defaults, rows);
+static const nm_spec spec = NM_LAYER_SPEC(dense_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_dense = {
     .item = NM_ITEM(nm_layer_type, "dense", "fully connected: every output sees every input",

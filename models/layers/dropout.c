@@ -28,7 +28,7 @@ static const nm_option rows[] = {
     {NM_FIELD(dropout_layer_options, p), NM_OPTION_FLOAT, .min = 0, .max = 1, .flags = NM_MAX_OPEN,
      .doc = "probability of a 0"},
 };
-static const nm_spec spec = NM_LAYER_SPEC(dropout_layer_options, defaults, rows);
+static const nm_spec spec = NM_LAYER_SPEC(dropout_layer_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_dropout = {
     .item = NM_ITEM(nm_layer_type, "dropout", "random zeros in training", .spec = &spec,

@@ -38,7 +38,7 @@ static const nm_option rows[] = {
     {NM_FIELD(op_layer_options, apply), NM_OPTION_CHOICE, .kind = NM_KIND_OP, .flags = NM_REQUIRED,
      .doc = "the op, NAME or {NAME: {OPTIONS}}"},
 };
-static const nm_spec spec = NM_LAYER_SPEC(op_layer_options, defaults, rows);
+static const nm_spec spec = NM_LAYER_SPEC(op_layer_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_op = {
     .item =

@@ -42,9 +42,9 @@ static const nm_option avg_rows[] = {
      .doc = "padding counts as zeros in the mean"},
 };
 static const nm_spec max_spec =
-    NM_LAYER_SPEC(pool2d_layer_options, defaults, max_rows, .check = pool2d_check);
+    NM_LAYER_SPEC(pool2d_layer_options, defaults, max_rows, pool2d_check);
 static const nm_spec avg_spec =
-    NM_LAYER_SPEC(pool2d_layer_options, defaults, avg_rows, .check = pool2d_check);
+    NM_LAYER_SPEC(pool2d_layer_options, defaults, avg_rows, pool2d_check);
 
 static nm_pool2d_options op_options(const nm_layer *layer)
 {

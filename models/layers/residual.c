@@ -48,7 +48,10 @@ static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tens
     if (!shortcut || check_shapes(layer, body, shortcut) != NM_OK) {
         return NULL;
     }
-    return nm_add(pass->tape, body, shortcut);
+    nm_tensor *y = nm_add(pass->tape, body, shortcut);
+    nm_pass_discard(pass, body, x);
+    nm_pass_discard(pass, shortcut, x);
+    return y;
 }
 
 static const residual_options defaults = {.body = NULL};
@@ -58,7 +61,7 @@ static const nm_option rows[] = {
     {NM_FIELD(residual_options, shortcut), NM_OPTION_VALUE,
      .doc = "layers beside them; none: the input itself"},
 };
-static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows);
+static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_residual = {
     .item = NM_ITEM(nm_layer_type, "residual", "adds its input to what its layers make of it",

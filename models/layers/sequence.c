@@ -29,7 +29,7 @@ static const nm_option sequence_rows[] = {
     {NM_FIELD(sequence_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
 };
 static const nm_spec sequence_spec =
-    NM_LAYER_SPEC(sequence_options, sequence_defaults, sequence_rows);
+    NM_LAYER_SPEC(sequence_options, sequence_defaults, sequence_rows, NULL);
 
 const nm_layer_type nm_layer_sequence = {
     .item = NM_ITEM(nm_layer_type, "sequence", "layers one after the other", .spec = &sequence_spec,
@@ -70,7 +70,8 @@ static const nm_option repeat_rows[] = {
      .doc = "how often"},
     {NM_FIELD(repeat_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
 };
-static const nm_spec repeat_spec = NM_LAYER_SPEC(repeat_options, repeat_defaults, repeat_rows);
+static const nm_spec repeat_spec =
+    NM_LAYER_SPEC(repeat_options, repeat_defaults, repeat_rows, NULL);
 
 const nm_layer_type nm_layer_repeat = {
     .item = NM_ITEM(nm_layer_type, "repeat",

@@ -101,7 +101,7 @@ static double train_shortly(const char *file, const char *const *settings, int c
 
 START_TEST(the_networks_learn)
 {
-    static const char *const settings[] = {"data.limit=600", "data.batch=60", "train.epochs=4",
+    static const char *const settings[] = {"data.limit=300", "data.batch=50", "train.epochs=4",
                                            "train.steps=0", "train.schedule=constant"};
     for (int i = 0; i < NM_COUNT_OF(networks); i++) {
         if (networks[i].sample.rank == 1 || has_fashion_mnist()) {
