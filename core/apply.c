@@ -261,7 +261,9 @@ static nm_status record(nm_tape *tape, const nm_op *op, const void *options, nm_
     if (tape->node_count == tape->node_capacity && grow_nodes(tape) != NM_OK) {
         return NM_ERROR_MEMORY;
     }
-    size_t tensors = (size_t)(inputs + op->output_count);
+    /* Optional inputs that were left out at the end stand in the node as NULL. */
+    int slots = inputs > op->input_count ? inputs : op->input_count;
+    size_t tensors = (size_t)(slots + op->output_count);
     bool own_options = op->item.spec && options != op->item.spec->defaults;
     size_t head = (sizeof(nm_node) + tensors * sizeof(nm_tensor *) + 15) & ~(size_t)15;
     nm_node *node = nm_arena_take(tape->context, &tape->nodes_memory,
@@ -272,16 +274,16 @@ static nm_status record(nm_tape *tape, const nm_op *op, const void *options, nm_
     node->op = op;
     node->scope = tape->scope;
     node->options = options;
-    node->inputs = inputs;
+    node->inputs = slots;
     node->outputs = op->output_count;
     if (own_options) {
         node->options = memcpy((char *)node + head, options, op->item.spec->size);
     }
-    for (int i = 0; i < inputs; i++) {
-        node->tensors[i] = in[i];
+    for (int i = 0; i < slots; i++) {
+        node->tensors[i] = i < inputs ? in[i] : NULL;
     }
     for (int i = 0; i < op->output_count; i++) {
-        node->tensors[inputs + i] = out[i];
+        node->tensors[slots + i] = out[i];
         out[i]->node = tape->node_count;
         out[i]->requires_grad = differentiable(&op->outputs[i], out[i]);
     }

@@ -7,9 +7,9 @@
 #include "core/op.h"
 
 /* The usual ports. */
-extern const nm_port nm_port_x[1];  /* x */
-extern const nm_port nm_port_y[1];  /* y */
-extern const nm_port nm_port_ab[2]; /* a, b */
+extern NM_API const nm_port nm_port_x[1];  /* x */
+extern NM_API const nm_port nm_port_y[1];  /* y */
+extern NM_API const nm_port nm_port_ab[2]; /* a, b */
 
 /* An options spec from its parts: the struct, a value of it, and the table. */
 #define NM_SPEC(type, defaults_, options_)                                                         \

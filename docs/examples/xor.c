@@ -15,7 +15,7 @@ int main(void)
     nm_random_fill_normal(&random, w2, 0, 1);
 
     float inputs[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}}, targets[4][1] = {{0}, {1}, {1}, {0}};
-    nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.5, .momentum = 0.9), NULL, 0);
+    nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0);
     nm_tape *tape = nm_tape_create(context);
     nm_tensor *y = NULL;
     for (int64_t step = 0; step <= 500 && nm_context_status(context) == NM_OK; step++) {

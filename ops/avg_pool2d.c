@@ -1,0 +1,159 @@
+/* The mean under a window. It is linear, so its gradient's gradient is the pooling itself. */
+#include "core/thread.h"
+#include "ops/kernels/kernel.h"
+#include "ops/pool2d.h"
+#include "ops/table.h"
+
+typedef struct work {
+    nm_pool pool;
+    const void *x;
+    void *y;
+} work;
+
+#define POOL_FUNCTIONS(type, suffix)                                                               \
+    NM_KERNEL static void mean_##suffix(const type *image, const nm_pool *p, nm_window w, type *y) \
+    {                                                                                              \
+        memset(y, 0, (size_t)p->c * sizeof(type));                                                 \
+        for (int64_t i = w.top; i < w.bottom; i++) {                                               \
+            for (int64_t j = w.left; j < w.right; j++) {                                           \
+                const type *x = image + (i * p->w + j) * p->c;                                     \
+                NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
+                {                                                                                  \
+                    y[c] += x[c];                                                                  \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        const type places = (type)w.places;                                                        \
+        NM_SIMD for (int64_t c = 0; c < p->c; c++)                                                 \
+        {                                                                                          \
+            y[c] /= places;                                                                        \
+        }                                                                                          \
+    }                                                                                              \
+    NM_KERNEL static void spread_##suffix(type *image, const nm_pool *p, nm_window w,              \
+                                          const type *dy)                                          \
+    {                                                                                              \
+        const type places = (type)w.places;                                                        \
+        for (int64_t i = w.top; i < w.bottom; i++) {                                               \
+            for (int64_t j = w.left; j < w.right; j++) {                                           \
+                type *dx = image + (i * p->w + j) * p->c;                                          \
+                NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
+                {                                                                                  \
+                    dx[c] += dy[c] / places;                                                       \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void forward_##suffix(void *arg, int64_t begin, int64_t end)                            \
+    {                                                                                              \
+        const work *t = arg;                                                                       \
+        const nm_pool *p = &t->pool;                                                               \
+        for (int64_t row = begin; row < end; row++) {                                              \
+            const type *image = (const type *)t->x + row / p->oh * p->h * p->w * p->c;             \
+            for (int64_t column = 0; column < p->ow; column++) {                                   \
+                mean_##suffix(image, p, nm_pool_window(p, row % p->oh, column),                    \
+                              (type *)t->y + (row * p->ow + column) * p->c);                       \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    /* dx of one image after the other: windows may overlap. */                                    \
+    static void backward_##suffix(void *arg, int64_t begin, int64_t end)                           \
+    {                                                                                              \
+        const work *t = arg;                                                                       \
+        const nm_pool *p = &t->pool;                                                               \
+        int64_t size = p->h * p->w * p->c;                                                         \
+        for (int64_t n = begin; n < end; n++) {                                                    \
+            type *image = (type *)t->y + n * size;                                                 \
+            memset(image, 0, (size_t)size * sizeof(type));                                         \
+            for (int64_t i = 0; i < p->oh * p->ow; i++) {                                          \
+                spread_##suffix(image, p, nm_pool_window(p, i / p->ow, i % p->ow),                 \
+                                (const type *)t->x + (n * p->oh * p->ow + i) * p->c);              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+POOL_FUNCTIONS(float, f32)
+POOL_FUNCTIONS(double, f64)
+
+static nm_status avg_pool2d_infer(nm_infer *infer)
+{
+    nm_pool p;
+    nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
+    if (status == NM_OK) {
+        infer->out[0] = nm_pool_output(&p);
+    }
+    return status;
+}
+
+static nm_status avg_pool2d_forward(const nm_run *run)
+{
+    work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
+              run->x[0], run->y[0]};
+    int64_t row = t.pool.ow * t.pool.c * t.pool.kernel[0] * t.pool.kernel[1];
+    nm_parallel(run->context, t.pool.n * t.pool.oh, 32768 / (row + 1) + 1,
+                run->dtype == NM_F64 ? forward_f64 : forward_f32, &t);
+    return NM_OK;
+}
+
+static nm_tensor *avg_pool2d_vjp(nm_vjp *v, int input)
+{
+    nm_pool2d_grad_options g = nm_pool_grad_options(v->options, v->in[input]);
+    return nm_apply1(v->tape, &nm_op_avg_pool2d_grad, &g, v->gout[0]);
+}
+
+static nm_status avg_pool2d_grad_infer(nm_infer *infer)
+{
+    nm_pool p;
+    nm_status status = nm_pool_infer_grad(infer, &p);
+    if (status == NM_OK) {
+        infer->out[0] = nm_pool_input(&p);
+    }
+    return status;
+}
+
+static nm_status avg_pool2d_grad_forward(const nm_run *run)
+{
+    const nm_pool2d_grad_options *o = run->options;
+    work t = {nm_pool_make(&o->pool, nm_tensor_shape(run->out[0]), nm_tensor_shape(run->in[0])),
+              run->x[0], run->y[0]};
+    nm_parallel(run->context, t.pool.n, 32768 / (t.pool.h * t.pool.w * t.pool.c + 1) + 1,
+                run->dtype == NM_F64 ? backward_f64 : backward_f32, &t);
+    return NM_OK;
+}
+
+static nm_tensor *avg_pool2d_grad_vjp(nm_vjp *v, int input)
+{
+    (void)input;
+    nm_pool2d_options o = nm_pool_plain_options(v->options);
+    return nm_avg_pool2d_with(v->tape, v->gout[0], &o);
+}
+
+static const nm_sample avg_pool2d_samples[] = {
+    {.options = "{kernel: 2}", .in = {NM_NORMAL(2, 4, 5, 2)}},
+    {.options = "{kernel: 3, stride: 2, padding: 1}", .in = {NM_NORMAL(1, 5, 4, 3)}},
+    {.options = "{kernel: 3, stride: 2, padding: 1, count_padding: false}",
+     .in = {NM_NORMAL(1, 5, 4, 3)}},
+    {.options = "{global: true}", .in = {NM_NORMAL(2, 3, 2, 2)}},
+};
+static const nm_sample avg_pool2d_grad_samples[] = {
+    {.options = "{kernel: 2, size: [4, 5]}", .in = {NM_NORMAL(2, 2, 2, 2)}},
+    {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4]}", .in = {NM_NORMAL(1, 3, 2, 3)}},
+};
+
+static const nm_port x_port[] = {{.name = "x", .doc = "[n, h, w, channels]"}};
+static const nm_port y_port[] = {{.name = "y", .doc = "[n, oh, ow, channels]"}};
+static const nm_port dy_port[] = {{.name = "dy", .doc = "[n, oh, ow, channels]"}};
+static const nm_port dx_port[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
+
+NM_OP(avg_pool2d, x_port, y_port, avg_pool2d_infer, 0, "mean under a window",
+      .spec = &nm_pool2d_spec,
+      .doc = "y[n, i, j, c] = the mean of x[n, k, l, c] with (k, l) in window (i, j).\n"
+             "oh = (h + 2 padding - kernel) / stride + 1, rounded down; ow likewise.")
+
+NM_OP(avg_pool2d_grad, dy_port, dx_port, avg_pool2d_grad_infer, 0, "gradient of avg_pool2d",
+      .spec = &nm_pool2d_grad_spec,
+      .doc = "dx[n, k, l, c] = the sum of dy[n, i, j, c] / places(i, j) over the windows that hold "
+             "(k, l).")
+
+nm_tensor *nm_avg_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *o)
+{
+    return nm_apply1(tape, &nm_op_avg_pool2d, o, x);
+}

@@ -1,0 +1,264 @@
+/* The largest value under a window. The op also says where it was (a hidden output), so that its
+ * gradient, a scatter to those places, and the gradient of that, a gather from them, need not look
+ * again. The first of several largest wins; a NaN wins over all. */
+#include "core/thread.h"
+#include "ops/kernels/kernel.h"
+#include "ops/pool2d.h"
+#include "ops/table.h"
+
+typedef struct work {
+    nm_pool pool;
+    const void *x;
+    void *y;
+    int32_t *index;
+} work;
+
+/* One output row: windows side by side, channels innermost. */
+#define ROW_FUNCTION(type, suffix)                                                                 \
+    NM_KERNEL static void window_##suffix(const type *image, const nm_pool *p, nm_window w,        \
+                                          type *y, int32_t *index)                                 \
+    {                                                                                              \
+        for (int64_t i = w.top; i < w.bottom; i++) {                                               \
+            for (int64_t j = w.left; j < w.right; j++) {                                           \
+                const type *x = image + (i * p->w + j) * p->c;                                     \
+                const int32_t place = (int32_t)(i * p->w + j);                                     \
+                const bool first = i == w.top && j == w.left;                                      \
+                NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
+                {                                                                                  \
+                    const bool better = first || x[c] > y[c] || (x[c] != x[c] && y[c] == y[c]);    \
+                    y[c] = better ? x[c] : y[c];                                                   \
+                    index[c] = better ? place : index[c];                                          \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void rows_##suffix(void *arg, int64_t begin, int64_t end)                               \
+    {                                                                                              \
+        const work *t = arg;                                                                       \
+        const nm_pool *p = &t->pool;                                                               \
+        for (int64_t row = begin; row < end; row++) {                                              \
+            const type *image = (const type *)t->x + row / p->oh * p->h * p->w * p->c;             \
+            for (int64_t column = 0; column < p->ow; column++) {                                   \
+                int64_t at = (row * p->ow + column) * p->c;                                        \
+                window_##suffix(image, p, nm_pool_window(p, row % p->oh, column),                  \
+                                (type *)t->y + at, t->index + at);                                 \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    /* dx of one image after the other: windows may overlap. */                                    \
+    static void scatter_##suffix(void *arg, int64_t begin, int64_t end)                            \
+    {                                                                                              \
+        const work *t = arg;                                                                       \
+        const nm_pool *p = &t->pool;                                                               \
+        int64_t size = p->h * p->w * p->c, count = p->oh * p->ow * p->c;                           \
+        for (int64_t n = begin; n < end; n++) {                                                    \
+            type *dx = (type *)t->y + n * size;                                                    \
+            const type *dy = (const type *)t->x + n * count;                                       \
+            const int32_t *index = t->index + n * count;                                           \
+            memset(dx, 0, (size_t)size * sizeof(type));                                            \
+            for (int64_t i = 0; i < count; i += p->c) {                                            \
+                for (int64_t c = 0; c < p->c; c++) {                                               \
+                    dx[index[i + c] * p->c + c] += dy[i + c];                                      \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void gather_##suffix(void *arg, int64_t begin, int64_t end)                             \
+    {                                                                                              \
+        const work *t = arg;                                                                       \
+        const nm_pool *p = &t->pool;                                                               \
+        int64_t size = p->h * p->w * p->c, count = p->oh * p->ow * p->c;                           \
+        for (int64_t n = begin; n < end; n++) {                                                    \
+            const type *x = (const type *)t->x + n * size;                                         \
+            type *y = (type *)t->y + n * count;                                                    \
+            const int32_t *index = t->index + n * count;                                           \
+            for (int64_t i = 0; i < count; i += p->c) {                                            \
+                for (int64_t c = 0; c < p->c; c++) {                                               \
+                    y[i + c] = x[index[i + c] * p->c + c];                                         \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+ROW_FUNCTION(float, f32)
+ROW_FUNCTION(double, f64)
+
+/* ---- max_pool2d ---- */
+
+static nm_status max_pool2d_infer(nm_infer *infer)
+{
+    nm_pool p;
+    nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
+    if (status == NM_OK && p.h * p.w > INT32_MAX) {
+        return nm_infer_fail(infer, "an image of %lld by %lld is too large", (long long)p.h,
+                             (long long)p.w);
+    }
+    if (status == NM_OK) {
+        infer->out[0] = infer->out[1] = nm_pool_output(&p);
+    }
+    return status;
+}
+
+static nm_status max_pool2d_forward(const nm_run *run)
+{
+    work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
+              run->x[0], run->y[0], run->y[1]};
+    int64_t row = t.pool.ow * t.pool.c * t.pool.kernel[0] * t.pool.kernel[1];
+    nm_parallel(run->context, t.pool.n * t.pool.oh, 32768 / (row + 1) + 1,
+                run->dtype == NM_F64 ? rows_f64 : rows_f32, &t);
+    return NM_OK;
+}
+
+static nm_tensor *max_pool2d_vjp(nm_vjp *v, int input)
+{
+    nm_pool2d_grad_options g = nm_pool_grad_options(v->options, v->in[input]);
+    return nm_apply2(v->tape, &nm_op_max_pool2d_grad, &g, v->gout[0], v->out[1]);
+}
+
+/* ---- Its gradient, and that one's ---- */
+
+/* Places must lie in the image: the indices are an input that anybody may give. */
+static nm_status check_index(const nm_run *run, const nm_pool *p)
+{
+    const int32_t *index = run->x[1];
+    if (nm_tensor_dtype(run->in[1]) != NM_I32) {
+        return nm_run_fail(run, NM_ERROR_INPUT, "index must be i32");
+    }
+    bool inside = true;
+    int64_t count = nm_tensor_count(run->in[1]);
+    for (int64_t i = 0; i < count; i++) {
+        inside &= (uint32_t)index[i] < (uint64_t)(p->h * p->w);
+    }
+    return inside ? NM_OK
+                  : nm_run_fail(run, NM_ERROR_INPUT,
+                                "an index lies outside of the image of %lld by "
+                                "%lld",
+                                (long long)p->h, (long long)p->w);
+}
+
+static nm_status run_by_image(const nm_run *run, nm_pool p, nm_range_fn f32, nm_range_fn f64)
+{
+    work t = {p, run->x[0], run->y[0], (int32_t *)(uintptr_t)run->x[1]};
+    nm_status status = check_index(run, &p);
+    if (status == NM_OK) {
+        nm_parallel(run->context, p.n, 32768 / (p.h * p.w * p.c + 1) + 1,
+                    run->dtype == NM_F64 ? f64 : f32, &t);
+    }
+    return status;
+}
+
+static nm_status max_pool2d_grad_infer(nm_infer *infer)
+{
+    nm_pool p;
+    nm_status status = nm_pool_infer_grad(infer, &p);
+    if (status == NM_OK && !nm_shape_equal(infer->in[0], infer->in[1])) {
+        return nm_infer_fail(infer, "index must have the shape of dy");
+    }
+    if (status == NM_OK) {
+        infer->out[0] = nm_pool_input(&p);
+    }
+    return status;
+}
+
+static nm_status max_pool2d_grad_forward(const nm_run *run)
+{
+    const nm_pool2d_grad_options *o = run->options;
+    nm_pool p = nm_pool_make(&o->pool, nm_tensor_shape(run->out[0]), nm_tensor_shape(run->in[0]));
+    return run_by_image(run, p, scatter_f32, scatter_f64);
+}
+
+static nm_tensor *max_pool2d_grad_vjp(nm_vjp *v, int input)
+{
+    (void)input;
+    nm_pool2d_options o = nm_pool_plain_options(v->options);
+    return nm_apply2(v->tape, &nm_op_max_pool2d_gather, &o, v->gout[0], v->in[1]);
+}
+
+static nm_status max_pool2d_gather_infer(nm_infer *infer)
+{
+    nm_pool p;
+    nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
+    nm_shape y = status == NM_OK ? nm_pool_output(&p) : NM_SCALAR_SHAPE;
+    if (status == NM_OK && !nm_shape_equal(&y, infer->in[1])) {
+        char text[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "index must have the shape of the pooled x, %s",
+                             nm_shape_text(&y, text));
+    }
+    infer->out[0] = y;
+    return status;
+}
+
+static nm_status max_pool2d_gather_forward(const nm_run *run)
+{
+    nm_pool p =
+        nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0]));
+    return run_by_image(run, p, gather_f32, gather_f64);
+}
+
+static nm_tensor *max_pool2d_gather_vjp(nm_vjp *v, int input)
+{
+    nm_pool2d_grad_options g = nm_pool_grad_options(v->options, v->in[input]);
+    return nm_apply2(v->tape, &nm_op_max_pool2d_grad, &g, v->gout[0], v->in[1]);
+}
+
+/* ---- The ops ---- */
+
+static const nm_sample max_pool2d_samples[] = {
+    {.options = "{kernel: 2}", .in = {NM_DISTINCT(2, 4, 5, 2)}},
+    {.options = "{kernel: [3, 2], stride: [2, 1], padding: [1, 0]}",
+     .in = {NM_DISTINCT(1, 5, 4, 3)}},
+    {.options = "{global: true}", .in = {NM_DISTINCT(2, 3, 2, 2)}},
+};
+static const nm_sample max_pool2d_grad_samples[] = {
+    {.options = "{kernel: 2, size: [4, 5]}",
+     .in = {NM_NORMAL(2, 2, 2, 2), NM_INDEX(20, 2, 2, 2, 2)}},
+    {.options = "{kernel: 2, stride: 1, size: 3}",
+     .in = {NM_NORMAL(1, 2, 2, 3), NM_INDEX(9, 1, 2, 2, 3)}},
+};
+static const nm_sample max_pool2d_gather_samples[] = {
+    {.options = "{kernel: 2}", .in = {NM_NORMAL(2, 4, 5, 2), NM_INDEX(20, 2, 2, 2, 2)}},
+};
+
+static const nm_port x_port[] = {{.name = "x", .doc = "[n, h, w, channels]"}};
+static const nm_port out_ports[] = {{.name = "y", .doc = "[n, oh, ow, channels]"},
+                                    {.name = "index",
+                                     .doc = "where it was: row * w + column",
+                                     .type = NM_PORT_INDEX,
+                                     .flags = NM_PORT_HIDDEN}};
+#define INDEX_PORT                                                                                 \
+    {                                                                                              \
+        .name = "index", .doc = "places in the image: row * w + column", .type = NM_PORT_INDEX     \
+    }
+static const nm_port grad_in[] = {{.name = "dy", .doc = "[n, oh, ow, channels]"}, INDEX_PORT};
+static const nm_port grad_out[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
+static const nm_port gather_in[] = {{.name = "x", .doc = "[n, h, w, channels]"}, INDEX_PORT};
+static const nm_port gather_out[] = {{.name = "y", .doc = "[n, oh, ow, channels]"}};
+
+const nm_op nm_op_max_pool2d = {
+    .item =
+        NM_ITEM(nm_op, "max_pool2d", "largest value under a window", .spec = &nm_pool2d_spec,
+                .doc = "y[n, i, j, c] = the largest x[n, k, l, c] with (k, l) in window (i, j).\n"
+                       "oh = (h + 2 padding - kernel) / stride + 1, rounded down; ow likewise.\n"
+                       "The first of several largest gets the gradient; a NaN wins."),
+    .inputs = x_port,
+    .outputs = out_ports,
+    .input_count = 1,
+    .output_count = 2,
+    .infer = max_pool2d_infer,
+    .forward = max_pool2d_forward,
+    .vjp = max_pool2d_vjp,
+    .samples = max_pool2d_samples,
+    .sample_count = NM_COUNT_OF(max_pool2d_samples),
+};
+
+NM_OP(max_pool2d_grad, grad_in, grad_out, max_pool2d_grad_infer, 0, "gradient of max_pool2d",
+      .spec = &nm_pool2d_grad_spec,
+      .doc = "dx = 0, but for dx[n, index, c], to which dy of that place is added.")
+
+NM_OP(max_pool2d_gather, gather_in, gather_out, max_pool2d_gather_infer, 0,
+      "values at the places that max_pool2d chose", .spec = &nm_pool2d_spec,
+      .doc = "y[n, i, j, c] = x[n, index[n, i, j, c], c]. The gradient of max_pool2d_grad.")
+
+nm_tensor *nm_max_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *o)
+{
+    return nm_apply1(tape, &nm_op_max_pool2d, o, x);
+}

@@ -1,0 +1,158 @@
+#include "ops/pool2d.h"
+
+static int64_t pair_item(const nm_ints *list, int i, int64_t standard)
+{
+    return list->count == 0 ? standard : list->at[list->count == 1 ? 0 : i];
+}
+
+static void fill_options(nm_pool *p, const nm_pool2d_options *o)
+{
+    const int64_t size[2] = {p->h, p->w};
+    for (int i = 0; i < 2; i++) {
+        p->kernel[i] = o->global ? size[i] : pair_item(&o->kernel, i, 0);
+        p->stride[i] = o->global ? 1 : pair_item(&o->stride, i, p->kernel[i]);
+        p->padding[i] = o->global ? 0 : pair_item(&o->padding, i, 0);
+    }
+    p->count_padding = o->count_padding;
+}
+
+static nm_status check_options(nm_infer *infer, const nm_pool2d_options *o)
+{
+    if (!o->global && o->kernel.count == 0) {
+        return nm_infer_fail(infer, "give a kernel, or global: true for the whole image");
+    }
+    if (o->global && (o->kernel.count || o->stride.count)) {
+        return nm_infer_fail(infer,
+                             "global: true takes the whole image; leave kernel and stride out");
+    }
+    if (o->kernel.count > 2 || o->stride.count > 2 || o->padding.count > 2) {
+        return nm_infer_fail(infer, "kernel, stride and padding take one number, or two: vertical, "
+                                    "horizontal");
+    }
+    return NM_OK;
+}
+
+static nm_status check_sizes(nm_infer *infer, const nm_pool *p)
+{
+    const int64_t size[2] = {p->h, p->w};
+    static const char *const axes[] = {"height", "width"};
+    for (int i = 0; i < 2; i++) {
+        if (2 * p->padding[i] > p->kernel[i]) {
+            return nm_infer_fail(infer, "the padding %lld is more than half the kernel %lld",
+                                 (long long)p->padding[i], (long long)p->kernel[i]);
+        }
+        if (p->kernel[i] < 1 || p->kernel[i] > size[i] + 2 * p->padding[i]) {
+            return nm_infer_fail(infer,
+                                 "the kernel %lld does not fit into the %s %lld with padding "
+                                 "%lld",
+                                 (long long)p->kernel[i], axes[i], (long long)size[i],
+                                 (long long)p->padding[i]);
+        }
+    }
+    return NM_OK;
+}
+
+nm_status nm_pool_infer(nm_infer *infer, const nm_pool2d_options *o, const nm_shape *x, nm_pool *p)
+{
+    char text[NM_SHAPE_TEXT];
+    if (x->rank != 4) {
+        return nm_infer_fail(infer, "x %s must be [n, h, w, channels]", nm_shape_text(x, text));
+    }
+    nm_status status = check_options(infer, o);
+    if (status != NM_OK) {
+        return status;
+    }
+    *p = (nm_pool){.n = x->dim[0], .h = x->dim[1], .w = x->dim[2], .c = x->dim[3]};
+    fill_options(p, o);
+    status = check_sizes(infer, p);
+    if (status == NM_OK) {
+        p->oh = (p->h + 2 * p->padding[0] - p->kernel[0]) / p->stride[0] + 1;
+        p->ow = (p->w + 2 * p->padding[1] - p->kernel[1]) / p->stride[1] + 1;
+    }
+    return status;
+}
+
+nm_status nm_pool_infer_grad(nm_infer *infer, nm_pool *p)
+{
+    const nm_pool2d_grad_options *o = infer->options;
+    const nm_shape *dy = infer->in[0];
+    if (dy->rank != 4 || o->size.count < 1 || o->size.count > 2) {
+        return nm_infer_fail(infer,
+                             "dy must be [n, oh, ow, channels], and size the height and width");
+    }
+    nm_shape x = {4,
+                  {dy->dim[0], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0), dy->dim[3]}};
+    nm_status status = nm_pool_infer(infer, &o->pool, &x, p);
+    if (status == NM_OK && (p->oh != dy->dim[1] || p->ow != dy->dim[2])) {
+        char text[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "dy is %s, but the pooling gives %lld by %lld",
+                             nm_shape_text(dy, text), (long long)p->oh, (long long)p->ow);
+    }
+    return status;
+}
+
+nm_shape nm_pool_input(const nm_pool *p)
+{
+    return (nm_shape){4, {p->n, p->h, p->w, p->c}};
+}
+
+nm_shape nm_pool_output(const nm_pool *p)
+{
+    return (nm_shape){4, {p->n, p->oh, p->ow, p->c}};
+}
+
+nm_pool nm_pool_make(const nm_pool2d_options *o, const nm_shape *x, const nm_shape *y)
+{
+    nm_pool p = {.n = x->dim[0],
+                 .h = x->dim[1],
+                 .w = x->dim[2],
+                 .c = x->dim[3],
+                 .oh = y->dim[1],
+                 .ow = y->dim[2]};
+    fill_options(&p, o);
+    return p;
+}
+
+nm_pool2d_grad_options nm_pool_grad_options(const nm_pool2d_options *o, nm_tensor *x)
+{
+    const nm_shape *shape = nm_tensor_shape(x);
+    nm_pool2d_grad_options g = {.pool = *o, .size = {2, {shape->dim[1], shape->dim[2]}}};
+    g.pool.struct_size = sizeof g;
+    return g;
+}
+
+nm_pool2d_options nm_pool_plain_options(const nm_pool2d_grad_options *o)
+{
+    nm_pool2d_options plain = o->pool;
+    plain.struct_size = sizeof plain;
+    return plain;
+}
+
+/* ---- Options ---- */
+
+#define POOL_ROWS                                                                                  \
+    {NM_FIELD(nm_pool2d_options, kernel), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,            \
+     .doc = "height and width of the window: one number, or two"},                                 \
+        {NM_FIELD(nm_pool2d_options, stride), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,        \
+         .doc = "step of the window: one number, or two; default: the kernel"},                    \
+        {NM_FIELD(nm_pool2d_options, padding), NM_OPTION_INTS, .min = 0, .max = NM_NO_LIMIT,       \
+         .doc = "rows and columns added on each side, at most half the kernel"},                   \
+        {NM_FIELD(nm_pool2d_options, global), NM_OPTION_BOOL,                                      \
+         .doc = "the window is the whole image"},                                                  \
+    {                                                                                              \
+        NM_FIELD(nm_pool2d_options, count_padding), NM_OPTION_BOOL,                                \
+            .doc = "padding counts as zeros in a mean"                                             \
+    }
+
+static const nm_pool2d_options defaults = {NM_END(nm_pool2d_options), NM_POOL2D_DEFAULTS};
+static const nm_option rows[] = {POOL_ROWS};
+const nm_spec nm_pool2d_spec = NM_SPEC(nm_pool2d_options, defaults, rows);
+
+static const nm_pool2d_grad_options grad_defaults = {
+    .pool = {NM_END(nm_pool2d_grad_options), NM_POOL2D_DEFAULTS}};
+static const nm_option grad_rows[] = {
+    POOL_ROWS,
+    {NM_FIELD(nm_pool2d_grad_options, size), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,
+     .flags = NM_REQUIRED, .doc = "height and width of x, which the stride leaves open"},
+};
+const nm_spec nm_pool2d_grad_spec = NM_SPEC(nm_pool2d_grad_options, grad_defaults, grad_rows);

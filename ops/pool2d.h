@@ -1,0 +1,60 @@
+/* What max_pool2d and avg_pool2d share: options, sizes, and the way over the windows. */
+#ifndef NM_OPS_POOL2D_H
+#define NM_OPS_POOL2D_H
+
+#include "ops/define.h"
+#include "ops/linear.h"
+
+/* The options of the gradients: those of the op, and the size that the stride leaves open. */
+typedef struct nm_pool2d_grad_options {
+    nm_pool2d_options pool;
+    nm_ints size;
+} nm_pool2d_grad_options;
+
+/* The numbers of one pooling. */
+typedef struct nm_pool {
+    int64_t n, h, w, c;
+    int64_t oh, ow;
+    int64_t kernel[2], stride[2], padding[2]; /* vertical, horizontal */
+    bool count_padding;
+} nm_pool;
+
+/* A window's part inside the image, and how many places it has in all (avg_pool2d's divisor). */
+typedef struct nm_window {
+    int64_t top, bottom, left, right; /* bottom and right excluded */
+    int64_t places;
+} nm_window;
+
+extern const nm_spec nm_pool2d_spec, nm_pool2d_grad_spec;
+
+/* Reads the options for an x of that shape [n, h, w, c], and finds the output's size. */
+nm_status nm_pool_infer(nm_infer *infer, const nm_pool2d_options *options, const nm_shape *x,
+                        nm_pool *pool);
+/* The same for a gradient: dy's shape is input 0, `size` and the channels make x's. */
+nm_status nm_pool_infer_grad(nm_infer *infer, nm_pool *pool);
+nm_shape nm_pool_input(const nm_pool *pool);
+nm_shape nm_pool_output(const nm_pool *pool);
+/* In a computation, after the shape rule has passed. */
+nm_pool nm_pool_make(const nm_pool2d_options *options, const nm_shape *x, const nm_shape *y);
+
+static inline nm_window nm_pool_window(const nm_pool *p, int64_t row, int64_t column)
+{
+    int64_t top = row * p->stride[0] - p->padding[0], left = column * p->stride[1] - p->padding[1];
+    int64_t bottom = top + p->kernel[0], right = left + p->kernel[1];
+    /* Padding counts up to the padded image's edge, as in PyTorch. */
+    int64_t last_row = p->h + p->padding[0], last_column = p->w + p->padding[1];
+    int64_t places = ((bottom < last_row ? bottom : last_row) - top) *
+                     ((right < last_column ? right : last_column) - left);
+    nm_window w = {top > 0 ? top : 0, bottom < p->h ? bottom : p->h, left > 0 ? left : 0,
+                   right < p->w ? right : p->w, places};
+    if (!p->count_padding) {
+        w.places = (w.bottom - w.top) * (w.right - w.left);
+    }
+    return w;
+}
+
+/* The options of a gradient from those of the op, and back. */
+nm_pool2d_grad_options nm_pool_grad_options(const nm_pool2d_options *options, nm_tensor *x);
+nm_pool2d_options nm_pool_plain_options(const nm_pool2d_grad_options *options);
+
+#endif
