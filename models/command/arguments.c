@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,15 @@ const char *argument_nth(const arguments *a, const char *flag, int n)
         }
     }
     return NULL;
+}
+
+int argument_list(const arguments *a, const char *flag, const char *values[MAX_VALUES])
+{
+    int count = 0;
+    for (const char *value; (value = argument_nth(a, flag, count)); count++) {
+        values[count] = value;
+    }
+    return count;
 }
 
 const char *argument_value(const arguments *a, const char *flag)
@@ -63,13 +71,23 @@ int bad_usage(const char *format, ...)
     return EXIT_INPUT;
 }
 
+/* "net.yaml:12:9: ..." or "data.csv:7: ...": such a line stands alone, so that editors find it. */
+static bool begins_with_place(const char *message)
+{
+    for (const char *at = message; *at && *at != '\n' && strncmp(at, ": ", 2) != 0; at++) {
+        size_t digits = *at == ':' ? strspn(at + 1, "0123456789") : 0;
+        if (digits && at[1 + digits] == ':') {
+            return true;
+        }
+    }
+    return false;
+}
+
 int report_error(nm_context *context)
 {
     nm_status status = nm_context_status(context);
     const char *message = nm_context_error(context);
-    /* Lines that begin with a place in a file stand alone, so that editors find them. */
-    bool several = strchr(message, '\n') != NULL;
-    fprintf(stderr, "%s%s\n", several ? "" : error_prefix(), message);
+    fprintf(stderr, "%s%s\n", begins_with_place(message) ? "" : error_prefix(), message);
     return status == NM_ERROR_INPUT || status == NM_ERROR_FORMAT ? EXIT_INPUT : EXIT_FAILED;
 }
 

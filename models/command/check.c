@@ -69,38 +69,34 @@ static int print_table(const nm_model *model)
     return EXIT_FINE;
 }
 
-static int print_layer_json(const char *name, const nm_layer_summary *s)
+static bool print_layer_json(const char *name, const nm_layer_summary *s)
 {
-    json_begin();
-    json_string("layer", name);
-    json_string("type", s->type);
-    json_shape("output", &s->output);
-    json_integer("parameters", s->parameters);
-    json_integer("multiply_adds", s->multiply_adds);
-    json_integer("activation_bytes", s->bytes);
-    return json_end();
+    json_line line = {0};
+    json_string(&line, "layer", name);
+    json_string(&line, "type", s->type);
+    json_shape(&line, "output", &s->output);
+    json_integer(&line, "parameters", s->parameters);
+    json_integer(&line, "multiply_adds", s->multiply_adds);
+    json_integer(&line, "activation_bytes", s->bytes);
+    return json_end(&line);
 }
 
 static int print_json(const nm_model *model)
 {
     for (int i = 0; i < nm_model_layer_count(model); i++) {
         nm_layer_summary s = nm_model_layer_at(model, i);
-        int code = print_layer_json(s.name, &s);
-        if (code != EXIT_FINE) {
-            return code;
+        if (!print_layer_json(s.name, &s)) {
+            return EXIT_FAILED;
         }
     }
     nm_layer_summary total = nm_model_total(model);
-    return print_layer_json("total", &total);
+    return print_layer_json("total", &total) ? EXIT_FINE : EXIT_FAILED;
 }
 
 static int run_check(nm_context *context, const arguments *a)
 {
-    const char *settings[MAX_VALUES + 1];
-    int count = 0;
-    while ((settings[count] = argument_nth(a, "--set", count))) {
-        count++;
-    }
+    const char *settings[MAX_VALUES];
+    int count = argument_list(a, "--set", settings);
     nm_config config;
     if (nm_config_open(context, a->positional[0], settings, count, 0, &config) != NM_OK) {
         return report_error(context);

@@ -45,8 +45,12 @@ struct command {
 const char *argument_value(const arguments *arguments, const char *flag);
 /* The n-th value of a flag that may be repeated, from 0; NULL after the last. */
 const char *argument_nth(const arguments *arguments, const char *flag, int n);
+/* All values of it, in order; returns how many. */
+int argument_list(const arguments *arguments, const char *flag, const char *values[MAX_VALUES]);
 
 extern const command *const commands[]; /* NULL-terminated */
+/* The subcommand that was probably meant; NULL if none is near. */
+const char *nearest_command(const char *name);
 
 /* Prints the context's error to standard error; returns the exit code that goes with it. */
 int report_error(nm_context *context);
@@ -60,21 +64,32 @@ bool use_colour(int descriptor);
 
 /* Prints `text` wrapped to the terminal's width (at most 100), every line indented. */
 void print_wrapped(const char *text, int indent);
+/* The shortest text that reads back as the same f32; returns `text`. */
+char *format_f32(double value, char text[32]);
 
 /* ---- The reference, as Markdown ---- */
 
 void print_reference(nm_context *context);
-void print_option_table(nm_context *context, const nm_spec *spec);
+#define KIND_TITLE 32
+const char *kind_title(nm_kind kind, char title[KIND_TITLE]); /* "Layers", "Losses" */
 
 /* ---- JSON lines ---- */
 
-/* One object on one line of standard output: begin, fields, end. */
-void json_begin(void);
-void json_string(const char *key, const char *value); /* NULL value: null */
-void json_number(const char *key, double value);      /* not finite: null */
-void json_integer(const char *key, int64_t value);
-void json_shape(const char *key, const nm_shape *shape);
-int json_end(void); /* EXIT_FAILED, with a message, if standard output cannot be written */
+/* One object on one line of standard output: `json_line line = {0};`, its fields, its end. */
+typedef struct json_line {
+    int fields; /* so far */
+} json_line;
+
+void json_string(json_line *line, const char *key, const char *value); /* NULL value: null */
+void json_number(json_line *line, const char *key, double value);      /* not finite: null */
+void json_integer(json_line *line, const char *key, int64_t value);
+/* A list: `count` values of an f32 tensor, from `first`. */
+void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t first,
+                  int64_t count);
+void json_shape(json_line *line, const char *key, const nm_shape *shape);
+/* Ends and flushes the line. False if standard output cannot be written: stop then; main() says
+ * so, and ends with EXIT_FAILED. */
+bool json_end(const json_line *line);
 
 /* ---- The subcommands ---- */
 

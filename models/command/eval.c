@@ -31,14 +31,14 @@ static int print(const nm_config *config, const nm_dataset *set, const nm_metric
     const char *set_name = name_of_set(&config->data, set);
     bool accuracy = metric && strcmp(metric->item.name, "accuracy") == 0;
     if (json) {
-        json_begin();
-        json_string("set", set_name);
-        json_integer("samples", e->samples);
-        json_number("loss", e->loss);
-        json_string("metric_name", metric ? metric->item.name : NULL);
-        json_number("metric", e->metric);
-        json_string("weights", weights);
-        return json_end();
+        json_line line = {0};
+        json_string(&line, "set", set_name);
+        json_integer(&line, "samples", e->samples);
+        json_number(&line, "loss", e->loss);
+        json_string(&line, "metric_name", metric ? metric->item.name : NULL);
+        json_number(&line, "metric", e->metric);
+        json_string(&line, "weights", weights);
+        return json_end(&line) ? EXIT_FINE : EXIT_FAILED;
     }
     printf("%s loss %.4f", set_name, e->loss);
     if (metric && !isnan(e->metric)) {
@@ -70,11 +70,8 @@ static nm_status evaluate(nm_config *config, const char *set_name, const nm_data
 
 static int run_eval(nm_context *context, const arguments *a)
 {
-    const char *settings[MAX_VALUES + 1];
-    int count = 0;
-    while ((settings[count] = argument_nth(a, "--set", count))) {
-        count++;
-    }
+    const char *settings[MAX_VALUES];
+    int count = argument_list(a, "--set", settings);
     nm_config config = {0};
     char weights[RUN_PATH];
     const nm_dataset *set = NULL;

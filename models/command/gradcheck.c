@@ -8,15 +8,14 @@ static int check_one(nm_context *context, const char *name, bool json)
     nm_check_result result;
     nm_status status = nm_check_op(context, name, &result);
     if (json) {
-        json_begin();
-        json_string("op", name);
-        json_integer("samples", result.samples);
-        json_number("first_order_error", result.first_error);
-        json_number("second_order_error", result.second_error);
-        json_string("error", status == NM_OK ? NULL : nm_context_error(context));
-        int code = json_end();
-        if (code != EXIT_FINE) {
-            return code;
+        json_line line = {0};
+        json_string(&line, "op", name);
+        json_integer(&line, "samples", result.samples);
+        json_number(&line, "first_order_error", result.first_error);
+        json_number(&line, "second_order_error", result.second_error);
+        json_string(&line, "error", status == NM_OK ? NULL : nm_context_error(context));
+        if (!json_end(&line)) {
+            return EXIT_FAILED;
         }
     } else if (status == NM_OK) {
         printf("%-20s %2d samples   first order %.1e   second order %.1e\n", name, result.samples,

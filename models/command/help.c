@@ -1,10 +1,35 @@
 /* norma help, norma ops: what is registered, from the same tables that read YAML. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/command/command.h"
 
+/* ---- Headings ---- */
+
+static const char *bold(void)
+{
+    return use_colour(STDOUT_FILENO) ? "\033[1m" : "";
+}
+
+static const char *plain(void)
+{
+    return use_colour(STDOUT_FILENO) ? "\033[0m" : "";
+}
+
+static void print_heading(const char *text)
+{
+    printf("\n%s%s:%s\n", bold(), text, plain());
+}
+
 /* ---- Registered items ---- */
+
+/* A name, what it is, and its meaning below. */
+static void print_entry(int indent, const char *name, const char *what, const char *doc)
+{
+    printf("%*s%s%-*s%s %s\n", indent, "", bold(), 18 - indent, name, plain(), what);
+    print_wrapped(doc ? doc : "", 21);
+}
 
 static void print_port(const nm_port *port)
 {
@@ -12,17 +37,18 @@ static void print_port(const nm_port *port)
     const char *note = port->flags & NM_PORT_OPTIONAL   ? ", optional"
                        : port->flags & NM_PORT_VARIADIC ? ", one or more"
                                                         : "";
-    printf("  %-16s %s%s\n", port->name, types[port->type], note);
-    print_wrapped(port->doc ? port->doc : "", 20);
+    char what[64];
+    snprintf(what, sizeof what, "%s%s", types[port->type], note);
+    print_entry(2, port->name, what, port->doc);
 }
 
 static void print_ports(const nm_op *op)
 {
-    puts("\nInputs:");
+    print_heading("Inputs");
     for (int i = 0; i < op->input_count; i++) {
         print_port(&op->inputs[i]);
     }
-    puts("\nOutputs:");
+    print_heading("Outputs");
     for (int i = 0; i < op->output_count; i++) {
         if (!(op->outputs[i].flags & NM_PORT_HIDDEN)) {
             print_port(&op->outputs[i]);
@@ -30,31 +56,39 @@ static void print_ports(const nm_op *op)
     }
 }
 
+static void print_options(nm_context *context, const nm_spec *spec, int indent);
+
+static void print_option(nm_context *context, const nm_spec *spec, const nm_option *o, int indent)
+{
+    char what[512];
+    char *type = nm_option_type_text(context, o);
+    char *standard = nm_option_default_text(context, spec, o);
+    char *range = nm_option_range_text(context, o);
+    snprintf(what, sizeof what, "%s%s%s%s%s", type ? type : "",
+             o->flags & NM_REQUIRED  ? ", required"
+             : standard && *standard ? ", default "
+                                     : "",
+             o->flags & NM_REQUIRED || !standard ? "" : standard, range && *range ? ", " : "",
+             range ? range : "");
+    print_entry(indent, o->name, what, o->doc);
+    nm_free(context, type);
+    nm_free(context, standard);
+    nm_free(context, range);
+    if (o->type == NM_OPTION_STRUCT && o->spec) {
+        print_options(context, o->spec, indent + 2);
+    }
+}
+
 static void print_options(nm_context *context, const nm_spec *spec, int indent)
 {
     for (int i = 0; i < spec->count; i++) {
-        const nm_option *o = &spec->options[i];
-        char *type = nm_option_type_text(context, o);
-        char *standard = nm_option_default_text(context, spec, o);
-        printf("%*s%-16s %s", indent, "", o->name, type ? type : "");
-        if (o->flags & NM_REQUIRED) {
-            fputs(", required", stdout);
-        } else if (standard && *standard) {
-            printf(", default %s", standard);
-        }
-        putchar('\n');
-        print_wrapped(o->doc, indent + 18);
-        if (o->type == NM_OPTION_STRUCT && o->spec) {
-            print_options(context, o->spec, indent + 2);
-        }
-        nm_free(context, type);
-        nm_free(context, standard);
+        print_option(context, spec, &spec->options[i], indent);
     }
 }
 
 static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
 {
-    printf("%s (%s): %s\n", item->name, nm_kind_name(kind), item->summary);
+    printf("%s%s%s (%s): %s\n", bold(), item->name, plain(), nm_kind_name(kind), item->summary);
     if (item->doc) {
         putchar('\n');
         print_wrapped(item->doc, 0);
@@ -63,7 +97,7 @@ static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
         print_ports((const nm_op *)item);
     }
     if (item->spec && item->spec->count) {
-        puts("\nOptions:");
+        print_heading("Options");
         print_options(context, item->spec, 2);
     }
 }
@@ -72,7 +106,7 @@ static void print_items(const nm_context *context, nm_kind kind)
 {
     for (int i = 0; i < nm_item_count(context, kind); i++) {
         const nm_item *item = nm_item_at(context, kind, i);
-        printf("  %-20s %s\n", item->name, item->summary);
+        printf("  %-24s %s\n", item->name, item->summary);
     }
 }
 
@@ -98,7 +132,7 @@ static void print_command(const command *c)
     printf("usage: norma %s %s%s\n\n", c->name, c->usage, c->flags[0].name ? " [options]" : "");
     print_wrapped(c->doc, 0);
     if (c->flags[0].name) {
-        puts("\nOptions:");
+        print_heading("Options");
     }
     for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
         char name[64];
@@ -110,14 +144,16 @@ static void print_command(const command *c)
 
 static void print_overview(const nm_context *context)
 {
+    char title[KIND_TITLE];
     puts("Norma: train small networks with batch and weight normalization.\n\n"
-         "usage: norma COMMAND [arguments]\n\nCommands:");
+         "usage: norma COMMAND [arguments]");
+    print_heading("Commands");
     for (int i = 0; commands[i]; i++) {
-        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
+        printf("  %-24s %s\n", commands[i]->name, commands[i]->summary);
     }
     puts("\n`norma help NAME` tells about a command, op, layer, loss, optimizer, schedule, ...:");
     for (int kind = NM_KIND_LAYER; kind < NM_KIND_COUNT; kind++) {
-        printf("\n%ss:\n", nm_kind_name((nm_kind)kind));
+        print_heading(kind_title((nm_kind)kind, title));
         print_items(context, (nm_kind)kind);
     }
     puts("\nExit codes: 0 fine, 1 failed at run time, 2 the input was wrong.");
@@ -137,6 +173,7 @@ static int unknown_name(nm_context *context, const char *name)
         }
         best = nm_nearest(name, names, count);
     }
+    best = best ? best : nearest_command(name);
     return best ? bad_usage("nothing is called \"%s\"; did you mean \"%s\"?", name, best)
                 : bad_usage("nothing is called \"%s\"; `norma help` and `norma ops` list the names",
                             name);

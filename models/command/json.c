@@ -1,11 +1,8 @@
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "models/command/command.h"
-
-static bool first;
 
 static void put_text(const char *text)
 {
@@ -24,23 +21,33 @@ static void put_text(const char *text)
     putchar('"');
 }
 
-static void put_key(const char *key)
+static void put_key(json_line *line, const char *key)
 {
-    fputs(first ? "" : ", ", stdout);
-    first = false;
+    fputs(line->fields++ ? ", " : "{", stdout);
     put_text(key);
     fputs(": ", stdout);
 }
 
-void json_begin(void)
+char *format_f32(double value, char text[32])
 {
-    putchar('{');
-    first = true;
+    for (int digits = 6; isfinite(value) && digits <= 9; digits++) {
+        snprintf(text, 32, "%.*g", digits, value);
+        if (strtof(text, NULL) == (float)value) {
+            return text;
+        }
+    }
+    return nm_format_float(value, text);
 }
 
-void json_string(const char *key, const char *value)
+static void put_number(double value)
 {
-    put_key(key);
+    char text[32];
+    fputs(isfinite(value) ? nm_format_float(value, text) : "null", stdout);
+}
+
+void json_string(json_line *line, const char *key, const char *value)
+{
+    put_key(line, key);
     if (value) {
         put_text(value);
     } else {
@@ -48,32 +55,40 @@ void json_string(const char *key, const char *value)
     }
 }
 
-void json_number(const char *key, double value)
+void json_number(json_line *line, const char *key, double value)
 {
-    char text[32];
-    put_key(key);
-    fputs(isfinite(value) ? nm_format_float(value, text) : "null", stdout);
+    put_key(line, key);
+    put_number(value);
 }
 
-void json_integer(const char *key, int64_t value)
+void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t first, int64_t count)
 {
-    put_key(key);
+    put_key(line, key);
+    putchar('[');
+    for (int64_t i = 0; i < count; i++) {
+        fputs(i ? ", " : "", stdout);
+        double value = nm_tensor_get(tensor, first + i);
+        char text[32];
+        fputs(isfinite(value) ? format_f32(value, text) : "null", stdout);
+    }
+    putchar(']');
+}
+
+void json_integer(json_line *line, const char *key, int64_t value)
+{
+    put_key(line, key);
     printf("%lld", (long long)value);
 }
 
-void json_shape(const char *key, const nm_shape *shape)
+void json_shape(json_line *line, const char *key, const nm_shape *shape)
 {
     char text[NM_SHAPE_TEXT];
-    put_key(key);
+    put_key(line, key);
     fputs(nm_shape_text(shape, text), stdout);
 }
 
-int json_end(void)
+bool json_end(const json_line *line)
 {
-    fputs("}\n", stdout);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "norma: cannot write to standard output: %s\n", strerror(errno));
-        return EXIT_FAILED;
-    }
-    return EXIT_FINE;
+    fputs(line->fields ? "}\n" : "{}\n", stdout);
+    return fflush(stdout) == 0 && !ferror(stdout);
 }

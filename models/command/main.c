@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,18 +101,47 @@ static const command *find_command(const char *name)
     return NULL;
 }
 
-static int unknown_command(const char *name)
+const char *nearest_command(const char *name)
 {
-    const char *names[16];
+    const char *names[NM_COUNT_OF(commands)];
     int count = 0;
-    for (; commands[count] && count < 16; count++) {
+    for (; commands[count]; count++) {
         names[count] = commands[count]->name;
     }
-    const char *near = nm_nearest(name, names, count);
+    return nm_nearest(name, names, count);
+}
+
+static int unknown_command(const char *name)
+{
+    const char *near = nearest_command(name);
     if (near) {
         return bad_usage("unknown command \"%s\"; did you mean \"%s\"?", name, near);
     }
     return bad_usage("unknown command \"%s\"; `norma help` lists them", name);
+}
+
+/* A program that goes on with half of the results would be misled by exit code 0. */
+static int finish_output(int code)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (!failed) {
+        return code;
+    }
+    const char *reason = errno ? strerror(errno) : "it was closed or is full";
+    bad_usage("cannot write to standard output: %s", reason);
+    return EXIT_FAILED;
+}
+
+/* Where 0, 1 or 2 is closed, the next file opened would get its number, and what is printed would
+ * end up in a checkpoint. They are opened the wrong way round, so that using them still fails. */
+static void keep_standard_files(void)
+{
+    for (int descriptor = 0; descriptor < 3; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1) {
+            (void)!open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+        }
+    }
 }
 
 static int run(const command *c, char **words, int count)
@@ -127,11 +158,12 @@ static int run(const command *c, char **words, int count)
     }
     code = nm_context_status(context) == NM_OK ? c->run(context, &a) : report_error(context);
     nm_close(context);
-    return code;
+    return finish_output(code);
 }
 
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return run(&command_help, NULL, 0);
     }
@@ -142,7 +174,7 @@ int main(int argc, char **argv)
     if (!c) {
         return unknown_command(argv[1]);
     }
-    for (int i = 2; i < argc; i++) {
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             char *name[] = {argv[1]};
             return run(&command_help, name, 1);

@@ -23,35 +23,38 @@ static const char *nth_file(const call *c, const char *flag, int n, bool *given)
     return path && strcmp(path, "-") != 0 ? path : NULL;
 }
 
-static nm_status read_inputs(call *c)
+/* The arrays of --in or --grad-out, at most `most`. */
+static nm_status read_arrays(const call *c, const char *flag, int most, nm_tensor **array,
+                             int *count)
 {
     bool given = true;
-    for (int i = 0; i < NM_MAX_INPUTS; i++) {
-        const char *path = nth_file(c, "--in", i, &given);
+    for (int i = 0; given; i++) {
+        const char *path = nth_file(c, flag, i, &given);
         if (!given) {
             break;
         }
-        c->inputs = i + 1;
-        c->in[i] = path ? nm_npy_read(c->context, path) : NULL;
-        if (path && !c->in[i]) {
-            return nm_context_status(c->context);
+        if (i >= most) {
+            return nm_fail(c->context, NM_ERROR_INPUT, "%s: it takes at most %d of %s",
+                           c->op->item.name, most, flag);
         }
-        if (path && nm_dtype_is_float(nm_tensor_dtype(c->in[i]))) {
-            nm_tensor_set_requires_grad(c->in[i], true);
-        }
-    }
-    for (int i = 0; i < NM_MAX_OUTPUTS; i++) {
-        const char *path = nth_file(c, "--grad-out", i, &given);
-        if (!given) {
-            break;
-        }
-        c->grads = i + 1;
-        c->grad[i] = path ? nm_npy_read(c->context, path) : NULL;
-        if (path && !c->grad[i]) {
+        array[i] = path ? nm_npy_read(c->context, path) : NULL;
+        *count = i + 1;
+        if (path && !array[i]) {
             return nm_context_status(c->context);
         }
     }
     return NM_OK;
+}
+
+static nm_status read_inputs(call *c, int outputs)
+{
+    nm_status status = read_arrays(c, "--in", NM_MAX_INPUTS, c->in, &c->inputs);
+    for (int i = 0; i < c->inputs; i++) {
+        if (c->in[i] && nm_dtype_is_float(nm_tensor_dtype(c->in[i]))) {
+            nm_tensor_set_requires_grad(c->in[i], true);
+        }
+    }
+    return status == NM_OK ? read_arrays(c, "--grad-out", outputs, c->grad, &c->grads) : status;
 }
 
 static nm_status write_outputs(call *c, nm_tensor **out, int visible)
@@ -72,11 +75,11 @@ static nm_status write_outputs(call *c, nm_tensor **out, int visible)
 }
 
 /* The gradients of all floating inputs, in their order; --grad-in takes them by position. */
-static nm_status write_gradients(call *c, nm_tensor **out, int visible)
+static nm_status write_gradients(call *c, nm_tensor **out)
 {
     nm_tensor *outputs[NM_MAX_OUTPUTS], *weights[NM_MAX_OUTPUTS];
     int count = 0;
-    for (int i = 0; i < c->grads && i < visible; i++) {
+    for (int i = 0; i < c->grads; i++) {
         if (c->grad[i]) {
             outputs[count] = out[i];
             weights[count++] = c->grad[i];
@@ -122,13 +125,13 @@ static nm_status run_call(call *c)
         visible++;
     }
     nm_tensor *out[NM_MAX_OUTPUTS];
-    nm_status status = read_inputs(c);
+    nm_status status = read_inputs(c, visible);
     if (status == NM_OK) {
         status = nm_call(c->tape, c->op->item.name, c->in, c->inputs,
                          argument_value(c->arguments, "--attrs"), out, visible);
     }
     if (status == NM_OK) status = write_outputs(c, out, visible);
-    if (status == NM_OK) status = write_gradients(c, out, visible);
+    if (status == NM_OK) status = write_gradients(c, out);
     if (status == NM_OK) describe(c, out, visible);
     return status;
 }

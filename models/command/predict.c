@@ -94,10 +94,9 @@ static nm_status predict_all(prediction *p)
 
 /* ---- What is printed ---- */
 
-static int64_t largest(const nm_tensor *outputs, int64_t row, int64_t columns)
+static int64_t largest(nm_tensor *y, int64_t row, int64_t columns)
 {
     int64_t best = 0;
-    nm_tensor *y = (nm_tensor *)(uintptr_t)outputs;
     for (int64_t i = 1; i < columns; i++) {
         if (nm_tensor_get(y, row * columns + i) > nm_tensor_get(y, row * columns + best)) {
             best = i;
@@ -106,56 +105,55 @@ static int64_t largest(const nm_tensor *outputs, int64_t row, int64_t columns)
     return best;
 }
 
-static int print_row(const prediction *p, int64_t row, int64_t columns, bool json)
+static bool print_json(const prediction *p, int64_t row, int64_t columns)
 {
-    int64_t best = largest(p->outputs, row, columns);
-    double value = nm_tensor_get(p->outputs, row * columns + best);
-    if (json) {
-        json_begin();
-        json_integer("sample", row);
-        if (p->probabilities) {
-            json_integer("class", best);
-            json_number("probability", value);
-        } else {
-            for (int64_t i = 0; i < columns; i++) {
-                char key[32];
-                snprintf(key, sizeof key, "output%lld", (long long)i);
-                json_number(key, nm_tensor_get(p->outputs, row * columns + i));
-            }
-        }
-        return json_end();
-    }
+    json_line line = {0};
+    json_integer(&line, "sample", row);
     if (p->probabilities) {
-        printf("%lld: class %lld, probability %.4f\n", (long long)row, (long long)best, value);
-        return EXIT_FINE;
+        int64_t best = largest(p->outputs, row, columns);
+        json_integer(&line, "class", best);
+        json_number(&line, "probability", nm_tensor_get(p->outputs, row * columns + best));
+    }
+    json_numbers(&line, p->probabilities ? "probabilities" : "outputs", p->outputs, row * columns,
+                 columns);
+    return json_end(&line);
+}
+
+static void print_row(const prediction *p, int64_t row, int64_t columns)
+{
+    if (p->probabilities) {
+        int64_t best = largest(p->outputs, row, columns);
+        printf("%lld: class %lld, probability %.4f\n", (long long)row, (long long)best,
+               nm_tensor_get(p->outputs, row * columns + best));
+        return;
     }
     printf("%lld:", (long long)row);
     for (int64_t i = 0; i < columns; i++) {
         char text[32];
-        printf(" %s", nm_format_float(nm_tensor_get(p->outputs, row * columns + i), text));
+        printf(" %s", format_f32(nm_tensor_get(p->outputs, row * columns + i), text));
     }
     putchar('\n');
-    return EXIT_FINE;
 }
 
 static int print_all(const prediction *p, bool json)
 {
     int64_t columns = nm_tensor_count(p->outputs) / p->set.count;
-    int code = EXIT_FINE;
-    for (int64_t row = 0; row < p->set.count && code == EXIT_FINE; row++) {
-        code = print_row(p, row, columns, json);
+    bool written = true;
+    for (int64_t row = 0; row < p->set.count && written; row++) {
+        if (json) {
+            written = print_json(p, row, columns);
+        } else {
+            print_row(p, row, columns);
+        }
     }
-    return code;
+    return written ? EXIT_FINE : EXIT_FAILED;
 }
 
 static nm_status predict(prediction *p, const arguments *a)
 {
     char weights[RUN_PATH];
-    const char *settings[MAX_VALUES + 1];
-    int count = 0;
-    while ((settings[count] = argument_nth(a, "--set", count))) {
-        count++;
-    }
+    const char *settings[MAX_VALUES];
+    int count = argument_list(a, "--set", settings);
     nm_status status =
         find_weights(p->context, a->positional[0], argument_value(a, "--weights"), weights);
     if (status == NM_OK) {

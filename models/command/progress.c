@@ -22,10 +22,15 @@ static bool terminal_speaks_unicode(void)
     for (int i = 0; i < 3; i++) {
         const char *value = getenv(names[i]);
         if (value && *value) {
-            return strstr(value, "UTF-8") || strstr(value, "utf8");
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
         }
     }
     return false;
+}
+
+static int digits(int64_t value)
+{
+    return value >= 10 ? 1 + digits(value / 10) : 1;
 }
 
 static int columns(void)
@@ -47,10 +52,13 @@ progress progress_begin(bool quiet, int64_t epochs, int64_t steps, int64_t done)
                       .start = now()};
 }
 
-static void clear_line(const progress *p)
+/* Goes to the line's beginning; what stood there is gone. Without escape sequences where colours
+ * are not wanted: whoever asks for that may not understand the others either. */
+static void clear_line(progress *p)
 {
-    if (p->live && p->shown > 0) {
-        fputs("\r\033[K", stderr);
+    if (p->width > 0) {
+        fprintf(stderr, p->colour ? "\r\033[K" : "\r%*s\r", p->width, "");
+        p->width = 0;
     }
 }
 
@@ -90,36 +98,40 @@ static void draw_bar(const progress *p, double share, int width)
     fputs(p->colour ? "\033[0m" : "", stderr);
 }
 
+/* Seconds until the run's end, judged by the steps since it began. */
+static double time_left(const progress *p, int64_t step)
+{
+    double made = (double)(step + 1 - p->first_step);
+    return made > 0 ? (p->shown - p->start) / made * (double)(p->epochs * p->steps - step - 1) : 0;
+}
+
+static void draw(progress *p, int64_t step, double loss, double samples_per_second)
+{
+    char head[64], tail[128], rate[32], left[32];
+    double share = p->steps ? (double)(step % p->steps + 1) / (double)p->steps : 1;
+    format_rate(samples_per_second, rate);
+    format_time(time_left(p, step), left);
+    int before = snprintf(head, sizeof head, "epoch %*lld/%lld  ", digits(p->epochs),
+                          (long long)(p->steps ? step / p->steps + 1 : 1), (long long)p->epochs);
+    int after = snprintf(tail, sizeof tail, "  %3.0f%%  loss %.4f  %s  %s left", 100 * share, loss,
+                         rate, left);
+    int room = columns() - 1 - before - after;
+    int bar = room < 8 ? 0 : room < 40 ? room : 40;
+    clear_line(p);
+    fputs(head, stderr);
+    draw_bar(p, share, bar);
+    fputs(tail, stderr);
+    fflush(stderr);
+    p->width = before + bar + after;
+}
+
 void progress_step(progress *p, int64_t step, double loss, double samples_per_second)
 {
     double time = now();
-    if (!p->live || time - p->shown < 0.1) {
-        return;
+    if (p->live && time - p->shown >= 0.1) {
+        p->shown = time;
+        draw(p, step, loss, samples_per_second);
     }
-    p->shown = time;
-    int64_t all = p->epochs * p->steps, in_epoch = p->steps ? step % p->steps + 1 : 1;
-    double share = p->steps ? (double)in_epoch / (double)p->steps : 1;
-    double made = (double)(step + 1 - p->first_step);
-    double left = made > 0 ? (time - p->start) / made * (double)(all - step - 1) : 0;
-    char head[64], tail[128], rate[32], clock[32];
-    format_rate(samples_per_second, rate);
-    format_time(left, clock);
-    int head_length =
-        snprintf(head, sizeof head, "epoch %*lld/%lld ",
-                 p->epochs >= 100  ? 3
-                 : p->epochs >= 10 ? 2
-                                   : 1,
-                 (long long)(p->steps ? step / p->steps + 1 : 1), (long long)p->epochs);
-    int tail_length = snprintf(tail, sizeof tail, " %3.0f%%  loss %.4f  %s  %s left", 100 * share,
-                               loss, rate, clock);
-    int width = columns() - head_length - tail_length - 1;
-    fputs("\r", stderr);
-    fputs(head, stderr);
-    if (width >= 8) {
-        draw_bar(p, share, width < 40 ? width : 40);
-    }
-    fprintf(stderr, "%s\033[K", tail);
-    fflush(stderr);
 }
 
 void progress_epoch(progress *p, int64_t epoch, const char *summary)
@@ -128,16 +140,13 @@ void progress_epoch(progress *p, int64_t epoch, const char *summary)
         return;
     }
     clear_line(p);
-    fprintf(stderr, "epoch %*lld/%lld  %s\n",
-            p->epochs >= 100  ? 3
-            : p->epochs >= 10 ? 2
-                              : 1,
-            (long long)(epoch + 1), (long long)p->epochs, summary);
+    fprintf(stderr, "epoch %*lld/%lld  %s\n", digits(p->epochs), (long long)(epoch + 1),
+            (long long)p->epochs, summary);
+    fflush(stderr);
 }
 
 void progress_end(progress *p)
 {
     clear_line(p);
-    p->shown = 0;
     fflush(stderr);
 }

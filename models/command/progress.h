@@ -11,6 +11,7 @@ typedef struct progress {
     int64_t epoch;         /* the running one, from 0 */
     int64_t first_step;    /* the run's first, when it was resumed */
     double start, shown;   /* seconds on the steady clock */
+    int width;             /* of the bar's line as it stands; 0: none */
 } progress;
 
 /* Epochs and steps an epoch of the whole run; `done` steps were made before (a resumed run). */

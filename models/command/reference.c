@@ -42,7 +42,7 @@ static void print_option(nm_context *context, const nm_spec *spec, const nm_opti
     }
 }
 
-void print_option_table(nm_context *context, const nm_spec *spec)
+static void print_option_table(nm_context *context, const nm_spec *spec)
 {
     puts("| option | type | default | meaning |\n| --- | --- | --- | --- |");
     for (int i = 0; i < spec->count; i++) {
@@ -72,6 +72,14 @@ static void print_doc(const char *doc)
     fputs("```text\n", stdout);
     fputs(doc, stdout);
     puts(doc[strlen(doc) - 1] == '\n' ? "```\n" : "\n```\n");
+}
+
+const char *kind_title(nm_kind kind, char title[KIND_TITLE])
+{
+    const char *name = nm_kind_name(kind);
+    bool hisses = name[0] && name[strlen(name) - 1] == 's'; /* losses */
+    snprintf(title, KIND_TITLE, "%c%s%s", name[0] - 'a' + 'A', name + 1, hisses ? "es" : "s");
+    return title;
 }
 
 static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
@@ -105,7 +113,8 @@ void print_reference(nm_context *context)
                                     NM_KIND_METRIC,    NM_KIND_OP};
     for (int n = 0; n < NM_KIND_COUNT; n++) {
         nm_kind k = order[n];
-        printf("## %c%ss\n\n", nm_kind_name(k)[0] - 'a' + 'A', nm_kind_name(k) + 1);
+        char title[KIND_TITLE];
+        printf("## %s\n\n", kind_title(k, title));
         for (int i = 0; i < nm_item_count(context, k); i++) {
             print_item(context, k, nm_item_at(context, k, i));
         }

@@ -17,10 +17,10 @@ typedef struct run {
     progress progress;
     bool begun; /* the bar */
     bool quiet, json;
-    bool improved; /* best.safetensors was written */
 } run;
 
-/* Ctrl-C ends the run after the running step, with a checkpoint. A second one ends it at once. */
+/* Ctrl-C ends the run after the running step, with a checkpoint. A second one ends it at once. A
+ * signal handler takes no argument of ours, hence the one variable that is not in a struct. */
 static nm_trainer *volatile running;
 
 static void on_interrupt(int number)
@@ -29,6 +29,18 @@ static void on_interrupt(int number)
         nm_trainer_stop(running);
     }
     signal(number, SIG_DFL);
+}
+
+/* Between begin and end. A signal that was ignored stays so: nohup, a background job. */
+static void catch_interrupts(nm_trainer *trainer)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    running = trainer;
+    for (int i = 0; i < 2; i++) {
+        if (signal(numbers[i], trainer ? on_interrupt : SIG_DFL) == SIG_IGN) {
+            signal(numbers[i], SIG_IGN);
+        }
+    }
 }
 
 /* ---- What a person sees ---- */
@@ -66,24 +78,24 @@ static void print_epoch(run *r, const nm_train_state *s)
     progress_epoch(&r->progress, s->epoch, line);
 }
 
-static int print_epoch_json(const nm_train_state *s)
+static bool print_epoch_json(const nm_train_state *s)
 {
-    json_begin();
-    json_string("event", "epoch");
-    json_integer("epoch", s->epoch + 1);
-    json_integer("step", s->step);
-    json_number("rate", s->rate);
-    json_number("train_loss", s->train_loss);
+    json_line line = {0};
+    json_string(&line, "event", "epoch");
+    json_integer(&line, "epoch", s->epoch + 1);
+    json_integer(&line, "step", s->step);
+    json_number(&line, "rate", s->rate);
+    json_number(&line, "train_loss", s->train_loss);
     if (s->validation.samples) {
-        json_number("validation_loss", s->validation.loss);
-        json_number("validation_metric", s->validation.metric);
+        json_number(&line, "validation_loss", s->validation.loss);
+        json_number(&line, "validation_metric", s->validation.metric);
     }
     if (s->test.samples) {
-        json_number("test_loss", s->test.loss);
-        json_number("test_metric", s->test.metric);
+        json_number(&line, "test_loss", s->test.loss);
+        json_number(&line, "test_metric", s->test.metric);
     }
-    json_number("samples_per_second", s->samples_per_second);
-    return json_end();
+    json_number(&line, "samples_per_second", s->samples_per_second);
+    return json_end(&line);
 }
 
 /* ---- Callbacks ---- */
@@ -103,9 +115,8 @@ static nm_status on_step(void *user, const nm_train_state *s)
 static nm_status on_epoch(void *user, const nm_train_state *s)
 {
     run *r = user;
-    r->improved |= s->is_best;
     print_epoch(r, s);
-    if (r->json && print_epoch_json(s) != EXIT_FINE) {
+    if (r->json && !print_epoch_json(s)) {
         return nm_fail(r->context, NM_ERROR_IO, "cannot write to standard output");
     }
     return NM_OK;
@@ -116,51 +127,66 @@ static nm_status on_epoch(void *user, const nm_train_state *s)
 static int print_result_json(const run *r, const nm_train_result *result)
 {
     static const char *const ends[] = {"finished", "stopped_early", "stopped"};
-    json_begin();
-    json_string("event", "result");
-    json_string("end", ends[result->end]);
-    json_integer("epochs", result->epochs);
-    json_integer("steps", result->steps);
-    json_number("train_loss", result->train_loss);
-    json_number("test_loss", result->test_loss);
-    json_number("test_accuracy", result->test_accuracy);
-    json_number("test_metric", result->test_metric);
-    json_number("validation_loss", result->validation_loss);
-    json_number("validation_metric", result->validation_metric);
-    json_integer("best_epoch", result->best_epoch + 1);
-    json_number("best_test_metric", result->best_test_metric);
-    json_number("seconds", result->seconds);
-    json_number("samples_per_second", result->samples_per_second);
-    json_string("folder", r->folder);
-    return json_end();
+    json_line line = {0};
+    json_string(&line, "event", "result");
+    json_string(&line, "end", ends[result->end]);
+    json_integer(&line, "epochs", result->epochs);
+    json_integer(&line, "steps", result->steps);
+    json_number(&line, "train_loss", result->train_loss);
+    json_number(&line, "test_loss", result->test_loss);
+    json_number(&line, "test_accuracy", result->test_accuracy);
+    json_number(&line, "test_metric", result->test_metric);
+    json_number(&line, "validation_loss", result->validation_loss);
+    json_number(&line, "validation_metric", result->validation_metric);
+    json_integer(&line, "best_epoch", result->best_epoch + 1);
+    json_number(&line, "best_test_metric", result->best_test_metric);
+    json_number(&line, "seconds", result->seconds);
+    json_number(&line, "samples_per_second", result->samples_per_second);
+    json_string(&line, "folder", r->folder);
+    return json_end(&line) ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* The command that goes on with this run, for the shell. */
+static void print_resume(const run *r)
+{
+    printf("stopped; to go on: norma train %s", r->arguments->positional[0]);
+    const char *setting;
+    for (int n = 0; (setting = argument_nth(r->arguments, "--set", n)); n++) {
+        printf(" --set '%s'", setting);
+    }
+    printf(" --out %s --resume\n", r->folder);
+}
+
+static void print_loss(const nm_train_result *result, const nm_metric_type *metric)
+{
+    if (isnan(result->test_loss)) {
+        printf("train loss %.4f\n", result->train_loss);
+        return;
+    }
+    char value[64] = "";
+    if (metric && !isnan(result->test_metric)) {
+        describe_metric(value, sizeof value, metric->item.name, result->test_metric);
+    }
+    printf("test loss %.4f%s\n", result->test_loss, value);
 }
 
 static int print_result(const run *r, const nm_train_result *result)
 {
-    const nm_metric_type *metric = nm_trainer_state(r->trainer)->metric;
-    if (result->end == NM_TRAIN_STOPPED_EARLY) {
-        puts("stopped early: no better for the patience given");
-    } else if (result->end == NM_TRAIN_STOPPED) {
-        printf("stopped; to go on: norma train %s --out %s --resume\n", r->arguments->positional[0],
-               r->folder);
-    }
-    if (!isnan(result->test_loss)) {
-        char value[64] = "";
-        if (metric && !isnan(result->test_metric)) {
-            describe_metric(value, sizeof value, metric->item.name, result->test_metric);
-        }
-        printf("test loss %.4f%s\n", result->test_loss, value);
-    } else {
-        printf("train loss %.4f\n", result->train_loss);
-    }
-    printf("%lld epochs, %lld steps in %.1f s, %.0f samples/s\n", (long long)result->epochs,
-           (long long)result->steps, result->seconds, result->samples_per_second);
+    print_loss(result, nm_trainer_state(r->trainer)->metric);
+    printf("%lld epoch%s, %lld steps in %.1f s, %.0f samples/s\n", (long long)result->epochs,
+           result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds,
+           result->samples_per_second);
     printf("saved in %s: checkpoint.safetensors", r->folder);
     if (result->best_epoch >= 0) {
         printf(", best.safetensors (epoch %lld)", (long long)result->best_epoch + 1);
     }
     putchar('\n');
-    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+    if (result->end == NM_TRAIN_STOPPED_EARLY) {
+        puts("stopped early: no better for the patience given");
+    } else if (result->end == NM_TRAIN_STOPPED) {
+        print_resume(r);
+    }
+    return EXIT_FINE;
 }
 
 /* ---- The run ---- */
@@ -184,10 +210,12 @@ static int choose_folder(run *r, char checkpoint[RUN_PATH])
                    ? bad_usage("no run of %s is in runs/; there is nothing to resume", file)
                    : bad_usage("the folder's name is too long");
     }
+    char best[RUN_PATH];
     bool there = path_exists(checkpoint);
     if (resume && !there) {
         return bad_usage("%s is not there; there is nothing to resume", checkpoint);
     }
+    there |= path_join(best, r->folder, "best.safetensors") && path_exists(best);
     if (!resume && there) {
         return bad_usage("%s holds a run already; --resume continues it, another --out keeps it",
                          r->folder);
@@ -228,26 +256,14 @@ static nm_status train(run *r, const char *checkpoint, nm_train_result *result)
                            ? nm_trainer_resume(r->trainer, checkpoint)
                            : keep_file(r);
     if (status == NM_OK) {
-        running = r->trainer;
-        signal(SIGINT, on_interrupt);
-        signal(SIGTERM, on_interrupt);
+        catch_interrupts(r->trainer);
         status = nm_trainer_run(r->trainer, result);
-        running = NULL;
+        catch_interrupts(NULL);
     }
     if (r->begun) {
         progress_end(&r->progress);
     }
     return status;
-}
-
-/* All values of --set. */
-static int gather_settings(const arguments *a, const char *settings[MAX_VALUES])
-{
-    int count = 0;
-    while ((settings[count] = argument_nth(a, "--set", count))) {
-        count++;
-    }
-    return count;
 }
 
 static int run_train(nm_context *context, const arguments *a)
@@ -261,12 +277,14 @@ static int run_train(nm_context *context, const arguments *a)
     if (code != EXIT_FINE) {
         return code;
     }
-    const char *settings[MAX_VALUES + 1];
-    int count = gather_settings(a, settings);
+    const char *settings[MAX_VALUES];
+    int count = argument_list(a, "--set", settings);
     nm_train_result result;
     nm_status status = nm_config_open(context, a->positional[0], settings, count,
                                       NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &r.config);
-    if (status == NM_OK) status = train(&r, checkpoint, &result);
+    if (status == NM_OK) {
+        status = train(&r, checkpoint, &result);
+    }
     code = status != NM_OK ? report_error(context)
            : r.json        ? print_result_json(&r, &result)
            : r.quiet       ? EXIT_FINE
