@@ -238,36 +238,36 @@ static void add_inference(nm_vjp *v, nm_tensor *dvar, nm_tensor *dscale, nm_tens
     const nm_batch_norm_options *o = v->options;
     nm_tape *tape = v->tape;
     nm_tensor *inverse = v->out[INVERSE];
-    nm_tensor *a = nm_multiply_factors(tape, inverse, nm_vjp_input(v, SCALE));
+    nm_tensor *a = nm_multiply_factors(tape, inverse, v->in[SCALE]);
     nm_tensor *dmean = nm_neg(tape, nm_mul(tape, a, dshift));
     v->gin[RUNNING_MEAN] = nm_add_terms(tape, dmean, v->gout[MEAN]);
-    if (nm_vjp_input(v, RUNNING_VAR)) {
+    if (v->in[RUNNING_VAR]) {
         if (!o->mean_only) {
             nm_tensor *product = nm_mul(tape, nm_mul(tape, a, inverse), dscale);
             dvar = nm_add_terms(tape, dvar, nm_affine(tape, product, -0.5, 0));
         }
-        v->gin[RUNNING_VAR] = nm_or_zeros(tape, dvar, nm_vjp_input(v, RUNNING_VAR));
+        v->gin[RUNNING_VAR] = nm_or_zeros(tape, dvar, v->in[RUNNING_VAR]);
     }
 }
 
 /* In inference, inverse is a variable only if running_var is one. */
 static nm_tensor *inverse_of(const nm_vjp *v)
 {
-    nm_tensor *var = nm_vjp_input(v, RUNNING_VAR);
+    nm_tensor *var = v->in[RUNNING_VAR];
     bool variable = var && nm_tensor_requires_grad(var);
     return variable ? v->out[INVERSE] : nm_detach(v->tape, v->out[INVERSE]);
 }
 
 static nm_status first_order(nm_vjp *v, nm_tensor *dvar, nm_tensor *out[G_OUTPUTS])
 {
-    nm_tensor *in[G_INPUTS] = {v->in[X], nm_vjp_gout(v, Y), nm_vjp_input(v, SCALE)};
+    nm_tensor *in[G_INPUTS] = {v->in[X], nm_vjp_gout(v, Y), v->in[SCALE]};
     if (nm_is_training(v->options)) {
         in[G_MEAN] = v->out[MEAN];
         in[G_INVERSE] = v->out[INVERSE];
         in[G_DMEAN] = v->gout[MEAN];
         in[G_DVAR] = dvar;
     } else {
-        in[G_MEAN] = nm_vjp_input(v, RUNNING_MEAN);
+        in[G_MEAN] = v->in[RUNNING_MEAN];
         in[G_INVERSE] = inverse_of(v);
     }
     return nm_batch_norm_gradient(v->tape, v->options, in, out);
@@ -286,7 +286,7 @@ static nm_tensor *batch_norm_vjp(nm_vjp *v, int input)
     v->gin[X] = out[G_DX];
     v->gin[SCALE] = out[G_DSCALE];
     v->gin[SHIFT] = out[G_DSHIFT];
-    if (!training && (nm_vjp_needs(v, RUNNING_MEAN) || nm_vjp_needs(v, RUNNING_VAR))) {
+    if (!training && (v->need[RUNNING_MEAN] || v->need[RUNNING_VAR])) {
         add_inference(v, dvar, out[G_DSCALE], out[G_DSHIFT]);
     }
     return v->gin[input];

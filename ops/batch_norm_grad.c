@@ -210,8 +210,8 @@ static void normalize_again(second *s)
         s->var = out[VAR];
         s->inverse = out[INVERSE];
     } else {
-        s->mean = nm_vjp_input(v, G_MEAN);
-        s->inverse = nm_vjp_input(v, G_INVERSE);
+        s->mean = v->in[G_MEAN];
+        s->inverse = v->in[G_INVERSE];
         s->xhat = times(s, nm_sub(s->tape, s->x, along(s, s->mean)), s->inverse);
     }
 }
@@ -233,8 +233,8 @@ static second second_of(nm_vjp *v)
                 .shape = nm_tensor_shape(v->in[G_X]),
                 .x = v->in[G_X],
                 .dy = v->in[G_DY],
-                .scale = nm_vjp_input(v, G_SCALE),
-                .dvar = nm_vjp_input(v, G_DVAR),
+                .scale = v->in[G_SCALE],
+                .dvar = v->in[G_DVAR],
                 .u = v->gout[G_DX],
                 .k = v->gout[G_DSCALE],
                 .l = v->gout[G_DSHIFT]};
@@ -331,7 +331,7 @@ static nm_tensor *grad_vjp(nm_vjp *v, int input)
         second_of_statistics(&s, v->gin);
     }
     for (int i = 0; i < G_INPUTS; i++) {
-        if (nm_vjp_needs(v, i)) {
+        if (v->need[i]) {
             v->gin[i] = nm_or_zeros(v->tape, v->gin[i], v->in[i]);
         }
     }

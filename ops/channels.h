@@ -16,18 +16,6 @@ nm_tensor *nm_multiply_factors(nm_tape *tape, nm_tensor *a, nm_tensor *b);
 /* a, or zeros of the shape of `like` if it is NULL. */
 nm_tensor *nm_or_zeros(nm_tape *tape, nm_tensor *a, nm_tensor *like);
 
-/* The inputs of a recorded call end with the last one that was given: what lies behind is absent.
- */
-static inline nm_tensor *nm_vjp_input(const nm_vjp *v, int input)
-{
-    return input < v->inputs ? v->in[input] : NULL;
-}
-
-static inline bool nm_vjp_needs(const nm_vjp *v, int input)
-{
-    return input < v->inputs && v->need[input];
-}
-
 /* Fails unless input `input` is absent or has one value for each channel of input 0. */
 nm_status nm_infer_channels(const nm_infer *infer, int input, int axis);
 

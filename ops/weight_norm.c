@@ -215,8 +215,8 @@ static nm_tensor *through_inverse(const nm_vjp *v)
 static nm_tensor *weight_norm_vjp(nm_vjp *v, int input)
 {
     nm_tensor *out[G_OUTPUTS];
-    if (apply_gradient(v->tape, v->options, v->in[V], nm_vjp_gout(v, W), nm_vjp_input(v, G),
-                       v->out[INVERSE], out) != NM_OK) {
+    if (apply_gradient(v->tape, v->options, v->in[V], nm_vjp_gout(v, W), v->in[G], v->out[INVERSE],
+                       out) != NM_OK) {
         return NULL;
     }
     v->gin[G] = out[G_DG];
@@ -252,7 +252,7 @@ static nm_tensor *times(const second *s, nm_tensor *x, nm_tensor *rows)
 
 static second second_of(nm_vjp *v)
 {
-    second s = {.v = v, .g = nm_vjp_input(v, G_G), .k = v->gout[G_DG]};
+    second s = {.v = v, .g = v->in[G_G], .k = v->gout[G_DG]};
     nm_tensor *u = v->gout[G_DV];
     nm_tensor *in[INPUTS] = {v->in[G_V]}, *unit[OUTPUTS], *out[G_OUTPUTS];
     nm_apply(v->tape, &nm_op_weight_norm, in, INPUTS, v->options, unit);
@@ -291,7 +291,7 @@ static nm_tensor *weight_norm_grad_vjp(nm_vjp *v, int input)
     v->gin[G_DW] = nm_add_terms(v->tape, scaled, times(&s, s.vhat, s.k));
     v->gin[G_G] = s.T;
     for (int i = 0; i < G_INPUTS; i++) {
-        if (nm_vjp_needs(v, i)) {
+        if (v->need[i]) {
             v->gin[i] = nm_or_zeros(v->tape, v->gin[i], v->in[i]);
         }
     }
