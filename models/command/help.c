@@ -58,22 +58,34 @@ static void print_ports(const nm_op *op)
 
 static void print_options(nm_context *context, const nm_spec *spec, int indent);
 
-static void print_option(nm_context *context, const nm_spec *spec, const nm_option *o, int indent)
+/* "int, default -1, at least -6 and at most 5" */
+static void describe_option(nm_context *context, const nm_spec *spec, const nm_option *o,
+                            char text[512])
 {
-    char what[512];
+    bool required = o->flags & NM_REQUIRED, nested = o->type == NM_OPTION_STRUCT;
     char *type = nm_option_type_text(context, o);
     char *standard = nm_option_default_text(context, spec, o);
     char *range = nm_option_range_text(context, o);
-    snprintf(what, sizeof what, "%s%s%s%s%s", type ? type : "",
-             o->flags & NM_REQUIRED  ? ", required"
-             : standard && *standard ? ", default "
-                                     : "",
-             o->flags & NM_REQUIRED || !standard ? "" : standard, range && *range ? ", " : "",
-             range ? range : "");
-    print_entry(indent, o->name, what, o->doc);
+    snprintf(text, 512, "%s", nested ? "the options below" : type ? type : "");
+    const char *const parts[][2] = {{", required", required ? "" : NULL},
+                                    {", default ", required ? NULL : standard},
+                                    {", ", range && *range ? range : NULL}};
+    for (int i = 0; i < 3; i++) {
+        size_t at = strlen(text);
+        if (parts[i][1] && (i != 1 || *parts[i][1])) {
+            snprintf(text + at, 512 - at, "%s%s", parts[i][0], parts[i][1]);
+        }
+    }
     nm_free(context, type);
     nm_free(context, standard);
     nm_free(context, range);
+}
+
+static void print_option(nm_context *context, const nm_spec *spec, const nm_option *o, int indent)
+{
+    char what[512];
+    describe_option(context, spec, o, what);
+    print_entry(indent, o->name, what, o->doc);
     if (o->type == NM_OPTION_STRUCT && o->spec) {
         print_options(context, o->spec, indent + 2);
     }

@@ -120,12 +120,13 @@ static int unknown_command(const char *name)
     return bad_usage("unknown command \"%s\"; `norma help` lists them", name);
 }
 
-/* A program that goes on with half of the results would be misled by exit code 0. */
+/* A program that goes on with half of the results would be misled by exit code 0. Where something
+ * else failed, that was told already. */
 static int finish_output(int code)
 {
     errno = 0;
     bool failed = fflush(stdout) != 0 || ferror(stdout);
-    if (!failed) {
+    if (!failed || code != EXIT_FINE) {
         return code;
     }
     const char *reason = errno ? strerror(errno) : "it was closed or is full";

@@ -130,9 +130,15 @@ static nm_status run_call(call *c)
         status = nm_call(c->tape, c->op->item.name, c->in, c->inputs,
                          argument_value(c->arguments, "--attrs"), out, visible);
     }
-    if (status == NM_OK) status = write_outputs(c, out, visible);
-    if (status == NM_OK) status = write_gradients(c, out);
-    if (status == NM_OK) describe(c, out, visible);
+    if (status == NM_OK) {
+        status = write_outputs(c, out, visible);
+    }
+    if (status == NM_OK) {
+        status = write_gradients(c, out);
+    }
+    if (status == NM_OK) {
+        describe(c, out, visible);
+    }
     return status;
 }
 

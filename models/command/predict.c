@@ -146,7 +146,7 @@ static int print_all(const prediction *p, bool json)
             print_row(p, row, columns);
         }
     }
-    return written ? EXIT_FINE : EXIT_FAILED;
+    return EXIT_FINE;
 }
 
 static nm_status predict(prediction *p, const arguments *a)
@@ -160,14 +160,20 @@ static nm_status predict(prediction *p, const arguments *a)
         status =
             nm_config_open(p->context, a->positional[0], settings, count, NM_NEED_DATA, &p->config);
     }
-    if (status == NM_OK) status = nm_model_load(p->config.model, weights);
+    if (status == NM_OK) {
+        status = nm_model_load(p->config.model, weights);
+    }
     if (status == NM_OK) {
         p->samples = nm_npy_read(p->context, argument_value(a, "--in"));
         status = nm_context_status(p->context);
     }
     p->probabilities = status == NM_OK && p->config.data.train.classes > 0;
-    if (status == NM_OK) status = make_set(p);
-    if (status == NM_OK) status = predict_all(p);
+    if (status == NM_OK) {
+        status = make_set(p);
+    }
+    if (status == NM_OK) {
+        status = predict_all(p);
+    }
     if (status == NM_OK && argument_value(a, "--out")) {
         status = nm_npy_write(p->outputs, argument_value(a, "--out"));
     }
