@@ -80,8 +80,8 @@ START_TEST(a_shape_that_does_not_fit_names_the_layer_and_both_shapes)
     assert_code(e, 2);
     assert_says(e->err, "shapes.yaml:");
     assert_says(e->err, "residual");
-    assert_says(e->err, "[8, 6]");
-    assert_says(e->err, "[8, 5]");
+    assert_says(e->err, "8, 6]");
+    assert_says(e->err, "8, 5]");
 }
 END_TEST
 
