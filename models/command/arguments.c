@@ -55,6 +55,16 @@ bool use_colour(int descriptor)
     return isatty(descriptor) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
+const char *bold(void)
+{
+    return use_colour(STDOUT_FILENO) ? "\033[1m" : "";
+}
+
+const char *plain(void)
+{
+    return use_colour(STDOUT_FILENO) ? "\033[0m" : "";
+}
+
 static const char *error_prefix(void)
 {
     return use_colour(STDERR_FILENO) ? "\033[1;31mnorma:\033[0m " : "norma: ";

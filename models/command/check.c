@@ -55,8 +55,8 @@ static int name_width(const nm_model *model)
 static void print_table(const nm_model *model)
 {
     int width = name_width(model);
-    printf("%-*s  %-12s %-18s %12s %16s %12s\n", width, "layer", "type", "output", "parameters",
-           "multiply-adds", "activations");
+    printf("%s%-*s  %-12s %-18s %12s %16s %12s%s\n", bold(), width, "layer", "type", "output",
+           "parameters", "multiply-adds", "activations", plain());
     nm_layer_summary input = {.output = *nm_model_input(model)};
     print_row("input", "", &input, width);
     for (int i = 0; i < nm_model_layer_count(model); i++) {
@@ -64,7 +64,9 @@ static void print_table(const nm_model *model)
         print_row(s.name, s.type, &s, width);
     }
     nm_layer_summary total = nm_model_total(model);
+    fputs(bold(), stdout);
     print_row("total", "", &total, width);
+    fputs(plain(), stdout);
     puts("\nMultiply-adds and activations are those of one sample's forward pass.");
 }
 

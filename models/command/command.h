@@ -59,6 +59,9 @@ int bad_usage(const char *format, ...) NM_PRINTF(1, 2);
 
 /* Whether to use colours on a stream: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool use_colour(int descriptor);
+/* Around a heading on standard output: escape sequences, or "" where colours are not used. */
+const char *bold(void);
+const char *plain(void);
 
 /* ---- Text that wraps ---- */
 

@@ -1,21 +1,8 @@
 /* norma help, norma ops: what is registered, from the same tables that read YAML. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "models/command/command.h"
-
-/* ---- Headings ---- */
-
-static const char *bold(void)
-{
-    return use_colour(STDOUT_FILENO) ? "\033[1m" : "";
-}
-
-static const char *plain(void)
-{
-    return use_colour(STDOUT_FILENO) ? "\033[0m" : "";
-}
 
 static void print_heading(const char *text)
 {
