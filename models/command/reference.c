@@ -20,7 +20,7 @@ static void print_option(nm_context *context, const nm_spec *spec, const nm_opti
     char *standard = nm_option_default_text(context, spec, o);
     char *range = nm_option_range_text(context, o);
     printf("| `%s%s` | ", prefix, o->name);
-    print_cell(type);
+    print_cell(o->type == NM_OPTION_STRUCT ? "the options below" : type);
     fputs(" | ", stdout);
     print_cell(o->flags & NM_REQUIRED ? "required" : standard);
     fputs(" | ", stdout);
