@@ -87,8 +87,7 @@ static nm_status avg_pool2d_forward(const nm_run *run)
 {
     work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
               run->x[0], run->y[0]};
-    int64_t row = t.pool.ow * t.pool.c * t.pool.kernel[0] * t.pool.kernel[1];
-    nm_parallel(run->context, t.pool.n * t.pool.oh, 32768 / (row + 1) + 1,
+    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(&t.pool),
                 run->dtype == NM_F64 ? forward_f64 : forward_f32, &t);
     return NM_OK;
 }
@@ -136,6 +135,9 @@ static const nm_sample avg_pool2d_samples[] = {
 static const nm_sample avg_pool2d_grad_samples[] = {
     {.options = "{kernel: 2, size: [4, 5]}", .in = {NM_NORMAL(2, 2, 2, 2)}},
     {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4]}", .in = {NM_NORMAL(1, 3, 2, 3)}},
+    {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4], count_padding: false}",
+     .in = {NM_NORMAL(1, 3, 2, 3)}},
+    {.options = "{global: true, size: [2, 3]}", .in = {NM_NORMAL(2, 1, 1, 2)}},
 };
 
 static const nm_port x_port[] = {{.name = "x", .doc = "[n, h, w, channels]"}};

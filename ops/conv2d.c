@@ -6,6 +6,7 @@
  *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape */
 #include "ops/define.h"
 #include "ops/kernels/conv.h"
+#include "ops/kernels/gemm.h"
 #include "ops/linear.h"
 #include "ops/table.h"
 
@@ -44,11 +45,16 @@ static nm_conv make_conv(const nm_conv2d_options *o, const nm_shape *x, const nm
     return c;
 }
 
-/* How many places a kernel has along one axis; 0 or less if it does not fit. */
+/* How many places a kernel has along one axis; 0 if it does not fit. Sizes may be anything: compare
+ * first, multiply then. */
 static int64_t places(const nm_conv *c, int axis, int64_t size, int64_t kernel)
 {
-    int64_t room = size + 2 * c->padding[axis] - c->dilation[axis] * (kernel - 1) - 1;
-    return room < 0 ? 0 : room / c->stride[axis] + 1;
+    int64_t last;
+    if (__builtin_add_overflow(size, 2 * c->padding[axis] - 1, &last) || kernel < 1 || last < 0 ||
+        kernel - 1 > last / c->dilation[axis]) {
+        return 0;
+    }
+    return (last - c->dilation[axis] * (kernel - 1)) / c->stride[axis] + 1;
 }
 
 static nm_status check_options(nm_infer *infer, const nm_conv2d_options *o)
@@ -83,7 +89,7 @@ static nm_status check_fit(nm_infer *infer, const nm_conv2d_options *o, const nm
                              w_text, (long long)c.groups);
     }
     int64_t oh = places(&c, 0, x->dim[1], w->dim[1]), ow = places(&c, 1, x->dim[2], w->dim[2]);
-    if (oh < 1 || ow < 1 || w->dim[1] < 1 || w->dim[2] < 1) {
+    if (oh < 1 || ow < 1) {
         return nm_infer_fail(infer,
                              "the kernel of w %s, with padding [%lld, %lld] and dilation "
                              "[%lld, %lld], does not fit into x %s",
@@ -144,9 +150,12 @@ static nm_status conv2d_input_grad_infer(nm_infer *infer)
         return status;
     }
     const nm_shape *dy = infer->in[0], *w = infer->in[1];
-    infer->out[0] = (nm_shape){4,
-                               {dy->dim[0], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0),
-                                w->dim[3] * o->conv.groups}};
+    int64_t channels;
+    if (__builtin_mul_overflow(w->dim[3], o->conv.groups, &channels)) {
+        return nm_infer_fail(infer, "there are too many groups: %lld", (long long)o->conv.groups);
+    }
+    infer->out[0] =
+        (nm_shape){4, {dy->dim[0], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0), channels}};
     return check_gradient(infer, &infer->out[0], w, dy);
 }
 
@@ -164,15 +173,11 @@ static nm_status conv2d_weight_grad_infer(nm_infer *infer)
     return check_gradient(infer, x, &infer->out[0], dy);
 }
 
-/* Every output takes a kernel's worth of one group's channels. The same for all three. */
-static int64_t count_multiply_adds(const nm_shape *y, const nm_shape *w)
-{
-    return nm_shape_count(y) * w->dim[1] * w->dim[2] * w->dim[3];
-}
-
+/* Every output takes a kernel's worth of one group's channels. */
 static int64_t conv2d_multiply_adds(const nm_infer *infer)
 {
-    return count_multiply_adds(&infer->out[0], infer->in[1]);
+    const nm_shape *w = infer->in[1];
+    return nm_count_multiply_adds(&infer->out[0], w->dim[1] * w->dim[2] * w->dim[3]);
 }
 
 /* ---- Computation ---- */
@@ -265,6 +270,8 @@ static const nm_sample conv2d_input_grad_samples[] = {
     {.options = "{size: [4, 5]}", .in = {NM_NORMAL(2, 2, 3, 3), NM_NORMAL(3, 3, 3, 2)}},
     {.options = "{size: [5, 4], padding: 1, stride: 2}",
      .in = {NM_NORMAL(1, 3, 2, 2), NM_NORMAL(2, 3, 3, 2)}},
+    {.options = "{size: [4, 3], padding: [1, 0], dilation: [2, 1], groups: 2}",
+     .in = {NM_NORMAL(2, 2, 2, 2), NM_NORMAL(2, 3, 2, 2)}},
 };
 static const nm_sample conv2d_weight_grad_samples[] = {
     {.options = "{size: 3}", .in = {NM_NORMAL(2, 4, 5, 2), NM_NORMAL(2, 2, 3, 3)}},

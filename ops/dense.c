@@ -24,7 +24,7 @@ static nm_status dense_infer(nm_infer *infer)
 
 static int64_t dense_multiply_adds(const nm_infer *infer)
 {
-    return nm_shape_count(&infer->out[0]) * infer->in[1]->dim[1];
+    return nm_count_multiply_adds(&infer->out[0], infer->in[1]->dim[1]);
 }
 
 static nm_status dense_forward(const nm_run *run)

@@ -53,10 +53,10 @@ NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_t
 
 typedef struct nm_pool2d_options {
     size_t struct_size;
-    nm_ints kernel;     /* required unless global */
+    nm_ints kernel;     /* required unless global; at most 65536 */
     nm_ints stride;     /* default: the kernel */
     nm_ints padding;    /* on each side, at most half the kernel; default 0 */
-    bool global;        /* the kernel is the whole image: y is [n, 1, 1, c] */
+    bool global;        /* instead of these: the whole image; y is [n, 1, 1, c] */
     bool count_padding; /* avg_pool2d: padding counts as zeros in the mean; default true */
 } nm_pool2d_options;
 

@@ -52,7 +52,8 @@ static nm_status matmul_infer(nm_infer *infer)
 static int64_t matmul_multiply_adds(const nm_infer *infer)
 {
     const nm_matmul_options *o = infer->options;
-    return nm_shape_count(&infer->out[0]) * make_operand(infer->in[0], o->transpose_a).columns;
+    return nm_count_multiply_adds(&infer->out[0],
+                                  make_operand(infer->in[0], o->transpose_a).columns);
 }
 
 /* The element at which a broadcast operand's matrix for batch number `index` of `out` begins. */

@@ -88,7 +88,7 @@ static nm_status max_pool2d_infer(nm_infer *infer)
 {
     nm_pool p;
     nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
-    if (status == NM_OK && p.h * p.w > INT32_MAX) {
+    if (status == NM_OK && p.h > INT32_MAX / p.w) {
         return nm_infer_fail(infer, "an image of %lld by %lld is too large", (long long)p.h,
                              (long long)p.w);
     }
@@ -102,8 +102,7 @@ static nm_status max_pool2d_forward(const nm_run *run)
 {
     work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
               run->x[0], run->y[0], run->y[1]};
-    int64_t row = t.pool.ow * t.pool.c * t.pool.kernel[0] * t.pool.kernel[1];
-    nm_parallel(run->context, t.pool.n * t.pool.oh, 32768 / (row + 1) + 1,
+    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(&t.pool),
                 run->dtype == NM_F64 ? rows_f64 : rows_f32, &t);
     return NM_OK;
 }

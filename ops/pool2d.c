@@ -16,14 +16,19 @@ static void fill_options(nm_pool *p, const nm_pool2d_options *o)
     p->count_padding = o->count_padding;
 }
 
+static bool pads(const nm_pool2d_options *o)
+{
+    return pair_item(&o->padding, 0, 0) || pair_item(&o->padding, 1, 0);
+}
+
 static nm_status check_options(nm_infer *infer, const nm_pool2d_options *o)
 {
     if (!o->global && o->kernel.count == 0) {
         return nm_infer_fail(infer, "give a kernel, or global: true for the whole image");
     }
-    if (o->global && (o->kernel.count || o->stride.count)) {
-        return nm_infer_fail(infer,
-                             "global: true takes the whole image; leave kernel and stride out");
+    if (o->global && (o->kernel.count || o->stride.count || pads(o))) {
+        return nm_infer_fail(infer, "global: true takes the whole image; leave kernel, stride and "
+                                    "padding out");
     }
     if (o->kernel.count > 2 || o->stride.count > 2 || o->padding.count > 2) {
         return nm_infer_fail(infer, "kernel, stride and padding take one number, or two: vertical, "
@@ -37,11 +42,11 @@ static nm_status check_sizes(nm_infer *infer, const nm_pool *p)
     const int64_t size[2] = {p->h, p->w};
     static const char *const axes[] = {"height", "width"};
     for (int i = 0; i < 2; i++) {
-        if (2 * p->padding[i] > p->kernel[i]) {
+        if (p->padding[i] > p->kernel[i] / 2) {
             return nm_infer_fail(infer, "the padding %lld is more than half the kernel %lld",
                                  (long long)p->padding[i], (long long)p->kernel[i]);
         }
-        if (p->kernel[i] < 1 || p->kernel[i] > size[i] + 2 * p->padding[i]) {
+        if (size[i] < 1 || p->kernel[i] < 1 || p->kernel[i] - 2 * p->padding[i] > size[i]) {
             return nm_infer_fail(infer,
                                  "the kernel %lld does not fit into the %s %lld with padding "
                                  "%lld",
@@ -66,8 +71,8 @@ nm_status nm_pool_infer(nm_infer *infer, const nm_pool2d_options *o, const nm_sh
     fill_options(p, o);
     status = check_sizes(infer, p);
     if (status == NM_OK) {
-        p->oh = (p->h + 2 * p->padding[0] - p->kernel[0]) / p->stride[0] + 1;
-        p->ow = (p->w + 2 * p->padding[1] - p->kernel[1]) / p->stride[1] + 1;
+        p->oh = (p->h - (p->kernel[0] - 2 * p->padding[0])) / p->stride[0] + 1;
+        p->ow = (p->w - (p->kernel[1] - 2 * p->padding[1])) / p->stride[1] + 1;
     }
     return status;
 }
@@ -131,7 +136,7 @@ nm_pool2d_options nm_pool_plain_options(const nm_pool2d_grad_options *o)
 /* ---- Options ---- */
 
 #define POOL_ROWS                                                                                  \
-    {NM_FIELD(nm_pool2d_options, kernel), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,            \
+    {NM_FIELD(nm_pool2d_options, kernel), NM_OPTION_INTS, .min = 1, .max = 65536,                  \
      .doc = "height and width of the window: one number, or two"},                                 \
         {NM_FIELD(nm_pool2d_options, stride), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,        \
          .doc = "step of the window: one number, or two; default: the kernel"},                    \

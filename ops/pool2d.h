@@ -37,6 +37,14 @@ nm_shape nm_pool_output(const nm_pool *pool);
 /* In a computation, after the shape rule has passed. */
 nm_pool nm_pool_make(const nm_pool2d_options *options, const nm_shape *x, const nm_shape *y);
 
+/* How many output rows are worth a thread. */
+static inline int64_t nm_pool_grain(const nm_pool *p)
+{
+    int64_t high = p->kernel[0] < p->h ? p->kernel[0] : p->h;
+    int64_t wide = p->kernel[1] < p->w ? p->kernel[1] : p->w;
+    return 32768 / (p->ow * p->c * high * wide + 1) + 1;
+}
+
 static inline nm_window nm_pool_window(const nm_pool *p, int64_t row, int64_t column)
 {
     int64_t top = row * p->stride[0] - p->padding[0], left = column * p->stride[1] - p->padding[1];

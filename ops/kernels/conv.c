@@ -1,5 +1,6 @@
-/* Convolution as matrix products, image by image and group by group: the patches that the kernel
- * sees are the rows of a matrix [oh * ow, kh * kw * c / groups]. */
+/* Convolution as matrix products, one for each group: the patches that the kernel sees, one a place
+ * of the output, are the rows of a matrix [n * oh * ow, kh * kw * c / groups]. It is made piece by
+ * piece, each of so many output rows that it stays in the cache. */
 #include "ops/kernels/conv.h"
 
 #include <string.h>
@@ -8,81 +9,32 @@
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/onednn.h"
 
-/* What the loops need besides the shape. */
+#define PIECE 1048576 /* bytes of patches, if one row (or image) takes no more */
+
+/* What the loops need besides the shape. An output row is counted over all images. */
 typedef struct view {
     const nm_conv *conv;
-    size_t item; /* bytes */
     nm_dtype dtype;
-    int64_t channels;  /* of one group's input */
-    int64_t outputs;   /* of one group */
-    int64_t depth;     /* kh * kw * channels */
-    const char *image; /* x or dx of the image, at the group's first channel */
+    size_t item;        /* bytes */
+    int64_t channels;   /* of one group's input */
+    int64_t outputs;    /* of one group */
+    int64_t depth;      /* kh * kw * channels */
+    int64_t group;      /* at work */
+    int64_t first;      /* the piece's first output row */
+    int64_t rows;       /* how many it has */
+    bool taps_together; /* a kernel's row of taps lies in one piece of x */
+    char *x;            /* or dx */
     char *patches;
 } view;
 
-static view make_view(const nm_conv *conv, nm_dtype dtype)
+static view make_view(const nm_conv *c, nm_dtype dtype, const void *x)
 {
-    view v = {.conv = conv, .item = nm_dtype_size(dtype), .dtype = dtype};
-    v.channels = conv->c / conv->groups;
-    v.outputs = conv->o / conv->groups;
-    v.depth = conv->kh * conv->kw * v.channels;
+    view v = {.conv = c, .dtype = dtype, .item = nm_dtype_size(dtype), .x = (char *)(uintptr_t)x};
+    v.channels = c->c / c->groups;
+    v.outputs = c->o / c->groups;
+    v.depth = c->kh * c->kw * v.channels;
+    v.taps_together = c->groups == 1 && c->dilation[1] == 1;
     return v;
-}
-
-/* The input's element under tap (i, j) of output (row, column); NULL in the padding. */
-static const char *under_tap(const view *v, int64_t row, int64_t column, int64_t i, int64_t j)
-{
-    const nm_conv *c = v->conv;
-    int64_t y = row * c->stride[0] - c->padding[0] + i * c->dilation[0];
-    int64_t x = column * c->stride[1] - c->padding[1] + j * c->dilation[1];
-    if (y < 0 || y >= c->h || x < 0 || x >= c->w) {
-        return NULL;
-    }
-    return v->image + (size_t)((y * c->w + x) * c->c) * v->item;
-}
-
-/* Rows begin..end of the output: their patches. */
-static void gather_patches(void *arg, int64_t begin, int64_t end)
-{
-    const view *v = arg;
-    const nm_conv *c = v->conv;
-    size_t bytes = (size_t)v->channels * v->item;
-    char *to = v->patches + (size_t)(begin * c->ow * v->depth) * v->item;
-    for (int64_t row = begin; row < end; row++) {
-        for (int64_t column = 0; column < c->ow; column++) {
-            for (int64_t i = 0; i < c->kh; i++) {
-                for (int64_t j = 0; j < c->kw; j++, to += bytes) {
-                    const char *from = under_tap(v, row, column, i, j);
-                    if (from) {
-                        memcpy(to, from, bytes);
-                    } else {
-                        memset(to, 0, bytes);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/* Adds the patches back to where they were taken from. In one thread: patches overlap. */
-static void scatter_patches(const view *v)
-{
-    const nm_conv *c = v->conv;
-    const char *from = v->patches;
-    for (int64_t place = 0; place < c->oh * c->ow; place++) {
-        for (int64_t tap = 0; tap < c->kh * c->kw; tap++) {
-            char *to = (char *)(uintptr_t)under_tap(v, place / c->ow, place % c->ow, tap / c->kw,
-                                                    tap % c->kw);
-            for (int64_t k = 0; to && k < v->channels; k++) {
-                if (v->dtype == NM_F64) {
-                    ((double *)(void *)to)[k] += ((const double *)(const void *)from)[k];
-                } else {
-                    ((float *)(void *)to)[k] += ((const float *)(const void *)from)[k];
-                }
-            }
-            from += (size_t)v->channels * v->item;
-        }
-    }
 }
 
 static char *at(const void *base, int64_t elements, const view *v)
@@ -90,143 +42,237 @@ static char *at(const void *base, int64_t elements, const view *v)
     return (char *)(uintptr_t)base + elements * (int64_t)v->item;
 }
 
-static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, void *y)
+/* ---- From x to patches, and back ---- */
+
+/* What is done with `elements` of x (NULL: in the padding) and their place in a patch. */
+typedef void (*move_fn)(char *x, char *patch, int64_t elements, const view *v);
+
+/* One kernel row of a patch. `line` is the row of x under it, NULL in the padding; `left` the
+ * column under its first tap. */
+static void move_taps(const view *v, char *line, int64_t left, char *patch, move_fn move)
 {
-    size_t row = (size_t)c->o * v->item;
-    for (int64_t i = 0; i < c->n * c->oh * c->ow; i++) {
-        memcpy(at(y, i * c->o, v), bias, row);
+    const nm_conv *c = v->conv;
+    if (!line || (v->taps_together && left >= 0 && left + c->kw <= c->w)) {
+        move(line ? at(line, left * c->c, v) : NULL, patch, c->kw * v->channels, v);
+        return;
+    }
+    for (int64_t j = 0; j < c->kw; j++) {
+        int64_t column = left + j * c->dilation[1];
+        bool inside = column >= 0 && column < c->w;
+        move(inside ? at(line, column * c->c, v) : NULL, at(patch, j * v->channels, v), v->channels,
+             v);
     }
 }
 
-/* One image and group of a direction. */
-typedef nm_status (*image_fn)(nm_context *context, view *v, int64_t image, int64_t group,
-                              const void *a, const void *b, void *out, bool accumulate);
-
-static nm_status for_each_image(nm_context *context, view *v, image_fn run, const void *a,
-                                const void *b, void *out, bool accumulate)
+/* The patches of output rows begin..end of the piece. */
+static void move_patches(const view *v, int64_t begin, int64_t end, move_fn move)
 {
     const nm_conv *c = v->conv;
-    v->patches = nm_scratch(context, (size_t)(c->oh * c->ow * v->depth) * v->item);
+    for (int64_t r = begin; r < end; r++) {
+        int64_t image = (v->first + r) / c->oh, row = (v->first + r) % c->oh;
+        for (int64_t i = 0; i < c->kh; i++) {
+            int64_t y = row * c->stride[0] - c->padding[0] + i * c->dilation[0];
+            int64_t start = (image * c->h + y) * c->w * c->c + v->group * v->channels;
+            char *line = y >= 0 && y < c->h ? at(v->x, start, v) : NULL;
+            for (int64_t column = 0; column < c->ow; column++) {
+                int64_t place = (r * c->ow + column) * v->depth + i * c->kw * v->channels;
+                move_taps(v, line, column * c->stride[1] - c->padding[1], at(v->patches, place, v),
+                          move);
+            }
+        }
+    }
+}
+
+static void copy(char *x, char *patch, int64_t elements, const view *v)
+{
+    if (x) {
+        memcpy(patch, x, (size_t)elements * v->item);
+    } else {
+        memset(patch, 0, (size_t)elements * v->item);
+    }
+}
+
+static void add_back(char *x, char *patch, int64_t elements, const view *v)
+{
+    for (int64_t i = 0; x && i < elements; i++) {
+        if (v->dtype == NM_F64) {
+            ((double *)(void *)x)[i] += ((const double *)(const void *)patch)[i];
+        } else {
+            ((float *)(void *)x)[i] += ((const float *)(const void *)patch)[i];
+        }
+    }
+}
+
+static void copy_rows(void *arg, int64_t begin, int64_t end)
+{
+    move_patches(arg, begin, end, copy);
+}
+
+/* By images: patches of one image overlap. */
+static void add_back_images(void *arg, int64_t begin, int64_t end)
+{
+    const view *v = arg;
+    move_patches(v, begin * v->conv->oh, end * v->conv->oh, add_back);
+}
+
+static void gather(nm_context *context, view *v)
+{
+    nm_parallel(context, v->rows, 16384 / (v->conv->ow * v->depth + 1) + 1, copy_rows, v);
+}
+
+static void scatter(nm_context *context, view *v)
+{
+    const nm_conv *c = v->conv;
+    nm_parallel(context, v->rows / c->oh, 16384 / (c->oh * c->ow * v->depth + 1) + 1,
+                add_back_images, v);
+}
+
+/* ---- The product of one piece and group ---- */
+
+typedef nm_status (*piece_fn)(nm_context *context, view *v, const void *w, const void *y);
+
+/* The group's part of the piece in y. */
+static char *y_of_piece(const view *v, const void *y)
+{
+    return at(y, v->first * v->conv->ow * v->conv->o + v->group * v->outputs, v);
+}
+
+static char *weights_of_group(const view *v, const void *w)
+{
+    return at(w, v->group * v->outputs * v->depth, v);
+}
+
+/* y += patches w^T */
+static nm_status forward_piece(nm_context *context, view *v, const void *w, const void *y)
+{
+    gather(context, v);
+    nm_gemm g = {.dtype = v->dtype,
+                 .transpose_b = true,
+                 .accumulate = true,
+                 .m = v->rows * v->conv->ow,
+                 .n = v->outputs,
+                 .k = v->depth,
+                 .lda = v->depth,
+                 .ldb = v->depth,
+                 .ldc = v->conv->o,
+                 .a = v->patches,
+                 .b = weights_of_group(v, w),
+                 .c = y_of_piece(v, y)};
+    return nm_gemm_run(context, &g);
+}
+
+/* patches = dy w, added back to dx */
+static nm_status input_grad_piece(nm_context *context, view *v, const void *w, const void *dy)
+{
+    nm_gemm g = {.dtype = v->dtype,
+                 .m = v->rows * v->conv->ow,
+                 .n = v->depth,
+                 .k = v->outputs,
+                 .lda = v->conv->o,
+                 .ldb = v->depth,
+                 .ldc = v->depth,
+                 .a = y_of_piece(v, dy),
+                 .b = weights_of_group(v, w),
+                 .c = v->patches};
+    nm_status status = nm_gemm_run(context, &g);
+    if (status == NM_OK) {
+        scatter(context, v);
+    }
+    return status;
+}
+
+/* dw += dy^T patches */
+static nm_status weight_grad_piece(nm_context *context, view *v, const void *dw, const void *dy)
+{
+    gather(context, v);
+    nm_gemm g = {.dtype = v->dtype,
+                 .transpose_a = true,
+                 .accumulate = true,
+                 .m = v->outputs,
+                 .n = v->depth,
+                 .k = v->rows * v->conv->ow,
+                 .lda = v->conv->o,
+                 .ldb = v->depth,
+                 .ldc = v->depth,
+                 .a = y_of_piece(v, dy),
+                 .b = v->patches,
+                 .c = weights_of_group(v, dw)};
+    return nm_gemm_run(context, &g);
+}
+
+/* Pieces are whole multiples of `unit` output rows. They do not depend on the number of threads, so
+ * neither does the order in which a gradient of weights is summed. */
+static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piece_fn run,
+                                const void *w, const void *y)
+{
+    const nm_conv *c = v->conv;
+    int64_t all = c->n * c->oh, row = c->ow * v->depth * (int64_t)v->item;
+    int64_t units = PIECE / (row * unit + 1) + 1, rows = units * unit < all ? units * unit : all;
+    v->patches = nm_scratch(context, (size_t)(rows * row));
     nm_status status = v->patches ? NM_OK : NM_ERROR_MEMORY;
-    for (int64_t image = 0; image < c->n && status == NM_OK; image++) {
-        for (int64_t group = 0; group < c->groups && status == NM_OK; group++) {
-            status = run(context, v, image, group, a, b, out, accumulate);
+    for (v->first = 0; v->first < all; v->first += rows) {
+        v->rows = all - v->first < rows ? all - v->first : rows;
+        for (v->group = 0; v->group < c->groups && status == NM_OK; v->group++) {
+            status = run(context, v, w, y);
         }
     }
     nm_scratch_end(v->patches);
     return status;
 }
 
-static int64_t x_offset(const nm_conv *c, const view *v, int64_t image, int64_t group)
-{
-    return image * c->h * c->w * c->c + group * v->channels;
-}
+/* ---- The three directions ---- */
 
-static int64_t y_offset(const nm_conv *c, const view *v, int64_t image, int64_t group)
+/* What every output starts from. */
+static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, void *y)
 {
-    return image * c->oh * c->ow * c->o + group * v->outputs;
-}
-
-/* y = patches w^T */
-static nm_status forward_image(nm_context *context, view *v, int64_t image, int64_t group,
-                               const void *x, const void *w, void *y, bool accumulate)
-{
-    const nm_conv *c = v->conv;
-    v->image = at(x, x_offset(c, v, image, group), v);
-    nm_parallel(context, c->oh, 16384 / (c->ow * v->depth + 1) + 1, gather_patches, v);
-    nm_gemm g = {.dtype = v->dtype,
-                 .transpose_b = true,
-                 .accumulate = accumulate,
-                 .m = c->oh * c->ow,
-                 .n = v->outputs,
-                 .k = v->depth,
-                 .lda = v->depth,
-                 .ldb = v->depth,
-                 .ldc = c->o,
-                 .a = v->patches,
-                 .b = at(w, group * v->outputs * v->depth, v),
-                 .c = at(y, y_offset(c, v, image, group), v)};
-    return nm_gemm_run(context, &g);
-}
-
-/* patches = dy w, added back to dx */
-static nm_status input_grad_image(nm_context *context, view *v, int64_t image, int64_t group,
-                                  const void *dy, const void *w, void *dx, bool accumulate)
-{
-    (void)accumulate;
-    const nm_conv *c = v->conv;
-    nm_gemm g = {.dtype = v->dtype,
-                 .m = c->oh * c->ow,
-                 .n = v->depth,
-                 .k = v->outputs,
-                 .lda = c->o,
-                 .ldb = v->depth,
-                 .ldc = v->depth,
-                 .a = at(dy, y_offset(c, v, image, group), v),
-                 .b = at(w, group * v->outputs * v->depth, v),
-                 .c = v->patches};
-    nm_status status = nm_gemm_run(context, &g);
-    v->image = at(dx, x_offset(c, v, image, group), v);
-    if (status == NM_OK) {
-        scatter_patches(v);
+    size_t row = (size_t)c->o * v->item;
+    if (!bias) {
+        memset(y, 0, (size_t)(c->n * c->oh * c->ow) * row);
+        return;
     }
-    return status;
+    for (int64_t i = 0; i < c->n * c->oh * c->ow; i++) {
+        memcpy(at(y, i * c->o, v), bias, row);
+    }
 }
 
-/* dw += dy^T patches */
-static nm_status weight_grad_image(nm_context *context, view *v, int64_t image, int64_t group,
-                                   const void *x, const void *dy, void *dw, bool accumulate)
-{
-    (void)accumulate;
-    const nm_conv *c = v->conv;
-    v->image = at(x, x_offset(c, v, image, group), v);
-    nm_parallel(context, c->oh, 16384 / (c->ow * v->depth + 1) + 1, gather_patches, v);
-    nm_gemm g = {.dtype = v->dtype,
-                 .transpose_a = true,
-                 .accumulate = true,
-                 .m = v->outputs,
-                 .n = v->depth,
-                 .k = c->oh * c->ow,
-                 .lda = c->o,
-                 .ldb = v->depth,
-                 .ldc = v->depth,
-                 .a = at(dy, y_offset(c, v, image, group), v),
-                 .b = v->patches,
-                 .c = at(dw, group * v->outputs * v->depth, v)};
-    return nm_gemm_run(context, &g);
-}
-
-nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *conv, const void *x,
+nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                           const void *w, const void *bias, void *y)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_forward(context, conv, x, w, bias, y)) {
+    if (dtype == NM_F32 && nm_onednn_conv_forward(context, c, x, w, bias, y)) {
         return NM_OK;
     }
-    view v = make_view(conv, dtype);
-    if (bias) {
-        fill_with_bias(conv, &v, bias, y);
+    if (nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
     }
-    return for_each_image(context, &v, forward_image, x, w, y, bias != NULL);
+    view v = make_view(c, dtype, x);
+    fill_with_bias(c, &v, bias, y);
+    return for_each_piece(context, &v, 1, forward_piece, w, y);
 }
 
-nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,
-                             const void *dy, const void *w, void *dx)
+nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
+                             const void *w, void *dx)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_input_grad(context, conv, dy, w, dx)) {
+    if (dtype == NM_F32 && nm_onednn_conv_input_grad(context, c, dy, w, dx)) {
         return NM_OK;
     }
-    view v = make_view(conv, dtype);
-    memset(dx, 0, (size_t)(conv->n * conv->h * conv->w * conv->c) * v.item);
-    return for_each_image(context, &v, input_grad_image, dy, w, dx, true);
+    if (nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
+    }
+    view v = make_view(c, dtype, dx);
+    memset(dx, 0, (size_t)(c->n * c->h * c->w * c->c) * v.item);
+    return for_each_piece(context, &v, c->oh, input_grad_piece, w, dy);
 }
 
-nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,
-                              const void *x, const void *dy, void *dw)
+nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                              const void *dy, void *dw)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_weight_grad(context, conv, x, dy, dw)) {
+    if (dtype == NM_F32 && nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
         return NM_OK;
     }
-    view v = make_view(conv, dtype);
-    memset(dw, 0, (size_t)(conv->o * v.depth) * v.item);
-    return for_each_image(context, &v, weight_grad_image, x, dy, dw, true);
+    if (nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
+    }
+    view v = make_view(c, dtype, x);
+    memset(dw, 0, (size_t)(c->o * v.depth) * v.item);
+    return for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
 }

@@ -3,15 +3,15 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "ops/kernels/kernel.h"
 #include "ops/kernels/onednn.h"
+#include "ops/kernels/simd.h"
 
 /* A tile of c, ROWS by COLUMNS, stays in registers while k runs over a block of DEPTH. a and b are
  * copied beforehand into panels: for each block of k, ROWS rows of a (or COLUMNS columns of b) with
  * the elements of one k side by side, zeros where the matrix ends. */
 #define ROWS 6
 #define DEPTH 256
-#define SMALL 8192 /* multiply-adds up to which copying does not pay */
+#define SMALL 512 /* multiply-adds up to which neither copying nor calling oneDNN pays */
 
 static int64_t round_up(int64_t value, int64_t to)
 {
@@ -26,19 +26,32 @@ typedef struct job {
 #define GEMM_FUNCTIONS(type, suffix, COLUMNS)                                                      \
     /* Element (i, p) of op(a) is at a[i * row + p * step]; the same serves b with i its column.   \
      */                                                                                            \
-    static void pack_##suffix(const type *from, int64_t row, int64_t step, int64_t rows,           \
-                              int64_t depth, int width, type *to)                                  \
+    static inline void pack_##suffix(const type *from, int64_t row, int64_t step, int64_t rows,    \
+                                     int64_t depth, int width, type *to)                           \
     {                                                                                              \
-        for (int64_t p = 0; p < depth; p++) {                                                      \
-            for (int i = 0; i < width; i++) {                                                      \
-                to[p * width + i] = i < rows ? from[i * row + p * step] : 0;                       \
+        if (rows < width) {                                                                        \
+            memset(to, 0, (size_t)(depth * width) * sizeof(type));                                 \
+        }                                                                                          \
+        if (rows >= width && row == 1) {                                                           \
+            for (int64_t p = 0; p < depth; p++) {                                                  \
+                memcpy(to + p * width, from + p * step, (size_t)width * sizeof(type));             \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t first = 0; first < depth; first += 64) { /* what is written stays near */     \
+            int64_t last = first + 64 < depth ? first + 64 : depth;                                \
+            for (int64_t i = 0; i < width && i < rows; i++) {                                      \
+                for (int64_t p = first; p < last; p++) {                                           \
+                    to[p * width + i] = from[i * row + p * step];                                  \
+                }                                                                                  \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
     /* Panels begin..end of a matrix of `count` rows, each for all blocks of k: panel by panel,    \
      * so that a panel's blocks follow one another. */                                             \
-    static void pack_panels_##suffix(const type *from, int64_t row, int64_t step, int64_t count,   \
-                                     int64_t k, int width, type *to, int64_t begin, int64_t end)   \
+    static inline void pack_panels_##suffix(const type *from, int64_t row, int64_t step,           \
+                                            int64_t count, int64_t k, int width, type *to,         \
+                                            int64_t begin, int64_t end)                            \
     {                                                                                              \
         for (int64_t panel = begin; panel < end; panel++) {                                        \
             int64_t first = panel * width;                                                         \
@@ -59,22 +72,33 @@ typedef struct job {
         pack_panels_##suffix(g->b, g->transpose_b ? g->ldb : 1, g->transpose_b ? 1 : g->ldb, g->n, \
                              g->k, COLUMNS, j->b, begin, end);                                     \
     }                                                                                              \
+    typedef type vector_##suffix __attribute__((vector_size(COLUMNS * sizeof(type))));             \
     NM_KERNEL static void tile_##suffix(const type *a, const type *b, int64_t depth, type *c,      \
                                         int64_t ldc, int64_t rows, int64_t columns, bool add)      \
     {                                                                                              \
-        type sum[ROWS][COLUMNS] = {{0}};                                                           \
-        for (int64_t p = 0; p < depth; p++) {                                                      \
-            for (int i = 0; i < ROWS; i++) {                                                       \
-                NM_SIMD for (int j = 0; j < COLUMNS; j++)                                          \
-                {                                                                                  \
-                    sum[i][j] += a[p * ROWS + i] * b[p * COLUMNS + j];                             \
-                }                                                                                  \
-            }                                                                                      \
+        vector_##suffix s0 = {0}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, right;              \
+        for (int64_t p = 0; p < depth; p++, a += ROWS, b += COLUMNS) {                             \
+            memcpy(&right, b, sizeof right);                                                       \
+            s0 += a[0] * right;                                                                    \
+            s1 += a[1] * right;                                                                    \
+            s2 += a[2] * right;                                                                    \
+            s3 += a[3] * right;                                                                    \
+            s4 += a[4] * right;                                                                    \
+            s5 += a[5] * right;                                                                    \
         }                                                                                          \
-        for (int64_t i = 0; i < rows; i++) {                                                       \
-            for (int64_t j = 0; j < columns; j++) {                                                \
-                c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + sum[i][j];                           \
+        vector_##suffix sum[ROWS] = {s0, s1, s2, s3, s4, s5};                                      \
+        for (int64_t i = 0; i < rows; i++, c += ldc) {                                             \
+            if (columns < COLUMNS) {                                                               \
+                for (int64_t j = 0; j < columns; j++) {                                            \
+                    c[j] = (add ? c[j] : 0) + sum[i][j];                                           \
+                }                                                                                  \
+                continue;                                                                          \
             }                                                                                      \
+            if (add) {                                                                             \
+                memcpy(&right, c, sizeof right);                                                   \
+                sum[i] += right;                                                                   \
+            }                                                                                      \
+            memcpy(c, &sum[i], sizeof right);                                                      \
         }                                                                                          \
     }                                                                                              \
     static void multiply_##suffix(void *arg, int64_t begin, int64_t end)                           \
@@ -103,7 +127,7 @@ typedef struct job {
         if (!scratch) {                                                                            \
             return NM_ERROR_MEMORY;                                                                \
         }                                                                                          \
-        job j = {g, scratch, scratch + rows * g->k};                                               \
+        job j = {g, scratch + columns * g->k, scratch}; /* b's vectors stay aligned */             \
         int64_t grain = 65536 / (g->k + 1) / ROWS + 1;                                             \
         nm_parallel(context, rows / ROWS, grain, pack_a_##suffix, &j);                             \
         nm_parallel(context, columns / COLUMNS, grain, pack_b_##suffix, &j);                       \
@@ -112,31 +136,43 @@ typedef struct job {
         nm_scratch_end(scratch);                                                                   \
         return NM_OK;                                                                              \
     }                                                                                              \
-    NM_KERNEL static void small_##suffix(const nm_gemm *g)                                         \
+    static inline type dot_##suffix(const type *a, int64_t step, const type *b, int64_t k)         \
     {                                                                                              \
-        const type *a = g->a, *b = g->b;                                                           \
+        type sum = 0;                                                                              \
+        if (step == 1 && k >= 16) {                                                                \
+            NM_SIMD_SUM(sum) for (int64_t p = 0; p < k; p++)                                       \
+            {                                                                                      \
+                sum += a[p] * b[p];                                                                \
+            }                                                                                      \
+            return sum;                                                                            \
+        }                                                                                          \
+        for (int64_t p = 0; p < k; p++) {                                                          \
+            sum += a[p * step] * b[p];                                                             \
+        }                                                                                          \
+        return sum;                                                                                \
+    }                                                                                              \
+    static inline void add_row_##suffix(type factor, const type *b, int64_t n, type *c)            \
+    {                                                                                              \
+        NM_SIMD for (int64_t j = 0; j < n; j++)                                                    \
+        {                                                                                          \
+            c[j] += factor * b[j];                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    NM_KERNEL static void plain_##suffix(const nm_gemm *g)                                         \
+    {                                                                                              \
+        const type *b = g->b;                                                                      \
         int64_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;             \
         for (int64_t i = 0; i < g->m; i++) {                                                       \
+            const type *a = (const type *)g->a + i * row;                                          \
             type *c = (type *)g->c + i * g->ldc;                                                   \
             if (!g->accumulate) {                                                                  \
                 memset(c, 0, (size_t)g->n * sizeof(type));                                         \
             }                                                                                      \
-            if (g->transpose_b) {                                                                  \
-                for (int64_t j = 0; j < g->n; j++) {                                               \
-                    type sum = 0;                                                                  \
-                    for (int64_t p = 0; p < g->k; p++) {                                           \
-                        sum += a[i * row + p * step] * b[j * g->ldb + p];                          \
-                    }                                                                              \
-                    c[j] += sum;                                                                   \
-                }                                                                                  \
-                continue;                                                                          \
+            for (int64_t j = 0; g->transpose_b && j < g->n; j++) {                                 \
+                c[j] += dot_##suffix(a, step, b + j * g->ldb, g->k);                               \
             }                                                                                      \
-            for (int64_t p = 0; p < g->k; p++) {                                                   \
-                const type factor = a[i * row + p * step];                                         \
-                NM_SIMD for (int64_t j = 0; j < g->n; j++)                                         \
-                {                                                                                  \
-                    c[j] += factor * b[p * g->ldb + j];                                            \
-                }                                                                                  \
+            for (int64_t p = 0; !g->transpose_b && p < g->k; p++) {                                \
+                add_row_##suffix(a[p * step], b + p * g->ldb, g->n, c);                            \
             }                                                                                      \
         }                                                                                          \
     }
@@ -144,21 +180,35 @@ typedef struct job {
 GEMM_FUNCTIONS(float, f32, 16)
 GEMM_FUNCTIONS(double, f64, 8)
 
+/* Vectors and pairs of them: every element of the matrix is used once or twice, so copying it
+ * costs as much as multiplying. */
+static bool is_thin(const nm_gemm *g)
+{
+    return g->m <= 2 || (g->n <= 2 && g->transpose_b && !g->transpose_a);
+}
+
 nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)
 {
+    bool f64 = g->dtype == NM_F64, small = g->m * g->n * g->k <= SMALL;
     if (g->m == 0 || g->n == 0) {
         return NM_OK;
     }
-    if (g->m * g->n * g->k <= SMALL) {
-        if (g->dtype == NM_F64) {
-            small_f64(g);
-        } else {
-            small_f32(g);
-        }
+    if (!f64 && !small && nm_onednn_gemm(context, g)) {
         return NM_OK;
     }
-    if (g->dtype == NM_F64) {
-        return blocked_f64(context, g);
+    if (nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
     }
-    return nm_onednn_gemm(context, g) ? NM_OK : blocked_f32(context, g);
+    if (small || is_thin(g)) {
+        (f64 ? plain_f64 : plain_f32)(g);
+        return NM_OK;
+    }
+    return f64 ? blocked_f64(context, g) : blocked_f32(context, g);
+}
+
+int64_t nm_count_multiply_adds(const nm_shape *y, int64_t inner)
+{
+    int64_t outputs = nm_shape_count(y), count;
+    bool overflow = outputs < 0 || inner < 0 || __builtin_mul_overflow(outputs, inner, &count);
+    return overflow || count > NM_MANY_MULTIPLY_ADDS ? NM_MANY_MULTIPLY_ADDS : count;
 }

@@ -1,7 +1,8 @@
 /* The seam for matrix products: c = op(a) op(b), or c += op(a) op(b), row-major.
  *
- * f32 goes to oneDNN where the library was built with it and the context allows it; all else runs
- * on a blocked kernel in C. The sum over k runs in one order whatever the number of threads. */
+ * f32 goes to oneDNN where the library was built with it and the context allows it; all else, and
+ * products too small for that to pay, runs on kernels in C. The sum over k runs in one order
+ * whatever the number of threads. */
 #ifndef NM_OPS_KERNELS_GEMM_H
 #define NM_OPS_KERNELS_GEMM_H
 
@@ -20,5 +21,10 @@ typedef struct nm_gemm {
 
 /* Fails only if memory runs out. */
 nm_status nm_gemm_run(nm_context *context, const nm_gemm *gemm);
+
+/* What a cost table is told of an output y of which each element sums `inner` products: their
+ * number, or this one if there are more, so that sums of many never overflow. */
+#define NM_MANY_MULTIPLY_ADDS (INT64_C(1) << 53)
+int64_t nm_count_multiply_adds(const nm_shape *y, int64_t inner);
 
 #endif

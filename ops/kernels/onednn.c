@@ -1,3 +1,6 @@
+/* oneDNN's convolutions work on descriptors made once for a shape and kept. Nothing of ours is
+ * allocated in a step like the one before it; oneDNN itself takes a few short-lived blocks from
+ * malloc for each call, which its interface gives no way around. */
 #include "ops/kernels/onednn.h"
 
 #include <string.h>
@@ -50,8 +53,6 @@ static void destroy_primitive(nm_context *context, primitive *p)
     nm_free(context, p);
 }
 
-/* The engine and stream are the process's: oneDNN keeps no state in them that a user could see.
- * They are made anew for each context. */
 typedef struct backend {
     state shared;
     dnnl_engine_t engine;
@@ -272,27 +273,57 @@ static bool fill_primitive(backend *b, primitive *p)
     return made;
 }
 
-static primitive *find_primitive(nm_context *context, backend *b, const nm_conv *conv, direction d)
+/* How many primitives are kept: more than a deep network has layers and directions, but not one
+ * more for every image size that a program ever sees. */
+#define KEPT 512
+
+/* Takes the primitive out of the list, if it is there, and otherwise what there are too many of:
+ * the list begins with the one used last. */
+static primitive *take_primitive(nm_context *context, backend *b, const nm_conv *conv, direction d)
 {
-    int threads = nm_context_threads(context);
-    for (primitive *p = b->shared.primitives; p; p = p->next) {
-        if (p->direction == d && p->threads == threads && !memcmp(&p->conv, conv, sizeof *conv)) {
-            return p;
+    int threads = nm_context_threads(context), count = 0;
+    for (primitive **at = &b->shared.primitives; *at; at = &(*at)->next) {
+        primitive *p = *at;
+        bool same =
+            p->direction == d && p->threads == threads && !memcmp(&p->conv, conv, sizeof *conv);
+        if (same || ++count == KEPT) {
+            *at = p->next;
+            if (same) {
+                return p;
+            }
+            destroy_primitive(context, p);
+            break;
         }
     }
+    return NULL;
+}
+
+static primitive *make_primitive(nm_context *context, backend *b, const nm_conv *conv, direction d)
+{
     primitive *p = nm_alloc_zero(context, 1, sizeof *p);
     if (!p) {
         return NULL;
     }
     p->conv = *conv;
     p->direction = d;
-    p->threads = threads;
+    p->threads = nm_context_threads(context);
     if (!fill_primitive(b, p)) {
         destroy_primitive(context, p);
         return NULL;
     }
-    p->next = b->shared.primitives;
-    b->shared.primitives = p;
+    return p;
+}
+
+static primitive *find_primitive(nm_context *context, backend *b, const nm_conv *conv, direction d)
+{
+    primitive *p = take_primitive(context, b, conv, d);
+    if (!p) {
+        p = make_primitive(context, b, conv, d);
+    }
+    if (p) {
+        p->next = b->shared.primitives;
+        b->shared.primitives = p;
+    }
     return p;
 }
 
@@ -337,7 +368,7 @@ static bool run(nm_context *context, const nm_conv *conv, direction d, const voi
                 const void *weights, const void *bias, const void *destination)
 {
     backend *b = usable_backend(context);
-    if (!b || conv->n * conv->oh * conv->ow * conv->o * conv->c == 0) {
+    if (!b || !conv->n || !conv->h || !conv->w || !conv->c || !conv->o) {
         return false;
     }
     int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
