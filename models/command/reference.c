@@ -5,11 +5,12 @@
 
 #include "models/command/command.h"
 
-/* Text for a table's cell: on one line, without bars. */
+/* Text for a table's cell: on one line, with bars escaped. */
 static void print_cell(const char *text)
 {
     for (; text && *text; text++) {
-        putchar(*text == '\n' ? ' ' : *text == '|' ? '/' : *text);
+        fputs(*text == '|' ? "\\" : "", stdout);
+        putchar(*text == '\n' ? ' ' : *text);
     }
 }
 
