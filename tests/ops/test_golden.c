@@ -167,13 +167,14 @@ static bool begins_case(golden_case *c, const char *name)
     return strcmp(end, "/out0") == 0;
 }
 
-static void check_file(const char *name)
+static void check_file(const char *name, bool onednn)
 {
     const char *source = getenv("NORMA_SOURCE");
     char path[512];
     snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", source ? source : ".", name);
     nm_context *context = test_context(NULL);
     nm_register_ops(context);
+    nm_context_set_onednn(context, onednn);
     nm_tensor_file *file = nm_tensor_file_read(context, path);
     assert_fine(context);
     golden_case c = {.context = context, .tape = nm_tape_create(context), .file = file};
@@ -198,14 +199,28 @@ static void check_file(const char *name)
 
 START_TEST(the_basic_ops_are_pytorchs)
 {
-    check_file("basic");
+    check_file("basic", true);
 }
 END_TEST
 
 START_TEST(normalization_and_losses_are_pytorchs)
 {
-    check_file("norm");
+    check_file("norm", true);
 }
 END_TEST
 
-TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs)
+START_TEST(products_convolutions_and_pooling_are_pytorchs_by_onednn)
+{
+    check_file("linear", true);
+}
+END_TEST
+
+START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
+{
+    check_file("linear", false);
+}
+END_TEST
+
+TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
+          products_convolutions_and_pooling_are_pytorchs_by_onednn,
+          products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
