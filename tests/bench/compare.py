@@ -14,8 +14,13 @@ FILTER = sys.argv[3] if len(sys.argv) > 3 else ""
 PYTORCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pytorch.py")
 
 
+# A processor type forced on OpenBLAS would slow PyTorch down.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+
+
 def rows(*command):
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
+                            env=ENVIRONMENT).stdout
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 

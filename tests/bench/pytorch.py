@@ -50,7 +50,7 @@ def measure(name, network, shape, batch, layout):
         nn.functional.cross_entropy(network(x), labels).backward()
         optimizer.step()
         times.append((time.perf_counter() - start) * 1e6)
-        if len(times) == 4:  # warm
+        if end is None and len(times) == 4:  # warm
             times, end = [], time.perf_counter() + SECONDS
     print(json.dumps({"name": name, "batch": batch, "threads": THREADS, "layout": layout,
                       "us_best": min(times), "us_median": statistics.median(times)}), flush=True)
