@@ -1,0 +1,82 @@
+/* What the tests of products, convolutions and pooling share. */
+#ifndef NM_TESTS_OPS_LINEAR_TEST_H
+#define NM_TESTS_OPS_LINEAR_TEST_H
+
+#include <math.h>
+#include <string.h>
+
+#include "core/random.h"
+#include "ops/ops.h"
+#include "tests/test.h"
+
+typedef struct fixture {
+    nm_context *context;
+    nm_tape *tape;
+    nm_random random;
+} fixture;
+
+static inline fixture begin(void)
+{
+    fixture f = {.context = test_context(NULL), .random = nm_random_create(5, 0)};
+    nm_register_ops(f.context);
+    f.tape = nm_tape_create(f.context);
+    assert_fine(f.context);
+    return f;
+}
+
+static inline void end(fixture f)
+{
+    nm_tape_destroy(f.tape);
+    nm_context_destroy(f.context);
+}
+
+/* A whole number from low to high. */
+static inline int64_t any_of(fixture *f, int64_t low, int64_t high)
+{
+    return low + nm_random_below(&f->random, high - low + 1);
+}
+
+/* A tensor of the tape with normal elements. */
+static inline nm_tensor *random_tensor(fixture *f, nm_dtype dtype, nm_shape shape)
+{
+    nm_tensor *x = nm_tape_tensor(f->tape, dtype, shape);
+    nm_random_fill_normal(&f->random, x, 0, 1);
+    assert_fine(f->context);
+    return x;
+}
+
+static inline nm_tensor *tensor_of(fixture *f, nm_shape shape, const double *values)
+{
+    nm_tensor *x = nm_tape_tensor(f->tape, NM_F32, shape);
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        nm_tensor_set(x, i, values[i]);
+    }
+    assert_fine(f->context);
+    return x;
+}
+/* TENSOR(f, (2, 2), 1, 2, 3, 4) */
+#define PLAIN_SHAPE(...) NM_SHAPE(__VA_ARGS__)
+#define TENSOR(f, shape, ...) tensor_of(&(f), PLAIN_SHAPE shape, (double[]){__VA_ARGS__})
+
+static inline void assert_tensor(nm_tensor *x, nm_shape shape, const double *values)
+{
+    ck_assert_ptr_nonnull(x);
+    ck_assert(nm_shape_equal(nm_tensor_shape(x), &shape));
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        double value = nm_tensor_get(x, i);
+        ck_assert_msg(value == values[i] || (isnan(value) && isnan(values[i])),
+                      "element %lld is %g, not %g", (long long)i, value, values[i]);
+    }
+}
+#define ASSERT_TENSOR(x, shape, ...) assert_tensor(x, PLAIN_SHAPE shape, (double[]){__VA_ARGS__})
+
+/* The gradient of the sum of y, weighted by `weights` (may be NULL), in x. */
+static inline nm_tensor *gradient(fixture *f, nm_tensor *y, nm_tensor *weights, nm_tensor *x)
+{
+    nm_tensor *dx;
+    nm_gradients(f->tape, &y, weights ? &weights : NULL, 1, &x, 1, 0, &dx);
+    assert_fine(f->context);
+    return dx;
+}
+
+#endif

@@ -1,0 +1,378 @@
+/* Convolutions, by ours and by oneDNN's kernels, against the sum that defines them. */
+#include "ops/kernels/conv.h"
+#include "tests/ops/linear_test.h"
+
+/* ---- By hand ---- */
+
+START_TEST(the_kernel_is_not_flipped)
+{
+    fixture f = begin();
+    nm_tensor *x = TENSOR(f, (1, 2, 3, 1), 1, 2, 3, 4, 5, 6);
+    nm_tensor *w = TENSOR(f, (1, 2, 2, 1), 1, 10, 100, 1000), *b = TENSOR(f, (1), 0.5);
+    ASSERT_TENSOR(nm_conv2d(f.tape, x, w, b), (1, 1, 2, 1), 5421.5, 6532.5);
+    end(f);
+}
+END_TEST
+
+START_TEST(padding_is_zeros_around_the_image)
+{
+    fixture f = begin();
+    nm_tensor *x = TENSOR(f, (1, 2, 2, 1), 1, 2, 3, 4);
+    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(1, 3, 3, 1), 1);
+    ASSERT_TENSOR(nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(1)), (1, 2, 2, 1), 10, 10, 10,
+                  10);
+    ASSERT_TENSOR(nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(1, 2), .stride = NM_INTS(2)),
+                  (1, 1, 2, 1), 4, 10);
+    end(f);
+}
+END_TEST
+
+START_TEST(groups_do_not_mix)
+{
+    fixture f = begin();
+    nm_tensor *x = TENSOR(f, (1, 1, 1, 4), 1, 2, 3, 4);
+    nm_tensor *w = TENSOR(f, (2, 1, 1, 2), 1, 10, 1, 10);
+    ASSERT_TENSOR(nm_conv2d(f.tape, x, w, NULL, .groups = 2), (1, 1, 1, 2), 21, 43);
+    end(f);
+}
+END_TEST
+
+/* ---- Against the definition ---- */
+
+typedef struct reference {
+    nm_conv c;
+    nm_tensor *x, *w, *b, *y; /* f64; y is both the result and the gradient that goes back */
+    nm_tensor *dx, *dw;
+} reference;
+
+typedef void (*term_fn)(reference *r, int64_t x, int64_t w, int64_t y);
+
+/* Calls back for every product x[..] w[..] that y[..] sums. */
+static void for_each_term(reference *r, term_fn term)
+{
+    const nm_conv *c = &r->c;
+    int64_t in = c->c / c->groups, out = c->o / c->groups, taps = c->kh * c->kw * in;
+    for (int64_t y = 0; y < c->n * c->oh * c->ow * c->o; y++) {
+        int64_t o = y % c->o, column = y / c->o % c->ow, row = y / c->o / c->ow % c->oh;
+        int64_t image = y / c->o / c->ow / c->oh;
+        for (int64_t tap = 0; tap < taps; tap++) {
+            int64_t i = tap / in / c->kw, j = tap / in % c->kw;
+            int64_t h = row * c->stride[0] + i * c->dilation[0] - c->padding[0];
+            int64_t w = column * c->stride[1] + j * c->dilation[1] - c->padding[1];
+            if (h >= 0 && h < c->h && w >= 0 && w < c->w) {
+                int64_t place = (image * c->h + h) * c->w + w;
+                term(r, place * c->c + o / out * in + tap % in, o * taps + tap, y);
+            }
+        }
+    }
+}
+
+static void add(nm_tensor *to, int64_t at, double value)
+{
+    nm_tensor_f64(to)[at] += value;
+}
+
+static void add_to_y(reference *r, int64_t x, int64_t w, int64_t y)
+{
+    add(r->y, y, nm_tensor_get(r->x, x) * nm_tensor_get(r->w, w));
+}
+
+static void add_to_gradients(reference *r, int64_t x, int64_t w, int64_t y)
+{
+    add(r->dx, x, nm_tensor_get(r->y, y) * nm_tensor_get(r->w, w));
+    add(r->dw, w, nm_tensor_get(r->y, y) * nm_tensor_get(r->x, x));
+}
+
+/* How far one axis of a random convolution goes; the kernel fits. */
+static void random_axis(fixture *f, int i, int64_t *size, int64_t *kernel, int64_t *out, nm_conv *c)
+{
+    *kernel = any_of(f, 1, 4);
+    c->stride[i] = any_of(f, 1, 3);
+    c->padding[i] = any_of(f, 0, 3);
+    c->dilation[i] = any_of(f, 1, 3);
+    int64_t reach = (*kernel - 1) * c->dilation[i] + 1, least = reach - 2 * c->padding[i];
+    *size = any_of(f, least > 1 ? least : 1, (least > 1 ? least : 1) + 8);
+    *out = (*size + 2 * c->padding[i] - reach) / c->stride[i] + 1;
+}
+
+static nm_conv random_conv(fixture *f)
+{
+    nm_conv c = {.n = any_of(f, 1, 3), .groups = any_of(f, 1, 3)};
+    random_axis(f, 0, &c.h, &c.kh, &c.oh, &c);
+    random_axis(f, 1, &c.w, &c.kw, &c.ow, &c);
+    c.c = c.groups * any_of(f, 1, any_of(f, 0, 1) ? 20 : 3);
+    c.o = c.groups * any_of(f, 1, any_of(f, 0, 1) ? 20 : 3);
+    return c;
+}
+
+static nm_tensor *zeros_like(fixture *f, nm_tensor *x)
+{
+    return nm_full(f->tape, NM_F64, *nm_tensor_shape(x), 0);
+}
+
+static nm_tensor *copy_as(fixture *f, nm_tensor *x, nm_dtype dtype)
+{
+    nm_tensor *y = nm_tape_tensor(f->tape, dtype, *nm_tensor_shape(x));
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        nm_tensor_set(y, i, nm_tensor_get(x, i));
+    }
+    return y;
+}
+
+static reference make_reference(fixture *f, nm_conv c)
+{
+    reference r = {.c = c};
+    r.x = random_tensor(f, NM_F64, NM_SHAPE(c.n, c.h, c.w, c.c));
+    r.w = random_tensor(f, NM_F64, NM_SHAPE(c.o, c.kh, c.kw, c.c / c.groups));
+    r.b = random_tensor(f, NM_F64, NM_SHAPE(c.o));
+    r.y = nm_full(f->tape, NM_F64, NM_SHAPE(c.n, c.oh, c.ow, c.o), 0);
+    for (int64_t i = 0; i < nm_tensor_count(r.y); i++) {
+        nm_tensor_set(r.y, i, nm_tensor_get(r.b, i % c.o));
+    }
+    r.dx = zeros_like(f, r.x);
+    r.dw = zeros_like(f, r.w);
+    for_each_term(&r, add_to_y);
+    for_each_term(&r, add_to_gradients);
+    return r;
+}
+
+static void assert_like(const nm_conv *c, const char *what, nm_tensor *x, nm_tensor *wanted)
+{
+    double tolerance = 1e-12, largest = 0;
+    if (nm_tensor_dtype(x) == NM_F32) {
+        tolerance = 2e-5;
+    }
+    ck_assert(nm_shape_equal(nm_tensor_shape(x), nm_tensor_shape(wanted)));
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        largest = fmax(largest, fabs(nm_tensor_get(wanted, i)));
+    }
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        double a = nm_tensor_get(x, i), b = nm_tensor_get(wanted, i);
+        ck_assert_msg(near_to(a, b, 0, tolerance * largest),
+                      "%s[%lld] is %g, not %g; n %lld, %lldx%lldx%lld to %lld by %lldx%lld, stride "
+                      "%lld %lld, padding %lld %lld, dilation %lld %lld, groups %lld",
+                      what, (long long)i, a, b, (long long)c->n, (long long)c->h, (long long)c->w,
+                      (long long)c->c, (long long)c->o, (long long)c->kh, (long long)c->kw,
+                      (long long)c->stride[0], (long long)c->stride[1], (long long)c->padding[0],
+                      (long long)c->padding[1], (long long)c->dilation[0],
+                      (long long)c->dilation[1], (long long)c->groups);
+    }
+}
+
+/* All three directions by the op and its gradients. */
+static void check_conv(fixture *f, nm_conv c, nm_dtype dtype)
+{
+    reference r = make_reference(f, c);
+    nm_tensor *x = copy_as(f, r.x, dtype), *w = copy_as(f, r.w, dtype), *b = copy_as(f, r.b, dtype);
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor_set_requires_grad(w, true);
+    nm_tensor *y = nm_conv2d(f->tape, x, w, b, .stride = NM_INTS(c.stride[0], c.stride[1]),
+                             .padding = NM_INTS(c.padding[0], c.padding[1]),
+                             .dilation = NM_INTS(c.dilation[0], c.dilation[1]), .groups = c.groups);
+    assert_fine(f->context);
+    assert_like(&c, "y", y, r.y);
+    nm_tensor *dy = copy_as(f, r.y, dtype), *grads[2];
+    nm_gradients(f->tape, &y, &dy, 1, (nm_tensor *[]){x, w}, 2, 0, grads);
+    assert_fine(f->context);
+    assert_like(&c, "dx", grads[0], r.dx);
+    assert_like(&c, "dw", grads[1], r.dw);
+    nm_tape_reset(f->tape);
+}
+
+static void check_convs(nm_dtype dtype, bool onednn)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, onednn);
+    for (int i = 0; i < 60; i++) {
+        check_conv(&f, random_conv(&f), dtype);
+    }
+    end(f);
+}
+
+START_TEST(our_convolutions_in_f32_are_the_sums_that_define_them)
+{
+    check_convs(NM_F32, false);
+}
+END_TEST
+
+START_TEST(our_convolutions_in_f64_are_the_sums_that_define_them)
+{
+    check_convs(NM_F64, false);
+}
+END_TEST
+
+START_TEST(onednns_convolutions_are_the_sums_that_define_them)
+{
+    check_convs(NM_F32, true);
+}
+END_TEST
+
+/* More than a piece of patches, in rows of several images, with a rest at the end. */
+START_TEST(a_batch_of_several_pieces_is_like_its_images_one_by_one)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, false);
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(7, 24, 24, 20));
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(6, 3, 3, 20));
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor *y = nm_tensor_keep(nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(1)));
+    nm_tensor *dx = gradient(&f, y, y, x);
+    int64_t size = 24 * 24 * 20, out = 24 * 24 * 6;
+    for (int image = 0; image < 7; image++) {
+        nm_tensor *one =
+            nm_tape_wrap(f.tape, NM_F32, NM_SHAPE(1, 24, 24, 20), nm_tensor_f32(x) + image * size);
+        nm_tensor_set_requires_grad(one, true);
+        nm_tensor *y_one = nm_tensor_keep(nm_conv2d(f.tape, one, w, NULL, .padding = NM_INTS(1)));
+        ck_assert_mem_eq(nm_tensor_f32(y_one), nm_tensor_f32(y) + image * out,
+                         (size_t)out * sizeof(float));
+        ck_assert_mem_eq(nm_tensor_f32(gradient(&f, y_one, y_one, one)),
+                         nm_tensor_f32(dx) + image * size, (size_t)size * sizeof(float));
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(our_gradients_are_the_same_to_the_bit_for_any_number_of_threads)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, false);
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(9, 20, 20, 20)), *result[2][3];
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(12, 3, 3, 20));
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor_set_requires_grad(w, true);
+    for (int i = 0; i < 2; i++) {
+        nm_context_set_threads(f.context, i ? 3 : 1);
+        result[i][2] = nm_tensor_keep(nm_conv2d(f.tape, x, w, NULL));
+        nm_gradients(f.tape, &result[i][2], &result[i][2], 1, (nm_tensor *[]){x, w}, 2, 0,
+                     result[i]);
+        assert_fine(f.context);
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert_mem_eq(nm_tensor_data(result[0][i]), nm_tensor_data(result[1][i]),
+                         nm_tensor_bytes(result[0][i]));
+    }
+    end(f);
+}
+END_TEST
+
+/* ---- Edges ---- */
+
+START_TEST(a_batch_without_images_has_gradients_of_zero)
+{
+    fixture f = begin();
+    for (int onednn = 0; onednn < 2; onednn++) {
+        nm_context_set_onednn(f.context, onednn);
+        nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(0, 4, 4, 1), 1);
+        nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(1, 1, 2, 1), 1);
+        nm_tensor_set_requires_grad(w, true);
+        nm_tensor *y = nm_conv2d(f.tape, x, w, NULL);
+        ck_assert_int_eq(nm_tensor_count(y), 0);
+        ASSERT_TENSOR(gradient(&f, y, NULL, w), (1, 1, 2, 1), 0, 0);
+    }
+    end(f);
+}
+END_TEST
+
+/* More shapes than primitives are kept, and the first ones again. */
+START_TEST(many_shapes_in_one_context_stay_right)
+{
+    fixture f = begin();
+    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(1, 1, 1, 1), 2);
+    for (int64_t i = 0; i < 1100; i++) {
+        nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(1, 1, 1 + i % 560, 1), (double)i);
+        nm_tensor *y = nm_conv2d(f.tape, x, w, NULL);
+        ck_assert_double_eq(nm_tensor_get(y, i % 560), 2.0 * (double)i);
+    }
+    end(f);
+}
+END_TEST
+
+static nm_tensor *empty(fixture *f, nm_shape shape)
+{
+    return nm_tape_tensor(f->tape, NM_F32, shape);
+}
+
+START_TEST(shapes_that_do_not_fit_are_named)
+{
+    fixture f = begin();
+    nm_tensor *x = empty(&f, NM_SHAPE(2, 5, 5, 6)), *w = empty(&f, NM_SHAPE(4, 3, 3, 6));
+    ck_assert_ptr_null(nm_conv2d(f.tape, x, w, NULL, .dilation = NM_INTS(1, 3)));
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "conv2d: the kernel of w [4, 3, 3, 6], with padding [0, 0] and dilation [1, 3], "
+                 "does not fit into x [2, 5, 5, 6]");
+    nm_conv2d(f.tape, x, w, NULL, .groups = 2);
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "conv2d: the channels do not fit: x [2, 5, 5, 6], w [4, 3, 3, 6], groups 2");
+    nm_conv2d(f.tape, x, empty(&f, NM_SHAPE(4, 3, 3, 1)), NULL, .groups = 6);
+    assert_error(f.context, NM_ERROR_INPUT, "groups 6"); /* 4 outputs do not fall into 6 */
+    nm_conv2d(f.tape, x, w, empty(&f, NM_SHAPE(6)));
+    assert_error(f.context, NM_ERROR_INPUT, "conv2d: b [6] does not fit w [4, 3, 3, 6]");
+    nm_conv2d(f.tape, x, empty(&f, NM_SHAPE(4, 6)), NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "[out, kh, kw, channels / groups]");
+    nm_conv2d(f.tape, x, empty(&f, NM_SHAPE(4, 0, 3, 6)), NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "does not fit into x");
+    end(f);
+}
+END_TEST
+
+START_TEST(options_out_of_range_are_named)
+{
+    fixture f = begin();
+    nm_tensor *x = empty(&f, NM_SHAPE(2, 5, 5, 6)), *w = empty(&f, NM_SHAPE(4, 3, 3, 6));
+    nm_conv2d(f.tape, x, w, NULL, .stride = NM_INTS(0));
+    assert_error(f.context, NM_ERROR_INPUT, "stride");
+    nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(1, -1));
+    assert_error(f.context, NM_ERROR_INPUT, "padding");
+    nm_conv2d(f.tape, x, w, NULL, .dilation = NM_INTS(1, 1, 1));
+    assert_error(f.context, NM_ERROR_INPUT, "dilation takes one number, or two");
+    nm_conv2d(f.tape, x, w, NULL, .groups = 0);
+    assert_error(f.context, NM_ERROR_INPUT, "groups");
+    end(f);
+}
+END_TEST
+
+START_TEST(a_gradient_of_another_size_is_refused)
+{
+    fixture f = begin();
+    nm_tensor *dy = empty(&f, NM_SHAPE(2, 3, 3, 4)), *w = empty(&f, NM_SHAPE(4, 3, 3, 6)), *out;
+    nm_call(f.tape, "conv2d_input_grad", (nm_tensor *[]){dy, w}, 2, "{size: 6}", &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "conv2d_input_grad: dy is [2, 3, 3, 4], but the convolution gives [2, 4, 4, 4]");
+    nm_call(f.tape, "conv2d_input_grad", (nm_tensor *[]){dy, w}, 2,
+            "{size: 5, groups: 4611686018427387904}", &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "too many groups");
+    nm_tensor *x = empty(&f, NM_SHAPE(2, 5, 5, 6));
+    nm_call(f.tape, "conv2d_weight_grad", (nm_tensor *[]){x, dy}, 2, "{size: 2}", &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "but the convolution gives [2, 4, 4, 4]");
+    end(f);
+}
+END_TEST
+
+START_TEST(huge_kernels_and_images_overflow_nothing)
+{
+    fixture f = begin();
+    nm_tape_set_dry(f.tape, true);
+    const int64_t huge = INT64_C(1) << 55;
+    nm_conv2d(f.tape, empty(&f, NM_SHAPE(1, 5, 5, 1)), empty(&f, NM_SHAPE(1, huge, 1, 1)), NULL,
+              .dilation = NM_INTS(65536));
+    assert_error(f.context, NM_ERROR_INPUT, "does not fit");
+    nm_tensor *one = empty(&f, NM_SHAPE(1, 1, 1, 1)), *out;
+    nm_call(f.tape, "conv2d_input_grad", (nm_tensor *[]){one, one}, 2,
+            "{size: 9223372036854775807, padding: 1}", &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "does not fit");
+    ck_assert_ptr_nonnull(nm_conv2d(f.tape, empty(&f, NM_SHAPE(1, 1, 1 << 30, 1 << 20)),
+                                    empty(&f, NM_SHAPE(1 << 12, 1, 1, 1 << 20)), NULL));
+    ck_assert_int_eq(nm_tape_cost_so_far(f.tape).multiply_adds, INT64_C(1) << 53);
+    end(f);
+}
+END_TEST
+
+TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_image,
+          groups_do_not_mix, our_convolutions_in_f32_are_the_sums_that_define_them,
+          our_convolutions_in_f64_are_the_sums_that_define_them,
+          onednns_convolutions_are_the_sums_that_define_them,
+          a_batch_of_several_pieces_is_like_its_images_one_by_one,
+          our_gradients_are_the_same_to_the_bit_for_any_number_of_threads,
+          a_batch_without_images_has_gradients_of_zero, many_shapes_in_one_context_stay_right,
+          shapes_that_do_not_fit_are_named, options_out_of_range_are_named,
+          a_gradient_of_another_size_is_refused, huge_kernels_and_images_overflow_nothing)
