@@ -1,6 +1,6 @@
-/* Runs a fuzz entry without libFuzzer, so that the usual tests cover it: over every file of a folder
- * whole, cut off at every length, and with every byte changed in several ways.
- * usage: fuzz_NAME FOLDER */
+/* Runs a fuzz entry without libFuzzer, so that the usual tests cover it: over every file of a
+ * folder whole, cut off at every length, and with every byte changed in several ways. usage:
+ * fuzz_NAME FOLDER */
 #include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
