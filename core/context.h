@@ -108,9 +108,9 @@ NM_API uint64_t nm_context_seed(const nm_context *context);
 
 /* ---- State that a module keeps for each context, such as a cache ---- */
 
-/* The module's state: `size` bytes, zeros when asked for first, found again by `key` (the address of
- * something of the module's own). `destroy` (may be NULL) runs when the context is destroyed. NULL on
- * failure. */
+/* The module's state: `size` bytes, zeros when asked for first, found again by `key` (the address
+ * of something of the module's own). `destroy` (may be NULL) runs when the context is destroyed.
+ * NULL on failure. */
 NM_API void *nm_context_attach(nm_context *context, const void *key, size_t size,
                                void (*destroy)(nm_context *context, void *state));
 

@@ -6,7 +6,7 @@
  *     for (each batch) {
  *         nm_tape_reset(tape);
  *         nm_tensor *loss = ...ops...;
- *         nm_backward(tape, loss);
+ *         nm_backward(tape, loss, 0);
  *         ...update the parameters by their nm_tensor_grad()...
  *     }
  *
@@ -66,9 +66,10 @@ NM_API void nm_tape_discard(nm_tape *tape, nm_tensor *x);
 
 /* ---- Gradients ---- */
 
-#define NM_KEEP_GRAPH 1u   /* keep the nodes' tensors: another backward pass may follow */
-#define NM_CREATE_GRAPH 2u /* record the backward pass, so gradients can be differentiated again   \
-                            */
+#define NM_KEEP_GRAPH 1u /* keep the nodes' tensors: another backward pass may follow */
+#define NM_CREATE_GRAPH                                                                            \
+    2u /* record the backward pass, so gradients can be differentiated again                       \
+        */
 
 /* Computes d(loss)/d(p) for every tensor p of your own that requires a gradient and that `loss`
  * (one element) depends on, and adds it to nm_tensor_grad(p). Gives memory back on its way:

@@ -127,9 +127,11 @@ static void bench_network(nm_context *context, const char *name, int64_t batch, 
 static void bench_networks(nm_context *context)
 {
     bench_network(context, "mlp_bn_paper", 60, NM_SHAPE(784),
-                  "[{repeat: {times: 3, body: [{dense: {units: 100}}, batch_norm, sigmoid]}}, {dense: {units: 10}}]");
+                  "[{repeat: {times: 3, body: [{dense: {units: 100}}, batch_norm, sigmoid]}}, "
+                  "{dense: {units: 10}}]");
     bench_network(context, "mlp_bn", 128, NM_SHAPE(784),
-                  "[{dense: {units: 512}}, batch_norm, relu, {dense: {units: 256}}, batch_norm, relu, {dense: {units: 10}}]");
+                  "[{dense: {units: 512}}, batch_norm, relu, {dense: {units: 256}}, batch_norm, "
+                  "relu, {dense: {units: 10}}]");
     bench_network(context, "mlp_wn", 128, NM_SHAPE(784),
                   "[{dense: {units: 512, weight_norm: {axis: 0}}}, relu,"
                   " {dense: {units: 256, weight_norm: {axis: 0}}}, relu, {dense: {units: 10}}]");
