@@ -171,7 +171,7 @@ START_TEST(check_adds_up_what_the_layers_cost)
     /* 2 x 16 weights, scale and shift of 16, 16 x 2 weights and 2 biases */
     assert_says(e->out, "dense1  dense        [16]                         32               32");
     assert_says(e->out, "total                [2]                          98               64");
-    const char *last;
+    const char *last = "";
     e = norma("check", "net.yaml", "--json", "--set", "model.0.dense.units=1000");
     assert_code(e, 0);
     ck_assert_int_eq(json_lines(e->out, &last), 5);
@@ -277,7 +277,7 @@ END_TEST
 START_TEST(gradcheck_tells_the_errors_of_an_op)
 {
     const ended *e = norma("gradcheck", "mul", "tanh", "--json");
-    const char *last;
+    const char *last = "";
     assert_code(e, 0);
     ck_assert_int_eq(json_lines(e->out, &last), 2);
     assert_says(last, "\"op\": \"tanh\"");

@@ -11,7 +11,7 @@ START_TEST(json_puts_one_object_a_line_on_standard_output_and_nothing_else)
 {
     write_text("net.yaml", network);
     const ended *e = norma("train", "net.yaml", "--json", "--out", "json");
-    const char *last;
+    const char *last = "";
     assert_code(e, 0);
     ck_assert_int_eq(json_lines(e->out, &last), 3 + 1);
     ck_assert_double_eq(json_field(last, "epochs"), 3);
@@ -52,7 +52,7 @@ START_TEST(quiet_says_nothing_and_leaves_json_alone)
     assert_code(e, 0);
     ck_assert_str_eq(e->out, "");
     ck_assert_str_eq(e->err, "");
-    const char *last;
+    const char *last = "";
     e = norma("train", "net.yaml", "--quiet", "--json", "--out", "quiet2");
     ck_assert_int_eq(json_lines(e->out, &last), 4);
     ck_assert_str_eq(e->err, "");
@@ -239,7 +239,7 @@ START_TEST(an_interrupted_run_ends_well_and_says_how_to_go_on)
                         "'data.train.spirals.points=80000' --set 'train.checkpoint_every_steps=30' "
                         "--out stopped --resume\n");
     assert_says(e->out, "saved in stopped: checkpoint.safetensors");
-    const char *last;
+    const char *last = "";
     e = norma("train", "net.yaml", "--set", points, "--set", "train.epochs=1", "--out", "stopped",
               "--resume", "--json");
     assert_code(e, 0);
@@ -269,7 +269,7 @@ START_TEST(eval_gives_the_loss_that_training_reported)
 {
     write_text("net.yaml", network);
     const ended *e = norma("train", "net.yaml", "--json", "--quiet", "--out", "eval");
-    const char *last;
+    const char *last = "";
     json_lines(e->out, &last);
     double loss = json_field(last, "test_loss"), accuracy = json_field(last, "test_accuracy");
     e = norma("eval", "net.yaml", "--weights", "eval/checkpoint.safetensors", "--json");
@@ -328,7 +328,7 @@ static void write_samples(const char *name, int32_t labels[100])
 START_TEST(predict_is_right_as_often_as_eval_says)
 {
     int32_t labels[100];
-    const char *last;
+    const char *last = "";
     write_text("net.yaml", network);
     write_samples("x.npy", labels);
     assert_code(norma("train", "net.yaml", "--quiet", "--out", "predict"), 0);
