@@ -129,7 +129,7 @@ START_TEST(evaluation_is_not_augmented)
     context = test_context(NULL);
     nm_dataset set = images(8);
     nm_loader *loader = CREATE(&set, false, 1, .crop = 2, .flip = true, .shift = 2);
-    nm_loader *reference = CREATE(&set, false, 1);
+    nm_loader *reference = CREATE(&set, false, 1, .crop = 0);
     run_epoch(loader, 3, &e);
     run_epoch(reference, 0, &plain);
     ck_assert_mem_eq(&e, &plain, sizeof e);
