@@ -49,12 +49,8 @@ static inline nm_window nm_pool_window(const nm_pool *p, int64_t row, int64_t co
 {
     int64_t top = row * p->stride[0] - p->padding[0], left = column * p->stride[1] - p->padding[1];
     int64_t bottom = top + p->kernel[0], right = left + p->kernel[1];
-    /* Padding counts up to the padded image's edge, as in PyTorch. */
-    int64_t last_row = p->h + p->padding[0], last_column = p->w + p->padding[1];
-    int64_t places = ((bottom < last_row ? bottom : last_row) - top) *
-                     ((right < last_column ? right : last_column) - left);
     nm_window w = {top > 0 ? top : 0, bottom < p->h ? bottom : p->h, left > 0 ? left : 0,
-                   right < p->w ? right : p->w, places};
+                   right < p->w ? right : p->w, p->kernel[0] * p->kernel[1]};
     if (!p->count_padding) {
         w.places = (w.bottom - w.top) * (w.right - w.left);
     }
