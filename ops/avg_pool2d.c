@@ -87,7 +87,7 @@ static nm_status avg_pool2d_forward(const nm_run *run)
 {
     work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
               run->x[0], run->y[0]};
-    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(&t.pool),
+    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(nm_pool_row_work(&t.pool)),
                 run->dtype == NM_F64 ? forward_f64 : forward_f32, &t);
     return NM_OK;
 }
@@ -113,7 +113,7 @@ static nm_status avg_pool2d_grad_forward(const nm_run *run)
     const nm_pool2d_grad_options *o = run->options;
     work t = {nm_pool_make(&o->pool, nm_tensor_shape(run->out[0]), nm_tensor_shape(run->in[0])),
               run->x[0], run->y[0]};
-    nm_parallel(run->context, t.pool.n, 32768 / (t.pool.h * t.pool.w * t.pool.c + 1) + 1,
+    nm_parallel(run->context, t.pool.n, nm_pool_grain(nm_pool_image_work(&t.pool)),
                 run->dtype == NM_F64 ? backward_f64 : backward_f32, &t);
     return NM_OK;
 }

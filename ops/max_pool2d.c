@@ -84,14 +84,23 @@ ROW_FUNCTION(double, f64)
 
 /* ---- max_pool2d ---- */
 
+/* Every place of an image must have an i32. */
+static nm_status check_places(const nm_infer *infer, const nm_pool *p)
+{
+    if (p->h > INT32_MAX / p->w) {
+        return nm_infer_fail(infer,
+                             "an image of %lld by %lld is too large: it has more places "
+                             "than an index counts",
+                             (long long)p->h, (long long)p->w);
+    }
+    return NM_OK;
+}
+
 static nm_status max_pool2d_infer(nm_infer *infer)
 {
     nm_pool p;
     nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
-    if (status == NM_OK && p.h > INT32_MAX / p.w) {
-        return nm_infer_fail(infer, "an image of %lld by %lld is too large", (long long)p.h,
-                             (long long)p.w);
-    }
+    status = status == NM_OK ? check_places(infer, &p) : status;
     if (status == NM_OK) {
         infer->out[0] = infer->out[1] = nm_pool_output(&p);
     }
@@ -102,7 +111,7 @@ static nm_status max_pool2d_forward(const nm_run *run)
 {
     work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
               run->x[0], run->y[0], run->y[1]};
-    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(&t.pool),
+    nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(nm_pool_row_work(&t.pool)),
                 run->dtype == NM_F64 ? rows_f64 : rows_f32, &t);
     return NM_OK;
 }
@@ -122,10 +131,11 @@ static nm_status check_index(const nm_run *run, const nm_pool *p)
     if (nm_tensor_dtype(run->in[1]) != NM_I32) {
         return nm_run_fail(run, NM_ERROR_INPUT, "index must be i32");
     }
+    const uint32_t places = (uint32_t)(p->h * p->w);
     bool inside = true;
     int64_t count = nm_tensor_count(run->in[1]);
     for (int64_t i = 0; i < count; i++) {
-        inside &= (uint32_t)index[i] < (uint64_t)(p->h * p->w);
+        inside &= (uint32_t)index[i] < places; /* a negative one is a large one */
     }
     return inside ? NM_OK
                   : nm_run_fail(run, NM_ERROR_INPUT,
@@ -139,7 +149,7 @@ static nm_status run_by_image(const nm_run *run, nm_pool p, nm_range_fn f32, nm_
     work t = {p, run->x[0], run->y[0], (int32_t *)(uintptr_t)run->x[1]};
     nm_status status = check_index(run, &p);
     if (status == NM_OK) {
-        nm_parallel(run->context, p.n, 32768 / (p.h * p.w * p.c + 1) + 1,
+        nm_parallel(run->context, p.n, nm_pool_grain(nm_pool_image_work(&p)),
                     run->dtype == NM_F64 ? f64 : f32, &t);
     }
     return status;
@@ -149,6 +159,7 @@ static nm_status max_pool2d_grad_infer(nm_infer *infer)
 {
     nm_pool p;
     nm_status status = nm_pool_infer_grad(infer, &p);
+    status = status == NM_OK ? check_places(infer, &p) : status;
     if (status == NM_OK && !nm_shape_equal(infer->in[0], infer->in[1])) {
         return nm_infer_fail(infer, "index must have the shape of dy");
     }
@@ -176,6 +187,7 @@ static nm_status max_pool2d_gather_infer(nm_infer *infer)
 {
     nm_pool p;
     nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
+    status = status == NM_OK ? check_places(infer, &p) : status;
     nm_shape y = status == NM_OK ? nm_pool_output(&p) : NM_SCALAR_SHAPE;
     if (status == NM_OK && !nm_shape_equal(&y, infer->in[1])) {
         char text[NM_SHAPE_TEXT];

@@ -37,12 +37,24 @@ nm_shape nm_pool_output(const nm_pool *pool);
 /* In a computation, after the shape rule has passed. */
 nm_pool nm_pool_make(const nm_pool2d_options *options, const nm_shape *x, const nm_shape *y);
 
-/* How many output rows are worth a thread. */
-static inline int64_t nm_pool_grain(const nm_pool *p)
+/* How many pieces of so much work are worth a thread. In floating point, because the sizes of an
+ * empty batch may multiply to more than an integer holds. */
+static inline int64_t nm_pool_grain(double work)
+{
+    return (int64_t)(32768 / (work + 1)) + 1;
+}
+
+/* Elements that the windows of an output row read, and elements of an image. */
+static inline double nm_pool_row_work(const nm_pool *p)
 {
     int64_t high = p->kernel[0] < p->h ? p->kernel[0] : p->h;
     int64_t wide = p->kernel[1] < p->w ? p->kernel[1] : p->w;
-    return 32768 / (p->ow * p->c * high * wide + 1) + 1;
+    return (double)p->ow * (double)p->c * (double)high * (double)wide;
+}
+
+static inline double nm_pool_image_work(const nm_pool *p)
+{
+    return (double)p->h * (double)p->w * (double)p->c;
 }
 
 static inline nm_window nm_pool_window(const nm_pool *p, int64_t row, int64_t column)

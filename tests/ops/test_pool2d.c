@@ -115,6 +115,22 @@ START_TEST(windows_that_do_not_fit_are_named)
 }
 END_TEST
 
+/* Their sizes multiply to more than an integer holds, and no memory stops them. */
+START_TEST(a_batch_without_huge_images_overflows_nothing)
+{
+    fixture f = begin();
+    const int64_t huge = INT64_C(1) << 61;
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(0, 4, 4, huge), 0);
+    nm_tensor_set_requires_grad(x, true);
+    const nm_shape *shapes[] = {
+        nm_tensor_shape(gradient(&f, nm_max_pool2d(f.tape, x, .kernel = NM_INTS(2)), NULL, x)),
+        nm_tensor_shape(gradient(&f, nm_avg_pool2d(f.tape, x, .global = true), NULL, x))};
+    ck_assert(nm_shape_equal(shapes[0], nm_tensor_shape(x)));
+    ck_assert(nm_shape_equal(shapes[1], nm_tensor_shape(x)));
+    end(f);
+}
+END_TEST
+
 /* A window all in the padding would have no maximum, and a mean of none. */
 START_TEST(an_image_without_rows_is_refused)
 {
@@ -159,11 +175,30 @@ START_TEST(a_place_outside_of_the_image_is_refused)
 }
 END_TEST
 
+/* Its places have no i32, so that -1 as one of 2^32 could pass for the last. */
+START_TEST(an_image_with_more_places_than_an_index_counts_is_refused)
+{
+    fixture f = begin();
+    nm_tape_set_dry(f.tape, true);
+    nm_tensor *dy = nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(1, 1, 1, 1)), *out;
+    nm_tensor *index = nm_tape_tensor(f.tape, NM_I32, NM_SHAPE(1, 1, 1, 1));
+    nm_tensor *x = nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(1, 65536, 65536, 1));
+    nm_call(f.tape, "max_pool2d_grad", (nm_tensor *[]){dy, index}, 2, "{global: true, size: 65536}",
+            &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "max_pool2d_grad: an image of 65536 by 65536");
+    nm_call(f.tape, "max_pool2d_gather", (nm_tensor *[]){x, index}, 2, "{global: true}", &out, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "max_pool2d_gather: an image of 65536 by 65536");
+    end(f);
+}
+END_TEST
+
 TEST_MAIN("ops/pool2d", a_maximum_and_a_mean_are_the_ones_computed_by_hand,
           padding_is_never_a_maximum_and_counts_in_a_mean_unless_told,
           the_first_of_several_largest_gets_the_whole_gradient,
           a_nan_wins_and_a_window_of_minus_infinity_keeps_it,
           a_batch_without_images_has_a_gradient_without_elements,
           pooling_is_the_same_to_the_bit_for_any_number_of_threads,
-          windows_that_do_not_fit_are_named, an_image_without_rows_is_refused,
-          huge_images_and_strides_overflow_nothing, a_place_outside_of_the_image_is_refused)
+          a_batch_without_huge_images_overflows_nothing, windows_that_do_not_fit_are_named,
+          an_image_without_rows_is_refused, huge_images_and_strides_overflow_nothing,
+          a_place_outside_of_the_image_is_refused,
+          an_image_with_more_places_than_an_index_counts_is_refused)
