@@ -206,6 +206,9 @@ static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piec
                                 const void *w, const void *y)
 {
     const nm_conv *c = v->conv;
+    if (c->n == 0) {
+        return NM_OK; /* no elements bound the sizes of an empty batch's images: compute none */
+    }
     int64_t all = c->n * c->oh, row = c->ow * v->depth * (int64_t)v->item;
     int64_t units = PIECE / (row * unit + 1) + 1, rows = units * unit < all ? units * unit : all;
     v->patches = nm_scratch(context, (size_t)(rows * row));

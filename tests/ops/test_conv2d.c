@@ -367,6 +367,23 @@ START_TEST(huge_kernels_and_images_overflow_nothing)
 }
 END_TEST
 
+START_TEST(a_batch_without_huge_images_overflows_nothing)
+{
+    fixture f = begin();
+    const int64_t huge = INT64_C(1) << 60;
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(0, huge, huge, 1), 0);
+    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(1, 1, 1, 1), 1);
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor_set_requires_grad(w, true);
+    nm_tensor *dx = gradient(&f, nm_conv2d(f.tape, x, w, NULL), NULL, x);
+    ck_assert(nm_shape_equal(nm_tensor_shape(dx), nm_tensor_shape(x)));
+    nm_tensor *dw = gradient(&f, nm_conv2d(f.tape, x, w, NULL), NULL, w);
+    ck_assert(nm_tensor_item(dw) == 0);
+    assert_fine(f.context);
+    end(f);
+}
+END_TEST
+
 TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_image,
           groups_do_not_mix, our_convolutions_in_f32_are_the_sums_that_define_them,
           our_convolutions_in_f64_are_the_sums_that_define_them,
@@ -375,4 +392,5 @@ TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_i
           our_gradients_are_the_same_to_the_bit_for_any_number_of_threads,
           a_batch_without_images_has_gradients_of_zero, many_shapes_in_one_context_stay_right,
           shapes_that_do_not_fit_are_named, options_out_of_range_are_named,
-          a_gradient_of_another_size_is_refused, huge_kernels_and_images_overflow_nothing)
+          a_gradient_of_another_size_is_refused, huge_kernels_and_images_overflow_nothing,
+          a_batch_without_huge_images_overflows_nothing)
