@@ -371,8 +371,8 @@ START_TEST(a_batch_without_huge_images_overflows_nothing)
 {
     fixture f = begin();
     const int64_t huge = INT64_C(1) << 60;
-    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(0, huge, huge, 1), 0);
-    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(1, 1, 1, 1), 1);
+    nm_tensor *x = nm_full(f.tape, NM_F64, NM_SHAPE(0, huge, huge, 1), 0);
+    nm_tensor *w = nm_full(f.tape, NM_F64, NM_SHAPE(1, 1, 1, 1), 1);
     nm_tensor_set_requires_grad(x, true);
     nm_tensor_set_requires_grad(w, true);
     nm_tensor *dx = gradient(&f, nm_conv2d(f.tape, x, w, NULL), NULL, x);
