@@ -4,6 +4,7 @@
 #define NM_OPS_NORM_H
 
 #include "core/op.h"
+#include "ops/activation.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +74,30 @@ NM_API nm_batch_norm_result nm_batch_norm_with(nm_tape *tape, nm_tensor *x, nm_t
                                                nm_tensor *shift, nm_tensor *running_mean,
                                                nm_tensor *running_var,
                                                const nm_batch_norm_options *options);
+
+/* ---- Batch normalization with what follows it, in one pass over the elements ----
+ *
+ *     y = activation(batch_norm(x) + residual)
+ *
+ * The result is that of the ops one after the other; what lies between them is never written. */
+
+typedef struct nm_batch_norm_activation_options {
+    size_t struct_size;
+    int64_t axis; /* these as in nm_batch_norm_options */
+    double eps;
+    int mode;
+    bool mean_only;
+    int activation; /* an nm_activation */
+} nm_batch_norm_activation_options;
+
+#define NM_BATCH_NORM_ACTIVATION_DEFAULTS                                                          \
+    .axis = -1, .eps = 1e-5, .mode = NM_TRAINING, .activation = NM_ACTIVATION_RELU
+
+/* Arguments and results as for nm_batch_norm_with(); residual is of x's shape or NULL (0). */
+NM_API nm_batch_norm_result
+nm_batch_norm_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale, nm_tensor *shift,
+                              nm_tensor *residual, nm_tensor *running_mean, nm_tensor *running_var,
+                              const nm_batch_norm_activation_options *options);
 
 /* ---- Weight normalization ----
  * Salimans, Kingma 2016, arXiv 1602.07868:
