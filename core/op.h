@@ -153,7 +153,7 @@ typedef struct nm_sample_input {
         NM_FILL_ABSENT, {0, {0}}, 0, 0                                                             \
     }
 
-#define NM_SAMPLE_INPUTS 8
+#define NM_SAMPLE_INPUTS 10
 
 typedef struct nm_sample {
     const char *options; /* YAML text; NULL: defaults */

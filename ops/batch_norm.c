@@ -69,7 +69,7 @@ static nm_status check_statistics(const nm_infer *infer)
                          missing);
 }
 
-static nm_status batch_norm_infer(nm_infer *infer)
+nm_status nm_batch_norm_infer(nm_infer *infer)
 {
     int axis;
     nm_status status = nm_batch_norm_check(infer, SCALE, RUNNING_VAR, &axis);
@@ -91,7 +91,7 @@ typedef struct forward {
     double eps;
     bool mean_only;
     const void *scale, *shift, *running_mean, *running_var;
-    void *mean, *var, *inverse;
+    void *mean, *var, *inverse, *gate_scale, *gate_shift;
 } forward;
 
 /* 1 / sqrt(var + eps) of every channel; promise 2. */
@@ -124,6 +124,14 @@ NM_KERNEL static void set_affine(nm_channel_pass *p, int64_t begin, int64_t end,
     }
 }
 
+static void finish_affine(nm_channel_pass *p, int64_t begin, int64_t end, const double *lost)
+{
+    const forward *f = p->arg;
+    set_affine(p, begin, end, lost);
+    nm_channels_store(p->dtype, p->a, begin, end, f->gate_scale);
+    nm_channels_store(p->dtype, p->b, begin, end, f->gate_shift);
+}
+
 static void finish_training(nm_channel_pass *p, int64_t begin, int64_t end)
 {
     const forward *f = p->arg;
@@ -137,7 +145,7 @@ static void finish_training(nm_channel_pass *p, int64_t begin, int64_t end)
     set_inverse(f, var, begin, end, p->inverse);
     nm_channels_store(p->dtype, var, begin, end, f->var);
     nm_channels_store(p->dtype, p->inverse, begin, end, f->inverse);
-    set_affine(p, begin, end, lost);
+    finish_affine(p, begin, end, lost);
 }
 
 static void finish_inference(nm_channel_pass *p, int64_t begin, int64_t end)
@@ -151,15 +159,15 @@ static void finish_inference(nm_channel_pass *p, int64_t begin, int64_t end)
     nm_channels_store(p->dtype, p->center, begin, end, f->mean);
     nm_channels_store(p->dtype, var, begin, end, f->var);
     nm_channels_store(p->dtype, p->inverse, begin, end, f->inverse);
-    set_affine(p, begin, end, lost);
+    finish_affine(p, begin, end, lost);
 }
 
-nm_channel_pass nm_batch_norm_pass(const nm_run *run)
+nm_channel_pass nm_batch_norm_pass(const nm_run *run, const nm_batch_norm_options *o)
 {
     const nm_shape *shape = nm_tensor_shape(run->in[X]);
     return (nm_channel_pass){.context = run->context,
                              .dtype = run->dtype,
-                             .view = nm_channels_of(shape, nm_batch_norm_axis(run->options, shape)),
+                             .view = nm_channels_of(shape, nm_batch_norm_axis(o, shape)),
                              .x = run->x[X]};
 }
 
@@ -178,10 +186,10 @@ double nm_batch_norm_values(const nm_channel_pass *p)
     return (double)(p->view.outer * p->view.inner);
 }
 
-static nm_status batch_norm_forward(const nm_run *run)
+nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *o,
+                                const nm_batch_norm_top *top)
 {
-    const nm_batch_norm_options *o = run->options;
-    nm_channel_pass p = nm_batch_norm_pass(run);
+    nm_channel_pass p = nm_batch_norm_pass(run, o);
     forward f = {.values = nm_batch_norm_values(&p),
                  .eps = o->eps,
                  .mean_only = o->mean_only,
@@ -191,19 +199,28 @@ static nm_status batch_norm_forward(const nm_run *run)
                  .running_var = run->x[RUNNING_VAR],
                  .mean = run->y[MEAN],
                  .var = run->y[VAR],
-                 .inverse = run->y[INVERSE]};
+                 .inverse = run->y[INVERSE],
+                 .gate_scale = top->gate_scale,
+                 .gate_shift = top->gate_shift};
     p.gather = nm_is_training(o) ? NM_GATHER_MOMENTS : NM_GATHER_NOTHING;
     p.finish = nm_is_training(o) ? finish_training : finish_inference;
     p.apply = NM_APPLY_AFFINE;
+    p.activation = top->activation;
+    p.residual = top->residual;
     p.y = run->y[Y];
     p.arg = &f;
     return nm_batch_norm_run(&p);
 }
 
+static nm_status batch_norm_forward(const nm_run *run)
+{
+    return nm_batch_norm_compute(run, run->options, &(nm_batch_norm_top){NULL});
+}
+
 nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse)
 {
     const nm_batch_norm_options *o = run->options;
-    nm_channel_pass p = nm_batch_norm_pass(run);
+    nm_channel_pass p = nm_batch_norm_pass(run, o);
     forward f = {.values = nm_batch_norm_values(&p),
                  .eps = o->eps,
                  .mean_only = o->mean_only,
@@ -219,7 +236,7 @@ nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse)
 
 /* The gradient that came in for var, and for inverse = (var + eps)^(-1/2), whose derivative is
  * -inverse^3 / 2. The latter is used by derivatives of higher order only. */
-static nm_tensor *gradient_of_var(nm_vjp *v)
+nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *v)
 {
     const nm_batch_norm_options *o = v->options;
     nm_tensor *dinverse = v->gout[INVERSE], *inverse = v->out[INVERSE];
@@ -273,13 +290,13 @@ static nm_status first_order(nm_vjp *v, nm_tensor *dvar, nm_tensor *out[G_OUTPUT
     return nm_batch_norm_gradient(v->tape, v->options, in, out);
 }
 
-static nm_tensor *batch_norm_vjp(nm_vjp *v, int input)
+nm_tensor *nm_batch_norm_vjp(nm_vjp *v, int input)
 {
     const bool training = nm_is_training(v->options);
     if (training && input >= RUNNING_MEAN) { /* not used */
         return nm_or_zeros(v->tape, NULL, v->in[input]);
     }
-    nm_tensor *dvar = gradient_of_var(v), *out[G_OUTPUTS];
+    nm_tensor *dvar = nm_batch_norm_gradient_of_var(v), *out[G_OUTPUTS];
     if (first_order(v, dvar, out) != NM_OK) {
         return NULL;
     }
@@ -362,9 +379,9 @@ const nm_op nm_op_batch_norm = {
     .outputs = outputs,
     .input_count = INPUTS,
     .output_count = OUTPUTS,
-    .infer = batch_norm_infer,
+    .infer = nm_batch_norm_infer,
     .forward = batch_norm_forward,
-    .vjp = batch_norm_vjp,
+    .vjp = nm_batch_norm_vjp,
     .samples = samples,
     .sample_count = NM_COUNT_OF(samples),
 };

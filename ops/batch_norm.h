@@ -1,4 +1,4 @@
-/* What batch_norm and batch_norm_grad share. */
+/* What batch_norm, batch_norm_activation and their gradients share. */
 #ifndef NM_OPS_BATCH_NORM_H
 #define NM_OPS_BATCH_NORM_H
 
@@ -13,7 +13,13 @@ enum { Y, MEAN, VAR, INVERSE, OUTPUTS };
 enum { G_X, G_DY, G_SCALE, G_MEAN, G_INVERSE, G_DMEAN, G_DVAR, G_INPUTS };
 enum { G_DX, G_DSCALE, G_DSHIFT, G_OUTPUTS };
 
+/* What batch_norm_activation has besides, and batch_norm_relu_grad. */
+enum { RESIDUAL = INPUTS, A_INPUTS };
+enum { GATE_SCALE = OUTPUTS, GATE_SHIFT, A_OUTPUTS };
+enum { G_GATE_SCALE = G_INPUTS, G_GATE_SHIFT, G_RELU_INPUTS };
+
 extern const nm_spec nm_batch_norm_spec;
+extern const nm_port nm_batch_norm_grad_outputs[G_OUTPUTS];
 
 static inline bool nm_is_training(const nm_batch_norm_options *o)
 {
@@ -30,10 +36,27 @@ static inline int nm_batch_norm_axis(const nm_batch_norm_options *o, const nm_sh
 nm_status nm_batch_norm_check(const nm_infer *infer, int first, int last, int *axis);
 
 /* A pass over x, not begun. */
-nm_channel_pass nm_batch_norm_pass(const nm_run *run);
+nm_channel_pass nm_batch_norm_pass(const nm_run *run, const nm_batch_norm_options *options);
 nm_status nm_batch_norm_run(nm_channel_pass *pass);
 /* The number of values of a channel. */
 double nm_batch_norm_values(const nm_channel_pass *pass);
+
+/* What goes on top of batch norm in the same pass, and where the numbers go with which it was
+ * y = gate_scale * (x - mean) + gate_shift before that, [channels] of run->dtype, or NULL. */
+typedef struct nm_batch_norm_top {
+    const void *residual; /* x's shape; NULL: 0 */
+    nm_activation activation;
+    void *gate_scale, *gate_shift;
+} nm_batch_norm_top;
+
+/* ---- Batch norm's parts, for ops whose inputs and outputs begin like its own ---- */
+
+nm_status nm_batch_norm_infer(nm_infer *infer);
+nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *options,
+                                const nm_batch_norm_top *top);
+nm_tensor *nm_batch_norm_vjp(nm_vjp *vjp, int input);
+/* The gradient that came in for var, also by way of `inverse`. */
+nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *vjp);
 
 /* Computes mean and inverse of x as batch_norm does, into arrays of run->dtype. */
 nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse);
@@ -42,5 +65,11 @@ nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse);
  * the work: no gradient goes through them. In inference they are variables of their own. */
 nm_status nm_batch_norm_gradient(nm_tape *tape, const nm_batch_norm_options *options,
                                  nm_tensor *const in[G_INPUTS], nm_tensor *out[G_OUTPUTS]);
+
+/* ---- The same of batch_norm_grad ---- */
+
+nm_status nm_batch_norm_grad_infer(nm_infer *infer);
+nm_status nm_batch_norm_grad_forward(const nm_run *run);
+nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *vjp, int input);
 
 #endif

@@ -26,10 +26,10 @@ static nm_status check_inputs(const nm_infer *infer)
     return NM_OK;
 }
 
-static nm_status grad_infer(nm_infer *infer)
+nm_status nm_batch_norm_grad_infer(nm_infer *infer)
 {
     int axis;
-    nm_status status = nm_batch_norm_check(infer, G_SCALE, G_DVAR, &axis);
+    nm_status status = nm_batch_norm_check(infer, G_SCALE, infer->op->input_count - 1, &axis);
     if (status == NM_OK) {
         status = check_inputs(infer);
     }
@@ -91,10 +91,20 @@ static void finish_gradient(nm_channel_pass *p, int64_t begin, int64_t end)
     nm_channels_store(p->dtype, p->sum[1], begin, end, g->dscale);
 }
 
+static void load_known(nm_channel_pass *p, const nm_run *run, const void *mean, const void *inverse)
+{
+    nm_channels_load(p->dtype, mean, 0, 0, p->view.channels, p->center);
+    nm_channels_load(p->dtype, inverse, 1, 0, p->view.channels, p->inverse);
+    if (p->gated) {
+        nm_channels_load(p->dtype, run->x[G_GATE_SCALE], 1, 0, p->view.channels, p->gate_a);
+        nm_channels_load(p->dtype, run->x[G_GATE_SHIFT], 0, 0, p->view.channels, p->gate_b);
+    }
+}
+
 static nm_status run_gradient(const nm_run *run, const void *mean, const void *inverse)
 {
     const nm_batch_norm_options *o = run->options;
-    nm_channel_pass p = nm_batch_norm_pass(run);
+    nm_channel_pass p = nm_batch_norm_pass(run, o);
     backward g = {.values = nm_batch_norm_values(&p),
                   .training = nm_is_training(o),
                   .mean_only = o->mean_only,
@@ -104,6 +114,7 @@ static nm_status run_gradient(const nm_run *run, const void *mean, const void *i
                   .dscale = run->y[G_DSCALE],
                   .dshift = run->y[G_DSHIFT]};
     p.gather = NM_GATHER_PRODUCTS;
+    p.gated = run->op->input_count > G_INPUTS;
     p.apply = g.training ? NM_APPLY_COMBINE : NM_APPLY_SCALE;
     p.dy = run->x[G_DY];
     p.y = run->y[G_DX];
@@ -112,14 +123,13 @@ static nm_status run_gradient(const nm_run *run, const void *mean, const void *i
     if (nm_channel_pass_begin(&p) != NM_OK) {
         return NM_ERROR_MEMORY;
     }
-    nm_channels_load(p.dtype, mean, 0, 0, p.view.channels, p.center);
-    nm_channels_load(p.dtype, inverse, 1, 0, p.view.channels, p.inverse);
+    load_known(&p, run, mean, inverse);
     nm_channel_pass_run(&p);
     nm_channel_pass_end(&p);
     return NM_OK;
 }
 
-static nm_status grad_forward(const nm_run *run)
+nm_status nm_batch_norm_grad_forward(const nm_run *run)
 {
     if (run->x[G_MEAN]) {
         return run_gradient(run, run->x[G_MEAN], run->x[G_INVERSE]);
@@ -318,7 +328,7 @@ static void second_of_statistics(const second *s, nm_tensor **gin)
     gin[G_INVERSE] = sum;
 }
 
-static nm_tensor *grad_vjp(nm_vjp *v, int input)
+nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *v, int input)
 {
     second s = second_of(v);
     v->gin[G_X] = second_of_x(&s);
@@ -358,7 +368,7 @@ static const nm_port grad_inputs[G_INPUTS] = {
                        "training",
                 .flags = NM_PORT_OPTIONAL},
 };
-static const nm_port grad_outputs[G_OUTPUTS] = {
+const nm_port nm_batch_norm_grad_outputs[G_OUTPUTS] = {
     [G_DX] = {.name = "dx", .doc = "x's shape"},
     [G_DSCALE] = {.name = "dscale", .doc = "[channels]"},
     [G_DSHIFT] = {.name = "dshift", .doc = "[channels]"},
@@ -395,12 +405,12 @@ const nm_op nm_op_batch_norm_grad = {
                            "the term of q), scale * inverse * dy in inference. m is the number of\n"
                            "values of a channel."),
     .inputs = grad_inputs,
-    .outputs = grad_outputs,
+    .outputs = nm_batch_norm_grad_outputs,
     .input_count = G_INPUTS,
     .output_count = G_OUTPUTS,
-    .infer = grad_infer,
-    .forward = grad_forward,
-    .vjp = grad_vjp,
+    .infer = nm_batch_norm_grad_infer,
+    .forward = nm_batch_norm_grad_forward,
+    .vjp = nm_batch_norm_grad_vjp,
     .samples = grad_samples,
     .sample_count = NM_COUNT_OF(grad_samples),
 };

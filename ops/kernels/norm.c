@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/thread.h"
+#include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
 
 #define MAX_WIDTH 128       /* elements of a row that a loop works on: 8 vectors of 64 bytes */
@@ -16,6 +17,8 @@
 typedef struct tile {
     int64_t first, length, channel, width;
 } tile;
+
+#define ARRAYS 10 /* of one number a channel, in a pass */
 
 #define ALIGNED _Alignas(64)
 
@@ -131,22 +134,22 @@ static size_t element_size(const nm_channel_pass *p)
 nm_status nm_channel_pass_begin(nm_channel_pass *p)
 {
     p->cut = cut_view(&p->view, TILE_BYTES / (int64_t)element_size(p));
-    const size_t channels = (size_t)p->view.channels, coefficients = 5 * (size_t)narrow_length(p);
+    const size_t channels = (size_t)p->view.channels, coefficients = 7 * (size_t)narrow_length(p);
     const size_t parts = p->gather ? (size_t)p->cut.chunks * 3 * channels : 0;
     p->memory = nm_scratch(p->context, coefficients * element_size(p) +
-                                           (8 * channels + parts) * sizeof(double) + 1);
+                                           (ARRAYS * channels + parts) * sizeof(double) + 1);
     if (!p->memory) {
         return NM_ERROR_MEMORY;
     }
-    double **const arrays[] = {&p->sum[0],  &p->sum[1], &p->sum[2], &p->center,
-                               &p->inverse, &p->a,      &p->b,      &p->c};
+    double **const arrays[ARRAYS] = {&p->sum[0], &p->sum[1], &p->sum[2], &p->center, &p->inverse,
+                                     &p->a,      &p->b,      &p->c,      &p->gate_a, &p->gate_b};
     p->narrow = p->memory;
     double *at = (double *)(void *)((char *)p->memory + coefficients * element_size(p));
-    for (int i = 0; i < 8; i++, at += channels) {
+    for (int i = 0; i < ARRAYS; i++, at += channels) {
         *arrays[i] = at;
     }
     p->parts = at;
-    for (size_t i = 0; i < 8 * channels; i++) {
+    for (size_t i = 0; i < ARRAYS * channels; i++) {
         p->sum[0][i] = 0;
     }
     for (size_t c = 0; c < channels; c++) {

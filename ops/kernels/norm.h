@@ -15,6 +15,7 @@
 #define NM_OPS_KERNELS_NORM_H
 
 #include "core/op.h"
+#include "ops/activation.h"
 
 /* A tensor seen as [outer, channels, inner]: a channel has outer * inner values. */
 typedef struct nm_channels {
@@ -36,7 +37,7 @@ typedef enum nm_gather {
 /* What is computed from it. */
 typedef enum nm_apply_kind {
     NM_APPLY_NOTHING,
-    NM_APPLY_AFFINE,  /* y = a * (x - center) + b */
+    NM_APPLY_AFFINE,  /* y = activation(a * (x - center) + b + residual) */
     NM_APPLY_COMBINE, /* y = a * dy + b * xhat + c */
     NM_APPLY_SCALE    /* y = a * dy */
 } nm_apply_kind;
@@ -56,6 +57,11 @@ struct nm_channel_pass {
     nm_apply_kind apply;
     const void *x, *dy;
     void *y;
+    const void *residual;     /* for NM_APPLY_AFFINE; NULL: 0 */
+    nm_activation activation; /* for NM_APPLY_AFFINE */
+    /* Take dy where gate_a * (x - center) + gate_b is above 0, the very value that an affine pass
+     * with these numbers had, and 0 elsewhere: the gradient of a relu whose result nobody reads. */
+    bool gated;
     /* Turns the sums of channels begin..end into coefficients, or stores them. Called once for
      * every channel, on any thread. NULL: nothing to do. */
     void (*finish)(nm_channel_pass *pass, int64_t begin, int64_t end);
@@ -65,11 +71,12 @@ struct nm_channel_pass {
     double *sum[3];
     double *center, *inverse; /* 0 and 1 at first */
     double *a, *b, *c;        /* not set at first */
+    double *gate_a, *gate_b;  /* to be set before a gated run */
 
     nm_channel_cut cut;
     void *memory;  /* of the arrays above and below */
     double *parts; /* the sums of every chunk: [chunks, 3, channels] */
-    void *narrow;  /* the five coefficients as the loops want them: of `dtype`, repeated `fold`
+    void *narrow;  /* the coefficients as the loops want them: of `dtype`, repeated `fold`
                       times */
 };
 

@@ -6,7 +6,7 @@
  * one channel. */
 
 typedef struct NAME(coefficients) {
-    const real *center, *inverse, *a, *b, *c;
+    const real *center, *inverse, *a, *b, *c, *gate_a, *gate_b;
 } NAME(coefficients);
 
 /* The coefficients from that channel on. */
@@ -14,8 +14,13 @@ static NAME(coefficients) NAME(coefficients_at)(const nm_channel_pass *p, int64_
 {
     const int64_t length = narrow_length(p);
     const real *first = (const real *)p->narrow + channel;
-    return (NAME(coefficients)){first, first + length, first + 2 * length, first + 3 * length,
-                                first + 4 * length};
+    return (NAME(coefficients)){first,
+                                first + length,
+                                first + 2 * length,
+                                first + 3 * length,
+                                first + 4 * length,
+                                first + 5 * length,
+                                first + 6 * length};
 }
 
 /* ---- Rows: the hot loops. Four rows at a time share the loads of coefficients and sums. ---- */
@@ -60,17 +65,29 @@ NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t str
                  (square[j] += SQUARE(0), sum[j] += XHAT(0)));
 }
 
-NM_KERNEL static void NAME(product_rows)(const real *x, const real *dy, int64_t rows,
-                                         int64_t stride, int64_t width, const real *center,
-                                         const real *inverse, real *sum, real *product,
-                                         real *xhat_sum)
-{
-#define DY(k) AT(dy, k)
+/* A gradient as it came in, and one that a relu lets through where its input was above 0. */
+#define PLAIN(k) AT(dy, k)
+#define GATED(k) (gate_a[j] * CENTERED(k) + gate_b[j] > 0 ? AT(dy, k) : 0)
+
 #define PRODUCT(k) (DY(k) * XHAT(k))
-    ROWS_BY_FOUR((sum[j] += SUM_OF_FOUR(DY), product[j] += SUM_OF_FOUR(PRODUCT),
-                  xhat_sum[j] += SUM_OF_FOUR(XHAT)),
-                 (sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)));
-}
+#define PRODUCT_ROWS(name)                                                                         \
+    NM_KERNEL static void NAME(name)(const real *x, const real *dy, int64_t rows, int64_t stride,  \
+                                     int64_t width, const NAME(coefficients) * k, real * sum,      \
+                                     real * product, real * xhat_sum)                              \
+    {                                                                                              \
+        const real *center = k->center, *inverse = k->inverse;                                     \
+        const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
+        (void)gate_a, (void)gate_b;                                                                \
+        ROWS_BY_FOUR((sum[j] += SUM_OF_FOUR(DY), product[j] += SUM_OF_FOUR(PRODUCT),               \
+                      xhat_sum[j] += SUM_OF_FOUR(XHAT)),                                           \
+                     (sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)));         \
+    }
+#define DY PLAIN
+PRODUCT_ROWS(product_rows)
+#undef DY
+#define DY GATED
+PRODUCT_ROWS(product_rows_gated)
+#undef DY
 
 NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                       real *peak)
@@ -84,28 +101,55 @@ NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t strid
     }
 }
 
-NM_KERNEL static void NAME(affine_rows)(const real *x, real *y, int64_t rows, int64_t stride,
-                                        int64_t width, const NAME(coefficients) * c)
+NM_INLINE real NAME(relu)(real z)
 {
-    const real *center = c->center, *a = c->a, *b = c->b;
-#define AFFINE(k) (AT(y, k) = a[j] * CENTERED(k) + b[j])
-    ROWS_BY_FOUR((EACH_OF_FOUR(AFFINE)), AFFINE(0));
+    return z < 0 ? 0 : z; /* NaN stays NaN */
 }
 
-NM_KERNEL static void NAME(combine_rows)(const real *x, const real *dy, real *y, int64_t rows,
-                                         int64_t stride, int64_t width,
-                                         const NAME(coefficients) * s)
-{
-    const real *center = s->center, *inverse = s->inverse, *a = s->a, *b = s->b, *c = s->c;
+#define AFFINE_ROWS(name)                                                                          \
+    NM_KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t rows,   \
+                                     int64_t stride, int64_t width, const NAME(coefficients) * k)  \
+    {                                                                                              \
+        const real *center = k->center, *a = k->a, *b = k->b;                                      \
+        (void)residual;                                                                            \
+        ROWS_BY_FOUR((EACH_OF_FOUR(RESULT)), RESULT(0));                                           \
+    }
+#define AFFINE(k) (a[j] * CENTERED(k) + b[j])
+#define RESULT(k) (AT(y, k) = AFFINE(k))
+AFFINE_ROWS(affine_rows)
+#undef RESULT
+#define RESULT(k) (AT(y, k) = NAME(relu)(AFFINE(k)))
+AFFINE_ROWS(affine_rows_relu)
+#undef RESULT
+#define RESULT(k) (AT(y, k) = AFFINE(k) + AT(residual, k))
+AFFINE_ROWS(affine_rows_plus)
+#undef RESULT
+#define RESULT(k) (AT(y, k) = NAME(relu)(AFFINE(k) + AT(residual, k)))
+AFFINE_ROWS(affine_rows_plus_relu)
+#undef RESULT
+
 #define COMBINE(k) (AT(y, k) = a[j] * DY(k) + (b[j] * XHAT(k) + c[j]))
-    ROWS_BY_FOUR((EACH_OF_FOUR(COMBINE)), COMBINE(0));
-}
+#define COMBINE_ROWS(name)                                                                         \
+    NM_KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t rows,         \
+                                     int64_t stride, int64_t width, const NAME(coefficients) * k)  \
+    {                                                                                              \
+        const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;    \
+        const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
+        (void)gate_a, (void)gate_b;                                                                \
+        ROWS_BY_FOUR((EACH_OF_FOUR(COMBINE)), COMBINE(0));                                         \
+    }
+#define DY PLAIN
+COMBINE_ROWS(combine_rows)
+#undef DY
+#define DY GATED
+COMBINE_ROWS(combine_rows_gated)
+#undef DY
 
 NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
                                        int64_t width, const NAME(coefficients) * c)
 {
     const real *a = c->a;
-#define SCALE(k) (AT(y, k) = a[j] * DY(k))
+#define SCALE(k) (AT(y, k) = a[j] * PLAIN(k))
     ROWS_BY_FOUR((EACH_OF_FOUR(SCALE)), SCALE(0));
 }
 
@@ -116,11 +160,31 @@ NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, in
 #undef CENTERED
 #undef XHAT
 #undef SQUARE
-#undef DY
+#undef PLAIN
+#undef GATED
 #undef PRODUCT
+#undef PRODUCT_ROWS
 #undef AFFINE
+#undef AFFINE_ROWS
 #undef COMBINE
+#undef COMBINE_ROWS
 #undef SCALE
+
+NM_KERNEL static void NAME(sigmoid_run)(real *y, int64_t n)
+{
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        y[i] = NM_SIGMOID(y[i]);
+    }
+}
+
+NM_KERNEL static void NAME(tanh_run)(real *y, int64_t n)
+{
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        y[i] = NM_TANH(y[i]);
+    }
+}
 
 /* ---- Rows: tiles. A tile's rows are read `fold` at a time, as `full` rows of width `total` and a
  * last, shorter one of width `rest`. ---- */
@@ -200,10 +264,11 @@ static void NAME(products_of_rows)(const nm_channel_pass *p, const tile *t, doub
     const real *x = (const real *)p->x + g.at, *dy = (const real *)p->dy + g.at;
     const int64_t last = g.full * g.stride;
     ALIGNED real sum[MAX_WIDTH] = {0}, product[MAX_WIDTH] = {0}, xhat_sum[MAX_WIDTH] = {0};
-    NAME(product_rows)
-    (x, dy, g.full, g.stride, g.total, k.center, k.inverse, sum, product, xhat_sum);
-    NAME(product_rows)
-    (x + last, dy + last, 1, g.stride, g.rest, k.center, k.inverse, sum, product, xhat_sum);
+    void (*products)(const real *, const real *, int64_t, int64_t, int64_t,
+                     const NAME(coefficients) *, real *, real *, real *) =
+        p->gated ? NAME(product_rows_gated) : NAME(product_rows);
+    products(x, dy, g.full, g.stride, g.total, &k, sum, product, xhat_sum);
+    products(x + last, dy + last, 1, g.stride, g.rest, &k, sum, product, xhat_sum);
     NAME(fold)(sum, t->width, g.total, part[0]);
     NAME(fold)(product, t->width, g.total, part[1]);
     NAME(fold)(xhat_sum, t->width, g.total, part[2]);
@@ -247,15 +312,40 @@ static void NAME(gather_rows)(const nm_channel_pass *p, const tile *t, double *c
     }
 }
 
-static void NAME(apply_to_rows)(const nm_channel_pass *p, const real *x, const real *dy, real *y,
-                                int64_t rows, int64_t stride, int64_t width,
-                                const NAME(coefficients) * k)
+static void NAME(affine_to_rows)(const nm_channel_pass *p, int64_t at, int64_t rows, int64_t stride,
+                                 int64_t width, const NAME(coefficients) * k)
 {
+    const real *x = (const real *)p->x + at;
+    const real *residual = p->residual ? (const real *)p->residual + at : NULL;
+    const bool relu = p->activation == NM_ACTIVATION_RELU;
+    (residual ? relu ? NAME(affine_rows_plus_relu) : NAME(affine_rows_plus)
+     : relu ? NAME(affine_rows_relu)
+              : NAME(affine_rows))(x, residual, (real *)p->y + at, rows, stride, width, k);
+}
+
+static void NAME(apply_to_rows)(const nm_channel_pass *p, int64_t at, int64_t rows, int64_t stride,
+                                int64_t width, const NAME(coefficients) * k)
+{
+    const real *x = (const real *)p->x + at, *dy = p->dy ? (const real *)p->dy + at : NULL;
+    real *y = (real *)p->y + at;
     switch (p->apply) {
-    case NM_APPLY_AFFINE: NAME(affine_rows)(x, y, rows, stride, width, k); break;
-    case NM_APPLY_COMBINE: NAME(combine_rows)(x, dy, y, rows, stride, width, k); break;
+    case NM_APPLY_AFFINE: NAME(affine_to_rows)(p, at, rows, stride, width, k); break;
+    case NM_APPLY_COMBINE:
+        (p->gated ? NAME(combine_rows_gated) : NAME(combine_rows))(x, dy, y, rows, stride, width,
+                                                                   k);
+        break;
     case NM_APPLY_SCALE: NAME(scale_rows)(dy, y, rows, stride, width, k); break;
     case NM_APPLY_NOTHING: break;
+    }
+}
+
+/* Other activations than relu go over the tile once more, while it is in the cache. */
+static void NAME(activate)(const nm_channel_pass *p, real *y, int64_t n)
+{
+    if (p->apply == NM_APPLY_AFFINE && p->activation == NM_ACTIVATION_SIGMOID) {
+        NAME(sigmoid_run)(y, n);
+    } else if (p->apply == NM_APPLY_AFFINE && p->activation == NM_ACTIVATION_TANH) {
+        NAME(tanh_run)(y, n);
     }
 }
 
@@ -263,13 +353,12 @@ static void NAME(apply_rows)(const nm_channel_pass *p, const tile *t)
 {
     const NAME(rows) g = NAME(rows_of)(p, t);
     const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
-    const int64_t last = g.at + g.full * g.stride;
-    const real *x = p->x, *dy = p->dy;
-    real *y = p->y;
-    NAME(apply_to_rows)
-    (p, x + g.at, dy ? dy + g.at : NULL, y + g.at, g.full, g.stride, g.total, &k);
-    NAME(apply_to_rows)
-    (p, x + last, dy ? dy + last : NULL, y + last, 1, g.stride, g.rest, &k);
+    NAME(apply_to_rows)(p, g.at, g.full, g.stride, g.total, &k);
+    NAME(apply_to_rows)(p, g.at + g.full * g.stride, 1, g.stride, g.rest, &k);
+    for (int64_t row = 0; row < g.full; row++) {
+        NAME(activate)(p, (real *)p->y + g.at + row * g.stride, g.total);
+    }
+    NAME(activate)(p, (real *)p->y + g.at + g.full * g.stride, g.rest);
 }
 
 /* ---- Runs: the hot loops. Promise 3: pieces of a long run are added in double. ---- */
@@ -309,24 +398,33 @@ NM_KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, re
     }
 }
 
-NM_KERNEL static void NAME(product_run)(const real *x, const real *dy, int64_t n, real center,
-                                        real inverse, double totals[3])
-{
-    PIECES(at, end, n)
-    {
-        real sum = 0, product = 0, xhat_sum = 0;
-        NM_SIMD_SUM(sum, product, xhat_sum) for (int64_t i = at; i < end; i++)
-        {
-            const real xhat = (x[i] - center) * inverse;
-            sum += dy[i];
-            product += dy[i] * xhat;
-            xhat_sum += xhat;
-        }
-        totals[0] += sum;
-        totals[1] += product;
-        totals[2] += xhat_sum;
+#define PLAIN dy[i]
+#define GATED (gate_a * (x[i] - center) + gate_b > 0 ? dy[i] : 0)
+
+#define PRODUCT_RUN(name, dy_)                                                                     \
+    NM_KERNEL static void NAME(name)(const real *x, const real *dy, int64_t n,                     \
+                                     const NAME(coefficients) * k, double totals[3])               \
+    {                                                                                              \
+        const real center = *k->center, inverse = *k->inverse;                                     \
+        const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
+        (void)gate_a, (void)gate_b;                                                                \
+        PIECES(at, end, n)                                                                         \
+        {                                                                                          \
+            real sum = 0, product = 0, xhat_sum = 0;                                               \
+            NM_SIMD_SUM(sum, product, xhat_sum) for (int64_t i = at; i < end; i++)                 \
+            {                                                                                      \
+                const real xhat = (x[i] - center) * inverse, dz = dy_;                             \
+                sum += dz;                                                                         \
+                product += dz * xhat;                                                              \
+                xhat_sum += xhat;                                                                  \
+            }                                                                                      \
+            totals[0] += sum;                                                                      \
+            totals[1] += product;                                                                  \
+            totals[2] += xhat_sum;                                                                 \
+        }                                                                                          \
     }
-}
+PRODUCT_RUN(product_run, PLAIN)
+PRODUCT_RUN(product_run_gated, GATED)
 
 NM_KERNEL static real NAME(peak_run)(const real *x, int64_t n)
 {
@@ -339,23 +437,44 @@ NM_KERNEL static real NAME(peak_run)(const real *x, int64_t n)
     return peak;
 }
 
-NM_KERNEL static void NAME(affine_run)(const real *x, real *y, int64_t n, real center, real a,
-                                       real b)
-{
-    NM_SIMD for (int64_t i = 0; i < n; i++)
-    {
-        y[i] = a * (x[i] - center) + b;
+#define AFFINE_RUN(name, result)                                                                   \
+    NM_KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t n,      \
+                                     const NAME(coefficients) * k)                                 \
+    {                                                                                              \
+        const real center = *k->center, a = *k->a, b = *k->b;                                      \
+        (void)residual;                                                                            \
+        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                          \
+            y[i] = result;                                                                         \
+        }                                                                                          \
     }
-}
+#define AFFINE (a * (x[i] - center) + b)
+AFFINE_RUN(affine_run, AFFINE)
+AFFINE_RUN(affine_run_relu, NAME(relu)(AFFINE))
+AFFINE_RUN(affine_run_plus, AFFINE + residual[i])
+AFFINE_RUN(affine_run_plus_relu, NAME(relu)(AFFINE + residual[i]))
 
-NM_KERNEL static void NAME(combine_run)(const real *x, const real *dy, real *y, int64_t n,
-                                        real center, real inverse, real a, real b, real c)
-{
-    NM_SIMD for (int64_t i = 0; i < n; i++)
-    {
-        y[i] = a * dy[i] + (b * ((x[i] - center) * inverse) + c);
+#define COMBINE_RUN(name, dy_)                                                                     \
+    NM_KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t n,            \
+                                     const NAME(coefficients) * k)                                 \
+    {                                                                                              \
+        const real center = *k->center, inverse = *k->inverse, a = *k->a, b = *k->b, c = *k->c;    \
+        const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
+        (void)gate_a, (void)gate_b;                                                                \
+        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                          \
+            y[i] = a * dy_ + (b * ((x[i] - center) * inverse) + c);                                \
+        }                                                                                          \
     }
-}
+COMBINE_RUN(combine_run, PLAIN)
+COMBINE_RUN(combine_run_gated, GATED)
+
+#undef PLAIN
+#undef GATED
+#undef AFFINE
+#undef PRODUCT_RUN
+#undef AFFINE_RUN
+#undef COMBINE_RUN
 
 NM_KERNEL static void NAME(scale_run)(const real *dy, real *y, int64_t n, real a)
 {
@@ -393,7 +512,8 @@ static void NAME(sums_of_runs)(const nm_channel_pass *p, const tile *t, int64_t 
     const int64_t n = p->view.inner;
     for (int64_t r = 0; r < t->length; r++, at += step, x += step) {
         if (p->gather == NM_GATHER_PRODUCTS) {
-            NAME(product_run)(x, (const real *)p->dy + at, n, *k->center, *k->inverse, sums);
+            (p->gated ? NAME(product_run_gated) : NAME(product_run))(x, (const real *)p->dy + at, n,
+                                                                     k, sums);
         } else if (p->gather == NM_GATHER_SQUARES) {
             NAME(square_run)(x, n, *k->center, *k->inverse, &sums[0], &sums[1]);
         } else if (p->gather == NM_GATHER_PEAK) {
@@ -421,16 +541,27 @@ static void NAME(gather_runs)(const nm_channel_pass *p, const tile *t, double *c
     }
 }
 
+static void NAME(affine_to_run)(const nm_channel_pass *p, int64_t at, const NAME(coefficients) * k)
+{
+    const real *x = (const real *)p->x + at;
+    const real *residual = p->residual ? (const real *)p->residual + at : NULL;
+    real *y = (real *)p->y + at;
+    const bool relu = p->activation == NM_ACTIVATION_RELU;
+    (residual ? relu ? NAME(affine_run_plus_relu) : NAME(affine_run_plus)
+     : relu ? NAME(affine_run_relu)
+              : NAME(affine_run))(x, residual, y, p->view.inner, k);
+    NAME(activate)(p, y, p->view.inner);
+}
+
 static void NAME(apply_to_run)(const nm_channel_pass *p, int64_t at, const NAME(coefficients) * k)
 {
     const real *x = p->x, *dy = p->dy;
     real *y = p->y;
     const int64_t n = p->view.inner;
     switch (p->apply) {
-    case NM_APPLY_AFFINE: NAME(affine_run)(x + at, y + at, n, *k->center, *k->a, *k->b); break;
+    case NM_APPLY_AFFINE: NAME(affine_to_run)(p, at, k); break;
     case NM_APPLY_COMBINE:
-        NAME(combine_run)
-        (x + at, dy + at, y + at, n, *k->center, *k->inverse, *k->a, *k->b, *k->c);
+        (p->gated ? NAME(combine_run_gated) : NAME(combine_run))(x + at, dy + at, y + at, n, k);
         break;
     case NM_APPLY_SCALE: NAME(scale_run)(dy + at, y + at, n, *k->a); break;
     case NM_APPLY_NOTHING: break;
@@ -453,8 +584,8 @@ static void NAME(apply_runs)(const nm_channel_pass *p, const tile *t)
 /* Every block of them, repeated `fold` times. */
 NM_KERNEL static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
 {
-    const double *from[] = {p->center, p->inverse, p->a, p->b, p->c};
-    for (int i = 0; i < 5; i++) {
+    const double *from[] = {p->center, p->inverse, p->a, p->b, p->c, p->gate_a, p->gate_b};
+    for (int i = 0; i < (p->gated ? 7 : 5); i++) {
         real *to = (real *)p->narrow + i * narrow_length(p);
         NM_SIMD for (int64_t c = begin; c < end; c++)
         {

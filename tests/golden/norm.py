@@ -67,6 +67,24 @@ golden.case("batch_norm/inference_channels_first",
             "{mode: inference, axis: 1}", no_gin=(3, 4))
 
 
+def then(activation):
+    """Batch norm, a residual and an activation."""
+    def function(x, scale, shift, *residual):
+        y, mean, var = batch_norm()(x, scale, shift)
+        return activation(y + residual[-1] if residual else y), mean, var
+    return function
+
+
+golden.case("batch_norm_activation/relu", [normal(8, 5), *affine(5)], then(torch.relu))
+golden.case("batch_norm_activation/images", [normal(2, 4, 3, 6), *affine(6)], then(torch.relu))
+golden.case("batch_norm_activation/sigmoid", [normal(8, 5), *affine(5)], then(torch.sigmoid),
+            "{activation: sigmoid}")
+golden.case("batch_norm_activation/tanh", [normal(8, 5), *affine(5)], then(torch.tanh),
+            "{activation: tanh}")
+golden.case("batch_norm_activation/residual",
+            [normal(2, 4, 3, 6), *affine(6), None, None, normal(2, 4, 3, 6)], then(torch.relu))
+
+
 # ---- Weight norm. PyTorch 1.13's torch._weight_norm has no second derivative: the formula. ----
 
 def weight_norm(dim):
