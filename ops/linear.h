@@ -2,7 +2,7 @@
 #ifndef NM_OPS_LINEAR_H
 #define NM_OPS_LINEAR_H
 
-#include "core/op.h"
+#include "ops/activation.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +30,11 @@ NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
 /* y = x w^T + b: x [..., in], w [out, in], b [out] or NULL; y [..., out]. */
 NM_API nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b);
 
+/* y = activation(x w^T + b) in one op: dense and the activation one after the other, to the bit,
+ * without the array between them. */
+NM_API nm_tensor *nm_dense_activation(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                      nm_activation activation);
+
 /* Lists of one number (both directions) or two (vertical, horizontal). */
 typedef struct nm_conv2d_options {
     size_t struct_size;
@@ -50,6 +55,26 @@ typedef struct nm_conv2d_options {
     nm_conv2d_with(tape, x, w, b, &(nm_conv2d_options){NM_CONV2D_DEFAULTS, __VA_ARGS__})
 NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                  const nm_conv2d_options *options);
+
+/* conv2d's options, and what y goes through in the end. */
+typedef struct nm_conv2d_activation_options {
+    size_t struct_size;
+    nm_ints stride, padding, dilation;
+    int64_t groups;
+    int activation; /* nm_activation; default NM_ACTIVATION_RELU */
+} nm_conv2d_activation_options;
+
+/* y = activation(conv2d(x, w, b)) in one op: what a convolution, batch norm and an activation come
+ * to once the norm is folded into w and b. */
+#define NM_CONV2D_ACTIVATION_DEFAULTS NM_CONV2D_DEFAULTS, .activation = NM_ACTIVATION_RELU
+#define nm_conv2d_activation(...)                                                                  \
+    nm_conv2d_activation_(__VA_ARGS__, NM_END(nm_conv2d_activation_options))
+#define nm_conv2d_activation_(tape, x, w, b, ...)                                                  \
+    nm_conv2d_activation_with(                                                                     \
+        tape, x, w, b,                                                                             \
+        &(nm_conv2d_activation_options){NM_CONV2D_ACTIVATION_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_conv2d_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                            const nm_conv2d_activation_options *options);
 
 typedef struct nm_pool2d_options {
     size_t struct_size;
