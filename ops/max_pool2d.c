@@ -1,8 +1,11 @@
 /* The largest value under a window. The op also says where it was (a hidden output), so that its
  * gradient, a scatter to those places, and the gradient of that, a gather from them, need not look
  * again. The first of several largest wins; a NaN wins over all. */
+#include <stdatomic.h>
+
 #include "core/thread.h"
-#include "ops/kernels/kernel.h"
+#include "ops/kernels/math.h"
+#include "ops/kernels/simd.h"
 #include "ops/pool2d.h"
 #include "ops/table.h"
 
@@ -11,12 +14,37 @@ typedef struct work {
     const void *x;
     void *y;
     int32_t *index;
+    atomic_bool outside;   /* an index is not in the image */
+    atomic_bool elsewhere; /* or in another window than its own */
 } work;
 
-/* One output row: windows side by side, channels innermost. */
-#define ROW_FUNCTION(type, suffix)                                                                 \
-    NM_KERNEL static void window_##suffix(const type *image, const nm_pool *p, nm_window w,        \
-                                          type *y, int32_t *index)                                 \
+/* The candidate's turn: it is larger, or the first NaN. */
+#define TAKE(candidate, at)                                                                        \
+    do {                                                                                           \
+        const bool better =                                                                        \
+            (candidate) > largest || ((candidate) != (candidate) && largest == largest);           \
+        largest = better ? (candidate) : largest;                                                  \
+        where = better ? (at) : where;                                                             \
+    } while (0)
+
+#define KERNELS(type, suffix)                                                                      \
+    /* Most windows are 2 by 2: all four values at once. */                                        \
+    NM_INLINE void window_of_four_##suffix(const type *x, int64_t row, int64_t c, int32_t place,   \
+                                           int32_t below, type *y, int32_t *index)                 \
+    {                                                                                              \
+        NM_SIMD for (int64_t i = 0; i < c; i++)                                                    \
+        {                                                                                          \
+            type largest = x[i];                                                                   \
+            int32_t where = place;                                                                 \
+            TAKE(x[c + i], place + 1);                                                             \
+            TAKE(x[row + i], below);                                                               \
+            TAKE(x[row + c + i], below + 1);                                                       \
+            y[i] = largest;                                                                        \
+            index[i] = where;                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    NM_INLINE void window_##suffix(const type *image, const nm_pool *p, nm_window w, type *y,      \
+                                   int32_t *index)                                                 \
     {                                                                                              \
         for (int64_t i = w.top; i < w.bottom; i++) {                                               \
             for (int64_t j = w.left; j < w.right; j++) {                                           \
@@ -25,10 +53,27 @@ typedef struct work {
                 const bool first = i == w.top && j == w.left;                                      \
                 NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
                 {                                                                                  \
-                    const bool better = first || x[c] > y[c] || (x[c] != x[c] && y[c] == y[c]);    \
-                    y[c] = better ? x[c] : y[c];                                                   \
-                    index[c] = better ? place : index[c];                                          \
+                    type largest = first ? x[c] : y[c];                                            \
+                    int32_t where = first ? place : index[c];                                      \
+                    TAKE(x[c], place);                                                             \
+                    y[c] = largest;                                                                \
+                    index[c] = where;                                                              \
                 }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    /* One output row: windows side by side, channels innermost. */                                \
+    NM_KERNEL static void row_##suffix(const type *image, const nm_pool *p, int64_t row, type *y,  \
+                                       int32_t *index)                                             \
+    {                                                                                              \
+        for (int64_t column = 0; column < p->ow; column++, y += p->c, index += p->c) {             \
+            const nm_window w = nm_pool_window(p, row, column);                                    \
+            const int64_t place = w.top * p->w + w.left;                                           \
+            if (w.bottom - w.top == 2 && w.right - w.left == 2) {                                  \
+                window_of_four_##suffix(image + place * p->c, p->w * p->c, p->c, (int32_t)place,   \
+                                        (int32_t)(place + p->w), y, index);                        \
+            } else {                                                                               \
+                window_##suffix(image, p, w, y, index);                                            \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
@@ -37,21 +82,93 @@ typedef struct work {
         const work *t = arg;                                                                       \
         const nm_pool *p = &t->pool;                                                               \
         for (int64_t row = begin; row < end; row++) {                                              \
-            const type *image = (const type *)t->x + row / p->oh * p->h * p->w * p->c;             \
-            for (int64_t column = 0; column < p->ow; column++) {                                   \
-                int64_t at = (row * p->ow + column) * p->c;                                        \
-                window_##suffix(image, p, nm_pool_window(p, row % p->oh, column),                  \
-                                (type *)t->y + at, t->index + at);                                 \
+            const int64_t at = row * p->ow * p->c;                                                 \
+            row_##suffix((const type *)t->x + row / p->oh * p->h * p->w * p->c, p, row % p->oh,    \
+                         (type *)t->y + at, t->index + at);                                        \
+        }                                                                                          \
+    }                                                                                              \
+    /* dx under a window. Returns how many values of dy found their place in it. */                \
+    NM_INLINE int32_t spread_of_four_##suffix(const type *dy, const int32_t *index, int64_t row,   \
+                                              int64_t channels, int32_t place, int32_t below,      \
+                                              type *dx)                                            \
+    {                                                                                              \
+        int32_t found = 0;                                                                         \
+        NM_SIMD_SUM(found) for (int64_t c = 0; c < channels; c++)                                  \
+        {                                                                                          \
+            const int32_t at = index[c];                                                           \
+            const type g = dy[c];                                                                  \
+            dx[c] = at == place ? g : 0;                                                           \
+            dx[channels + c] = at == place + 1 ? g : 0;                                            \
+            dx[row + c] = at == below ? g : 0;                                                     \
+            dx[row + channels + c] = at == below + 1 ? g : 0;                                      \
+            found += (at == place) + (at == place + 1) + (at == below) + (at == below + 1);        \
+        }                                                                                          \
+        return found;                                                                              \
+    }                                                                                              \
+    NM_INLINE int32_t spread_window_##suffix(const type *dy, const int32_t *index,                 \
+                                             const nm_pool *p, int64_t top, int64_t left,          \
+                                             type *image)                                          \
+    {                                                                                              \
+        int32_t found = 0;                                                                         \
+        for (int64_t i = top; i < top + p->kernel[0]; i++) {                                       \
+            for (int64_t j = left; j < left + p->kernel[1]; j++) {                                 \
+                const int32_t place = (int32_t)(i * p->w + j);                                     \
+                type *dx = image + place * p->c;                                                   \
+                NM_SIMD_SUM(found) for (int64_t c = 0; c < p->c; c++)                              \
+                {                                                                                  \
+                    dx[c] = index[c] == place ? dy[c] : 0;                                         \
+                    found += index[c] == place;                                                    \
+                }                                                                                  \
             }                                                                                      \
+        }                                                                                          \
+        return found;                                                                              \
+    }                                                                                              \
+    /* Under one row of windows that do not overlap. */                                            \
+    NM_KERNEL static int64_t spread_row_##suffix(const type *dy, const int32_t *index,             \
+                                                 const nm_pool *p, int64_t row, type *image)       \
+    {                                                                                              \
+        const int64_t top = row * p->kernel[0], bottom = top + p->kernel[0],                       \
+                      used = p->ow * p->kernel[1];                                                 \
+        int64_t found = 0;                                                                         \
+        for (int64_t left = 0; left < used; left += p->kernel[1], dy += p->c, index += p->c) {     \
+            const int64_t place = top * p->w + left;                                               \
+            found += p->kernel[0] == 2 && p->kernel[1] == 2                                        \
+                         ? spread_of_four_##suffix(dy, index, p->w * p->c, p->c, (int32_t)place,   \
+                                                   (int32_t)(place + p->w), image + place * p->c)  \
+                         : spread_window_##suffix(dy, index, p, top, left, image);                 \
+        }                                                                                          \
+        for (int64_t i = top; used < p->w && i < bottom; i++) {                                    \
+            memset(image + (i * p->w + used) * p->c, 0,                                            \
+                   (size_t)((p->w - used) * p->c) * sizeof(type));                                 \
+        }                                                                                          \
+        return found;                                                                              \
+    }                                                                                              \
+    static void spread_##suffix(void *arg, int64_t begin, int64_t end)                             \
+    {                                                                                              \
+        work *t = arg;                                                                             \
+        const nm_pool *p = &t->pool;                                                               \
+        const int64_t size = p->w * p->c, used = p->oh * p->kernel[0], count = p->ow * p->c;       \
+        int64_t found = 0;                                                                         \
+        for (int64_t row = begin; row < end; row++) {                                              \
+            type *image = (type *)t->y + row / p->oh * p->h * size;                                \
+            found += spread_row_##suffix((const type *)t->x + row * count, t->index + row * count, \
+                                         p, row % p->oh, image);                                   \
+            if (row % p->oh == 0) {                                                                \
+                memset(image + used * size, 0, (size_t)((p->h - used) * size) * sizeof(type));     \
+            }                                                                                      \
+        }                                                                                          \
+        if (found != (end - begin) * count) {                                                      \
+            atomic_store(&t->elsewhere, true);                                                     \
         }                                                                                          \
     }                                                                                              \
     /* dx of one image after the other: windows may overlap. */                                    \
     static void scatter_##suffix(void *arg, int64_t begin, int64_t end)                            \
     {                                                                                              \
-        const work *t = arg;                                                                       \
+        work *t = arg;                                                                             \
         const nm_pool *p = &t->pool;                                                               \
         int64_t size = p->h * p->w * p->c, count = p->oh * p->ow * p->c;                           \
-        for (int64_t n = begin; n < end; n++) {                                                    \
+        bool inside = check_range(t, begin * count, end * count);                                  \
+        for (int64_t n = begin; inside && n < end; n++) {                                          \
             type *dx = (type *)t->y + n * size;                                                    \
             const type *dy = (const type *)t->x + n * count;                                       \
             const int32_t *index = t->index + n * count;                                           \
@@ -65,10 +182,11 @@ typedef struct work {
     }                                                                                              \
     static void gather_##suffix(void *arg, int64_t begin, int64_t end)                             \
     {                                                                                              \
-        const work *t = arg;                                                                       \
+        work *t = arg;                                                                             \
         const nm_pool *p = &t->pool;                                                               \
         int64_t size = p->h * p->w * p->c, count = p->oh * p->ow * p->c;                           \
-        for (int64_t n = begin; n < end; n++) {                                                    \
+        bool inside = check_range(t, begin * count, end * count);                                  \
+        for (int64_t n = begin; inside && n < end; n++) {                                          \
             const type *x = (const type *)t->x + n * size;                                         \
             type *y = (type *)t->y + n * count;                                                    \
             const int32_t *index = t->index + n * count;                                           \
@@ -79,8 +197,30 @@ typedef struct work {
             }                                                                                      \
         }                                                                                          \
     }
-ROW_FUNCTION(float, f32)
-ROW_FUNCTION(double, f64)
+
+/* Places must lie in the image: the indices are an input that anybody may give. */
+NM_KERNEL static bool all_below(const int32_t *index, int64_t count, uint32_t places)
+{
+    uint32_t largest = 0;
+    NM_SIMD_MAX(largest) for (int64_t i = 0; i < count; i++)
+    {
+        const uint32_t place = (uint32_t)index[i]; /* a negative one is a large one */
+        largest = place > largest ? place : largest;
+    }
+    return largest < places || count == 0;
+}
+
+static bool check_range(work *t, int64_t begin, int64_t end)
+{
+    bool inside = all_below(t->index + begin, end - begin, (uint32_t)(t->pool.h * t->pool.w));
+    if (!inside) {
+        atomic_store(&t->outside, true);
+    }
+    return inside;
+}
+
+KERNELS(float, f32)
+KERNELS(double, f64)
 
 /* ---- max_pool2d ---- */
 
@@ -110,7 +250,11 @@ static nm_status max_pool2d_infer(nm_infer *infer)
 static nm_status max_pool2d_forward(const nm_run *run)
 {
     work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
-              run->x[0], run->y[0], run->y[1]};
+              run->x[0],
+              run->y[0],
+              run->y[1],
+              false,
+              false};
     nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(nm_pool_row_work(&t.pool)),
                 run->dtype == NM_F64 ? rows_f64 : rows_f32, &t);
     return NM_OK;
@@ -124,35 +268,23 @@ static nm_tensor *max_pool2d_vjp(nm_vjp *v, int input)
 
 /* ---- Its gradient, and that one's ---- */
 
-/* Places must lie in the image: the indices are an input that anybody may give. */
-static nm_status check_index(const nm_run *run, const nm_pool *p)
+/* `pieces` of so much work each: images, or rows of windows. */
+static nm_status run_pieces(const nm_run *run, work *t, int64_t pieces, double piece, nm_range_fn f)
 {
-    const int32_t *index = run->x[1];
     if (nm_tensor_dtype(run->in[1]) != NM_I32) {
         return nm_run_fail(run, NM_ERROR_INPUT, "index must be i32");
     }
-    const uint32_t places = (uint32_t)(p->h * p->w);
-    bool inside = true;
-    int64_t count = nm_tensor_count(run->in[1]);
-    for (int64_t i = 0; i < count; i++) {
-        inside &= (uint32_t)index[i] < places; /* a negative one is a large one */
-    }
-    return inside ? NM_OK
-                  : nm_run_fail(run, NM_ERROR_INPUT,
-                                "an index lies outside of the image of %lld by "
-                                "%lld",
-                                (long long)p->h, (long long)p->w);
+    nm_parallel(run->context, pieces, nm_pool_grain(piece), f, t);
+    return !atomic_load(&t->outside)
+               ? NM_OK
+               : nm_run_fail(run, NM_ERROR_INPUT,
+                             "an index lies outside of the image of %lld by %lld",
+                             (long long)t->pool.h, (long long)t->pool.w);
 }
 
-static nm_status run_by_image(const nm_run *run, nm_pool p, nm_range_fn f32, nm_range_fn f64)
+static work work_of(const nm_run *run, nm_pool p)
 {
-    work t = {p, run->x[0], run->y[0], (int32_t *)(uintptr_t)run->x[1]};
-    nm_status status = check_index(run, &p);
-    if (status == NM_OK) {
-        nm_parallel(run->context, p.n, nm_pool_grain(nm_pool_image_work(&p)),
-                    run->dtype == NM_F64 ? f64 : f32, &t);
-    }
-    return status;
+    return (work){p, run->x[0], run->y[0], (int32_t *)(uintptr_t)run->x[1], false, false};
 }
 
 static nm_status max_pool2d_grad_infer(nm_infer *infer)
@@ -169,11 +301,30 @@ static nm_status max_pool2d_grad_infer(nm_infer *infer)
     return status;
 }
 
+static bool overlap(const nm_pool *p)
+{
+    return p->stride[0] != p->kernel[0] || p->stride[1] != p->kernel[1] || p->padding[0] ||
+           p->padding[1];
+}
+
+/* max_pool2d's own indices lie in their windows. Others may come, and then everything is scattered.
+ */
 static nm_status max_pool2d_grad_forward(const nm_run *run)
 {
     const nm_pool2d_grad_options *o = run->options;
     nm_pool p = nm_pool_make(&o->pool, nm_tensor_shape(run->out[0]), nm_tensor_shape(run->in[0]));
-    return run_by_image(run, p, scatter_f32, scatter_f64);
+    work t = work_of(run, p);
+    const bool wide = run->dtype == NM_F64;
+    nm_status status = NM_OK;
+    t.elsewhere = overlap(&p);
+    if (!t.elsewhere) {
+        status =
+            run_pieces(run, &t, p.n * p.oh, nm_pool_row_work(&p), wide ? spread_f64 : spread_f32);
+    }
+    if (status == NM_OK && t.elsewhere) {
+        status = run_pieces(run, &t, p.n, nm_pool_image_work(&p), wide ? scatter_f64 : scatter_f32);
+    }
+    return status;
 }
 
 static nm_tensor *max_pool2d_grad_vjp(nm_vjp *v, int input)
@@ -202,7 +353,9 @@ static nm_status max_pool2d_gather_forward(const nm_run *run)
 {
     nm_pool p =
         nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0]));
-    return run_by_image(run, p, gather_f32, gather_f64);
+    work t = work_of(run, p);
+    return run_pieces(run, &t, p.n, nm_pool_image_work(&p),
+                      run->dtype == NM_F64 ? gather_f64 : gather_f32);
 }
 
 static nm_tensor *max_pool2d_gather_vjp(nm_vjp *v, int input)
