@@ -4,6 +4,8 @@
  *     y  = C(x, w)       dx = I(dy, w)      dw = W(x, dy)
  *     I's gradients: of dy, C(g, w); of w, W(g, dy)       for g of x's shape
  *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape */
+#include "ops/conv2d.h"
+
 #include "ops/define.h"
 #include "ops/kernels/conv.h"
 #include "ops/kernels/gemm.h"
@@ -100,12 +102,12 @@ static nm_status check_fit(nm_infer *infer, const nm_conv2d_options *o, const nm
     return NM_OK;
 }
 
-static nm_status conv2d_infer(nm_infer *infer)
+nm_status nm_conv2d_check(nm_infer *infer, const nm_conv2d_options *o)
 {
     const nm_shape *w = infer->in[1], *b = infer->in[2];
-    nm_status status = check_options(infer, infer->options);
+    nm_status status = check_options(infer, o);
     if (status == NM_OK) {
-        status = check_fit(infer, infer->options, infer->in[0], w, &infer->out[0]);
+        status = check_fit(infer, o, infer->in[0], w, &infer->out[0]);
     }
     if (status == NM_OK && b && (b->rank != 1 || b->dim[0] != w->dim[0])) {
         char b_text[NM_SHAPE_TEXT], w_text[NM_SHAPE_TEXT];
@@ -113,6 +115,11 @@ static nm_status conv2d_infer(nm_infer *infer)
                              nm_shape_text(b, b_text), nm_shape_text(w, w_text));
     }
     return status;
+}
+
+static nm_status conv2d_infer(nm_infer *infer)
+{
+    return nm_conv2d_check(infer, infer->options);
 }
 
 /* Checks that a convolution of x with w has dy's shape. */
@@ -174,7 +181,7 @@ static nm_status conv2d_weight_grad_infer(nm_infer *infer)
 }
 
 /* Every output takes a kernel's worth of one group's channels. */
-static int64_t conv2d_multiply_adds(const nm_infer *infer)
+int64_t nm_conv2d_multiply_adds(const nm_infer *infer)
 {
     const nm_shape *w = infer->in[1];
     return nm_count_multiply_adds(&infer->out[0], w->dim[1] * w->dim[2] * w->dim[3]);
@@ -182,12 +189,17 @@ static int64_t conv2d_multiply_adds(const nm_infer *infer)
 
 /* ---- Computation ---- */
 
-static nm_status conv2d_forward(const nm_run *run)
+nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *o)
 {
-    nm_conv c = make_conv(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->in[1]),
+    nm_conv c = make_conv(o, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->in[1]),
                           nm_tensor_shape(run->out[0]));
     return nm_conv_forward(run->context, run->dtype, &c, run->x[0], run->x[1], run->x[2],
                            run->y[0]);
+}
+
+static nm_status conv2d_forward(const nm_run *run)
+{
+    return nm_conv2d_compute(run, run->options);
 }
 
 static nm_status conv2d_input_grad_forward(const nm_run *run)
@@ -222,39 +234,46 @@ static nm_conv2d_options options_of_conv(const nm_vjp *v)
 }
 
 /* The gradient in an x like `like`. */
-static nm_tensor *input_grad(nm_vjp *v, nm_tensor *dy, nm_tensor *w, nm_tensor *like)
+static nm_tensor *input_grad(const nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy,
+                             nm_tensor *w, nm_tensor *like)
 {
-    grad_options g = options_of_gradient(v->options, like);
+    grad_options g = options_of_gradient(o, like);
     return nm_apply2(v->tape, &nm_op_conv2d_input_grad, &g, dy, w);
 }
 
 /* The gradient in a w like `like`. */
-static nm_tensor *weight_grad(nm_vjp *v, nm_tensor *x, nm_tensor *dy, nm_tensor *like)
+static nm_tensor *weight_grad(const nm_vjp *v, const nm_conv2d_options *o, nm_tensor *x,
+                              nm_tensor *dy, nm_tensor *like)
 {
-    grad_options g = options_of_gradient(v->options, like);
+    grad_options g = options_of_gradient(o, like);
     return nm_apply2(v->tape, &nm_op_conv2d_weight_grad, &g, x, dy);
+}
+
+nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy, int input)
+{
+    switch (input) {
+    case 0: return input_grad(v, o, dy, v->in[1], v->in[0]);
+    case 1: return weight_grad(v, o, v->in[0], dy, v->in[1]);
+    default: return dy; /* summed over all but the channels by the engine */
+    }
 }
 
 static nm_tensor *conv2d_vjp(nm_vjp *v, int input)
 {
-    switch (input) {
-    case 0: return input_grad(v, v->gout[0], v->in[1], v->in[0]);
-    case 1: return weight_grad(v, v->in[0], v->gout[0], v->in[1]);
-    default: return v->gout[0]; /* summed over all but the channels by the engine */
-    }
+    return nm_conv2d_gradient(v, v->options, v->gout[0], input);
 }
 
 static nm_tensor *conv2d_input_grad_vjp(nm_vjp *v, int input)
 {
     nm_conv2d_options o = options_of_conv(v);
     return input == 0 ? nm_conv2d_with(v->tape, v->gout[0], v->in[1], NULL, &o)
-                      : weight_grad(v, v->gout[0], v->in[0], v->in[1]);
+                      : weight_grad(v, &o, v->gout[0], v->in[0], v->in[1]);
 }
 
 static nm_tensor *conv2d_weight_grad_vjp(nm_vjp *v, int input)
 {
     nm_conv2d_options o = options_of_conv(v);
-    return input == 0 ? input_grad(v, v->in[1], v->gout[0], v->in[0])
+    return input == 0 ? input_grad(v, &o, v->in[1], v->gout[0], v->in[0])
                       : nm_conv2d_with(v->tape, v->in[0], v->gout[0], NULL, &o);
 }
 
@@ -279,28 +298,13 @@ static const nm_sample conv2d_weight_grad_samples[] = {
      .in = {NM_NORMAL(2, 4, 3, 4), NM_NORMAL(2, 2, 2, 2)}},
 };
 
-#define CONV_OPTION(field_, min_, doc_)                                                            \
-    {                                                                                              \
-        .name = #field_, .offset = offsetof(nm_conv2d_options, field_), .type = NM_OPTION_INTS,    \
-        .doc = doc_, .min = min_, .max = 65536                                                     \
-    }
-#define CONV_OPTIONS                                                                               \
-    CONV_OPTION(stride, 1, "step of the kernel: one number, or vertical and horizontal"),          \
-        CONV_OPTION(padding, 0, "zeros added on each side: one number, or two"),                   \
-        CONV_OPTION(dilation, 1, "distance of the kernel's taps: one number, or two"),             \
-    {                                                                                              \
-        NM_FIELD(nm_conv2d_options, groups), NM_OPTION_INT,                                        \
-            .doc = "the channels fall into so many groups that do not mix", .min = 1,              \
-            .max = NM_NO_LIMIT                                                                     \
-    }
-
 static const nm_conv2d_options defaults = {NM_END(nm_conv2d_options), NM_CONV2D_DEFAULTS};
-static const nm_option options[] = {CONV_OPTIONS};
+static const nm_option options[] = {NM_CONV2D_ROWS(nm_conv2d_options)};
 static const nm_spec spec = NM_SPEC(nm_conv2d_options, defaults, options);
 
 static const grad_options grad_defaults = {.conv = {NM_END(grad_options), NM_CONV2D_DEFAULTS}};
 static const nm_option grad_option_rows[] = {
-    CONV_OPTIONS,
+    NM_CONV2D_ROWS(nm_conv2d_options),
     {NM_FIELD(grad_options, size), NM_OPTION_INTS,
      .doc = "height and width of the result, which the stride leaves open", .min = 1,
      .max = NM_NO_LIMIT, .flags = NM_REQUIRED},
@@ -315,14 +319,14 @@ static const nm_spec grad_spec = NM_SPEC(grad_options, grad_defaults, grad_optio
     {                                                                                              \
         .name = "w", .doc = "[out, kh, kw, channels / groups]"                                     \
     }
+
+const nm_port nm_conv2d_inputs[3] = {
+    X_PORT, W_PORT, {.name = "b", .doc = "[out]: the bias", .flags = NM_PORT_OPTIONAL}};
+const nm_port nm_conv2d_outputs[1] = {{.name = "y", .doc = "[n, oh, ow, out]"}};
 #define DY_PORT                                                                                    \
     {                                                                                              \
         .name = "dy", .doc = "[n, oh, ow, out]: the gradient of y"                                 \
     }
-
-static const nm_port conv2d_in[] = {
-    X_PORT, W_PORT, {.name = "b", .doc = "[out]: the bias", .flags = NM_PORT_OPTIONAL}};
-static const nm_port conv2d_out[] = {{.name = "y", .doc = "[n, oh, ow, out]"}};
 static const nm_port input_grad_in[] = {DY_PORT, W_PORT};
 static const nm_port input_grad_out[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
 static const nm_port weight_grad_in[] = {X_PORT, DY_PORT};
@@ -337,14 +341,14 @@ const nm_op nm_op_conv2d = {
                        "padding, c] w[o, k, l, c]\n"
                        "oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; "
                        "ow likewise."),
-    .inputs = conv2d_in,
-    .outputs = conv2d_out,
+    .inputs = nm_conv2d_inputs,
+    .outputs = nm_conv2d_outputs,
     .input_count = 3,
     .output_count = 1,
     .infer = conv2d_infer,
     .forward = conv2d_forward,
     .vjp = conv2d_vjp,
-    .multiply_adds = conv2d_multiply_adds,
+    .multiply_adds = nm_conv2d_multiply_adds,
     .samples = conv2d_samples,
     .sample_count = NM_COUNT_OF(conv2d_samples),
 };

@@ -1,4 +1,5 @@
-/* A dense layer's product: y = x w^T + b over the last axis of x. */
+/* A dense layer's product: y = x w^T + b over the last axis of x; and the same with an activation
+ * on top. */
 #include "ops/basic.h"
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
@@ -27,19 +28,13 @@ static int64_t dense_multiply_adds(const nm_infer *infer)
     return nm_count_multiply_adds(&infer->out[0], infer->in[1]->dim[1]);
 }
 
-static nm_status dense_forward(const nm_run *run)
+static nm_status product(const nm_run *run, nm_activation activation)
 {
     const nm_shape *w = nm_tensor_shape(run->in[1]);
     int64_t out = w->dim[0], in = w->dim[1];
-    int64_t rows = out ? nm_tensor_count(run->out[0]) / out : 0;
-    size_t row = (size_t)out * nm_dtype_size(run->dtype);
-    for (int64_t i = 0; run->x[2] && i < rows; i++) {
-        memcpy((char *)run->y[0] + (size_t)i * row, run->x[2], row);
-    }
     nm_gemm g = {.dtype = run->dtype,
                  .transpose_b = true,
-                 .accumulate = run->x[2] != NULL,
-                 .m = rows,
+                 .m = out ? nm_tensor_count(run->out[0]) / out : 0,
                  .n = out,
                  .k = in,
                  .lda = in,
@@ -47,9 +42,28 @@ static nm_status dense_forward(const nm_run *run)
                  .ldc = out,
                  .a = run->x[0],
                  .b = run->x[1],
-                 .c = run->y[0]};
+                 .c = run->y[0],
+                 .bias = run->x[2],
+                 .activation = activation};
     return nm_gemm_run(run->context, &g);
 }
+
+static nm_status dense_forward(const nm_run *run)
+{
+    return product(run, NM_ACTIVATION_NONE);
+}
+
+static nm_activation activation_of(const void *options)
+{
+    return (nm_activation)((const nm_dense_activation_options *)options)->activation;
+}
+
+static nm_status dense_activation_forward(const nm_run *run)
+{
+    return product(run, activation_of(run->options));
+}
+
+/* ---- Gradients ---- */
 
 /* As a matrix: all axes but the last in one. */
 static nm_tensor *flat(nm_tape *tape, nm_tensor *x)
@@ -62,20 +76,38 @@ static nm_tensor *flat(nm_tape *tape, nm_tensor *x)
     return nm_reshape(tape, x, NM_SHAPE(columns ? nm_tensor_count(x) / columns : 0, columns));
 }
 
-static nm_tensor *dense_vjp(nm_vjp *v, int input)
+/* Of an input, for the gradient `dz` of x w^T + b. */
+static nm_tensor *gradient(const nm_vjp *v, nm_tensor *dz, int input)
 {
-    nm_tensor *dy = v->gout[0];
     switch (input) {
     case 0: {
-        nm_tensor *dx = nm_matmul(v->tape, flat(v->tape, dy), v->in[1]);
+        nm_tensor *dx = nm_matmul(v->tape, flat(v->tape, dz), v->in[1]);
         const nm_shape *shape = nm_tensor_shape(v->in[0]);
         return shape->rank == 2 ? dx : nm_reshape(v->tape, dx, *shape);
     }
     case 1:
-        return nm_matmul(v->tape, flat(v->tape, dy), flat(v->tape, v->in[0]), .transpose_a = true);
-    default: return dy; /* summed over the rows by the engine */
+        return nm_matmul(v->tape, flat(v->tape, dz), flat(v->tape, v->in[0]), .transpose_a = true);
+    default: return dz; /* summed over the rows by the engine */
     }
 }
+
+static nm_tensor *dense_vjp(nm_vjp *v, int input)
+{
+    return gradient(v, v->gout[0], input);
+}
+
+/* All at once, since all begin with dz. */
+static nm_tensor *dense_activation_vjp(nm_vjp *v, int input)
+{
+    nm_tensor *dz =
+        nm_activation_gradient(v->tape, activation_of(v->options), v->out[0], v->gout[0]);
+    for (int i = 0; dz && i < v->inputs; i++) {
+        v->gin[i] = v->need[i] ? gradient(v, dz, i) : NULL;
+    }
+    return v->gin[input];
+}
+
+/* ---- The ops ---- */
 
 static const nm_sample dense_samples[] = {
     {.in = {NM_NORMAL(3, 4), NM_NORMAL(2, 4), NM_NORMAL(2)}},
@@ -83,29 +115,58 @@ static const nm_sample dense_samples[] = {
     {.in = {NM_NORMAL(2, 2, 3), NM_NORMAL(4, 3), NM_NORMAL(4)}},
     {.in = {NM_NORMAL(3), NM_NORMAL(2, 3), NM_NORMAL(2)}},
 };
+static const nm_sample dense_activation_samples[] = {
+    /* relu, never near its bend: the product is below 1.2, the bias beyond 2 */
+    {.in = {NM_UNIFORM(0.5, 1, 3, 4), NM_UNIFORM(0.1, 0.3, 4, 4), NM_AWAY(2, 4)}},
+    {.options = "{activation: sigmoid}", .in = {NM_NORMAL(3, 4), NM_NORMAL(2, 4), NM_NORMAL(2)}},
+    {.options = "{activation: tanh}", .in = {NM_NORMAL(2, 2, 3), NM_NORMAL(4, 3)}},
+    {.options = "{activation: none}", .in = {NM_NORMAL(3), NM_NORMAL(2, 3), NM_NORMAL(2)}},
+};
+
+static const nm_dense_activation_options defaults = {.activation = NM_ACTIVATION_RELU,
+                                                     NM_END(nm_dense_activation_options)};
+static const nm_option options[] = {
+    {NM_FIELD(nm_dense_activation_options, activation), NM_OPTION_ENUM,
+     .names = nm_activation_names, .doc = "what the sum goes through in the end"},
+};
+static const nm_spec spec = NM_SPEC(nm_dense_activation_options, defaults, options);
 
 static const nm_port in_ports[] = {{.name = "x", .doc = "[..., in]"},
                                    {.name = "w", .doc = "[out, in]"},
                                    {.name = "b", .doc = "[out]", .flags = NM_PORT_OPTIONAL}};
 static const nm_port out_ports[] = {{.name = "y", .doc = "[..., out]"}};
 
-const nm_op nm_op_dense = {
-    .item = NM_ITEM(nm_op, "dense", "dense layer: product with weights, and bias",
-                    .doc = "y = x w^T + b over the last axis of x.\n"
-                           "dx = dy w, dw = dy^T x, db = dy summed over the rows."),
-    .inputs = in_ports,
-    .outputs = out_ports,
-    .input_count = 3,
-    .output_count = 1,
-    .infer = dense_infer,
-    .forward = dense_forward,
-    .vjp = dense_vjp,
-    .multiply_adds = dense_multiply_adds,
-    .samples = dense_samples,
-    .sample_count = NM_COUNT_OF(dense_samples),
-};
+#define DENSE_OP(name_, summary_, ...)                                                             \
+    const nm_op nm_op_##name_ = {                                                                  \
+        .item = NM_ITEM(nm_op, #name_, summary_, __VA_ARGS__),                                     \
+        .inputs = in_ports,                                                                        \
+        .outputs = out_ports,                                                                      \
+        .input_count = 3,                                                                          \
+        .output_count = 1,                                                                         \
+        .infer = dense_infer,                                                                      \
+        .forward = name_##_forward,                                                                \
+        .vjp = name_##_vjp,                                                                        \
+        .multiply_adds = dense_multiply_adds,                                                      \
+        .samples = name_##_samples,                                                                \
+        .sample_count = NM_COUNT_OF(name_##_samples),                                              \
+    };
+
+DENSE_OP(dense, "dense layer: product with weights, and bias",
+         .doc = "y = x w^T + b over the last axis of x.\n"
+                "dx = dy w, dw = dy^T x, db = dy summed over the rows.")
+
+DENSE_OP(dense_activation, "dense layer and activation in one", .spec = &spec,
+         .doc = "y = activation(x w^T + b) over the last axis of x.\n"
+                "With dz = activation'(y) dy: dx = dz w, dw = dz^T x, db = dz summed over the "
+                "rows.")
 
 nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b)
 {
     return nm_apply3(tape, &nm_op_dense, NULL, x, w, b);
+}
+
+nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                    const nm_dense_activation_options *o)
+{
+    return nm_apply3(tape, &nm_op_dense_activation, o, x, w, b);
 }

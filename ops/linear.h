@@ -30,10 +30,20 @@ NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
 /* y = x w^T + b: x [..., in], w [out, in], b [out] or NULL; y [..., out]. */
 NM_API nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b);
 
+typedef struct nm_dense_activation_options {
+    size_t struct_size;
+    int activation; /* nm_activation; the option's default is NM_ACTIVATION_RELU */
+} nm_dense_activation_options;
+
 /* y = activation(x w^T + b) in one op: dense and the activation one after the other, to the bit,
  * without the array between them. */
-NM_API nm_tensor *nm_dense_activation(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
-                                      nm_activation activation);
+#define nm_dense_activation(...)                                                                   \
+    nm_dense_activation_(__VA_ARGS__, NM_END(nm_dense_activation_options))
+#define nm_dense_activation_(tape, x, w, b, activation_, ...)                                      \
+    nm_dense_activation_with(                                                                      \
+        tape, x, w, b, &(nm_dense_activation_options){.activation = activation_, __VA_ARGS__})
+NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                           const nm_dense_activation_options *options);
 
 /* Lists of one number (both directions) or two (vertical, horizontal). */
 typedef struct nm_conv2d_options {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/thread.h"
+#include "ops/kernels/finish.h"
 #include "ops/kernels/onednn.h"
 #include "ops/kernels/simd.h"
 
@@ -187,12 +188,9 @@ static bool is_thin(const nm_gemm *g)
     return g->m <= 2 || (g->n <= 2 && g->transpose_b && !g->transpose_a);
 }
 
-nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)
+static nm_status multiply(nm_context *context, const nm_gemm *g)
 {
     bool f64 = g->dtype == NM_F64, small = g->m * g->n * g->k <= SMALL;
-    if (g->m == 0 || g->n == 0) {
-        return NM_OK;
-    }
     if (!f64 && !small && nm_onednn_gemm(context, g)) {
         return NM_OK;
     }
@@ -204,6 +202,24 @@ nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)
         return NM_OK;
     }
     return f64 ? blocked_f64(context, g) : blocked_f32(context, g);
+}
+
+nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)
+{
+    if (g->m == 0 || g->n == 0) {
+        return NM_OK;
+    }
+    nm_status status = multiply(context, g);
+    if (status == NM_OK) {
+        nm_finish_run(context, &(nm_finish){.dtype = g->dtype,
+                                            .rows = g->m,
+                                            .columns = g->n,
+                                            .stride = g->ldc,
+                                            .bias = g->bias,
+                                            .activation = g->activation,
+                                            .y = g->c});
+    }
+    return status;
 }
 
 int64_t nm_count_multiply_adds(const nm_shape *y, int64_t inner)

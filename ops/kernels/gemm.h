@@ -1,4 +1,5 @@
-/* The seam for matrix products: c = op(a) op(b), or c += op(a) op(b), row-major.
+/* The seam for matrix products: c = activation(op(a) op(b) + bias), row-major, or with what c was
+ * before added to the product.
  *
  * f32 goes to oneDNN where the library was built with it and the context allows it; all else, and
  * products too small for that to pay, runs on kernels in C. The sum over k runs in one order
@@ -6,7 +7,7 @@
 #ifndef NM_OPS_KERNELS_GEMM_H
 #define NM_OPS_KERNELS_GEMM_H
 
-#include "core/op.h"
+#include "ops/activation.h"
 
 typedef struct nm_gemm {
     nm_dtype dtype;   /* f32 or f64 */
@@ -16,7 +17,9 @@ typedef struct nm_gemm {
     int64_t m, n, k;
     int64_t lda, ldb, ldc; /* elements from row to row */
     const void *a, *b;
-    void *c; /* [m, n] */
+    void *c;          /* [m, n] */
+    const void *bias; /* [n], added to every row; NULL: none */
+    nm_activation activation;
 } nm_gemm;
 
 /* Fails only if memory runs out. */

@@ -1,0 +1,33 @@
+/* What conv2d, its gradients and conv2d_activation share. */
+#ifndef NM_OPS_CONV2D_H
+#define NM_OPS_CONV2D_H
+
+#include "ops/linear.h"
+
+extern const nm_port nm_conv2d_inputs[3];
+extern const nm_port nm_conv2d_outputs[1];
+
+/* conv2d's parts, for ops with its inputs and more options. */
+nm_status nm_conv2d_check(nm_infer *infer, const nm_conv2d_options *options);
+nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *options);
+int64_t nm_conv2d_multiply_adds(const nm_infer *infer);
+/* Of an input, for the gradient `dy` of the convolution. */
+nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *options, nm_tensor *dy,
+                              int input);
+
+#define NM_CONV2D_ROW(type_, field_, min_, doc_)                                                   \
+    {                                                                                              \
+        NM_FIELD(type_, field_), NM_OPTION_INTS, .doc = doc_, .min = min_, .max = 65536            \
+    }
+/* The rows of conv2d's options in a struct that has these fields. */
+#define NM_CONV2D_ROWS(type_)                                                                      \
+    NM_CONV2D_ROW(type_, stride, 1, "step of the kernel: one number, or vertical and horizontal"), \
+        NM_CONV2D_ROW(type_, padding, 0, "zeros added on each side: one number, or two"),          \
+        NM_CONV2D_ROW(type_, dilation, 1, "distance of the kernel's taps: one number, or two"),    \
+    {                                                                                              \
+        NM_FIELD(type_, groups), NM_OPTION_INT,                                                    \
+            .doc = "the channels fall into so many groups that do not mix", .min = 1,              \
+            .max = NM_NO_LIMIT                                                                     \
+    }
+
+#endif
