@@ -8,6 +8,9 @@ from common import Golden, normal, seed
 
 golden = Golden("linear")
 
+ACTIVATIONS = {"none": lambda z: z, "relu": torch.relu, "sigmoid": torch.sigmoid,
+               "tanh": torch.tanh}
+
 
 def case(name, make, function, options=None, **more):
     """A case whose inputs do not change with the cases before it."""
@@ -38,13 +41,21 @@ def products():
     case("dense/a_vector", lambda: [normal(5), normal(4, 5), normal(4)], F.linear)
     case("dense/larger", lambda: [normal(9, 30), normal(11, 30), normal(11)], F.linear,
          second=False)
+    for name, function in ACTIVATIONS.items():
+        case("dense_activation/" + name, lambda: [normal(6, 5), normal(4, 5), normal(4)],
+             lambda x, w, b, f=function: f(F.linear(x, w, b)), "{activation: %s}" % name)
+    case("dense_activation/three_axes", lambda: [normal(2, 3, 5), normal(4, 5)],
+         lambda x, w: F.linear(x, w).relu())
+    case("dense_activation/larger", lambda: [normal(9, 30), normal(11, 30), normal(11)],
+         lambda x, w, b: F.linear(x, w, b).relu(), second=False)
 
 
-def convolution(name, x, w, options, second=True, bias=True, **settings):
+def convolution(name, x, w, options, second=True, bias=True, op="conv2d", then=lambda y: y,
+                **settings):
     def function(x, w, b=None):
-        return channels_last(F.conv2d(channels_first(x), channels_first(w), b, **settings))
+        return channels_last(then(F.conv2d(channels_first(x), channels_first(w), b, **settings)))
 
-    case("conv2d/" + name,
+    case(op + "/" + name,
          lambda: [normal(*x), normal(*w)] + ([normal(w[0])] if bias else []), function, options,
          second=second)
 
@@ -67,6 +78,11 @@ def convolutions():
                 groups=4, stride=2, padding=1)
     convolution("padding_beyond_the_kernel", (1, 3, 3, 1), (2, 2, 2, 1), "{padding: 3}", padding=3)
     convolution("larger", (1, 7, 7, 12), (8, 3, 3, 12), "{padding: 1}", second=False, padding=1)
+    for name, function in ACTIVATIONS.items():
+        convolution(name, (1, 4, 5, 2), (3, 3, 3, 2), "{activation: %s, padding: 1}" % name,
+                    op="conv2d_activation", then=function, padding=1)
+    convolution("groups_and_stride", (2, 5, 6, 4), (4, 3, 2, 2), "{stride: [2, 1], groups: 2}",
+                bias=False, op="conv2d_activation", then=torch.relu, stride=(2, 1), groups=2)
 
 
 def pooling(name, x, options, pool, **more):

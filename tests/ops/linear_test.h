@@ -79,4 +79,32 @@ static inline nm_tensor *gradient(fixture *f, nm_tensor *y, nm_tensor *weights, 
     return dx;
 }
 
+/* ---- Ops with an activation on top ---- */
+
+static inline nm_tensor *activate(nm_tape *tape, nm_activation activation, nm_tensor *x)
+{
+    switch (activation) {
+    case NM_ACTIVATION_RELU: return nm_relu(tape, x);
+    case NM_ACTIVATION_SIGMOID: return nm_sigmoid(tape, x);
+    case NM_ACTIVATION_TANH: return nm_tanh(tape, x);
+    case NM_ACTIVATION_NONE: break;
+    }
+    return x;
+}
+
+/* Two ways to compute the same from three inputs give the same bits, and so do their gradients. */
+static inline void assert_same_step(fixture *f, nm_tensor *const in[3], nm_tensor *const y[2])
+{
+    nm_tensor *dy = random_tensor(f, nm_tensor_dtype(y[0]), *nm_tensor_shape(y[0])), *grads[2][3];
+    ck_assert_mem_eq(nm_tensor_data(y[0]), nm_tensor_data(y[1]), nm_tensor_bytes(y[0]));
+    for (int i = 0; i < 2; i++) {
+        nm_gradients(f->tape, &y[i], &dy, 1, in, 3, 0, grads[i]);
+        assert_fine(f->context);
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert_mem_eq(nm_tensor_data(grads[0][i]), nm_tensor_data(grads[1][i]),
+                         nm_tensor_bytes(in[i]));
+    }
+}
+
 #endif

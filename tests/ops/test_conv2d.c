@@ -37,6 +37,31 @@ START_TEST(groups_do_not_mix)
 }
 END_TEST
 
+START_TEST(a_conv2d_activation_is_the_two_ops_one_after_the_other_to_the_bit)
+{
+    fixture f = begin();
+    for (int i = 0; i < 4 * 2 * 2; i++) {
+        nm_activation activation = (nm_activation)(i % 4);
+        nm_dtype dtype = i / 4 % 2 ? NM_F64 : NM_F32;
+        nm_context_set_onednn(f.context, i / 8);
+        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(2, 7, 9, 8)),
+                           random_tensor(&f, dtype, NM_SHAPE(16, 3, 3, 4)),
+                           random_tensor(&f, dtype, NM_SHAPE(16))};
+        for (int k = 0; k < 3; k++) {
+            nm_tensor_set_requires_grad(in[k], true);
+        }
+        nm_tensor *fused =
+            nm_conv2d_activation(f.tape, in[0], in[1], in[2], .padding = NM_INTS(1, 0),
+                                 .stride = NM_INTS(2), .groups = 2, .activation = (int)activation);
+        nm_tensor *plain = nm_conv2d(f.tape, in[0], in[1], in[2], .padding = NM_INTS(1, 0),
+                                     .stride = NM_INTS(2), .groups = 2);
+        assert_same_step(&f, in, (nm_tensor *[]){fused, activate(f.tape, activation, plain)});
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
 /* ---- Against the definition ---- */
 
 typedef struct reference {
@@ -385,7 +410,8 @@ START_TEST(a_batch_without_huge_images_overflows_nothing)
 END_TEST
 
 TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_image,
-          groups_do_not_mix, our_convolutions_in_f32_are_the_sums_that_define_them,
+          groups_do_not_mix, a_conv2d_activation_is_the_two_ops_one_after_the_other_to_the_bit,
+          our_convolutions_in_f32_are_the_sums_that_define_them,
           our_convolutions_in_f64_are_the_sums_that_define_them,
           onednns_convolutions_are_the_sums_that_define_them,
           a_batch_of_several_pieces_is_like_its_images_one_by_one,

@@ -39,6 +39,63 @@ START_TEST(a_dense_layer_multiplies_by_the_transposed_weights_and_adds_the_bias)
 }
 END_TEST
 
+START_TEST(a_dense_activation_is_the_two_ops_one_after_the_other_to_the_bit)
+{
+    fixture f = begin();
+    for (int i = 0; i < 4 * 2 * 2; i++) {
+        nm_activation activation = (nm_activation)(i % 4);
+        nm_dtype dtype = i / 4 % 2 ? NM_F64 : NM_F32;
+        nm_context_set_onednn(f.context, i / 8);
+        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(3, 7, 40)),
+                           random_tensor(&f, dtype, NM_SHAPE(50, 40)),
+                           random_tensor(&f, dtype, NM_SHAPE(50))};
+        for (int k = 0; k < 3; k++) {
+            nm_tensor_set_requires_grad(in[k], true);
+        }
+        nm_tensor *fused = nm_dense_activation(f.tape, in[0], in[1], in[2], activation);
+        nm_tensor *one_by_one = activate(f.tape, activation, nm_dense(f.tape, in[0], in[1], in[2]));
+        assert_same_step(&f, in, (nm_tensor *[]){fused, one_by_one});
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(a_relu_on_top_keeps_a_nan)
+{
+    fixture f = begin();
+    for (int onednn = 0; onednn < 2; onednn++) {
+        nm_context_set_onednn(f.context, onednn);
+        nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(20, 30), -1);
+        nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(40, 30), 1);
+        nm_tensor_set(x, 30 * 7, NAN);
+        nm_tensor *y = nm_dense_activation(f.tape, x, w, NULL, NM_ACTIVATION_RELU);
+        ck_assert(isnan(nm_tensor_get(y, 40 * 7 + 3)));
+        ck_assert_double_eq(nm_tensor_get(y, 40 * 6 + 3), 0);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(an_input_that_needs_no_gradient_costs_no_product)
+{
+    fixture f = begin();
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(8, 6)), *dy;
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(4, 6)), *dw;
+    nm_tensor_set_requires_grad(w, true);
+    for (int fused = 0; fused < 2; fused++) {
+        nm_tensor *y = fused ? nm_dense_activation(f.tape, x, w, NULL, NM_ACTIVATION_RELU)
+                             : nm_dense(f.tape, x, w, NULL);
+        dy = random_tensor(&f, NM_F32, NM_SHAPE(8, 4));
+        int64_t before = nm_tape_cost_so_far(f.tape).multiply_adds;
+        nm_gradients(f.tape, &y, &dy, 1, &w, 1, 0, &dw);
+        assert_fine(f.context);
+        ck_assert_int_eq(nm_tape_cost_so_far(f.tape).multiply_adds - before, 8 * 6 * 4);
+    }
+    end(f);
+}
+END_TEST
+
 /* ---- Kernels against a plain sum ---- */
 
 static nm_tensor *matrix(fixture *f, nm_dtype dtype, bool transposed, int64_t rows, int64_t columns,
@@ -315,6 +372,8 @@ END_TEST
 TEST_MAIN("ops/linear", a_product_is_the_one_computed_by_hand,
           axes_before_the_last_two_broadcast_both_ways,
           a_dense_layer_multiplies_by_the_transposed_weights_and_adds_the_bias,
+          a_dense_activation_is_the_two_ops_one_after_the_other_to_the_bit,
+          a_relu_on_top_keeps_a_nan, an_input_that_needs_no_gradient_costs_no_product,
           our_products_in_f32_are_the_sums_that_define_them,
           our_products_in_f64_are_the_sums_that_define_them,
           onednns_products_are_the_sums_that_define_them,
