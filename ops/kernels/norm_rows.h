@@ -1,6 +1,8 @@
 /* Rows: loops for channels on the last axis. norm_loops.h includes this once for each type. */
 
-/* ---- Rows: the hot loops. Four rows at a time share the loads of coefficients and sums. ---- */
+/* ---- Rows: the hot loops. Those that work in the first-level cache take four rows at a time,
+ * which share the loads of coefficients and sums; those that wait for memory go in its order. ----
+ */
 
 /* Runs `four` for every element of four rows and `one` for those of a single row. AT(p, k) is the
  * element of row k of them. */
@@ -20,9 +22,17 @@
             }                                                                                      \
         }                                                                                          \
     } while (0)
+
+/* Runs `one` for every element, in the order of memory. */
+#define ROWS_BY_ONE(one)                                                                           \
+    for (int64_t at = 0, left = rows; left > 0; left--, at += stride) {                            \
+        NM_SIMD for (int64_t j = 0; j < width; j++)                                                \
+        {                                                                                          \
+            one;                                                                                   \
+        }                                                                                          \
+    }
 #define AT(p, k) p[at + (k)*stride + j]
 #define SUM_OF_FOUR(f) ((f(0) + f(1)) + (f(2) + f(3)))
-#define EACH_OF_FOUR(f) f(0), f(1), f(2), f(3)
 
 NM_KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                      const real *center, real *sum)
@@ -55,9 +65,7 @@ NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t str
         const real *center = k->center, *inverse = k->inverse;                                     \
         const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
         (void)gate_a, (void)gate_b;                                                                \
-        ROWS_BY_FOUR((sum[j] += SUM_OF_FOUR(DY), product[j] += SUM_OF_FOUR(PRODUCT),               \
-                      xhat_sum[j] += SUM_OF_FOUR(XHAT)),                                           \
-                     (sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)));         \
+        ROWS_BY_ONE((sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)))           \
     }
 #define DY PLAIN
 PRODUCT_ROWS(product_rows)
@@ -84,7 +92,7 @@ NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t strid
     {                                                                                              \
         const real *center = k->center, *a = k->a, *b = k->b;                                      \
         (void)residual;                                                                            \
-        ROWS_BY_FOUR((EACH_OF_FOUR(RESULT)), RESULT(0));                                           \
+        ROWS_BY_ONE(RESULT(0))                                                                     \
     }
 #define AFFINE(k) (a[j] * CENTERED(k) + b[j])
 #define RESULT(k) (AT(y, k) = AFFINE(k))
@@ -108,7 +116,7 @@ AFFINE_ROWS(affine_rows_plus_relu)
         const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;    \
         const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
         (void)gate_a, (void)gate_b;                                                                \
-        ROWS_BY_FOUR((EACH_OF_FOUR(COMBINE)), COMBINE(0));                                         \
+        ROWS_BY_ONE(COMBINE(0))                                                                    \
     }
 #define DY PLAIN
 COMBINE_ROWS(combine_rows)
@@ -122,13 +130,13 @@ NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, in
 {
     const real *a = c->a;
 #define SCALE(k) (AT(y, k) = a[j] * PLAIN(k))
-    ROWS_BY_FOUR((EACH_OF_FOUR(SCALE)), SCALE(0));
+    ROWS_BY_ONE(SCALE(0))
 }
 
 #undef ROWS_BY_FOUR
 #undef AT
 #undef SUM_OF_FOUR
-#undef EACH_OF_FOUR
+#undef ROWS_BY_ONE
 #undef CENTERED
 #undef XHAT
 #undef SQUARE
