@@ -7,17 +7,78 @@
 #include "ops/kernels/kernel.h"
 
 #define CHUNK 4096 /* elements summed together, whatever the number of threads */
+#define GRAIN 8    /* chunks below which a second thread does not pay */
 #define LANES 8    /* partial sums side by side, whatever the vector length */
 
-/* A loop over one gradient, by chunks or by elements. */
-typedef struct work {
+/* All gradients, cut into chunks that are counted through, so that one pass takes them all. */
+typedef struct part {
     nm_dtype dtype;
     int64_t count;
-    void *values;
-    double *results; /* one a chunk */
+    char *values;
+    int64_t first; /* its first chunk */
+} part;
+
+typedef struct work {
+    int parts;
+    int64_t chunks;
+    part *part;      /* [parts] */
+    double *results; /* [chunks] */
     double scale;    /* values are multiplied by it; sums: 0: look for the largest instead */
     double limit;
 } work;
+
+static nm_tensor *gradient_of(const nm_entry *entry)
+{
+    return entry->trainable ? nm_tensor_grad(entry->tensor) : NULL;
+}
+
+static void add_part(work *w, nm_tensor *gradient)
+{
+    w->part[w->parts++] = (part){.dtype = nm_tensor_dtype(gradient),
+                                 .count = nm_tensor_count(gradient),
+                                 .values = nm_tensor_data(gradient),
+                                 .first = w->chunks};
+    w->chunks += (nm_tensor_count(gradient) + CHUNK - 1) / CHUNK;
+}
+
+static nm_status begin_work(work *w, nm_store *store)
+{
+    const size_t most = (size_t)nm_store_count(store);
+    w->part = nm_scratch(nm_store_context(store), most * sizeof *w->part + 1);
+    if (!w->part) {
+        return NM_ERROR_MEMORY;
+    }
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_tensor *gradient = gradient_of(nm_store_at(store, i));
+        if (gradient) {
+            add_part(w, gradient);
+        }
+    }
+    w->results = nm_scratch(nm_store_context(store), (size_t)w->chunks * sizeof *w->results + 1);
+    return w->results ? NM_OK : NM_ERROR_MEMORY;
+}
+
+static void end_work(work *w)
+{
+    nm_scratch_end(w->part);
+    nm_scratch_end(w->results);
+}
+
+/* Runs `chunk` on elements first..first + count of a part, for each of the chunks begin..end, and
+ * keeps what it returns. */
+static void run_chunks(const work *w, int64_t begin, int64_t end,
+                       double (*chunk)(const work *w, const part *p, int64_t first, int64_t count))
+{
+    int i = 0;
+    for (int64_t c = begin; c < end; c++) {
+        while (i + 1 < w->parts && w->part[i + 1].first <= c) {
+            i++;
+        }
+        const part *p = &w->part[i];
+        const int64_t first = (c - p->first) * CHUNK, left = p->count - first;
+        w->results[c] = chunk(w, p, first, left < CHUNK ? left : CHUNK);
+    }
+}
 
 /* ---- Sums of squares ---- */
 
@@ -54,62 +115,35 @@ typedef struct work {
 SUM_LOOPS(float)
 SUM_LOOPS(double)
 
-static double reduce_chunk(const work *w, int64_t first)
+static double reduce_chunk(const work *w, const part *p, int64_t first, int64_t count)
 {
-    int64_t count = w->count - first < CHUNK ? w->count - first : CHUNK;
-    if (w->dtype == NM_F32) {
-        const float *x = (const float *)w->values + first;
+    if (p->dtype == NM_F32) {
+        const float *x = (const float *)(void *)p->values + first;
         return w->scale > 0 ? squares_float(x, count, w->scale) : largest_float(x, count);
     }
-    const double *x = (const double *)w->values + first;
+    const double *x = (const double *)(void *)p->values + first;
     return w->scale > 0 ? squares_double(x, count, w->scale) : largest_double(x, count);
 }
 
 static void reduce_chunks(void *arg, int64_t begin, int64_t end)
 {
-    const work *w = arg;
-    for (int64_t i = begin; i < end; i++) {
-        w->results[i] = reduce_chunk(w, i * CHUNK);
-    }
+    run_chunks(arg, begin, end, reduce_chunk);
 }
 
-/* Adds the sum of squares of a gradient times `scale` to `result`; with scale 0, takes the larger
- * of the gradient's largest size and `result`. */
-static nm_status reduce(nm_context *context, nm_tensor *gradient, double scale, double *result)
+/* The sum of squares of all gradients times `scale`; with scale 0, their largest size. */
+static nm_status reduce(nm_store *store, double scale, double *result)
 {
-    work w = {.dtype = nm_tensor_dtype(gradient),
-              .count = nm_tensor_count(gradient),
-              .values = nm_tensor_data(gradient),
-              .scale = scale};
-    int64_t chunks = (w.count + CHUNK - 1) / CHUNK;
-    w.results = nm_scratch(context, (size_t)chunks * sizeof *w.results);
-    if (!w.results) {
-        return nm_context_status(context);
-    }
-    nm_parallel(context, chunks, 8, reduce_chunks, &w);
-    for (int64_t i = 0; i < chunks; i++) {
-        double part = w.results[i];
-        *result = scale > 0 ? *result + part : part > *result || isnan(part) ? part : *result;
-    }
-    nm_scratch_end(w.results);
-    return NM_OK;
-}
-
-static nm_tensor *gradient_of(const nm_entry *entry)
-{
-    return entry->trainable ? nm_tensor_grad(entry->tensor) : NULL;
-}
-
-static nm_status reduce_all(nm_store *store, double scale, double *result)
-{
-    nm_status status = NM_OK;
+    work w = {.scale = scale};
+    nm_status status = begin_work(&w, store);
     *result = 0;
-    for (int i = 0; i < nm_store_count(store) && status == NM_OK; i++) {
-        nm_tensor *gradient = gradient_of(nm_store_at(store, i));
-        if (gradient) {
-            status = reduce(nm_store_context(store), gradient, scale, result);
+    if (status == NM_OK) {
+        nm_parallel(nm_store_context(store), w.chunks, GRAIN, reduce_chunks, &w);
+        for (int64_t i = 0; i < w.chunks; i++) {
+            const double one = w.results[i];
+            *result = scale > 0 ? *result + one : one > *result || isnan(one) ? one : *result;
         }
     }
+    end_work(&w);
     return status;
 }
 
@@ -118,17 +152,17 @@ static nm_status reduce_all(nm_store *store, double scale, double *result)
 nm_status nm_gradient_norm(nm_store *store, double *norm)
 {
     double sum, largest;
-    nm_status status = reduce_all(store, 1, &sum);
+    nm_status status = reduce(store, 1, &sum);
     *norm = sqrt(sum);
     if (status != NM_OK || (isfinite(sum) && sum > SMALLEST_SAFE) || isnan(sum)) {
         return status;
     }
     /* Too large or small to be squared: once more in units of the largest, as a power of two. */
-    status = reduce_all(store, 0, &largest);
+    status = reduce(store, 0, &largest);
     *norm = largest;
     if (status == NM_OK && largest > 0 && isfinite(largest)) {
         int exponent = ilogb(largest) < -1000 ? -1000 : ilogb(largest);
-        status = reduce_all(store, ldexp(1, -exponent), &sum);
+        status = reduce(store, ldexp(1, -exponent), &sum);
         *norm = ldexp(sqrt(sum), exponent);
     }
     return status;
@@ -154,27 +188,28 @@ double nm_clip_factor(double norm, double threshold)
 LIMIT_LOOP(float)
 LIMIT_LOOP(double)
 
-static void limit_range(void *arg, int64_t begin, int64_t end)
+static double limit_chunk(const work *w, const part *p, int64_t first, int64_t count)
 {
-    const work *w = arg;
-    if (w->dtype == NM_F32) {
-        limit_float((float *)w->values + begin, end - begin, (float)w->scale, (float)w->limit);
+    if (p->dtype == NM_F32) {
+        limit_float((float *)(void *)p->values + first, count, (float)w->scale, (float)w->limit);
     } else {
-        limit_double((double *)w->values + begin, end - begin, w->scale, w->limit);
+        limit_double((double *)(void *)p->values + first, count, w->scale, w->limit);
     }
+    return 0;
+}
+
+static void limit_chunks(void *arg, int64_t begin, int64_t end)
+{
+    run_chunks(arg, begin, end, limit_chunk);
 }
 
 nm_status nm_clip_values(nm_store *store, double scale, double limit)
 {
-    for (int i = 0; i < nm_store_count(store); i++) {
-        nm_tensor *gradient = gradient_of(nm_store_at(store, i));
-        if (gradient) {
-            work w = {.dtype = nm_tensor_dtype(gradient),
-                      .values = nm_tensor_data(gradient),
-                      .scale = scale,
-                      .limit = limit};
-            nm_parallel(nm_store_context(store), nm_tensor_count(gradient), 32768, limit_range, &w);
-        }
+    work w = {.scale = scale, .limit = limit};
+    nm_status status = begin_work(&w, store);
+    if (status == NM_OK) {
+        nm_parallel(nm_store_context(store), w.chunks, GRAIN, limit_chunks, &w);
     }
-    return nm_context_status(nm_store_context(store));
+    end_work(&w);
+    return status == NM_OK ? nm_context_status(nm_store_context(store)) : status;
 }

@@ -3,12 +3,16 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "core/thread.h"
+
 /* One parameter under the optimizer. */
 typedef struct member {
     const nm_entry *entry;
     double rate;         /* its group's factor */
     double weight_decay; /* resolved: 0 where none is applied */
     nm_tensor *state[NM_OPTIMIZER_STATES];
+    const char *gradient; /* in this step; NULL: there is none, or it is frozen */
+    int64_t place;        /* of its first element among all, in this step */
 } member;
 
 struct nm_optimizer {
@@ -221,39 +225,74 @@ void nm_optimizer_destroy(nm_optimizer *o)
     nm_free(o->context, o);
 }
 
-/* ---- A step ---- */
+/* ---- A step ----
+ * The elements of all parameters stand in one long row, of which every thread gets its part: one
+ * pass, and one wait for the threads, however many parameters there are. */
 
-static nm_status update(const nm_optimizer *o, const member *m, nm_tensor *gradient,
-                        nm_update *update)
+#define GRAIN 32768 /* elements below which a second thread does not pay */
+#define LINE 16     /* a parameter begins at a multiple, so that threads share no cache line */
+
+typedef struct move {
+    const nm_optimizer *optimizer;
+    nm_update common;
+} move;
+
+/* Gives every member its place in the row; returns the row's length. */
+static int64_t line_up(nm_optimizer *o)
 {
-    nm_tensor *parameter = m->entry->tensor;
-    update->rate *= m->rate;
-    update->weight_decay = m->weight_decay;
-    update->dtype = nm_tensor_dtype(parameter);
-    update->count = nm_tensor_count(parameter);
-    update->parameter = nm_tensor_data(parameter);
-    update->gradient = nm_tensor_data(gradient);
-    for (int i = 0; i < NM_OPTIMIZER_STATES; i++) {
-        update->state[i] = m->state[i] ? nm_tensor_data(m->state[i]) : NULL;
+    int64_t length = 0;
+    for (int i = 0; i < o->count; i++) {
+        member *m = &o->members[i];
+        nm_tensor *gradient = m->entry->trainable ? nm_tensor_grad(m->entry->tensor) : NULL;
+        m->gradient = gradient ? nm_tensor_data(gradient) : NULL;
+        m->place = length;
+        if (gradient) {
+            length += (nm_tensor_count(gradient) + LINE - 1) / LINE * LINE;
+        }
     }
-    return o->type->update(update);
+    return length;
+}
+
+/* Elements first..last of a member. */
+static void update_stretch(const move *all, const member *m, int64_t first, int64_t last)
+{
+    nm_update u = all->common;
+    u.rate *= m->rate;
+    u.weight_decay = m->weight_decay;
+    u.dtype = nm_tensor_dtype(m->entry->tensor);
+    u.count = last - first;
+    const size_t offset = (size_t)first * nm_dtype_size(u.dtype);
+    u.parameter = (char *)nm_tensor_data(m->entry->tensor) + offset;
+    u.gradient = m->gradient + offset;
+    for (int i = 0; i < NM_OPTIMIZER_STATES; i++) {
+        u.state[i] = m->state[i] ? (char *)nm_tensor_data(m->state[i]) + offset : NULL;
+    }
+    all->optimizer->type->update(&u);
+}
+
+static void update_range(void *arg, int64_t begin, int64_t end)
+{
+    const move *all = arg;
+    for (int i = 0; i < all->optimizer->count; i++) {
+        const member *m = &all->optimizer->members[i];
+        const int64_t count = nm_tensor_count(m->entry->tensor);
+        const int64_t first = begin > m->place ? begin - m->place : 0;
+        const int64_t last = end < m->place + count ? end - m->place : count;
+        if (m->gradient && first < last) {
+            update_stretch(all, m, first, last);
+        }
+    }
 }
 
 nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double scale)
 {
-    const nm_update common = {.context = o->context,
-                              .options = o->options,
-                              .step = step,
-                              .rate = o->common.rate * factor,
-                              .scale = scale};
+    move all = {
+        .optimizer = o,
+        .common = {
+            .options = o->options, .step = step, .rate = o->common.rate * factor, .scale = scale}};
     nm_status status = nm_context_status(o->context);
-    for (int i = 0; i < o->count && status == NM_OK; i++) {
-        const member *m = &o->members[i];
-        nm_tensor *gradient = m->entry->trainable ? nm_tensor_grad(m->entry->tensor) : NULL;
-        if (gradient) {
-            nm_update one = common;
-            status = update(o, m, gradient, &one);
-        }
+    if (status == NM_OK) {
+        nm_parallel(o->context, line_up(o), GRAIN, update_range, &all);
     }
     return status;
 }

@@ -1,6 +1,6 @@
 /* Optimizers: how gradients move parameters. A kind of optimizer is a descriptor with one function,
- * which updates one parameter; walking the parameters, groups, weight decay's exceptions, the state
- * and its saving are done here, once for all kinds.
+ * which updates a stretch of one parameter; walking the parameters, threads, groups, weight decay's
+ * exceptions, the state and its saving are done here, once for all kinds.
  *
  * By hand, after nm_backward():
  *
@@ -45,9 +45,9 @@ typedef struct nm_optimizer_common {
 
 #define NM_OPTIMIZER_STATES 4 /* most state tensors of one parameter */
 
-/* The update of one parameter. All arrays have `count` elements of `dtype` (f32 or f64). */
+/* The update of a stretch of one parameter. All arrays have `count` elements of `dtype` (f32 or
+ * f64), those of the same indices of each. */
 typedef struct nm_update {
-    nm_context *context;
     const void *options; /* of the kind */
     int64_t step;        /* updates made before this one */
     double rate;         /* the learning rate of this parameter now */
@@ -66,9 +66,10 @@ typedef struct nm_optimizer_type {
     const char *const *state_names; /* "momentum", ...; ends with NULL */
     /* How many of these states it needs with these options; NULL: all. */
     int (*states)(const void *options);
-    /* Result elements depend on nothing but the elements of the same index, so that they are the
-     * same for any number of threads. */
-    nm_status (*update)(const nm_update *update);
+    /* Called on any thread: it must neither touch the context nor fail. Result elements depend on
+     * nothing but the elements of the same index, so that they are the same wherever a stretch
+     * begins and ends. */
+    void (*update)(const nm_update *update);
 } nm_optimizer_type;
 
 /* ---- Groups: parameters treated otherwise, by name ---- */

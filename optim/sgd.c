@@ -1,13 +1,10 @@
-/* SGD. One pass over a tensor: reads the gradient, moves momentum and parameter.
+/* SGD. One pass: reads the gradient, moves momentum and parameter.
  *
  * 1. The formulas are PyTorch's, in the parameter's own type.
- * 2. Every element is computed by the same operations wherever a range begins or ends, so the bits
- *    do not depend on the number of threads. */
-#include "core/thread.h"
+ * 2. Every element is computed by the same operations wherever a stretch begins or ends, so the
+ *    bits do not depend on the number of threads. */
 #include "ops/kernels/kernel.h"
 #include "optim/table.h"
-
-#define GRAIN 32768 /* elements below which a second thread does not pay */
 
 /* Loops over w (parameter), g (gradient) and v (momentum); d is the gradient with weight decay. */
 #define SGD_LOOP(name, real, ...)                                                                  \
@@ -27,27 +24,22 @@
     SGD_LOOP(momentum_##real, real, v[i] = momentum * v[i] + d; w[i] -= rate * v[i];)              \
     SGD_LOOP(nesterov_##real, real, v[i] = momentum * v[i] + d;                                    \
              w[i] -= rate * (d + momentum * v[i]);)                                                \
-    static void range_##real(void *arg, int64_t begin, int64_t end)                                \
+    static void update_##real(const nm_update *u)                                                  \
     {                                                                                              \
-        const nm_update *u = arg;                                                                  \
         const nm_sgd_options *o = u->options;                                                      \
-        real *v = u->state[0] ? (real *)u->state[0] + begin : NULL;                                \
-        (!v            ? plain_##real                                                              \
+        (!u->state[0]  ? plain_##real                                                              \
          : o->nesterov ? nesterov_##real                                                           \
-                       : momentum_##real)(                                                         \
-            (real *)u->parameter + begin, (const real *)u->gradient + begin, v, end - begin,       \
-            (real)u->rate, (real)u->weight_decay, (real)u->scale, (real)o->momentum);              \
+                       : momentum_##real)(u->parameter, u->gradient, u->state[0], u->count,        \
+                                          (real)u->rate, (real)u->weight_decay, (real)u->scale,    \
+                                          (real)o->momentum);                                      \
     }
 
 SGD_LOOPS(float)
 SGD_LOOPS(double)
 
-static nm_status sgd_update(const nm_update *update)
+static void sgd_update(const nm_update *update)
 {
-    nm_update copy = *update;
-    nm_parallel(update->context, update->count, GRAIN,
-                update->dtype == NM_F32 ? range_float : range_double, &copy);
-    return NM_OK;
+    (update->dtype == NM_F32 ? update_float : update_double)(update);
 }
 
 static int sgd_states(const void *options)

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ops/ops.h"
@@ -179,32 +180,81 @@ START_TEST(without_momentum_there_is_no_state)
 }
 END_TEST
 
-static void range_of_bits(int threads, nm_dtype dtype, bool nesterov, void *bits)
+/* Parameters of sizes that fit neither vectors nor the threads' parts. */
+static const int64_t odd_sizes[] = {5, 70001, 1, 1, 1000, 13, 50003, 17};
+#define ALL_ELEMENTS 121041
+
+static void copy_bits(const char *prefix, nm_store *from, char *bits)
 {
+    for (int i = 0; i < NM_COUNT_OF(odd_sizes); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s%d", prefix, i);
+        nm_tensor *tensor = nm_store_find(from, name)->tensor;
+        memcpy(bits, nm_tensor_data(tensor), nm_tensor_bytes(tensor));
+        bits += nm_tensor_bytes(tensor);
+    }
+}
+
+/* `bits` takes all parameters and their momentum. */
+static void bits_of_two_steps(int threads, nm_dtype dtype, bool nesterov, double *bits)
+{
+    nm_tensor *w[NM_COUNT_OF(odd_sizes)];
     begin(NULL);
     nm_context_set_threads(context, threads);
-    nm_tensor *w = add("w", NM_WEIGHT, dtype, 100003);
+    for (int i = 0; i < NM_COUNT_OF(odd_sizes); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%d", i);
+        w[i] = add(name, NM_WEIGHT, dtype, odd_sizes[i]);
+    }
     nm_optimizer *optimizer = nm_optimizer_create(
         store, &nm_sgd(.rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = nesterov),
         NULL, 0);
     for (int step = 0; step < 2; step++) {
-        fill_gradient(w, 3, step);
+        for (int i = 0; i < NM_COUNT_OF(odd_sizes); i++) {
+            fill_gradient(w[i], 3, step + i);
+        }
         nm_optimizer_step(optimizer, step, 1, 0.7);
+        nm_store_clear_grads(store);
     }
-    memcpy(bits, nm_tensor_data(w), nm_tensor_bytes(w));
+    copy_bits("w", store, (char *)bits);
+    copy_bits("momentum.w", nm_optimizer_state(optimizer), (char *)(bits + ALL_ELEMENTS));
     nm_optimizer_destroy(optimizer);
     end(NULL);
 }
 
 START_TEST(the_bits_do_not_depend_on_the_number_of_threads)
 {
-    static double one[100003], three[100003];
+    static double one[2 * ALL_ELEMENTS], three[2 * ALL_ELEMENTS];
     for (int i = 0; i < 4; i++) {
         nm_dtype dtype = i % 2 ? NM_F64 : NM_F32;
-        range_of_bits(1, dtype, i / 2, one);
-        range_of_bits(3, dtype, i / 2, three);
-        ck_assert(memcmp(one, three, 100003 * nm_dtype_size(dtype)) == 0);
+        bits_of_two_steps(1, dtype, i / 2, one);
+        bits_of_two_steps(3, dtype, i / 2, three);
+        ck_assert(memcmp(one, three, sizeof one) == 0);
     }
+}
+END_TEST
+
+START_TEST(every_parameter_of_many_moves_once)
+{
+    begin(NULL);
+    for (int i = 0; i < NM_COUNT_OF(odd_sizes); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%d", i);
+        nm_tensor_fill(add(name, NM_WEIGHT, i % 2 ? NM_F64 : NM_F32, odd_sizes[i]), 1);
+        if (i != 4) { /* one without a gradient stays */
+            set_one_gradient(nm_store_find(store, name)->tensor, 1 << i);
+        }
+    }
+    nm_context_set_threads(context, 2);
+    step_once(&nm_sgd(.rate = 1.0 / 1024), NULL, 0);
+    for (int i = 0; i < NM_COUNT_OF(odd_sizes); i++) {
+        nm_tensor *w = nm_store_at(store, i)->tensor;
+        const double wanted = i == 4 ? 1 : 1 - (1 << i) / 1024.0;
+        for (int64_t k = 0; k < odd_sizes[i]; k++) {
+            ck_assert(nm_tensor_get(w, k) == wanted);
+        }
+    }
+    end(NULL);
 }
 END_TEST
 
@@ -480,7 +530,7 @@ END_TEST
 TEST_MAIN("optim/sgd", sgd_follows_its_formulas,
           the_schedule_scales_the_rate_and_clipping_the_gradient,
           without_a_gradient_a_parameter_stays, without_momentum_there_is_no_state,
-          the_bits_do_not_depend_on_the_number_of_threads,
+          the_bits_do_not_depend_on_the_number_of_threads, every_parameter_of_many_moves_once,
           weight_decay_spares_biases_and_normalization, a_group_has_its_own_rate_and_weight_decay,
           a_frozen_group_is_neither_differentiated_nor_moved,
           a_group_that_matches_nothing_is_an_error, wrong_options_are_named_with_their_place,
