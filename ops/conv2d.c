@@ -28,7 +28,7 @@ static int64_t pair_item(const nm_ints *list, int i, int64_t standard)
 
 static nm_conv conv_of_options(const nm_conv2d_options *o)
 {
-    nm_conv c = {.groups = o->groups};
+    nm_conv c = {.groups = o->groups, .bf16 = o->precision == NM_PRECISION_BF16};
     for (int i = 0; i < 2; i++) {
         c.stride[i] = pair_item(&o->stride, i, 1);
         c.padding[i] = pair_item(&o->padding, i, 0);

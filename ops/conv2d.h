@@ -3,6 +3,7 @@
 #define NM_OPS_CONV2D_H
 
 #include "ops/linear.h"
+#include "ops/precision.h"
 
 extern const nm_port nm_conv2d_inputs[3];
 extern const nm_port nm_conv2d_outputs[1];
@@ -24,10 +25,12 @@ nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *options,
     NM_CONV2D_ROW(type_, stride, 1, "step of the kernel: one number, or vertical and horizontal"), \
         NM_CONV2D_ROW(type_, padding, 0, "zeros added on each side: one number, or two"),          \
         NM_CONV2D_ROW(type_, dilation, 1, "distance of the kernel's taps: one number, or two"),    \
+        {NM_FIELD(type_, groups), NM_OPTION_INT,                                                   \
+         .doc = "the channels fall into so many groups that do not mix", .min = 1,                 \
+         .max = NM_NO_LIMIT},                                                                      \
     {                                                                                              \
-        NM_FIELD(type_, groups), NM_OPTION_INT,                                                    \
-            .doc = "the channels fall into so many groups that do not mix", .min = 1,              \
-            .max = NM_NO_LIMIT                                                                     \
+        NM_FIELD(type_, precision), NM_OPTION_ENUM, .names = nm_precision_names,                   \
+                                                    .doc = NM_PRECISION_DOC                        \
     }
 
 #endif

@@ -13,7 +13,8 @@ static nm_conv2d_options conv_options(const void *options)
                                .stride = o->stride,
                                .padding = o->padding,
                                .dilation = o->dilation,
-                               .groups = o->groups};
+                               .groups = o->groups,
+                               .precision = o->precision};
 }
 
 static nm_activation activation_of(const void *options)

@@ -4,6 +4,7 @@
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
+#include "ops/precision.h"
 #include "ops/table.h"
 
 static nm_status dense_infer(nm_infer *infer)
@@ -28,7 +29,7 @@ static int64_t dense_multiply_adds(const nm_infer *infer)
     return nm_count_multiply_adds(&infer->out[0], infer->in[1]->dim[1]);
 }
 
-static nm_status product(const nm_run *run, nm_activation activation)
+static nm_status product(const nm_run *run, nm_activation activation, int precision)
 {
     const nm_shape *w = nm_tensor_shape(run->in[1]);
     int64_t out = w->dim[0], in = w->dim[1];
@@ -44,23 +45,21 @@ static nm_status product(const nm_run *run, nm_activation activation)
                  .b = run->x[1],
                  .c = run->y[0],
                  .bias = run->x[2],
-                 .activation = activation};
+                 .activation = activation,
+                 .bf16 = precision == NM_PRECISION_BF16};
     return nm_gemm_run(run->context, &g);
 }
 
 static nm_status dense_forward(const nm_run *run)
 {
-    return product(run, NM_ACTIVATION_NONE);
-}
-
-static nm_activation activation_of(const void *options)
-{
-    return (nm_activation)((const nm_dense_activation_options *)options)->activation;
+    const nm_dense_options *o = run->options;
+    return product(run, NM_ACTIVATION_NONE, o->precision);
 }
 
 static nm_status dense_activation_forward(const nm_run *run)
 {
-    return product(run, activation_of(run->options));
+    const nm_dense_activation_options *o = run->options;
+    return product(run, (nm_activation)o->activation, o->precision);
 }
 
 /* ---- Gradients ---- */
@@ -77,32 +76,35 @@ static nm_tensor *flat(nm_tape *tape, nm_tensor *x)
 }
 
 /* Of an input, for the gradient `dz` of x w^T + b. */
-static nm_tensor *gradient(const nm_vjp *v, nm_tensor *dz, int input)
+static nm_tensor *gradient(const nm_vjp *v, nm_tensor *dz, int precision, int input)
 {
     switch (input) {
     case 0: {
-        nm_tensor *dx = nm_matmul(v->tape, flat(v->tape, dz), v->in[1]);
+        nm_tensor *dx = nm_matmul(v->tape, flat(v->tape, dz), v->in[1], .precision = precision);
         const nm_shape *shape = nm_tensor_shape(v->in[0]);
         return shape->rank == 2 ? dx : nm_reshape(v->tape, dx, *shape);
     }
     case 1:
-        return nm_matmul(v->tape, flat(v->tape, dz), flat(v->tape, v->in[0]), .transpose_a = true);
+        return nm_matmul(v->tape, flat(v->tape, dz), flat(v->tape, v->in[0]), .transpose_a = true,
+                         .precision = precision);
     default: return dz; /* summed over the rows by the engine */
     }
 }
 
 static nm_tensor *dense_vjp(nm_vjp *v, int input)
 {
-    return gradient(v, v->gout[0], input);
+    const nm_dense_options *o = v->options;
+    return gradient(v, v->gout[0], o->precision, input);
 }
 
 /* All at once, since all begin with dz. */
 static nm_tensor *dense_activation_vjp(nm_vjp *v, int input)
 {
+    const nm_dense_activation_options *o = v->options;
     nm_tensor *dz =
-        nm_activation_gradient(v->tape, activation_of(v->options), v->out[0], v->gout[0]);
+        nm_activation_gradient(v->tape, (nm_activation)o->activation, v->out[0], v->gout[0]);
     for (int i = 0; dz && i < v->inputs; i++) {
-        v->gin[i] = v->need[i] ? gradient(v, dz, i) : NULL;
+        v->gin[i] = v->need[i] ? gradient(v, dz, o->precision, i) : NULL;
     }
     return v->gin[input];
 }
@@ -123,11 +125,21 @@ static const nm_sample dense_activation_samples[] = {
     {.options = "{activation: none}", .in = {NM_NORMAL(3), NM_NORMAL(2, 3), NM_NORMAL(2)}},
 };
 
+static const nm_dense_options dense_defaults = {NM_END(nm_dense_options), NM_DENSE_DEFAULTS};
+static const nm_option dense_options[] = {
+    {NM_FIELD(nm_dense_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
+     .doc = NM_PRECISION_DOC},
+};
+static const nm_spec dense_spec = NM_SPEC(nm_dense_options, dense_defaults, dense_options);
+
 static const nm_dense_activation_options defaults = {.activation = NM_ACTIVATION_RELU,
+                                                     .precision = NM_PRECISION_F32,
                                                      NM_END(nm_dense_activation_options)};
 static const nm_option options[] = {
     {NM_FIELD(nm_dense_activation_options, activation), NM_OPTION_ENUM,
      .names = nm_activation_names, .doc = "what the sum goes through in the end"},
+    {NM_FIELD(nm_dense_activation_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
+     .doc = NM_PRECISION_DOC},
 };
 static const nm_spec spec = NM_SPEC(nm_dense_activation_options, defaults, options);
 
@@ -151,7 +163,7 @@ static const nm_port out_ports[] = {{.name = "y", .doc = "[..., out]"}};
         .sample_count = NM_COUNT_OF(name_##_samples),                                              \
     };
 
-DENSE_OP(dense, "dense layer: product with weights, and bias",
+DENSE_OP(dense, "dense layer: product with weights, and bias", .spec = &dense_spec,
          .doc = "y = x w^T + b over the last axis of x.\n"
                 "dx = dy w, dw = dy^T x, db = dy summed over the rows.")
 
@@ -160,9 +172,10 @@ DENSE_OP(dense_activation, "dense layer and activation in one", .spec = &spec,
                 "With dz = activation'(y) dy: dx = dz w, dw = dz^T x, db = dz summed over the "
                 "rows.")
 
-nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b)
+nm_tensor *nm_dense_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                         const nm_dense_options *o)
 {
-    return nm_apply3(tape, &nm_op_dense, NULL, x, w, b);
+    return nm_apply3(tape, &nm_op_dense, o, x, w, b);
 }
 
 nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,

@@ -14,9 +14,27 @@ NM_API bool nm_context_set_onednn(nm_context *context, bool on);
 /* Whether the library was built with it. */
 NM_API bool nm_has_onednn(void);
 
+/* What a product's factors are rounded to. Sums are f32 either way, and so are all tensors. */
+typedef enum nm_precision {
+    NM_PRECISION_F32,
+    /* bf16, on a processor that has units for it and by a library with oneDNN: several times
+     * faster. Elsewhere, and between f64 tensors, the same as NM_PRECISION_F32. */
+    NM_PRECISION_BF16
+} nm_precision;
+
+/* Their names as an option: "f32", "bf16", NULL. */
+extern NM_API const char *const nm_precision_names[];
+
+/* Whether this processor (as oneDNN sees it) has units for bf16. */
+NM_API bool nm_has_bf16(void);
+/* Whether bf16 products are computed also without such units: slowly, to see their numbers. Off at
+ * first. Returns what it was. */
+NM_API bool nm_context_emulate_bf16(nm_context *context, bool on);
+
 typedef struct nm_matmul_options {
     size_t struct_size;
     bool transpose_a, transpose_b; /* of the last two axes */
+    int precision;                 /* nm_precision; default NM_PRECISION_F32 */
 } nm_matmul_options;
 
 /* a [..., m, k] times b [..., k, n] is [..., m, n]; the axes before the last two broadcast. */
@@ -27,12 +45,23 @@ typedef struct nm_matmul_options {
 NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
                                  const nm_matmul_options *options);
 
+typedef struct nm_dense_options {
+    size_t struct_size;
+    int precision; /* nm_precision, of the gradients' products too; default NM_PRECISION_F32 */
+} nm_dense_options;
+
 /* y = x w^T + b: x [..., in], w [out, in], b [out] or NULL; y [..., out]. */
-NM_API nm_tensor *nm_dense(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b);
+#define NM_DENSE_DEFAULTS .precision = NM_PRECISION_F32
+#define nm_dense(...) nm_dense_(__VA_ARGS__, NM_END(nm_dense_options))
+#define nm_dense_(tape, x, w, b, ...)                                                              \
+    nm_dense_with(tape, x, w, b, &(nm_dense_options){NM_DENSE_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_dense_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                const nm_dense_options *options);
 
 typedef struct nm_dense_activation_options {
     size_t struct_size;
     int activation; /* nm_activation; the option's default is NM_ACTIVATION_RELU */
+    int precision;  /* as nm_dense_options */
 } nm_dense_activation_options;
 
 /* y = activation(x w^T + b) in one op: dense and the activation one after the other, to the bit,
@@ -52,6 +81,7 @@ typedef struct nm_conv2d_options {
     nm_ints padding;  /* zeros on each side; default 0 */
     nm_ints dilation; /* distance of the kernel's taps; default 1 */
     int64_t groups;   /* channels fall into so many groups that do not mix; default 1 */
+    int precision;    /* nm_precision, of the gradients' products too; default NM_PRECISION_F32 */
 } nm_conv2d_options;
 
 /* Cross-correlation: x [n, h, w, c], w [out, kh, kw, c / groups], b [out] or NULL;
@@ -71,6 +101,7 @@ typedef struct nm_conv2d_activation_options {
     size_t struct_size;
     nm_ints stride, padding, dilation;
     int64_t groups;
+    int precision;
     int activation; /* nm_activation; default NM_ACTIVATION_RELU */
 } nm_conv2d_activation_options;
 

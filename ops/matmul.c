@@ -2,7 +2,10 @@
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
+#include "ops/precision.h"
 #include "ops/table.h"
+
+const char *const nm_precision_names[] = {"f32", "bf16", NULL};
 
 /* [..., rows, columns] of one operand, as the product sees it. */
 typedef struct operand {
@@ -83,7 +86,8 @@ static nm_status matmul_forward(const nm_run *run)
                  .k = a.columns,
                  .lda = a.transposed ? a.rows : a.columns,
                  .ldb = b.transposed ? b.rows : b.columns,
-                 .ldc = b.columns};
+                 .ldc = b.columns,
+                 .bf16 = o->precision == NM_PRECISION_BF16};
     int64_t size = a.rows * b.columns, batches = size ? nm_tensor_count(run->out[0]) / size : 0;
     if (nm_shape_count(&b.batch) == 1 && !a.transposed) {
         g.m *= batches; /* one matrix b for all: one product */
@@ -106,12 +110,14 @@ static nm_tensor *matmul_vjp(nm_vjp *v, int input)
     const nm_matmul_options *o = v->options;
     nm_tensor *a = v->in[0], *b = v->in[1], *dc = v->gout[0];
     bool ta = o->transpose_a, tb = o->transpose_b;
+    int p = o->precision;
     if (input == 0) {
-        return ta ? nm_matmul(v->tape, b, dc, .transpose_a = tb, .transpose_b = true)
-                  : nm_matmul(v->tape, dc, b, .transpose_b = !tb);
+        return ta ? nm_matmul(v->tape, b, dc, .transpose_a = tb, .transpose_b = true,
+                              .precision = p)
+                  : nm_matmul(v->tape, dc, b, .transpose_b = !tb, .precision = p);
     }
-    return tb ? nm_matmul(v->tape, dc, a, .transpose_a = true, .transpose_b = ta)
-              : nm_matmul(v->tape, a, dc, .transpose_a = !ta);
+    return tb ? nm_matmul(v->tape, dc, a, .transpose_a = true, .transpose_b = ta, .precision = p)
+              : nm_matmul(v->tape, a, dc, .transpose_a = !ta, .precision = p);
 }
 
 static const nm_sample matmul_samples[] = {
@@ -127,6 +133,8 @@ static const nm_matmul_options defaults = {NM_END(nm_matmul_options), NM_MATMUL_
 static const nm_option options[] = {
     {NM_FIELD(nm_matmul_options, transpose_a), NM_OPTION_BOOL, .doc = "a is [..., k, m]"},
     {NM_FIELD(nm_matmul_options, transpose_b), NM_OPTION_BOOL, .doc = "b is [..., n, k]"},
+    {NM_FIELD(nm_matmul_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
+     .doc = NM_PRECISION_DOC},
 };
 static const nm_spec spec = NM_SPEC(nm_matmul_options, defaults, options);
 

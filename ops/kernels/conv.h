@@ -11,6 +11,8 @@ typedef struct nm_conv {
     int64_t kh, kw;
     int64_t stride[2], padding[2], dilation[2]; /* vertical, horizontal */
     int64_t groups;
+    int64_t
+        bf16; /* round inputs to bf16 where that is faster; results are of `dtype` all the same */
 } nm_conv;
 
 /* Fail only if memory runs out. `bias` [o] may be NULL. */

@@ -20,6 +20,7 @@ typedef struct nm_gemm {
     void *c;          /* [m, n] */
     const void *bias; /* [n], added to every row; NULL: none */
     nm_activation activation;
+    bool bf16; /* round a and b to bf16 where that is faster; c is of `dtype` all the same */
 } nm_gemm;
 
 /* Fails only if memory runs out. */

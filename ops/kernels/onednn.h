@@ -1,5 +1,5 @@
-/* oneDNN, where the library was built with it: f32 matrix products and convolutions. Primitives are
- * made once for each shape and kept in the context. */
+/* oneDNN, where the library was built with it: f32 matrix products and convolutions, and the same
+ * of numbers rounded to bf16. Primitives are made once for each problem and kept in the context. */
 #ifndef NM_OPS_KERNELS_ONEDNN_H
 #define NM_OPS_KERNELS_ONEDNN_H
 
@@ -8,7 +8,7 @@
 
 /* All return whether they did the work. If not, the caller's own kernel has to: oneDNN is not
  * there, switched off (nm_context_set_onednn), or does not take this problem. Or memory ran out:
- * then the context has that error. */
+ * then the context has that error. Bias and activation of a product are the caller's to add. */
 bool nm_onednn_gemm(nm_context *context, const nm_gemm *gemm);
 bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void *x, const void *w,
                             const void *bias, void *y);

@@ -1,0 +1,148 @@
+/* Convolutions by oneDNN. */
+#ifdef NM_HAVE_ONEDNN
+
+#include <string.h>
+
+#include "ops/kernels/onednn_primitive.h"
+
+/* ---- Describing them ---- */
+
+/* Our [n, h, w, c] seen as oneDNN's (n, c, h, w). */
+static bool describe_image(dnnl_memory_desc_t *d, dnnl_data_type_t type, int64_t n, int64_t h,
+                           int64_t w, int64_t c)
+{
+    return nm_describe_array(d, type, 4, (int64_t[]){n, c, h, w},
+                             (int64_t[]){h * w * c, 1, w * c, c});
+}
+
+/* Our [o, kh, kw, c / groups] seen as (o, c, kh, kw), or with groups as (g, o / g, c / g, kh, kw);
+ * and the same with the layout left open. */
+static bool describe_weights(dnnl_memory_desc_t *own, dnnl_memory_desc_t *any,
+                             dnnl_data_type_t type, const nm_conv *c)
+{
+    int64_t in = c->c / c->groups, out = c->o / c->groups, row = c->kw * in, all = c->kh * row;
+    int64_t dim[] = {c->groups, out, in, c->kh, c->kw};
+    int64_t stride[] = {out * all, all, 1, row, in};
+    int skip = c->groups == 1;
+    return nm_describe_array(own, dnnl_f32, 5 - skip, dim + skip, stride + skip) &&
+           nm_describe_array(any, type, 5 - skip, dim + skip, NULL);
+}
+
+typedef struct window {
+    dnnl_dims_t stride, padding, padding_after, dilation;
+} window;
+
+static window window_of(const nm_conv *c)
+{
+    const int64_t in[2] = {c->h, c->w}, out[2] = {c->oh, c->ow}, kernel[2] = {c->kh, c->kw};
+    window w;
+    memset(&w, 0, sizeof w);
+    for (int i = 0; i < 2; i++) {
+        int64_t reach = (kernel[i] - 1) * c->dilation[i] + 1;
+        w.stride[i] = c->stride[i];
+        w.padding[i] = c->padding[i];
+        w.dilation[i] = c->dilation[i] - 1;
+        w.padding_after[i] = (out[i] - 1) * c->stride[i] + reach - in[i] - c->padding[i];
+    }
+    return w;
+}
+
+static bool describe_slots(const nm_problem *problem, dnnl_memory_desc_t *slots,
+                           dnnl_memory_desc_t *weights)
+{
+    const nm_conv *c = &problem->conv;
+    return describe_image(&slots[SOURCE], nm_slot_type(problem, SOURCE), c->n, c->h, c->w, c->c) &&
+           describe_image(&slots[DESTINATION], nm_slot_type(problem, DESTINATION), c->n, c->oh,
+                          c->ow, c->o) &&
+           describe_weights(&slots[WEIGHTS], weights, nm_slot_type(problem, WEIGHTS), c) &&
+           nm_describe_array(&slots[BIAS], dnnl_f32, 1, (int64_t[]){c->o}, (int64_t[]){1});
+}
+
+/* The forward pass too, which oneDNN wants to see before a gradient: of the same types. */
+static bool describe_forward(const nm_problem *problem, dnnl_engine_t engine,
+                             dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t *out)
+{
+    nm_problem forward = *problem;
+    dnnl_memory_desc_t slots[SCRATCHPAD], weights;
+    dnnl_convolution_desc_t desc;
+    window w = window_of(&problem->conv);
+    forward.direction = FORWARD;
+    return describe_slots(&forward, slots, &weights) &&
+           dnnl_dilated_convolution_forward_desc_init(
+               &desc, dnnl_forward_training, dnnl_convolution_direct, &slots[SOURCE], &weights,
+               problem->bias ? &slots[BIAS] : NULL, &slots[DESTINATION], w.stride, w.dilation,
+               w.padding, w.padding_after) == dnnl_success &&
+           dnnl_primitive_desc_create(out, &desc, attributes, engine, NULL) == dnnl_success;
+}
+
+static bool describe(const nm_problem *problem, dnnl_engine_t engine,
+                     dnnl_primitive_attr_t attributes, nm_description *out)
+{
+    dnnl_memory_desc_t *slots = out->slots, weights;
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_desc_t forward = NULL;
+    window w = window_of(&problem->conv);
+    if (!describe_slots(problem, slots, &weights)) {
+        return false;
+    }
+    if (problem->direction == FORWARD) {
+        return describe_forward(problem, engine, attributes, &out->primitive);
+    }
+    dnnl_status_t status =
+        problem->direction == INPUT_GRAD
+            ? dnnl_dilated_convolution_backward_data_desc_init(
+                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, &slots[DESTINATION],
+                  w.stride, w.dilation, w.padding, w.padding_after)
+            : dnnl_dilated_convolution_backward_weights_desc_init(
+                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, NULL,
+                  &slots[DESTINATION], w.stride, w.dilation, w.padding, w.padding_after);
+    bool made = status == dnnl_success && describe_forward(problem, engine, attributes, &forward) &&
+                dnnl_primitive_desc_create(&out->primitive, &desc, attributes, engine, forward) ==
+                    dnnl_success;
+    if (forward) dnnl_primitive_desc_destroy(forward);
+    return made;
+}
+
+/* ---- Running them ---- */
+
+static bool run(nm_context *context, const nm_conv *conv, nm_direction direction,
+                const void *const arrays[SCRATCHPAD])
+{
+    nm_problem problem;
+    nm_backend *b = nm_onednn_backend(context);
+    if (!b || !conv->n || !conv->h || !conv->w || !conv->c || !conv->o) {
+        return false;
+    }
+    int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
+    int before = nm_onednn_enter(context, conv->n * conv->oh * conv->ow * conv->o * taps);
+    memset(&problem, 0, sizeof problem);
+    problem.convolution = true;
+    problem.direction = direction;
+    problem.bias = arrays[BIAS] != NULL;
+    problem.threads = nm_onednn_threads();
+    problem.bf16 = conv->bf16 && nm_onednn_takes_bf16(b);
+    problem.conv = *conv;
+    bool done = nm_primitive_run(context, b, &problem, describe, arrays);
+    nm_onednn_leave(before);
+    return done;
+}
+
+bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void *x, const void *w,
+                            const void *bias, void *y)
+{
+    return run(context, conv, FORWARD, (const void *const[]){x, w, bias, y});
+}
+
+bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const void *dy,
+                               const void *w, void *dx)
+{
+    return run(context, conv, INPUT_GRAD, (const void *const[]){dx, w, NULL, dy});
+}
+
+bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
+                                const void *dy, void *dw)
+{
+    return run(context, conv, WEIGHT_GRAD, (const void *const[]){x, dw, NULL, dy});
+}
+
+#endif

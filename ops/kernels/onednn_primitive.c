@@ -1,0 +1,183 @@
+/* Making primitives and finding them again. Nothing of ours is allocated in a step like the one
+ * before it; oneDNN itself takes a few short-lived blocks from malloc for each call, which its
+ * interface gives no way around. */
+#ifdef NM_HAVE_ONEDNN
+
+#include "ops/kernels/onednn_primitive.h"
+
+#include <string.h>
+
+bool nm_describe_array(dnnl_memory_desc_t *d, dnnl_data_type_t type, int dims, const int64_t *dim,
+                       const int64_t *stride)
+{
+    dnnl_dims_t dim_list = {0}, stride_list = {0};
+    for (int i = 0; i < dims; i++) {
+        dim_list[i] = dim[i];
+        stride_list[i] = stride ? stride[i] : 0;
+    }
+    dnnl_status_t status =
+        stride ? dnnl_memory_desc_init_by_strides(d, dims, dim_list, type, stride_list)
+               : dnnl_memory_desc_init_by_tag(d, dims, dim_list, type, dnnl_format_tag_any);
+    return status == dnnl_success;
+}
+
+dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot)
+{
+    const int results[] = {[FORWARD] = DESTINATION, [INPUT_GRAD] = SOURCE, [WEIGHT_GRAD] = WEIGHTS};
+    bool narrow = problem->bf16 && slot != BIAS && slot != results[problem->direction];
+    return narrow ? dnnl_bf16 : dnnl_f32;
+}
+
+/* ---- Making one ---- */
+
+static bool make_memory(nm_backend *b, dnnl_memory_t *memory, const dnnl_memory_desc_t *d)
+{
+    return dnnl_memory_create(memory, d, b->engine, DNNL_MEMORY_NONE) == dnnl_success;
+}
+
+/* From our weights to what oneDNN chose, or back for their gradient. */
+static bool make_reorder(nm_backend *b, nm_primitive *p, const dnnl_memory_desc_t *own,
+                         const dnnl_memory_desc_t *chosen)
+{
+    if (dnnl_memory_desc_equal(own, chosen)) {
+        return true;
+    }
+    bool back = p->problem.direction == WEIGHT_GRAD;
+    dnnl_primitive_desc_t desc = NULL;
+    bool made =
+        make_memory(b, &p->own_weights, own) &&
+        dnnl_reorder_primitive_desc_create(&desc, back ? chosen : own, b->engine,
+                                           back ? own : chosen, b->engine, NULL) == dnnl_success &&
+        dnnl_primitive_create(&p->reorder, desc) == dnnl_success;
+    if (desc) dnnl_primitive_desc_destroy(desc);
+    p->bytes[WEIGHTS] = dnnl_memory_desc_get_size(chosen);
+    return made;
+}
+
+static bool make_slots(nm_backend *b, nm_primitive *p, nm_description *d)
+{
+    bool weight_grad = p->problem.direction == WEIGHT_GRAD;
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
+        d->primitive, weight_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    const dnnl_memory_desc_t *scratchpad =
+        dnnl_primitive_desc_query_md(d->primitive, dnnl_query_scratchpad_md, 0);
+    for (int slot = SOURCE; slot < SCRATCHPAD; slot++) {
+        const dnnl_memory_desc_t *md = slot == WEIGHTS ? weights : &d->slots[slot];
+        if ((slot != BIAS || p->problem.bias) && !make_memory(b, &p->memory[slot], md)) {
+            return false;
+        }
+        if (slot != WEIGHTS && nm_slot_type(&p->problem, slot) == dnnl_bf16) {
+            p->bytes[slot] = dnnl_memory_desc_get_size(md);
+            p->count[slot] = (int64_t)(p->bytes[slot] / sizeof(uint16_t));
+        }
+    }
+    p->bytes[SCRATCHPAD] = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+    return (!p->bytes[SCRATCHPAD] || make_memory(b, &p->memory[SCRATCHPAD], scratchpad)) &&
+           make_reorder(b, p, &d->slots[WEIGHTS], weights);
+}
+
+static bool fill(nm_backend *b, nm_primitive *p, nm_describe_fn describe)
+{
+    nm_description d;
+    dnnl_primitive_attr_t attributes;
+    memset(&d, 0, sizeof d);
+    if (dnnl_primitive_attr_create(&attributes) != dnnl_success) {
+        return false;
+    }
+    bool made = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
+                    dnnl_success &&
+                describe(&p->problem, b->engine, attributes, &d) && make_slots(b, p, &d) &&
+                dnnl_primitive_create(&p->run, d.primitive) == dnnl_success;
+    if (d.primitive) dnnl_primitive_desc_destroy(d.primitive);
+    dnnl_primitive_attr_destroy(attributes);
+    return made;
+}
+
+static void destroy(nm_context *context, nm_primitive *p)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        if (p->memory[i]) dnnl_memory_destroy(p->memory[i]);
+    }
+    if (p->own_weights) dnnl_memory_destroy(p->own_weights);
+    if (p->reorder) dnnl_primitive_destroy(p->reorder);
+    if (p->run) dnnl_primitive_destroy(p->run);
+    nm_weight_copies_destroy(context, p);
+    nm_free(context, p);
+}
+
+/* What oneDNN does not take is remembered as a primitive that does not run. */
+static nm_primitive *make(nm_context *context, nm_backend *b, const nm_problem *problem,
+                          nm_describe_fn describe)
+{
+    nm_primitive *p = nm_alloc_zero(context, 1, sizeof *p);
+    if (p) {
+        p->problem = *problem;
+        fill(b, p, describe);
+    }
+    return p;
+}
+
+/* ---- Finding it ---- */
+
+/* How many primitives a bucket keeps: all together more than a deep network has layers and
+ * directions, but not one more for every image size that a program ever sees. */
+#define KEPT 8
+
+static nm_primitive **bucket_of(nm_backend *b, const nm_problem *problem)
+{
+    uint64_t words[sizeof *problem / sizeof(uint64_t)], hash = UINT64_C(0xcbf29ce484222325);
+    memcpy(words, problem, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        hash = (hash ^ words[i]) * UINT64_C(0x100000001b3);
+    }
+    return &b->buckets[(hash ^ hash >> 32) % NM_PRIMITIVE_BUCKETS];
+}
+
+/* Takes the primitive out of its bucket, if it is there, and otherwise what there are too many of:
+ * a bucket begins with the one used last. */
+static nm_primitive *take(nm_context *context, nm_primitive **bucket, const nm_problem *problem)
+{
+    int count = 0;
+    for (nm_primitive **at = bucket; *at; at = &(*at)->next) {
+        nm_primitive *p = *at;
+        bool same = !memcmp(&p->problem, problem, sizeof *problem);
+        if (same || ++count == KEPT) {
+            *at = p->next;
+            if (same) {
+                return p;
+            }
+            destroy(context, p);
+            break;
+        }
+    }
+    return NULL;
+}
+
+bool nm_primitive_run(nm_context *context, nm_backend *b, const nm_problem *problem,
+                      nm_describe_fn describe, const void *const arrays[SCRATCHPAD])
+{
+    nm_primitive **bucket = bucket_of(b, problem);
+    nm_primitive *p = take(context, bucket, problem);
+    if (!p) {
+        p = make(context, b, problem, describe);
+    }
+    if (!p) {
+        return false;
+    }
+    p->next = *bucket;
+    *bucket = p;
+    return p->run && nm_primitive_execute(context, b, p, arrays);
+}
+
+void nm_primitives_destroy(nm_context *context, nm_backend *b)
+{
+    for (int i = 0; i < NM_PRIMITIVE_BUCKETS; i++) {
+        while (b->buckets[i]) {
+            nm_primitive *p = b->buckets[i];
+            b->buckets[i] = p->next;
+            destroy(context, p);
+        }
+    }
+}
+
+#endif
