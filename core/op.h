@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define NM_MAX_INPUTS 32
-#define NM_MAX_OUTPUTS 6
+#define NM_MAX_OUTPUTS 8
 
 typedef struct nm_op nm_op;
 

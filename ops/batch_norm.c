@@ -91,7 +91,7 @@ typedef struct forward {
     double eps;
     bool mean_only;
     const void *scale, *shift, *running_mean, *running_var;
-    void *mean, *var, *inverse, *gate_scale, *gate_shift;
+    void *mean, *var, *inverse, *left, *gate_scale, *gate_shift;
 } forward;
 
 /* 1 / sqrt(var + eps) of every channel; promise 2. */
@@ -124,10 +124,14 @@ NM_KERNEL static void set_affine(nm_channel_pass *p, int64_t begin, int64_t end,
     }
 }
 
-static void finish_affine(nm_channel_pass *p, int64_t begin, int64_t end, const double *lost)
+static void finish_affine(nm_channel_pass *p, int64_t begin, int64_t end, double *lost)
 {
     const forward *f = p->arg;
     set_affine(p, begin, end, lost);
+    for (int64_t c = begin; c < end; c++) {
+        lost[c] *= p->inverse[c];
+    }
+    nm_channels_store(p->dtype, lost, begin, end, f->left);
     nm_channels_store(p->dtype, p->a, begin, end, f->gate_scale);
     nm_channels_store(p->dtype, p->b, begin, end, f->gate_shift);
 }
@@ -200,11 +204,12 @@ nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *
                  .mean = run->y[MEAN],
                  .var = run->y[VAR],
                  .inverse = run->y[INVERSE],
+                 .left = top->left,
                  .gate_scale = top->gate_scale,
                  .gate_shift = top->gate_shift};
     p.gather = nm_is_training(o) ? NM_GATHER_MOMENTS : NM_GATHER_NOTHING;
     p.finish = nm_is_training(o) ? finish_training : finish_inference;
-    p.apply = NM_APPLY_AFFINE;
+    p.apply = top->elsewhere ? NM_APPLY_NOTHING : NM_APPLY_AFFINE;
     p.activation = top->activation;
     p.residual = top->residual;
     p.y = run->y[Y];
@@ -217,7 +222,7 @@ static nm_status batch_norm_forward(const nm_run *run)
     return nm_batch_norm_compute(run, run->options, &(nm_batch_norm_top){NULL});
 }
 
-nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse)
+nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse, void *left)
 {
     const nm_batch_norm_options *o = run->options;
     nm_channel_pass p = nm_batch_norm_pass(run, o);
@@ -225,7 +230,8 @@ nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse)
                  .eps = o->eps,
                  .mean_only = o->mean_only,
                  .mean = mean,
-                 .inverse = inverse};
+                 .inverse = inverse,
+                 .left = left};
     p.gather = NM_GATHER_MOMENTS;
     p.finish = finish_training;
     p.arg = &f;

@@ -18,7 +18,7 @@ enum { RESIDUAL = INPUTS, A_INPUTS };
 enum { GATE_SCALE = OUTPUTS, GATE_SHIFT, A_OUTPUTS };
 enum { G_GATE_SCALE = G_INPUTS, G_GATE_SHIFT, G_RELU_INPUTS };
 
-extern const nm_spec nm_batch_norm_spec;
+extern const nm_spec nm_batch_norm_spec, nm_batch_norm_activation_spec;
 extern const nm_port nm_batch_norm_grad_outputs[G_OUTPUTS];
 
 static inline bool nm_is_training(const nm_batch_norm_options *o)
@@ -46,7 +46,9 @@ double nm_batch_norm_values(const nm_channel_pass *pass);
 typedef struct nm_batch_norm_top {
     const void *residual; /* x's shape; NULL: 0 */
     nm_activation activation;
+    bool elsewhere; /* only find the numbers: y is computed by the caller */
     void *gate_scale, *gate_shift;
+    void *left; /* what is left of xhat's mean, because `mean` was rounded */
 } nm_batch_norm_top;
 
 /* ---- Batch norm's parts, for ops whose inputs and outputs begin like its own ---- */
@@ -58,8 +60,9 @@ nm_tensor *nm_batch_norm_vjp(nm_vjp *vjp, int input);
 /* The gradient that came in for var, also by way of `inverse`. */
 nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *vjp);
 
-/* Computes mean and inverse of x as batch_norm does, into arrays of run->dtype. */
-nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse);
+/* Computes mean and inverse of x as batch_norm does, into arrays of run->dtype, and what is left of
+ * xhat's mean if that is not NULL. */
+nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse, void *left);
 
 /* Calls batch_norm_grad. In training mean and inverse are known functions of x, given only to spare
  * the work: no gradient goes through them. In inference they are variables of their own. */
@@ -71,5 +74,12 @@ nm_status nm_batch_norm_gradient(nm_tape *tape, const nm_batch_norm_options *opt
 nm_status nm_batch_norm_grad_infer(nm_infer *infer);
 nm_status nm_batch_norm_grad_forward(const nm_run *run);
 nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *vjp, int input);
+
+/* dscale and dshift, for a dy that is not 0 in few places only: x and dy there. And the numbers
+ * with which dx = a * dy + b * xhat + c everywhere, [channels] of run->dtype. Inputs and outputs
+ * are those of batch_norm_grad but for `picked`, dy and `left`; training only. */
+nm_status nm_batch_norm_grad_picked(const nm_run *run, const nm_shape *shape, const void *picked,
+                                    const void *mean, const void *inverse, const void *left,
+                                    void *const abc[3]);
 
 #endif

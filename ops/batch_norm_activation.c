@@ -168,7 +168,8 @@ static const nm_option options[] = {
     {NM_FIELD(nm_batch_norm_activation_options, activation), NM_OPTION_ENUM,
      .names = nm_activation_names, .doc = "what y goes through in the end"},
 };
-static const nm_spec spec = NM_SPEC(nm_batch_norm_activation_options, defaults, options);
+const nm_spec nm_batch_norm_activation_spec =
+    NM_SPEC(nm_batch_norm_activation_options, defaults, options);
 
 #define CHANNELS(name_, doc_)                                                                      \
     {                                                                                              \
@@ -227,7 +228,7 @@ static const nm_sample batch_norm_activation_samples[] = {
 const nm_op nm_op_batch_norm_activation = {
     .item = NM_ITEM(
         nm_op, "batch_norm_activation", "batch norm, a residual and an activation in one pass",
-        .spec = &spec,
+        .spec = &nm_batch_norm_activation_spec,
         .doc = "y = activation(batch_norm(x) + residual), as the ops one after the other compute\n"
                "it, with fewer passes over memory. A model uses it where a batch_norm layer is\n"
                "followed by relu, sigmoid or tanh.\n"

@@ -46,7 +46,9 @@ typedef struct backward {
     double values;
     bool training, mean_only;
     const void *scale, *dmean, *dvar;
+    const void *left; /* known already; NULL: gathered */
     void *dscale, *dshift;
+    void *a, *b, *c; /* where dx's coefficients go; may be NULL */
 } backward;
 
 /* With q = sum of dy xhat = dscale, s = sum of dy = dshift:
@@ -64,13 +66,25 @@ NM_KERNEL static void set_training(nm_channel_pass *p, int64_t begin, int64_t en
     const double divided = g->mean_only ? 0 : 1;
     NM_SIMD for (int64_t i = begin; i < end; i++)
     {
-        left[i] /= m;
         dscale[i] -= left[i] * dshift[i];
         const double deviation = inverse[i] > 0 ? 1 / inverse[i] : 0;
         const double dmean = c[i], dvar = b[i];
         a[i] *= inverse[i];
         b[i] = (2 * dvar * deviation - divided * a[i] * dscale[i]) / m;
         c[i] = (dmean - a[i] * dshift[i]) / m - b[i] * left[i];
+    }
+}
+
+static void set_left(nm_channel_pass *p, int64_t begin, int64_t end)
+{
+    const backward *g = p->arg;
+    double *left = p->sum[2];
+    if (g->left) {
+        nm_channels_load(p->dtype, g->left, 0, begin, end, left);
+        return;
+    }
+    for (int64_t c = begin; c < end; c++) {
+        left[c] /= g->values;
     }
 }
 
@@ -81,6 +95,7 @@ static void finish_gradient(nm_channel_pass *p, int64_t begin, int64_t end)
     if (g->training) {
         nm_channels_load(p->dtype, g->dvar, 0, begin, end, p->b);
         nm_channels_load(p->dtype, g->dmean, 0, begin, end, p->c);
+        set_left(p, begin, end);
         set_training(p, begin, end);
     } else {
         for (int64_t c = begin; c < end; c++) {
@@ -89,6 +104,9 @@ static void finish_gradient(nm_channel_pass *p, int64_t begin, int64_t end)
     }
     nm_channels_store(p->dtype, p->sum[0], begin, end, g->dshift);
     nm_channels_store(p->dtype, p->sum[1], begin, end, g->dscale);
+    nm_channels_store(p->dtype, p->a, begin, end, g->a);
+    nm_channels_store(p->dtype, p->b, begin, end, g->b);
+    nm_channels_store(p->dtype, p->c, begin, end, g->c);
 }
 
 static void load_known(nm_channel_pass *p, const nm_run *run, const void *mean, const void *inverse)
@@ -101,32 +119,58 @@ static void load_known(nm_channel_pass *p, const nm_run *run, const void *mean, 
     }
 }
 
-static nm_status run_gradient(const nm_run *run, const void *mean, const void *inverse)
+static backward backward_of(const nm_run *run, const nm_channel_pass *p)
 {
     const nm_batch_norm_options *o = run->options;
-    nm_channel_pass p = nm_batch_norm_pass(run, o);
-    backward g = {.values = nm_batch_norm_values(&p),
-                  .training = nm_is_training(o),
-                  .mean_only = o->mean_only,
-                  .scale = run->x[G_SCALE],
-                  .dmean = run->x[G_DMEAN],
-                  .dvar = run->x[G_DVAR],
-                  .dscale = run->y[G_DSCALE],
-                  .dshift = run->y[G_DSHIFT]};
-    p.gather = NM_GATHER_PRODUCTS;
-    p.gated = run->op->input_count > G_INPUTS;
-    p.apply = g.training ? NM_APPLY_COMBINE : NM_APPLY_SCALE;
-    p.dy = run->x[G_DY];
-    p.y = run->y[G_DX];
-    p.finish = finish_gradient;
-    p.arg = &g;
-    if (nm_channel_pass_begin(&p) != NM_OK) {
+    return (backward){.values = nm_batch_norm_values(p),
+                      .training = nm_is_training(o),
+                      .mean_only = o->mean_only,
+                      .scale = run->x[G_SCALE],
+                      .dmean = run->x[G_DMEAN],
+                      .dvar = run->x[G_DVAR],
+                      .dscale = run->y[G_DSCALE],
+                      .dshift = run->y[G_DSHIFT]};
+}
+
+static nm_status run_pass(nm_channel_pass *p, const nm_run *run, backward *g, const void *mean,
+                          const void *inverse)
+{
+    p->gather = NM_GATHER_PRODUCTS;
+    p->dy = run->x[G_DY];
+    p->finish = finish_gradient;
+    p->arg = g;
+    if (nm_channel_pass_begin(p) != NM_OK) {
         return NM_ERROR_MEMORY;
     }
-    load_known(&p, run, mean, inverse);
-    nm_channel_pass_run(&p);
-    nm_channel_pass_end(&p);
+    load_known(p, run, mean, inverse);
+    nm_channel_pass_run(p);
+    nm_channel_pass_end(p);
     return NM_OK;
+}
+
+static nm_status run_gradient(const nm_run *run, const void *mean, const void *inverse)
+{
+    nm_channel_pass p = nm_batch_norm_pass(run, run->options);
+    backward g = backward_of(run, &p);
+    p.gated = run->op->input_count == G_RELU_INPUTS;
+    p.apply = g.training ? NM_APPLY_COMBINE : NM_APPLY_SCALE;
+    p.y = run->y[G_DX];
+    return run_pass(&p, run, &g, mean, inverse);
+}
+
+nm_status nm_batch_norm_grad_picked(const nm_run *run, const nm_shape *shape, const void *picked,
+                                    const void *mean, const void *inverse, const void *left,
+                                    void *const abc[3])
+{
+    nm_channel_pass p = nm_batch_norm_pass(run, run->options);
+    backward g = backward_of(run, &p);
+    g.left = left;
+    g.a = abc[0];
+    g.b = abc[1];
+    g.c = abc[2];
+    p.view = nm_channels_of(shape, nm_batch_norm_axis(run->options, shape));
+    p.x = picked;
+    return run_pass(&p, run, &g, mean, inverse);
 }
 
 nm_status nm_batch_norm_grad_forward(const nm_run *run)
@@ -137,7 +181,7 @@ nm_status nm_batch_norm_grad_forward(const nm_run *run)
     const size_t bytes = nm_tensor_bytes(run->out[G_DSCALE]);
     char *memory = nm_scratch(run->context, 2 * bytes + 1);
     nm_status status =
-        memory ? nm_batch_norm_moments(run, memory, memory + bytes) : NM_ERROR_MEMORY;
+        memory ? nm_batch_norm_moments(run, memory, memory + bytes, NULL) : NM_ERROR_MEMORY;
     if (status == NM_OK) {
         status = run_gradient(run, memory, memory + bytes);
     }

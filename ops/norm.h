@@ -99,6 +99,16 @@ nm_batch_norm_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale, nm_
                               nm_tensor *residual, nm_tensor *running_mean, nm_tensor *running_var,
                               const nm_batch_norm_activation_options *options);
 
+/* The same with max pooling over windows of 2 by 2 behind it, for images [n, h, w, channels]:
+ *
+ *     y = activation(max_pool2d(batch_norm(x)))
+ *
+ * which is also the pooling of the activation, as no activation ever falls. y is
+ * [n, h / 2, w / 2, channels], rounded down. */
+NM_API nm_batch_norm_result nm_batch_norm_max_pool2d_with(
+    nm_tape *tape, nm_tensor *x, nm_tensor *scale, nm_tensor *shift, nm_tensor *running_mean,
+    nm_tensor *running_var, const nm_batch_norm_activation_options *options);
+
 /* ---- Weight normalization ----
  * Salimans, Kingma 2016, arXiv 1602.07868:
  *

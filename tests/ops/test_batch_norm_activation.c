@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/random.h"
+#include "ops/linear.h"
 #include "ops/ops.h"
 #include "tests/test.h"
 
@@ -234,8 +235,72 @@ START_TEST(a_residual_of_another_shape_is_an_error_that_names_both)
 }
 END_TEST
 
+/* ---- With pooling ---- */
+
+static void compare_pooled(nm_dtype dtype, nm_shape shape, nm_activation activation, int mode)
+{
+    const double tolerance = dtype == NM_F64 ? 1e-13 : 1e-6;
+    trial t = begin(2, dtype, shape, -1, false, activation);
+    t.options.mode = mode;
+    nm_tensor *a[TENSORS], *b[TENSORS];
+    nm_batch_norm_result whole = nm_batch_norm_max_pool2d_with(
+        t.tape, t.in[X_], t.in[SCALE_], t.in[SHIFT_], t.in[MEAN_], t.in[VAR_], &t.options);
+    nm_batch_norm_result parts = one_by_one(&t);
+    parts.y = nm_max_pool2d(t.tape, parts.y, .kernel = NM_INTS(2));
+    assert_fine(t.context);
+    t.dy = normal(&t, dtype, *nm_tensor_shape(parts.y), 21);
+    assert_close(whole.y, parts.y, 0);
+    assert_close(whole.mean, parts.mean, 0);
+    assert_close(whole.var, parts.var, 0);
+    differentiate(&t, &whole, a);
+    differentiate(&t, &parts, b);
+    assert_fine(t.context);
+    for (int i = 0; i < TENSORS; i++) {
+        if (t.in[i]) {
+            assert_close(a[i], b[i], 20 * tolerance);
+        }
+    }
+    end(&t);
+}
+
+START_TEST(pooling_in_the_same_pass_gives_what_the_ops_give_one_by_one)
+{
+    const nm_shape shapes[] = {NM_SHAPE(3, 8, 6, 16), NM_SHAPE(2, 7, 5, 3), NM_SHAPE(4, 2, 3, 33),
+                               NM_SHAPE(1, 28, 28, 32), NM_SHAPE(2, 3, 2, 200)};
+    for (size_t i = 0; i < NM_COUNT_OF(shapes); i++) {
+        for (int mode = NM_TRAINING; mode <= NM_INFERENCE; mode++) {
+            compare_pooled(NM_F32, shapes[i], NM_ACTIVATION_RELU, mode);
+            compare_pooled(NM_F32, shapes[i], NM_ACTIVATION_NONE, mode);
+        }
+        compare_pooled(NM_F64, shapes[i], NM_ACTIVATION_RELU, NM_TRAINING);
+    }
+}
+END_TEST
+
+START_TEST(pooling_refuses_what_it_cannot_do)
+{
+    trial t = begin(1, NM_F32, NM_SHAPE(2, 4, 1, 3), -1, false, NM_ACTIVATION_RELU);
+    ck_assert_ptr_null(
+        nm_batch_norm_max_pool2d_with(t.tape, t.in[X_], NULL, NULL, NULL, NULL, NULL).y);
+    assert_error(t.context, NM_ERROR_INPUT, "images of at least 2 by 2");
+    nm_tensor *x = normal(&t, NM_F32, NM_SHAPE(2, 4, 4, 3), 5);
+    t.options.axis = 1;
+    ck_assert_ptr_null(
+        nm_batch_norm_max_pool2d_with(t.tape, x, NULL, NULL, NULL, NULL, &t.options).y);
+    assert_error(t.context, NM_ERROR_INPUT, "the channels must be the last axis");
+    nm_tensor *index = nm_full(t.tape, NM_I32, NM_SHAPE(2, 2, 2, 3), 15), *out[3];
+    nm_tensor *in[] = {
+        x, normal(&t, NM_F32, NM_SHAPE(2, 2, 2, 3), 6), NULL, NULL, NULL, NULL, NULL, index};
+    nm_call(t.tape, "batch_norm_max_pool2d_grad", in, 8, NULL, out, 3);
+    assert_error(t.context, NM_ERROR_INPUT, "an index lies outside of its window");
+    end(&t);
+}
+END_TEST
+
 TEST_MAIN("ops/batch_norm_activation", one_pass_gives_what_the_ops_give_one_by_one,
           channels_on_any_axis, mean_only_too, the_gate_is_where_y_is_above_0_to_the_last_bit,
           a_nan_comes_through_and_stays_in_its_channel,
           the_bits_do_not_depend_on_the_number_of_threads,
-          a_residual_of_another_shape_is_an_error_that_names_both)
+          a_residual_of_another_shape_is_an_error_that_names_both,
+          pooling_in_the_same_pass_gives_what_the_ops_give_one_by_one,
+          pooling_refuses_what_it_cannot_do)
