@@ -3,6 +3,7 @@
 #define NM_TESTS_OPS_LINEAR_TEST_H
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/random.h"
@@ -77,6 +78,80 @@ static inline nm_tensor *gradient(fixture *f, nm_tensor *y, nm_tensor *weights, 
     nm_gradients(f->tape, &y, weights ? &weights : NULL, 1, &x, 1, 0, &dx);
     assert_fine(f->context);
     return dx;
+}
+
+static inline nm_tensor *copy_as(fixture *f, nm_tensor *x, nm_dtype dtype)
+{
+    nm_tensor *y = nm_tape_tensor(f->tape, dtype, *nm_tensor_shape(x));
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        nm_tensor_set(y, i, nm_tensor_get(x, i));
+    }
+    return y;
+}
+
+/* ---- bf16 ---- */
+
+/* An f32 tensor of normal numbers, and the same rounded to bf16. */
+typedef struct rounded {
+    nm_tensor *plain, *rounded;
+} rounded;
+
+static inline rounded random_rounded(fixture *f, nm_shape shape)
+{
+    rounded r = {.plain = random_tensor(f, NM_F32, shape)};
+    r.rounded = copy_as(f, copy_as(f, r.plain, NM_BF16), NM_F32);
+    nm_tensor_set_requires_grad(r.plain, true);
+    nm_tensor_set_requires_grad(r.rounded, true);
+    return r;
+}
+
+/* The largest difference, as a part of the largest element. */
+static inline double difference(nm_tensor *a, nm_tensor *b)
+{
+    double largest = 0, difference = 0;
+    for (int64_t i = 0; i < nm_tensor_count(a); i++) {
+        largest = fmax(largest, fabs(nm_tensor_get(b, i)));
+        difference = fmax(difference, fabs(nm_tensor_get(a, i) - nm_tensor_get(b, i)));
+    }
+    return difference / largest;
+}
+
+/* Whether oneDNN can do bf16 at all here. */
+static inline bool bf16_is_to_be_had(void)
+{
+#if defined(__x86_64__)
+    return nm_has_onednn() && __builtin_cpu_supports("avx512bw") && !getenv("DNNL_MAX_CPU_ISA");
+#else
+    return false;
+#endif
+}
+
+/* `bf16` computed from plain numbers in bf16, `exact` in f32 from rounded ones, `plain` in f32. */
+static inline void assert_of_bf16(nm_tensor *bf16, nm_tensor *exact, nm_tensor *plain)
+{
+    if (bf16_is_to_be_had()) {
+        ck_assert_double_le(difference(bf16, exact), 1e-5);
+        ck_assert_double_ge(difference(bf16, plain), 1e-4);
+        ck_assert_double_le(difference(bf16, plain), 2e-2);
+    } else {
+        ck_assert_mem_eq(nm_tensor_data(bf16), nm_tensor_data(plain), nm_tensor_bytes(plain));
+    }
+}
+
+/* The same for an op of two inputs and both its gradients, given as calls on them. */
+static inline void assert_steps_of_bf16(fixture *f, const rounded in[3], nm_tensor *const y[3])
+{
+    nm_tensor *grads[3][2];
+    for (int i = 0; i < 3; i++) { /* in bf16, of rounded numbers, plain */
+        nm_tensor *x = i == 1 ? in[0].rounded : in[0].plain;
+        nm_tensor *w = i == 1 ? in[1].rounded : in[1].plain;
+        nm_tensor *dy = i == 1 ? in[2].rounded : in[2].plain;
+        nm_gradients(f->tape, &y[i], &dy, 1, (nm_tensor *[]){x, w}, 2, NM_KEEP_GRAPH, grads[i]);
+        assert_fine(f->context);
+    }
+    assert_of_bf16(y[0], y[1], y[2]);
+    assert_of_bf16(grads[0][0], grads[1][0], grads[2][0]);
+    assert_of_bf16(grads[0][1], grads[1][1], grads[2][1]);
 }
 
 /* ---- Ops with an activation on top ---- */

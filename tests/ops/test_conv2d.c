@@ -135,15 +135,6 @@ static nm_tensor *zeros_like(fixture *f, nm_tensor *x)
     return nm_full(f->tape, NM_F64, *nm_tensor_shape(x), 0);
 }
 
-static nm_tensor *copy_as(fixture *f, nm_tensor *x, nm_dtype dtype)
-{
-    nm_tensor *y = nm_tape_tensor(f->tape, dtype, *nm_tensor_shape(x));
-    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
-        nm_tensor_set(y, i, nm_tensor_get(x, i));
-    }
-    return y;
-}
-
 static reference make_reference(fixture *f, nm_conv c)
 {
     reference r = {.c = c};
@@ -229,6 +220,85 @@ END_TEST
 START_TEST(onednns_convolutions_are_the_sums_that_define_them)
 {
     check_convs(NM_F32, true);
+}
+END_TEST
+
+START_TEST(in_bf16_the_inputs_are_rounded_and_the_sums_are_not)
+{
+    fixture f = begin();
+    nm_context_emulate_bf16(f.context, true);
+    for (int groups = 1; groups < 3; groups++) {
+        const rounded in[] = {random_rounded(&f, NM_SHAPE(2, 9, 8, 16)),
+                              random_rounded(&f, NM_SHAPE(32, 3, 3, 16 / groups)),
+                              random_rounded(&f, NM_SHAPE(2, 5, 4, 32))};
+#define CONV(kind, precision_)                                                                     \
+    nm_conv2d(f.tape, in[0].kind, in[1].kind, NULL, .padding = NM_INTS(1), .stride = NM_INTS(2),   \
+              .groups = groups, .precision = precision_)
+        nm_tensor *y[] = {CONV(plain, NM_PRECISION_BF16), CONV(rounded, NM_PRECISION_F32),
+                          CONV(plain, NM_PRECISION_F32)};
+        assert_steps_of_bf16(&f, in, y);
+        nm_tensor *fused = nm_conv2d_activation(f.tape, in[0].plain, in[1].plain, NULL,
+                                                .padding = NM_INTS(1), .stride = NM_INTS(2),
+                                                .groups = groups, .precision = NM_PRECISION_BF16);
+        ck_assert_double_eq(difference(fused, nm_relu(f.tape, y[0])), 0);
+    }
+    end(f);
+}
+END_TEST
+
+/* ---- Weights that oneDNN keeps in its own layout ---- */
+
+static void assert_close_to_our_own(fixture *f, nm_tensor *x, nm_tensor *w)
+{
+    nm_tensor *y = nm_conv2d(f->tape, x, w, NULL);
+    nm_context_set_onednn(f->context, false);
+    nm_tensor *own = nm_conv2d(f->tape, x, w, NULL);
+    nm_context_set_onednn(f->context, true);
+    ck_assert_double_le(difference(y, own), 1e-5);
+}
+
+START_TEST(a_change_of_any_weight_is_seen_at_once)
+{
+    fixture f = begin();
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(1, 6, 6, 16));
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(32, 3, 3, 16));
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 5; k++) {
+            assert_close_to_our_own(&f, x, w);
+        }
+        nm_tensor_set(w, any_of(&f, 0, nm_tensor_count(w) - 1), 100 + i);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(layers_of_one_shape_do_not_take_each_others_weights)
+{
+    fixture f = begin();
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(1, 6, 6, 16)), *w[20];
+    for (int i = 0; i < 20; i++) { /* more than are kept for one shape */
+        w[i] = random_tensor(&f, NM_F32, NM_SHAPE(32, 3, 3, 16));
+    }
+    for (int k = 0; k < 6; k++) {
+        for (int i = 0; i < (k < 4 ? 5 : 20); i++) {
+            assert_close_to_our_own(&f, x, w[i]);
+        }
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(unchanged_weights_give_the_same_bits_again)
+{
+    fixture f = begin();
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(1, 6, 6, 16));
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(32, 3, 3, 16));
+    nm_tensor *first = nm_conv2d(f.tape, x, w, NULL);
+    for (int k = 0; k < 5; k++) {
+        nm_tensor *y = nm_conv2d(f.tape, x, w, NULL);
+        ck_assert_mem_eq(nm_tensor_data(y), nm_tensor_data(first), nm_tensor_bytes(y));
+    }
+    end(f);
 }
 END_TEST
 
@@ -414,6 +484,10 @@ TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_i
           our_convolutions_in_f32_are_the_sums_that_define_them,
           our_convolutions_in_f64_are_the_sums_that_define_them,
           onednns_convolutions_are_the_sums_that_define_them,
+          in_bf16_the_inputs_are_rounded_and_the_sums_are_not,
+          a_change_of_any_weight_is_seen_at_once,
+          layers_of_one_shape_do_not_take_each_others_weights,
+          unchanged_weights_give_the_same_bits_again,
           a_batch_of_several_pieces_is_like_its_images_one_by_one,
           our_gradients_are_the_same_to_the_bit_for_any_number_of_threads,
           a_batch_without_images_has_gradients_of_zero, many_shapes_in_one_context_stay_right,

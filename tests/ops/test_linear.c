@@ -1,5 +1,6 @@
 /* What the gradient check and PyTorch's values do not show of matrix products and dense layers:
  * the kernels against a plain sum over many shapes, edges, costs, messages, memory. */
+#include "ops/kernels/bf16.h"
 #include "ops/kernels/gemm.h"
 #include "tests/ops/linear_test.h"
 
@@ -176,6 +177,78 @@ END_TEST
 START_TEST(onednns_products_are_the_sums_that_define_them)
 {
     check_products(NM_F32, true);
+}
+END_TEST
+
+static void check_bf16(fixture *f, int64_t rows, int64_t in_size, int64_t out)
+{
+    const rounded in[] = {random_rounded(f, NM_SHAPE(rows, in_size)),
+                          random_rounded(f, NM_SHAPE(out, in_size)),
+                          random_rounded(f, NM_SHAPE(rows, out))};
+    const int bf16 = NM_PRECISION_BF16;
+    assert_steps_of_bf16(
+        f, in,
+        (nm_tensor *[]){nm_dense(f->tape, in[0].plain, in[1].plain, NULL, .precision = bf16),
+                        nm_dense(f->tape, in[0].rounded, in[1].rounded, NULL),
+                        nm_dense(f->tape, in[0].plain, in[1].plain, NULL)});
+    assert_steps_of_bf16(
+        f, in,
+        (nm_tensor *[]){
+            nm_matmul(f->tape, in[0].plain, in[1].plain, .transpose_b = true, .precision = bf16),
+            nm_matmul(f->tape, in[0].rounded, in[1].rounded, .transpose_b = true),
+            nm_matmul(f->tape, in[0].plain, in[1].plain, .transpose_b = true)});
+    nm_tensor *fused = nm_dense_activation(f->tape, in[0].plain, in[1].plain, NULL,
+                                           NM_ACTIVATION_TANH, .precision = bf16);
+    nm_tensor *y = nm_dense(f->tape, in[0].plain, in[1].plain, NULL, .precision = bf16);
+    ck_assert_double_eq(difference(fused, nm_tanh(f->tape, y)), 0);
+    nm_tape_reset(f->tape);
+}
+
+START_TEST(in_bf16_the_factors_are_rounded_and_the_sums_are_not)
+{
+    fixture f = begin();
+    ck_assert(!nm_context_emulate_bf16(f.context, true));
+    check_bf16(&f, 24, 40, 16);
+    check_bf16(&f, 17, 33, 9);
+    ck_assert(nm_context_emulate_bf16(f.context, false));
+    end(f);
+}
+END_TEST
+
+START_TEST(without_units_for_it_bf16_is_f32)
+{
+    fixture f = begin();
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(24, 40));
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(16, 40));
+    nm_tensor *y = nm_dense(f.tape, x, w, NULL, .precision = NM_PRECISION_BF16);
+    ck_assert(nm_has_bf16() == (difference(y, nm_dense(f.tape, x, w, NULL)) > 0));
+    nm_tensor *wide[] = {copy_as(&f, x, NM_F64), copy_as(&f, w, NM_F64)};
+    y = nm_dense(f.tape, wide[0], wide[1], NULL, .precision = NM_PRECISION_BF16);
+    ck_assert_double_eq(difference(y, nm_dense(f.tape, wide[0], wide[1], NULL)), 0);
+    end(f);
+}
+END_TEST
+
+START_TEST(rounding_to_bf16_goes_to_the_nearest_and_ties_to_even)
+{
+    fixture f = begin();
+    const float from[] = {1.0f,    1.00390625f, 1.01171875f, 1.0039064f,
+                          3.4e38f, -0.0f,       INFINITY,    1e-40f};
+    const double wanted[] = {1, 1, 1.015625, 1.0078125, INFINITY, 0, INFINITY, 0};
+    nm_tensor *to = nm_tape_tensor(f.tape, NM_BF16, NM_SHAPE(9)), *slow;
+    float all[9];
+    memcpy(all, from, sizeof from);
+    const uint32_t nan = 0x7f800001; /* all its bits are in the lower half */
+    memcpy(&all[8], &nan, sizeof nan);
+    nm_bf16_from_f32(f.context, all, nm_tensor_data(to), 9);
+    slow = copy_as(&f, nm_tape_wrap(f.tape, NM_F32, NM_SHAPE(9), all), NM_BF16);
+    for (int i = 0; i < 7; i++) {
+        ck_assert_double_eq(nm_tensor_get(to, i), wanted[i]);
+        ck_assert_double_eq(nm_tensor_get(to, i), nm_tensor_get(slow, i));
+    }
+    ck_assert_double_eq(nm_tensor_get(to, 7), nm_tensor_get(slow, 7)); /* denormal */
+    ck_assert(isnan(nm_tensor_get(to, 8)));
+    end(f);
 }
 END_TEST
 
@@ -377,6 +450,8 @@ TEST_MAIN("ops/linear", a_product_is_the_one_computed_by_hand,
           our_products_in_f32_are_the_sums_that_define_them,
           our_products_in_f64_are_the_sums_that_define_them,
           onednns_products_are_the_sums_that_define_them,
+          in_bf16_the_factors_are_rounded_and_the_sums_are_not, without_units_for_it_bf16_is_f32,
+          rounding_to_bf16_goes_to_the_nearest_and_ties_to_even,
           our_products_are_the_same_to_the_bit_for_any_number_of_threads,
           no_rows_give_no_rows_and_no_columns_a_product_of_zeros,
           a_nan_or_infinity_in_a_factor_is_not_lost, switching_onednn_says_what_it_was,
