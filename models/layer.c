@@ -97,15 +97,24 @@ nm_status nm_layer_fail(nm_layer *layer, const char *format, ...)
 
 /* ---- Running ---- */
 
-static nm_tensor *run_layer(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                             const nm_following *following)
 {
     if (layer->model->stage != MODEL_READY) {
         return nm_layer_run_dry(layer, pass, x);
     }
     const char *outer = nm_tape_set_scope(pass->tape, layer->label);
-    nm_tensor *y = layer->type->forward(layer, pass, x);
+    nm_tensor *y = following ? layer->type->forward_with(layer, pass, x, following)
+                             : layer->type->forward(layer, pass, x);
     nm_tape_set_scope(pass->tape, outer);
     return y;
+}
+
+/* Initialization by data looks at every layer by itself. */
+bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass)
+{
+    const nm_model *m = layer->model;
+    return m->stage == MODEL_READY && m->options.fuse && !pass->initialize;
 }
 
 static bool is_recording(nm_tape *tape)
@@ -122,17 +131,49 @@ void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input)
     }
 }
 
-nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
+/* The layer behind `layer` and those that it takes along. */
+static nm_layer *after(nm_layer *layer)
+{
+    nm_layer *next = layer->next;
+    for (int i = 0; i < record_of(layer)->taken; i++) {
+        next = next->next;
+    }
+    return next;
+}
+
+/* The layers before `end` (NULL: all). */
+static nm_tensor *run_until(const nm_layers *layers, const nm_layer *end, const nm_pass *pass,
+                            nm_tensor *x)
 {
     nm_tensor *input = x;
-    for (nm_layer *layer = layers->first; layer && x; layer = layer->next) {
-        nm_tensor *y = run_layer(layer, pass, x);
+    const bool fusing = layers->first && nm_layer_is_fusing(layers->first, pass);
+    for (nm_layer *layer = layers->first, *next; layer != end && x; layer = next) {
+        const bool takes = fusing && record_of(layer)->taken;
+        nm_tensor *y =
+            nm_layer_run_with(layer, pass, x, takes ? &record_of(layer)->following : NULL);
         if (x != y) {
             nm_pass_discard(pass, x, input);
         }
         x = y;
+        next = takes ? after(layer) : layer->next;
     }
     return x;
+}
+
+nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
+{
+    return run_until(layers, NULL, pass, x);
+}
+
+nm_tensor *nm_layers_run_but_last(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
+{
+    return run_until(layers, layers->last, pass, x);
+}
+
+unsigned nm_layers_take(const nm_layers *layers)
+{
+    const nm_layer *last = layers->last;
+    return last && last->type->takes ? last->type->takes(last) : 0;
 }
 
 nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
@@ -156,6 +197,9 @@ static const char *find_fault(const nm_layer_type *type)
     const nm_option *first = spec && spec->count ? &spec->options[0] : NULL;
     if (!type->forward) {
         return "it has no forward pass";
+    }
+    if (!type->forward_with != !type->takes) {
+        return "forward_with and takes go together";
     }
     if (spec && (!first || first->offset || first->type != NM_OPTION_STRING)) {
         return "its options must begin with NM_LAYER_FIELDS, and their table with NM_LAYER_ROWS";

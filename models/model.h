@@ -33,9 +33,10 @@ typedef struct nm_model nm_model;
 typedef struct nm_model_options {
     nm_dtype dtype; /* of parameters: NM_F32 or NM_F64 */
     uint64_t seed;  /* of the initial parameters */
+    bool fuse;      /* layers run together with those behind them where an op does both */
 } nm_model_options;
 
-#define NM_MODEL_DEFAULTS .dtype = NM_F32, .seed = 1
+#define NM_MODEL_DEFAULTS .dtype = NM_F32, .seed = 1, .fuse = true
 
 #define NM_MODEL_MAX_LAYERS 10000 /* repeated ones counted as often as they stand there */
 

@@ -106,6 +106,7 @@ static void run_dry(nm_model *m)
     if (y) {
         m->output = without_batch(nm_tensor_shape(y));
         m->stage = MODEL_READY;
+        nm_model_fuse(m);
     }
     nm_tape_destroy(tape);
 }
@@ -145,6 +146,7 @@ void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_opti
         return;
     }
     model->options = options ? *options : (nm_model_options){NM_MODEL_DEFAULTS};
+    model->options.fuse = model->options.fuse && !model->apart;
     if (find_input(model, sample, d)) {
         run_dry(model);
         report(model, d);

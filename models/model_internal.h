@@ -15,7 +15,9 @@ typedef struct layer_record {
     nm_layer layer; /* first: a layer is its record */
     int depth;
     bool has_children;
-    bool broken; /* its options could not be read; the type may be NULL */
+    bool broken;            /* its options could not be read; the type may be NULL */
+    nm_following following; /* what it takes along, from this many layers behind it */
+    int taken;
     nm_shape output;
     layer_cost cost;
 } layer_record;
@@ -42,6 +44,7 @@ struct nm_model {
     nm_store *store;
     nm_network network;
     model_stage stage;
+    bool apart;             /* the file says fuse: false */
     int64_t parameters;     /* made so far, while building */
     const nm_value *failed; /* where building failed: the innermost layer */
 };
@@ -57,6 +60,11 @@ static inline layer_record *record_of(nm_layer *layer)
  * has the list, for messages. */
 void nm_layers_read(nm_model *model, const nm_value *list, const char *what, const char *prefix,
                     int depth, nm_diagnostics *d, nm_layers *layers);
+
+/* ---- models/fuse.c ---- */
+
+/* Finds for every layer of a built model what it takes along. */
+void nm_model_fuse(nm_model *model);
 
 /* ---- models/model_build.c ---- */
 

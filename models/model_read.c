@@ -227,13 +227,16 @@ void nm_layer_read_children(nm_layer *layer, const nm_value *list, const char *p
 typedef struct model_part {
     nm_ints input;
     const nm_value *layers;
+    bool fuse;
 } model_part;
 
-static const model_part defaults = {.input = {.count = 0}};
+static const model_part defaults = {.fuse = true};
 static const nm_option rows[] = {
     {NM_FIELD(model_part, input), NM_OPTION_INTS, .min = 1, .max = 1e9,
      .doc = "the shape of a sample, such as [28, 28, 1]: height, width, channels"},
     {NM_FIELD(model_part, layers), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
+    {NM_FIELD(model_part, fuse), NM_OPTION_BOOL,
+     .doc = "run a layer together with those behind it where one op does both"},
 };
 static const nm_spec spec = {.name = "model_part",
                              .size = sizeof(model_part),
@@ -262,6 +265,7 @@ static const nm_value *read_part(nm_model *m, const nm_value *map, nm_diagnostic
     if (input && part.input.count) {
         set_input(m, &part.input, input, d);
     }
+    m->apart = !part.fuse;
     return part.layers;
 }
 

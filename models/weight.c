@@ -135,7 +135,8 @@ static void set_from_statistics(const nm_weight *weight, nm_tensor *mean, nm_ten
 static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, nm_tape *tape,
                                     nm_tensor *x, nm_linear_fn *linear)
 {
-    nm_tensor *t = linear(layer, tape, x, nm_weight_norm(tape, weight->w, NULL, .axis = 0), NULL);
+    nm_tensor *t = linear(layer, tape, x, nm_weight_norm(tape, weight->w, NULL, .axis = 0), NULL,
+                          NM_ACTIVATION_NONE);
     if (t && nm_tensor_count(t) < 2 * nm_tensor_count(weight->g)) {
         return nm_layer_fail(layer, "weight_norm: \"init: data\" needs a first batch of at least "
                                     "two values a channel, not one; enlarge the batch");
@@ -162,7 +163,7 @@ static nm_status initialize(nm_layer *layer, const nm_weight *weight, const nm_p
 /* ---- The pass ---- */
 
 nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                             nm_tensor *x, nm_linear_fn *linear)
+                             nm_tensor *x, nm_linear_fn *linear, const nm_following *following)
 {
     if (pass->initialize && initialize(layer, weight, pass, x, linear) != NM_OK) {
         return NULL;
@@ -171,7 +172,14 @@ nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_
     if (weight->norm.on) {
         w = nm_weight_norm(pass->tape, w, weight->g, .axis = weight->norm.axis);
     }
-    nm_tensor *y = linear(layer, pass->tape, x, w, weight->bias);
+    nm_tensor *y = linear(layer, pass->tape, x, w, weight->bias,
+                          following ? following->activation : NM_ACTIVATION_NONE);
     nm_pass_discard(pass, w, weight->w);
     return y;
+}
+
+unsigned nm_weight_takes(const nm_layer *layer)
+{
+    (void)layer;
+    return NM_TAKES_ACTIVATION;
 }

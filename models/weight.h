@@ -56,13 +56,17 @@ typedef struct nm_weight {
 nm_status nm_weight_build(nm_layer *layer, const nm_weight_options *options, nm_shape shape,
                           nm_weight *weight);
 
-/* The linear function of the layer: its op on x, with weight w and bias b (may be NULL). */
+/* The linear function of the layer: its op on x, with weight w and bias b (may be NULL), and an
+ * activation of the result. */
 typedef nm_tensor *nm_linear_fn(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w,
-                                nm_tensor *b);
+                                nm_tensor *b, nm_activation activation);
 
 /* The layer's forward pass: initializes by data first if the pass says so, then calls `linear` with
- * the weight. */
+ * the weight and the activation that follows (`following` may be NULL). */
 nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                             nm_tensor *x, nm_linear_fn *linear);
+                             nm_tensor *x, nm_linear_fn *linear, const nm_following *following);
+
+/* For such a layer's takes(). */
+unsigned nm_weight_takes(const nm_layer *layer);
 
 #endif

@@ -113,11 +113,10 @@ static void move_statistics(nm_layer *layer, const nm_batch_norm_result *r, int6
 
 /* ---- The pass ---- */
 
-static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+static nm_batch_norm_result alone(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
 {
     const batch_norm_layer_options *o = layer->options;
-    batch_norm_state *s = layer->state;
-    bool batch = pass->training && !o->frozen;
+    const batch_norm_state *s = layer->state;
     nm_batch_norm_options options = {
         NM_BATCH_NORM_DEFAULTS,
         .axis = o->axis,
@@ -126,13 +125,56 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
         .mode = batch ? NM_TRAINING : NM_INFERENCE,
         NM_END(nm_batch_norm_options),
     };
-    nm_batch_norm_result r =
-        nm_batch_norm_with(pass->tape, x, s->scale, s->shift, batch ? NULL : s->running_mean,
-                           batch ? NULL : s->running_var, &options);
+    return nm_batch_norm_with(tape, x, s->scale, s->shift, batch ? NULL : s->running_mean,
+                              batch ? NULL : s->running_var, &options);
+}
+
+static nm_batch_norm_result with(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch,
+                                 const nm_following *f)
+{
+    const batch_norm_layer_options *o = layer->options;
+    const batch_norm_state *s = layer->state;
+    nm_tensor *mean = batch ? NULL : s->running_mean, *var = batch ? NULL : s->running_var;
+    nm_batch_norm_activation_options options = {
+        NM_BATCH_NORM_ACTIVATION_DEFAULTS,
+        .axis = o->axis,
+        .eps = o->eps,
+        .mean_only = o->mean_only,
+        .mode = batch ? NM_TRAINING : NM_INFERENCE,
+        .activation = (int)f->activation,
+        NM_END(nm_batch_norm_activation_options),
+    };
+    return f->pooling
+               ? nm_batch_norm_max_pool2d_with(tape, x, s->scale, s->shift, mean, var, &options)
+               : nm_batch_norm_activation_with(tape, x, s->scale, s->shift, f->residual, mean, var,
+                                               &options);
+}
+
+static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                          const nm_following *following)
+{
+    const batch_norm_layer_options *o = layer->options;
+    batch_norm_state *s = layer->state;
+    bool batch = pass->training && !o->frozen;
+    nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
+                                       : alone(layer, pass->tape, x, batch);
     if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {
         move_statistics(layer, &r, nm_tensor_count(x) / nm_tensor_count(s->running_mean));
     }
     return r.y;
+}
+
+static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    return batch_norm_forward_with(layer, pass, x, NULL);
+}
+
+/* Pooling is for images with the channels last: the layer behind says that they are images. */
+static unsigned batch_norm_takes(const nm_layer *layer)
+{
+    const batch_norm_layer_options *o = layer->options;
+    const bool last = o->axis == -1 || o->axis == 3;
+    return NM_TAKES_ACTIVATION | NM_TAKES_RESIDUAL | (last ? NM_TAKES_POOLING : 0);
 }
 
 /* ---- Options ---- */
@@ -176,4 +218,6 @@ const nm_layer_type nm_layer_batch_norm = {
     .state_size = sizeof(batch_norm_state),
     .build = batch_norm_build,
     .forward = batch_norm_forward,
+    .forward_with = batch_norm_forward_with,
+    .takes = batch_norm_takes,
 };

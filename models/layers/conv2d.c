@@ -42,16 +42,28 @@ static nm_status conv2d_build(nm_layer *layer, const nm_shape *x)
     return nm_weight_build(layer, &weight, shape, layer->state);
 }
 
-static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b)
+static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                         nm_activation activation)
 {
     const conv2d_layer_options *o = layer->options;
+    if (activation != NM_ACTIVATION_NONE) {
+        return nm_conv2d_activation(tape, x, w, b, .stride = o->stride, .padding = o->padding,
+                                    .dilation = o->dilation, .groups = o->groups,
+                                    .activation = (int)activation);
+    }
     return nm_conv2d(tape, x, w, b, .stride = o->stride, .padding = o->padding,
                      .dilation = o->dilation, .groups = o->groups);
 }
 
+static nm_tensor *conv2d_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                      const nm_following *following)
+{
+    return nm_weight_forward(layer, layer->state, pass, x, linear, following);
+}
+
 static nm_tensor *conv2d_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    return nm_weight_forward(layer, layer->state, pass, x, linear);
+    return conv2d_forward_with(layer, pass, x, NULL);
 }
 
 /* ---- Options ---- */
@@ -109,4 +121,6 @@ const nm_layer_type nm_layer_conv2d = {
     .state_size = sizeof(nm_weight),
     .build = conv2d_build,
     .forward = conv2d_forward,
+    .forward_with = conv2d_forward_with,
+    .takes = nm_weight_takes,
 };

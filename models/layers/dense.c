@@ -20,15 +20,23 @@ static nm_status dense_build(nm_layer *layer, const nm_shape *x)
     return nm_weight_build(layer, &weight, shape, layer->state);
 }
 
-static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b)
+static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                         nm_activation activation)
 {
     (void)layer;
-    return nm_dense(tape, x, w, b);
+    return activation == NM_ACTIVATION_NONE ? nm_dense(tape, x, w, b)
+                                            : nm_dense_activation(tape, x, w, b, activation);
+}
+
+static nm_tensor *dense_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                     const nm_following *following)
+{
+    return nm_weight_forward(layer, layer->state, pass, x, linear, following);
 }
 
 static nm_tensor *dense_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    return nm_weight_forward(layer, layer->state, pass, x, linear);
+    return dense_forward_with(layer, pass, x, NULL);
 }
 
 static const dense_options defaults = {NM_WEIGHT_DEFAULTS};
@@ -51,4 +59,6 @@ const nm_layer_type nm_layer_dense = {
     .state_size = sizeof(nm_weight),
     .build = dense_build,
     .forward = dense_forward,
+    .forward_with = dense_forward_with,
+    .takes = nm_weight_takes,
 };

@@ -1,0 +1,74 @@
+/* Layers that run together. What a network spends outside of its matrix products goes into reading
+ * and writing memory, so an activation, a pooling or a residual addition is best done where the
+ * elements are at hand: in the op of the layer before. The list of layers stays as it was written,
+ * with its names, costs and parameters; only passes after the build skip what was taken along. */
+#include "models/model_internal.h"
+
+static unsigned takes(const nm_layer *layer)
+{
+    return layer->type->takes ? layer->type->takes(layer) : 0;
+}
+
+static bool halves(const nm_layer *layer)
+{
+    return layer && layer->type->halves && layer->type->halves(layer);
+}
+
+static nm_activation activation_of(const nm_layer *layer)
+{
+    return layer ? layer->type->activation : NM_ACTIVATION_NONE;
+}
+
+/* relu never falls, so that pooling and relu may change places, to the bit. */
+static bool may_change_places(nm_activation activation)
+{
+    return activation == NM_ACTIVATION_NONE || activation == NM_ACTIVATION_RELU;
+}
+
+static void take(layer_record *record, nm_layer *pooling, nm_activation activation)
+{
+    record->following = (nm_following){.pooling = pooling, .activation = activation};
+    record->taken = (pooling != NULL) + (activation != NM_ACTIVATION_NONE);
+}
+
+/* layer, relu, pooling, or layer, pooling, relu. */
+static bool take_pooling(layer_record *record)
+{
+    nm_layer *next = record->layer.next, *second = next ? next->next : NULL;
+    if (!(takes(&record->layer) & NM_TAKES_POOLING)) {
+        return false;
+    }
+    if (halves(next)) {
+        nm_activation activation = activation_of(second);
+        const bool both =
+            takes(&record->layer) & NM_TAKES_ACTIVATION && may_change_places(activation);
+        take(record, next, both ? activation : NM_ACTIVATION_NONE);
+        return true;
+    }
+    if (takes(&record->layer) & NM_TAKES_ACTIVATION && activation_of(next) == NM_ACTIVATION_RELU &&
+        halves(second)) {
+        take(record, second, NM_ACTIVATION_RELU);
+        return true;
+    }
+    return false;
+}
+
+/* An activation that itself takes a pooling along is left alone: after it, there is less to do. */
+static void take_activation(layer_record *record)
+{
+    nm_layer *next = record->layer.next;
+    nm_activation activation = activation_of(next);
+    if (takes(&record->layer) & NM_TAKES_ACTIVATION && activation != NM_ACTIVATION_NONE &&
+        !(takes(next) & NM_TAKES_POOLING && halves(next->next))) {
+        take(record, NULL, activation);
+    }
+}
+
+void nm_model_fuse(nm_model *model)
+{
+    for (int i = 0; i < model->count; i++) {
+        if (!take_pooling(model->records[i])) {
+            take_activation(model->records[i]);
+        }
+    }
+}
