@@ -16,7 +16,7 @@ typedef struct nm_image {
  * nearest pixel. The images must not overlap. */
 void nm_image_move(const nm_image *image, const void *in, void *out, int64_t down, int64_t right,
                    bool edge);
-/* Swaps left and right, in place. */
-void nm_image_mirror(const nm_image *image, void *pixels);
+/* Swaps left and right. The images must not overlap. */
+void nm_image_mirror(const nm_image *image, const void *in, void *out);
 
 #endif

@@ -1,10 +1,14 @@
-/* A batch goes through make_batch(), whoever calls it: the thread ahead of time, or the caller. It
- * only reads the loader, so promise 1 (loader.h) needs no more than that everything it reads is
+/* The samples of a batch go through make_sample(), whoever calls it: a thread of the loader's ahead
+ * of time, or the caller's threads together. It only reads the loader and writes what belongs to
+ * the sample and the worker, so promise 1 (loader.h) needs no more than that everything it reads is
  * fixed by nm_loader_begin(). */
 #include "optim/loader.h"
 
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/thread.h"
 #include "optim/augment.h"
 #include "optim/loader_internal.h"
 #include "optim/normalize.h"
@@ -27,7 +31,8 @@ struct nm_loader {
     int64_t batches, samples, largest; /* of an epoch; samples of its largest batch */
     nm_affine affine;
     nm_image image;
-    unsigned char *moved[2]; /* a sample between two steps of augmentation */
+    unsigned char *moved; /* [workers][2]: a sample between two steps of augmentation */
+    int workers;          /* how many make samples at the same time */
     slot slots[2];
     nm_prefetch *prefetch;
     bool wants_thread;
@@ -38,21 +43,7 @@ struct nm_loader {
     int64_t next; /* batch to hand out; -1: not begun */
 };
 
-/* ---- Options ---- */
-
-const char *const nm_short_batch_names[] = {"keep", "drop", "merge", NULL};
-static const nm_loader_options defaults = {NM_LOADER_DEFAULTS};
-static const nm_option rows[] = {NM_LOADER_ROWS(0)};
-const nm_spec nm_loader_spec = {.name = "nm_loader_options",
-                                .size = sizeof(nm_loader_options),
-                                .defaults = &defaults,
-                                .options = rows,
-                                .count = NM_COUNT_OF(rows)};
-
-static bool augments(const nm_loader_options *o)
-{
-    return o->crop || o->flip || o->shift;
-}
+/* ---- The plan of an epoch ---- */
 
 /* What evaluation leaves out. */
 static void plain_options(nm_loader_options *o)
@@ -61,59 +52,6 @@ static void plain_options(nm_loader_options *o)
     o->crop = o->shift = 0;
     o->last_batch = NM_SHORT_KEEP;
 }
-
-static nm_status check_channels(const nm_loader *l, const char *name, const nm_floats *list)
-{
-    char text[NM_SHAPE_TEXT];
-    int64_t channels = nm_dataset_channels(&l->set);
-    if (list->count <= 1 || list->count == channels) {
-        return NM_OK;
-    }
-    return nm_fail(
-        l->context, NM_ERROR_INPUT,
-        "loader: \"%s\" has %d numbers, but samples of shape %s have %lld channels; give "
-        "one number, or one a channel",
-        name, list->count, nm_shape_text(&l->set.shape, text), (long long)channels);
-}
-
-static nm_status check_augmentation(const nm_loader *l)
-{
-    char text[NM_SHAPE_TEXT];
-    const nm_loader_options *o = &l->options;
-    const nm_shape *shape = &l->set.shape;
-    if (!augments(o)) {
-        return NM_OK;
-    }
-    if (shape->rank != 3) {
-        return nm_fail(l->context, NM_ERROR_INPUT,
-                       "loader: crop, flip and shift are for images of shape [height, width, "
-                       "channels], and the samples have shape %s; remove them",
-                       nm_shape_text(shape, text));
-    }
-    int64_t side = shape->dim[0] < shape->dim[1] ? shape->dim[0] : shape->dim[1];
-    if (o->crop >= side || o->shift >= side) {
-        return nm_fail(l->context, NM_ERROR_INPUT,
-                       "loader: \"%s\" of %lld pixels could leave nothing of samples of shape %s",
-                       o->crop >= side ? "crop" : "shift",
-                       (long long)(o->crop >= side ? o->crop : o->shift),
-                       nm_shape_text(shape, text));
-    }
-    return NM_OK;
-}
-
-static nm_status check_options(const nm_loader *l, const nm_loader_options *options)
-{
-    nm_status status = nm_spec_check(l->context, &nm_loader_spec, "loader", options);
-    if (status == NM_OK) {
-        status = check_channels(l, "mean", &l->options.mean);
-    }
-    if (status == NM_OK) {
-        status = check_channels(l, "deviation", &l->options.deviation);
-    }
-    return status == NM_OK ? check_augmentation(l) : status;
-}
-
-/* ---- The plan of an epoch ---- */
 
 static nm_status plan(nm_loader *l)
 {
@@ -150,46 +88,116 @@ static int64_t draw_offset(nm_random *random, int64_t most)
 
 #define DRAWS 32 /* positions of the random stream set aside for a sample; five are used */
 
-/* Returns the augmented sample: in one of l->moved, or where it was. */
-static const void *augment(const nm_loader *l, const void *sample, int64_t position)
+/* Returns the augmented sample: in one of the two buffers, or where it was. */
+static const void *augment(const nm_loader *l, const void *sample, int64_t position,
+                           unsigned char *const moved[2])
 {
     const nm_loader_options *o = &l->options;
     nm_random random = nm_random_create(l->seed, NM_STREAM_AUGMENT + (uint64_t)l->epoch);
     random.position = (uint64_t)position * DRAWS;
     bool mirror = nm_random_below(&random, 2) && o->flip;
     int64_t down = draw_offset(&random, o->shift), right = draw_offset(&random, o->shift);
-    nm_image_move(&l->image, sample, l->moved[0], down, right, true);
+    if (o->shift) {
+        nm_image_move(&l->image, sample, moved[0], down, right, true);
+        sample = moved[0];
+    }
     down = draw_offset(&random, o->crop);
     right = draw_offset(&random, o->crop);
-    nm_image_move(&l->image, l->moved[0], l->moved[1], down, right, false);
-    if (mirror) {
-        nm_image_mirror(&l->image, l->moved[1]);
+    if (o->crop) {
+        nm_image_move(&l->image, sample, moved[1], down, right, false);
+        sample = moved[1];
     }
-    return l->moved[1];
+    if (mirror) {
+        unsigned char *free = sample == moved[0] ? moved[1] : moved[0];
+        nm_image_mirror(&l->image, sample, free);
+        sample = free;
+    }
+    return sample;
+}
+
+static const char *sample_at(const nm_loader *l, int64_t position)
+{
+    size_t row = (size_t)(l->rows ? l->rows[position] : position);
+    return (const char *)l->set.samples + row * l->sample_bytes;
+}
+
+#define CACHE_LINE 64
+#define MOST_AHEAD 4096 /* bytes of a sample that are fetched ahead */
+
+/* Shuffled samples lie where the processor does not expect them. */
+static void fetch_ahead(const nm_loader *l, int64_t position)
+{
+    const char *sample = sample_at(l, position);
+    for (size_t i = 0; i < l->sample_bytes && i < MOST_AHEAD; i += CACHE_LINE) {
+        __builtin_prefetch(sample + i);
+    }
 }
 
 /* `position` in the epoch, `at` in the batch. */
-static void make_sample(const nm_loader *l, int64_t position, const slot *to, int64_t at)
+static void make_sample(const nm_loader *l, int64_t position, const slot *to, int64_t at,
+                        unsigned char *const moved[2])
 {
-    size_t row = (size_t)(l->rows ? l->rows[position] : position);
-    const void *sample = (const char *)l->set.samples + row * l->sample_bytes;
-    if (augments(&l->options)) {
-        sample = augment(l, sample, position);
+    const void *sample = sample_at(l, position);
+    if (nm_loader_augments(&l->options)) {
+        sample = augment(l, sample, position, moved);
     }
     nm_affine_apply(&l->affine, l->set.dtype, sample, to->x + at * l->size, l->size);
     if (to->targets) {
+        size_t row = (size_t)(l->rows ? l->rows[position] : position);
         memcpy((char *)to->targets + (size_t)at * l->target_bytes,
                (const char *)l->set.targets + row * l->target_bytes, l->target_bytes);
     }
 }
 
-static void make_batch(void *arg, int64_t index, int place)
+/* A batch in the making, and how many share the work. */
+typedef struct work {
+    const nm_loader *loader;
+    const slot *to;
+    int64_t first, count;
+    int workers;
+} work;
+
+static void make_part(const work *w, int64_t worker)
 {
-    const nm_loader *l = arg;
-    int64_t first, count = batch_range(l, index, &first);
-    for (int64_t i = 0; i < count; i++) {
-        make_sample(l, first + i, &l->slots[place], i);
+    const nm_loader *l = w->loader;
+    const int64_t begin = w->count * worker / w->workers;
+    const int64_t end = w->count * (worker + 1) / w->workers;
+    unsigned char *mine = l->moved ? l->moved + (size_t)worker * 2 * l->sample_bytes : NULL;
+    unsigned char *const moved[2] = {mine, mine ? mine + l->sample_bytes : NULL};
+    for (int64_t i = begin; i < end; i++) {
+        if (i + 1 < end) {
+            fetch_ahead(l, w->first + i + 1);
+        }
+        make_sample(l, w->first + i, w->to, i, moved);
     }
+}
+
+static void make_parts(void *arg, int64_t begin, int64_t end)
+{
+    for (int64_t worker = begin; worker < end; worker++) {
+        make_part(arg, worker);
+    }
+}
+
+static work work_on(const nm_loader *l, int64_t index, int place, int workers)
+{
+    work w = {.loader = l, .to = &l->slots[place], .workers = workers};
+    w.count = batch_range(l, index, &w.first);
+    return w;
+}
+
+/* In the loader's own thread. */
+static void make_ahead(void *arg, int64_t index, int place)
+{
+    const work w = work_on(arg, index, place, 1);
+    make_part(&w, 0);
+}
+
+/* By the caller, with the threads that otherwise compute. */
+static void make_now(const nm_loader *l, int64_t index)
+{
+    work w = work_on(l, index, 0, l->workers);
+    nm_parallel(l->context, w.workers, 1, make_parts, &w);
 }
 
 /* ---- Creation ---- */
@@ -240,10 +248,10 @@ static nm_status make_memory(nm_loader *l)
     if (l->options.shuffle) {
         l->order = nm_alloc_zero(context, (size_t)l->set.count, sizeof *l->order);
     }
+    if (nm_loader_augments(&l->options)) {
+        l->moved = nm_alloc_zero(context, (size_t)l->workers * 2, l->sample_bytes);
+    }
     for (int i = 0; i < 2 && nm_context_status(context) == NM_OK; i++) {
-        if (augments(&l->options)) {
-            l->moved[i] = nm_alloc(context, l->sample_bytes);
-        }
         if (i == 0 || l->wants_thread) {
             make_slot(l, &l->slots[i]);
         }
@@ -264,14 +272,39 @@ static void describe(nm_loader *l)
     }
 }
 
+/* Processors that this process may use. */
+static int processors(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        return CPU_COUNT(&set);
+    }
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+#define SAMPLES_WORTH 8 /* of a batch, for another worker */
+
+/* A thread of the loader's own gains time only on a processor that would be idle. Where all of them
+ * compute, it would take turns with one while the others wait for that one: there they make batches
+ * together, which takes less of everybody's time. */
+static void plan_workers(nm_loader *l)
+{
+    const int threads = nm_context_threads(l->context);
+    const int64_t worth = l->largest / SAMPLES_WORTH;
+    l->wants_thread = l->options.prefetch && l->batches > 1 && processors() > threads;
+    l->workers = worth < 1 ? 1 : worth < threads ? (int)worth : threads;
+}
+
 static nm_status build(nm_loader *l, const nm_loader_options *options)
 {
     describe(l);
-    nm_status status = check_options(l, options);
+    nm_status status = nm_loader_check(l->context, &l->set, options, &l->options);
     if (status != NM_OK || (status = plan(l)) != NM_OK || (status = make_affine(l)) != NM_OK) {
         return status;
     }
-    l->wants_thread = l->options.prefetch && l->batches > 1;
+    plan_workers(l);
     return make_memory(l);
 }
 
@@ -303,8 +336,8 @@ void nm_loader_destroy(nm_loader *l)
     for (int i = 0; i < 2; i++) {
         nm_free(l->context, l->slots[i].memory);
         nm_free(l->context, l->slots[i].targets);
-        nm_free(l->context, l->moved[i]);
     }
+    nm_free(l->context, l->moved);
     nm_affine_destroy(l->context, &l->affine);
     nm_free(l->context, l->order);
     nm_free(l->context, l);
@@ -325,7 +358,7 @@ int64_t nm_loader_samples(const nm_loader *loader)
 /* A system without a thread to spare costs time, not batches. */
 static nm_status start_thread(nm_loader *l)
 {
-    l->prefetch = nm_prefetch_create(l->context, make_batch, l);
+    l->prefetch = nm_prefetch_create(l->context, make_ahead, l);
     l->wants_thread = false;
     if (!l->prefetch && nm_context_status(l->context) == NM_OK) {
         nm_context_log(l->context, NM_LOG_WARNING,
@@ -390,7 +423,7 @@ nm_status nm_loader_next(nm_loader *l, nm_batch *batch)
     if (l->prefetch) {
         place = nm_prefetch_take(l->prefetch);
     } else {
-        make_batch(l, l->next, 0);
+        make_now(l, l->next);
     }
     int64_t first, count = batch_range(l, l->next++, &first);
     *batch = (nm_batch){.count = count,

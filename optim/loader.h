@@ -1,5 +1,5 @@
-/* The loader hands out mini-batches: shuffled, normalized, augmented, prepared by a thread ahead of
- * their use.
+/* The loader hands out mini-batches: shuffled, normalized, augmented; prepared by a thread ahead of
+ * their use where a processor is free for it, else by the threads that compute, together.
  *
  * Promises:
  * 1. The batches of an epoch are a function of (data set, options, seed, epoch) alone: the same
@@ -32,7 +32,8 @@ typedef struct nm_loader_options {
     int64_t crop;        /* random crop after padding by so many pixels of 0 a side */
     bool flip;           /* mirror left and right with probability 1/2 */
     int64_t shift;       /* random shift by up to so many pixels each way, repeating the edge */
-    bool prefetch;       /* prepare batches in a thread */
+    bool prefetch;       /* prepare batches in a thread ahead of their use, where the process may
+                            use more processors than the context has threads */
     /* Not options. One value a channel, used instead of mean and deviation: what nm_data_open()
      * computed. Read by nm_loader_create() only. NULL: none. */
     const double *channel_mean;

@@ -1,10 +1,17 @@
-/* The option rows that the loader shares with nm_data_spec. Nothing outside optim includes this. */
+/* What the loader's files share, and its option rows, which nm_data_spec shares. Nothing outside
+ * optim includes this. */
 #ifndef NM_OPTIM_LOADER_INTERNAL_H
 #define NM_OPTIM_LOADER_INTERNAL_H
 
 #include "optim/loader.h"
 
 extern const char *const nm_short_batch_names[];
+
+/* Whether images are to be moved or mirrored. */
+bool nm_loader_augments(const nm_loader_options *options);
+/* Whether the options are within their ranges, and those that are used fit the samples. */
+nm_status nm_loader_check(nm_context *context, const nm_dataset *set,
+                          const nm_loader_options *options, const nm_loader_options *used);
 
 #define NM_LOADER_ROW(at, field, type_, doc_, ...)                                                 \
     {                                                                                              \
@@ -39,8 +46,8 @@ extern const char *const nm_short_batch_names[];
     NM_LOADER_ROW(at, shift, INT,                                                                  \
                   "training: shift at random by up to so many pixels each way, repeating the "     \
                   "edge", .min = 0, .max = 1e6),                                                   \
-    NM_LOADER_ROW(at, prefetch, BOOL, "prepare batches in a thread, ahead of their use",           \
-                  .flags = 0)
+    NM_LOADER_ROW(at, prefetch, BOOL, "prepare batches in a thread, ahead of their use, where a "      \
+                  "processor has nothing else to do", .flags = 0)
 /* clang-format on */
 
 #endif

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/kernels/kernel.h"
+
 int64_t nm_dataset_channels(const nm_dataset *set)
 {
     return set->shape.dim[set->shape.rank - 1];
@@ -51,10 +53,11 @@ void nm_affine_destroy(nm_context *context, nm_affine *affine)
 }
 
 #define APPLY(name, type)                                                                          \
-    static void name(const type *restrict x, const float *restrict factor,                         \
-                     const float *restrict offset, float *restrict y, int64_t count)               \
+    NM_KERNEL static void name(const type *restrict x, const float *restrict factor,               \
+                               const float *restrict offset, float *restrict y, int64_t count)     \
     {                                                                                              \
-        for (int64_t i = 0; i < count; i++) {                                                      \
+        NM_SIMD for (int64_t i = 0; i < count; i++)                                                \
+        {                                                                                          \
             y[i] = (float)x[i] * factor[i] + offset[i];                                            \
         }                                                                                          \
     }

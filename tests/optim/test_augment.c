@@ -1,6 +1,9 @@
 /* Random crops, shifts and flips of the loader. */
 #include <math.h>
+#include <stdlib.h>
 
+#include "core/op.h"
+#include "optim/augment.h"
 #include "tests/optim/loaders.h"
 
 /* Pixel value (channel 0) of image `i` at a place that may lie outside: 0 there. */
@@ -139,7 +142,81 @@ START_TEST(evaluation_is_not_augmented)
 }
 END_TEST
 
+/* ---- Images of any size, against the definition ---- */
+
+enum { WIDEST = 67, TALLEST = 5, LARGEST = 12 };
+
+/* The byte of `in` at a place that may lie outside. */
+static unsigned char byte_at(const nm_image *image, const unsigned char *in, int64_t y, int64_t x,
+                             size_t byte, bool edge)
+{
+    const int64_t last_y = image->height - 1, last_x = image->width - 1;
+    if (!edge && (y < 0 || y > last_y || x < 0 || x > last_x)) {
+        return 0;
+    }
+    y = y < 0 ? 0 : y > last_y ? last_y : y;
+    x = x < 0 ? 0 : x > last_x ? last_x : x;
+    return in[(size_t)(y * image->width + x) * image->pixel + byte];
+}
+
+static void expect_moved(const nm_image *image, const unsigned char *in, const unsigned char *out,
+                         int64_t down, int64_t right, bool edge)
+{
+    for (int64_t y = 0; y < image->height; y++) {
+        for (int64_t x = 0; x < image->width; x++) {
+            for (size_t k = 0; k < image->pixel; k++) {
+                ck_assert_uint_eq(*out++, byte_at(image, in, y - down, x - right, k, edge));
+            }
+        }
+    }
+}
+
+static void check_moves(const nm_image *image, const unsigned char *in, unsigned char *out)
+{
+    for (int64_t down = -image->height - 1; down <= image->height + 1; down++) {
+        for (int64_t right = -image->width - 1; right <= image->width + 1; right++) {
+            for (int edge = 0; edge < 2; edge++) {
+                nm_image_move(image, in, out, down, right, edge);
+                expect_moved(image, in, out, down, right, edge);
+            }
+        }
+    }
+}
+
+static void check_mirror(const nm_image *image, const unsigned char *in, unsigned char *out)
+{
+    nm_image_mirror(image, in, out);
+    for (int64_t y = 0; y < image->height; y++) {
+        for (int64_t x = 0; x < image->width; x++) {
+            for (size_t k = 0; k < image->pixel; k++) {
+                ck_assert_uint_eq(*out++, byte_at(image, in, y, image->width - 1 - x, k, false));
+            }
+        }
+    }
+}
+
+START_TEST(images_of_any_size_are_moved_and_mirrored_by_the_definition)
+{
+    static const struct {
+        int64_t height, width;
+        size_t pixel;
+    } images[] = {{1, 1, 1}, {TALLEST, 3, 1}, {2, WIDEST, 1},  {3, 33, 3},
+                  {2, 9, 4}, {4, 5, 7},       {1, 8, LARGEST}, {3, 1, 2}};
+    static unsigned char in[TALLEST * WIDEST * LARGEST];
+    for (size_t i = 0; i < sizeof in; i++) {
+        in[i] = (unsigned char)(1 + i % 251);
+    }
+    for (int i = 0; i < NM_COUNT_OF(images); i++) {
+        const nm_image image = {images[i].height, images[i].width, images[i].pixel};
+        unsigned char *out = malloc((size_t)(image.height * image.width) * image.pixel);
+        check_moves(&image, in, out);
+        check_mirror(&image, in, out);
+        free(out);
+    }
+}
+END_TEST
+
 TEST_MAIN("optim/augment", a_crop_moves_by_up_to_its_padding_and_fills_with_zeros,
           a_shift_moves_by_up_to_its_pixels_and_repeats_the_edge,
           a_flip_mirrors_half_of_the_images_left_to_right, padding_is_black_not_average,
-          evaluation_is_not_augmented)
+          evaluation_is_not_augmented, images_of_any_size_are_moved_and_mirrored_by_the_definition)
