@@ -189,17 +189,17 @@ int64_t nm_conv2d_multiply_adds(const nm_infer *infer)
 
 /* ---- Computation ---- */
 
-nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *o)
+nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *o, nm_activation activation)
 {
     nm_conv c = make_conv(o, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->in[1]),
                           nm_tensor_shape(run->out[0]));
     return nm_conv_forward(run->context, run->dtype, &c, run->x[0], run->x[1], run->x[2],
-                           run->y[0]);
+                           activation, run->y[0]);
 }
 
 static nm_status conv2d_forward(const nm_run *run)
 {
-    return nm_conv2d_compute(run, run->options);
+    return nm_conv2d_compute(run, run->options, NM_ACTIVATION_NONE);
 }
 
 static nm_status conv2d_input_grad_forward(const nm_run *run)

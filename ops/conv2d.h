@@ -10,7 +10,8 @@ extern const nm_port nm_conv2d_outputs[1];
 
 /* conv2d's parts, for ops with its inputs and more options. */
 nm_status nm_conv2d_check(nm_infer *infer, const nm_conv2d_options *options);
-nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *options);
+nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *options,
+                            nm_activation activation);
 int64_t nm_conv2d_multiply_adds(const nm_infer *infer);
 /* Of an input, for the gradient `dy` of the convolution. */
 nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *options, nm_tensor *dy,

@@ -1,9 +1,8 @@
 /* A convolution and an activation in one: what a convolution, batch norm and an activation come to
- * once the norm is folded into the weights. The activation goes over y where it lies. */
+ * once the norm is folded into the weights. */
 #include "ops/activation.h"
 #include "ops/conv2d.h"
 #include "ops/define.h"
-#include "ops/kernels/finish.h"
 #include "ops/table.h"
 
 static nm_conv2d_options conv_options(const void *options)
@@ -31,17 +30,7 @@ static nm_status conv2d_activation_infer(nm_infer *infer)
 static nm_status conv2d_activation_forward(const nm_run *run)
 {
     const nm_conv2d_options conv = conv_options(run->options);
-    const nm_shape *y = nm_tensor_shape(run->out[0]);
-    nm_status status = nm_conv2d_compute(run, &conv);
-    if (status == NM_OK) {
-        nm_finish_run(run->context, &(nm_finish){.dtype = run->dtype,
-                                                 .rows = y->dim[0] * y->dim[1] * y->dim[2],
-                                                 .columns = y->dim[3],
-                                                 .stride = y->dim[3],
-                                                 .activation = activation_of(run->options),
-                                                 .y = run->y[0]});
-    }
-    return status;
+    return nm_conv2d_compute(run, &conv, activation_of(run->options));
 }
 
 /* All at once, since all begin with dz. */

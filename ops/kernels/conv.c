@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/thread.h"
+#include "ops/kernels/conv_narrow.h"
+#include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/onednn.h"
 
@@ -238,8 +240,8 @@ static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, vo
     }
 }
 
-nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
-                          const void *w, const void *bias, void *y)
+static nm_status forward_without_activation(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                            const void *x, const void *w, const void *bias, void *y)
 {
     if (dtype == NM_F32 && nm_onednn_conv_forward(context, c, x, w, bias, y)) {
         return NM_OK;
@@ -247,9 +249,30 @@ nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c,
     if (nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
+    if (nm_conv_is_narrow(dtype, c)) {
+        return nm_conv_narrow_forward(context, c, x, w, bias, false, y);
+    }
     view v = make_view(c, dtype, x);
     fill_with_bias(c, &v, bias, y);
     return for_each_piece(context, &v, 1, forward_piece, w, y);
+}
+
+nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                          const void *w, const void *bias, nm_activation activation, void *y)
+{
+    const bool narrow = nm_conv_is_narrow(dtype, c) && nm_conv_narrow_is_fast();
+    const bool relu = activation == NM_ACTIVATION_RELU;
+    nm_status status = narrow ? nm_conv_narrow_forward(context, c, x, w, bias, relu, y)
+                              : forward_without_activation(context, dtype, c, x, w, bias, y);
+    if (status == NM_OK && !(narrow && relu)) {
+        nm_finish_run(context, &(nm_finish){.dtype = dtype,
+                                            .rows = c->n * c->oh * c->ow,
+                                            .columns = c->o,
+                                            .stride = c->o,
+                                            .activation = activation,
+                                            .y = y});
+    }
+    return status;
 }
 
 nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,

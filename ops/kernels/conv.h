@@ -3,7 +3,7 @@
 #ifndef NM_OPS_KERNELS_CONV_H
 #define NM_OPS_KERNELS_CONV_H
 
-#include "core/op.h"
+#include "ops/activation.h"
 
 typedef struct nm_conv {
     int64_t n, h, w, c;
@@ -17,7 +17,7 @@ typedef struct nm_conv {
 
 /* Fail only if memory runs out. `bias` [o] may be NULL. */
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *conv, const void *x,
-                          const void *w, const void *bias, void *y);
+                          const void *w, const void *bias, nm_activation activation, void *y);
 nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,
                              const void *dy, const void *w, void *dx);
 nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,

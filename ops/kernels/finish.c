@@ -4,29 +4,29 @@
 #include "ops/kernels/kernel.h"
 #include "ops/kernels/math.h"
 
-#define FINISH_FUNCTIONS(type, suffix)                                                             \
-    NM_KERNEL static void add_##suffix(type *y, const type *bias, int64_t n)                       \
+#define FINISH_FUNCTIONS(KERNEL, type, suffix)                                                     \
+    KERNEL static void add_##suffix(type *y, const type *bias, int64_t n)                          \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
             y[i] += bias[i];                                                                       \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void relu_##suffix(type *y, int64_t n)                                        \
+    KERNEL static void relu_##suffix(type *y, int64_t n)                                           \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
             y[i] = y[i] < 0 ? 0 : y[i]; /* NaN stays NaN */                                        \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void sigmoid_##suffix(type *y, int64_t n)                                     \
+    KERNEL static void sigmoid_##suffix(type *y, int64_t n)                                        \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
             y[i] = NM_SIGMOID(y[i]);                                                               \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void tanh_##suffix(type *y, int64_t n)                                        \
+    KERNEL static void tanh_##suffix(type *y, int64_t n)                                           \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
@@ -62,8 +62,8 @@
 #pragma clang diagnostic ignored "-Wpass-failed" /* the C library's functions of doubles */
 #endif
 
-FINISH_FUNCTIONS(float, f32)
-FINISH_FUNCTIONS(double, f64)
+FINISH_FUNCTIONS(NM_KERNEL, float, f32)
+FINISH_FUNCTIONS(, double, f64) /* for checking, not for speed */
 
 /* Elements below which a second thread does not pay. */
 #define WORTH_THREADS 32768

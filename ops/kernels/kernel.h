@@ -7,6 +7,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
     defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
 #define NM_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
+#define NM_KERNEL_VARIANTS 1 /* there are such */
 #else
 #define NM_KERNEL
 #endif

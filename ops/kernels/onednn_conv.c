@@ -1,9 +1,9 @@
 /* Convolutions by oneDNN. */
+#include "ops/kernels/onednn_primitive.h"
+
 #ifdef NM_HAVE_ONEDNN
 
 #include <string.h>
-
-#include "ops/kernels/onednn_primitive.h"
 
 /* ---- Describing them ---- */
 

@@ -1,9 +1,9 @@
 /* Matrix products by oneDNN: of its two interfaces, each where it is faster. */
+#include "ops/kernels/onednn_primitive.h"
+
 #ifdef NM_HAVE_ONEDNN
 
 #include <string.h>
-
-#include "ops/kernels/onednn_primitive.h"
 
 /* b's layout is left open in bf16, where it has to be converted anyway. */
 static bool describe(const nm_problem *problem, dnnl_engine_t engine,

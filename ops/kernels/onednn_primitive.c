@@ -1,9 +1,9 @@
 /* Making primitives and finding them again. Nothing of ours is allocated in a step like the one
  * before it; oneDNN itself takes a few short-lived blocks from malloc for each call, which its
  * interface gives no way around. */
-#ifdef NM_HAVE_ONEDNN
-
 #include "ops/kernels/onednn_primitive.h"
+
+#ifdef NM_HAVE_ONEDNN
 
 #include <string.h>
 

@@ -1,11 +1,12 @@
 /* A primitive at work: on arrays of the caller, converted to bf16 or reordered in scratch memory
  * where oneDNN wants them otherwise. */
+#include "ops/kernels/onednn_primitive.h"
+
 #ifdef NM_HAVE_ONEDNN
 
 #include <string.h>
 
 #include "ops/kernels/bf16.h"
-#include "ops/kernels/onednn_primitive.h"
 
 /* ---- Weights that do not change ---- */
 

@@ -1,5 +1,5 @@
 /* Convolutions, by ours and by oneDNN's kernels, against the sum that defines them. */
-#include "ops/kernels/conv.h"
+#include "ops/kernels/conv_narrow.h"
 #include "tests/ops/linear_test.h"
 
 /* ---- By hand ---- */
@@ -40,21 +40,22 @@ END_TEST
 START_TEST(a_conv2d_activation_is_the_two_ops_one_after_the_other_to_the_bit)
 {
     fixture f = begin();
-    for (int i = 0; i < 4 * 2 * 2; i++) {
+    for (int i = 0; i < 4 * 2 * 2 * 2; i++) {
+        const int groups = 1 + i / 16; /* one: few channels, which have a kernel of their own */
         nm_activation activation = (nm_activation)(i % 4);
         nm_dtype dtype = i / 4 % 2 ? NM_F64 : NM_F32;
-        nm_context_set_onednn(f.context, i / 8);
-        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(2, 7, 9, 8)),
+        nm_context_set_onednn(f.context, i / 8 % 2);
+        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(2, 7, 19, groups * 4)),
                            random_tensor(&f, dtype, NM_SHAPE(16, 3, 3, 4)),
                            random_tensor(&f, dtype, NM_SHAPE(16))};
         for (int k = 0; k < 3; k++) {
             nm_tensor_set_requires_grad(in[k], true);
         }
-        nm_tensor *fused =
-            nm_conv2d_activation(f.tape, in[0], in[1], in[2], .padding = NM_INTS(1, 0),
-                                 .stride = NM_INTS(2), .groups = 2, .activation = (int)activation);
+        nm_tensor *fused = nm_conv2d_activation(f.tape, in[0], in[1], in[2],
+                                                .padding = NM_INTS(1, 0), .stride = NM_INTS(2),
+                                                .groups = groups, .activation = (int)activation);
         nm_tensor *plain = nm_conv2d(f.tape, in[0], in[1], in[2], .padding = NM_INTS(1, 0),
-                                     .stride = NM_INTS(2), .groups = 2);
+                                     .stride = NM_INTS(2), .groups = groups);
         assert_same_step(&f, in, (nm_tensor *[]){fused, activate(f.tape, activation, plain)});
         nm_tape_reset(f.tape);
     }
@@ -220,6 +221,29 @@ END_TEST
 START_TEST(onednns_convolutions_are_the_sums_that_define_them)
 {
     check_convs(NM_F32, true);
+}
+END_TEST
+
+/* Outputs in groups of 16, one, two and three at once; rows with a rest. */
+START_TEST(convolutions_of_few_channels_are_the_sums_that_define_them)
+{
+    fixture f = begin();
+    for (int i = 0; i < 60; i++) {
+        nm_context_set_onednn(f.context, i % 2);
+        nm_conv c = {.n = any_of(&f, 1, 3), .groups = 1, .dilation = {1, 1}};
+        c.kh = any_of(&f, 1, 5), c.kw = any_of(&f, 1, 5);
+        for (int k = 0; k < 2; k++) {
+            c.stride[k] = any_of(&f, 1, 3);
+            c.padding[k] = any_of(&f, 0, (k ? c.kw : c.kh) - 1);
+        }
+        c.h = any_of(&f, c.kh, c.kh + 6), c.w = any_of(&f, c.kw + 21, c.kw + 40);
+        c.oh = (c.h + 2 * c.padding[0] - c.kh) / c.stride[0] + 1;
+        c.ow = (c.w + 2 * c.padding[1] - c.kw) / c.stride[1] + 1;
+        c.c = any_of(&f, 1, 4), c.o = 16 * any_of(&f, 1, 3);
+        ck_assert_int_ge(c.ow, 8);
+        check_conv(&f, c, NM_F32);
+    }
+    end(f);
 }
 END_TEST
 
@@ -484,6 +508,7 @@ TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_i
           our_convolutions_in_f32_are_the_sums_that_define_them,
           our_convolutions_in_f64_are_the_sums_that_define_them,
           onednns_convolutions_are_the_sums_that_define_them,
+          convolutions_of_few_channels_are_the_sums_that_define_them,
           in_bf16_the_inputs_are_rounded_and_the_sums_are_not,
           a_change_of_any_weight_is_seen_at_once,
           layers_of_one_shape_do_not_take_each_others_weights,
