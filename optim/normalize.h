@@ -23,8 +23,9 @@ void nm_affine_apply(const nm_affine *affine, nm_dtype dtype, const void *x, flo
 
 int64_t nm_dataset_channels(const nm_dataset *set);
 
-/* The mean and the (biased) deviation of every channel over the set's samples times `scale`, in two
- * passes. A channel that never changes has deviation 1, so that dividing by it does no harm. */
+/* The mean and the (biased) deviation of every channel over the set's samples times `scale`: to the
+ * last digits, also of large values with a small spread, and the same for any number of threads. A
+ * channel that never changes has deviation 1, so that dividing by it does no harm. */
 nm_status nm_dataset_statistics(const nm_dataset *set, double scale, double *mean,
                                 double *deviation);
 

@@ -1,7 +1,9 @@
 /* The `data` part: its options, what goes together, holding out, and normalization. */
 #include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "optim/normalize.h"
 #include "tests/optim/data_sets.h"
 
 static nm_status open_data(nm_data *data, const char *format, ...) NM_PRINTF(2, 3);
@@ -147,6 +149,59 @@ START_TEST(statistics_of_bytes_are_in_units_after_scaling)
 }
 END_TEST
 
+/* Bytes base, base and base + 1 in turn, in two channels of which one is constant. */
+static void expect_moments_of_bytes(int64_t count, uint8_t base)
+{
+    nm_context *c = test_context(NULL);
+    uint8_t *samples = malloc((size_t)count * 6);
+    for (int64_t i = 0; i < count * 3; i++) {
+        samples[2 * i] = (uint8_t)(base + (i % 3 == 2));
+        samples[2 * i + 1] = base;
+    }
+    const nm_dataset set = {
+        .context = c, .count = count, .shape = NM_SHAPE(3, 2), .dtype = NM_U8, .samples = samples};
+    double mean[2], deviation[2];
+    ck_assert_int_eq(nm_dataset_statistics(&set, 1, mean, deviation), NM_OK);
+    assert_near(mean[0], base + 1.0 / 3, 1e-15, 0);
+    assert_near(deviation[0], sqrt(2) / 3, 1e-15, 0);
+    ck_assert_double_eq(mean[1], base);
+    ck_assert_double_eq(deviation[1], 1);
+    free(samples);
+    nm_context_destroy(c);
+}
+
+START_TEST(statistics_of_many_bytes_are_exact)
+{
+    expect_moments_of_bytes(1, 0);
+    expect_moments_of_bytes(1000, 254);
+    expect_moments_of_bytes(200001, 254); /* beyond what 32 bits could sum */
+}
+END_TEST
+
+START_TEST(statistics_do_not_depend_on_the_number_of_threads)
+{
+    enum { COUNT = 100, SIZE = 1000 };
+    static float samples[COUNT * SIZE];
+    double one[4], three[4];
+    nm_context *c = test_context(NULL);
+    for (int i = 0; i < COUNT * SIZE; i++) {
+        samples[i] = (float)(1e4 + sin(i));
+    }
+    const nm_dataset set = {.context = c,
+                            .count = COUNT,
+                            .shape = NM_SHAPE(SIZE / 2, 2),
+                            .dtype = NM_F32,
+                            .samples = samples};
+    nm_context_set_threads(c, 1);
+    nm_dataset_statistics(&set, 1, one, one + 2);
+    nm_context_set_threads(c, 3);
+    nm_dataset_statistics(&set, 1, three, three + 2);
+    ck_assert_mem_eq(one, three, sizeof one);
+    assert_near(one[3], sqrt(0.5), 1e-3, 0);
+    nm_context_destroy(c);
+}
+END_TEST
+
 START_TEST(a_test_set_must_be_like_the_training_set)
 {
     nm_data data;
@@ -227,6 +282,8 @@ TEST_MAIN("optim/data", every_option_of_the_loader_stands_in_the_data_part,
           errors_of_options_have_their_place,
           a_validation_set_is_held_out_and_the_limit_comes_first,
           normalization_is_computed_from_the_training_part_alone,
-          statistics_of_bytes_are_in_units_after_scaling, a_test_set_must_be_like_the_training_set,
+          statistics_of_bytes_are_in_units_after_scaling, statistics_of_many_bytes_are_exact,
+          statistics_do_not_depend_on_the_number_of_threads,
+          a_test_set_must_be_like_the_training_set,
           fashion_mnist_has_its_published_mean_and_deviation,
           every_failing_allocation_is_reported_and_leaks_nothing)
