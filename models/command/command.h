@@ -38,6 +38,7 @@ struct command {
     const char *doc;     /* some lines */
     command_flag flags[MAX_FLAGS];
     int least, most; /* positional arguments; most -1: any number */
+    bool computes;   /* for long, with all threads */
     int (*run)(nm_context *context, const arguments *arguments);
 };
 
@@ -47,6 +48,10 @@ const char *argument_value(const arguments *arguments, const char *flag);
 const char *argument_nth(const arguments *arguments, const char *flag, int n);
 /* All values of it, in order; returns how many. */
 int argument_list(const arguments *arguments, const char *flag, const char *values[MAX_VALUES]);
+
+/* For commands that compute: starts this program again, with waiting threads that soon sleep, unless
+ * the environment says already how they wait. Before anything is done. */
+void wait_with_patience(char **argv);
 
 extern const command *const commands[]; /* NULL-terminated */
 /* The subcommand that was probably meant; NULL if none is near. */

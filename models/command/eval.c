@@ -110,5 +110,6 @@ const command command_eval = {
               {"--json", NULL, "one JSON object on standard output"}},
     .least = 1,
     .most = 1,
+    .computes = true,
     .run = run_eval,
 };

@@ -181,5 +181,8 @@ int main(int argc, char **argv)
             return run(&command_help, name, 1);
         }
     }
+    if (c->computes) {
+        wait_with_patience(argv);
+    }
     return run(c, argv + 2, argc - 2);
 }

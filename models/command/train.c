@@ -311,5 +311,6 @@ const command command_train = {
               {"--quiet", NULL, "no progress"}},
     .least = 1,
     .most = 1,
+    .computes = true,
     .run = run_train,
 };
