@@ -122,6 +122,7 @@ static bool run(nm_context *context, const nm_conv *conv, nm_direction direction
     problem.threads = nm_onednn_threads();
     problem.bf16 = conv->bf16 && nm_onednn_takes_bf16(b);
     problem.conv = *conv;
+    problem.conv.bf16 = 0; /* said above */
     bool done = nm_primitive_run(context, b, &problem, describe, arrays);
     nm_onednn_leave(before);
     return done;
