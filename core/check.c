@@ -74,7 +74,7 @@ static double sample_value(const nm_sample_input *s, nm_random *random, int64_t 
 static nm_tensor *make_input(checker *c, const nm_sample_input *s, nm_random *random)
 {
     nm_dtype dtype = s->fill == NM_FILL_INDEX ? NM_I32 : NM_F64;
-    nm_tensor *x = nm_tensor_create(c->context, dtype, s->shape);
+    nm_tensor *x = nm_tensor_create(c->context, dtype, nm_shape_of_sample(&s->shape));
     int64_t *order = x ? nm_alloc(c->context, (size_t)(x->count + 1) * sizeof *order) : NULL;
     if (!order) {
         nm_tensor_destroy(x);
@@ -120,7 +120,8 @@ static nm_status make_tensors(checker *c, const nm_sample *sample)
         }
         c->in[i]->requires_grad = is_smooth_input(c, i);
         if (c->in[i]->requires_grad) {
-            c->again[i] = make_random(c, &sample->in[i].shape, &random);
+            const nm_shape shape = nm_shape_of_sample(&sample->in[i].shape);
+            c->again[i] = make_random(c, &shape, &random);
         }
     }
     nm_tensor *out[NM_MAX_OUTPUTS];

@@ -111,9 +111,24 @@ typedef enum nm_fill {
     NM_FILL_INDEX     /* integers from 0 to high - 1 */
 } nm_fill;
 
+/* A small shape: there are many samples in the library. */
+typedef struct nm_sample_shape {
+    int16_t rank;
+    int16_t dim[NM_MAX_RANK];
+} nm_sample_shape;
+
+static inline nm_shape nm_shape_of_sample(const nm_sample_shape *s)
+{
+    nm_shape shape = {.rank = s->rank};
+    for (int i = 0; i < s->rank; i++) {
+        shape.dim[i] = s->dim[i];
+    }
+    return shape;
+}
+
 typedef struct nm_sample_input {
     nm_fill fill;
-    nm_shape shape;
+    nm_sample_shape shape;
     double low, high;
 } nm_sample_input;
 

@@ -11,7 +11,8 @@ typedef struct work {
 } work;
 
 #define POOL_FUNCTIONS(type, suffix)                                                               \
-    NM_KERNEL static void mean_##suffix(const type *image, const nm_pool *p, nm_window w, type *y) \
+    NM_KERNEL_##type static void mean_##suffix(const type *image, const nm_pool *p, nm_window w,   \
+                                               type *y)                                            \
     {                                                                                              \
         memset(y, 0, (size_t)p->c * sizeof(type));                                                 \
         for (int64_t i = w.top; i < w.bottom; i++) {                                               \
@@ -29,8 +30,8 @@ typedef struct work {
             y[c] /= places;                                                                        \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void spread_##suffix(type *image, const nm_pool *p, nm_window w,              \
-                                          const type *dy)                                          \
+    NM_KERNEL_##type static void spread_##suffix(type *image, const nm_pool *p, nm_window w,       \
+                                                 const type *dy)                                   \
     {                                                                                              \
         const type places = (type)w.places;                                                        \
         for (int64_t i = w.top; i < w.bottom; i++) {                                               \

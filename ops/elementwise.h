@@ -29,8 +29,8 @@ typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *
 NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
 
 #define NM_UNARY_ROW(name, type, ...)                                                              \
-    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
-                               void *ys, int64_t n)                                                \
+    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
+                                      void *ys, int64_t n)                                         \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *x0 = xs[0];                                                                    \
@@ -53,8 +53,8 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
     }
 
 #define NM_BINARY_ROW(name, type, ...)                                                             \
-    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
-                               void *ys, int64_t n)                                                \
+    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
+                                      void *ys, int64_t n)                                         \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *a0 = xs[0], *b0 = xs[1];                                                       \
@@ -72,8 +72,8 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
     }
 
 #define NM_TERNARY_ROW(name, type, ...)                                                            \
-    NM_KERNEL static void name(const void *options, const void *const *xs, const int *step,        \
-                               void *ys, int64_t n)                                                \
+    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
+                                      void *ys, int64_t n)                                         \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *a0 = xs[0], *b0 = xs[1], *c0 = xs[2];                                          \

@@ -63,8 +63,8 @@ typedef struct work {
         }                                                                                          \
     }                                                                                              \
     /* One output row: windows side by side, channels innermost. */                                \
-    NM_KERNEL static void row_##suffix(const type *image, const nm_pool *p, int64_t row, type *y,  \
-                                       int32_t *index)                                             \
+    NM_KERNEL_##type static void row_##suffix(const type *image, const nm_pool *p, int64_t row,    \
+                                              type *y, int32_t *index)                             \
     {                                                                                              \
         for (int64_t column = 0; column < p->ow; column++, y += p->c, index += p->c) {             \
             const nm_window w = nm_pool_window(p, row, column);                                    \
@@ -124,8 +124,8 @@ typedef struct work {
         return found;                                                                              \
     }                                                                                              \
     /* Under one row of windows that do not overlap. */                                            \
-    NM_KERNEL static int64_t spread_row_##suffix(const type *dy, const int32_t *index,             \
-                                                 const nm_pool *p, int64_t row, type *image)       \
+    NM_KERNEL_##type static int64_t spread_row_##suffix(                                           \
+        const type *dy, const int32_t *index, const nm_pool *p, int64_t row, type *image)          \
     {                                                                                              \
         const int64_t top = row * p->kernel[0], bottom = top + p->kernel[0],                       \
                       used = p->ow * p->kernel[1];                                                 \

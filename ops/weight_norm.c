@@ -19,6 +19,7 @@
 #include "ops/kernels/norm.h"
 #include "ops/norm.h"
 #include "ops/table.h"
+#include "ops/weight_norm_rows.h"
 
 enum { V, G, INPUTS };
 enum { W, INVERSE, OUTPUTS };
@@ -128,8 +129,32 @@ static nm_status normalize(const nm_run *run, forward *f, void *w)
     return NM_OK;
 }
 
+/* What both passes over contiguous rows begin with. */
+static nm_weight_rows rows_of(const nm_run *run)
+{
+    const nm_shape *shape = nm_tensor_shape(run->in[V]);
+    return (nm_weight_rows){.context = run->context,
+                            .dtype = run->dtype,
+                            .rows = shape->dim[0],
+                            .length = nm_shape_count(shape) / shape->dim[0],
+                            .v = run->x[V]};
+}
+
+static bool goes_by_rows(const nm_run *run)
+{
+    return nm_weight_rows_suit(nm_tensor_shape(run->in[V]), axis_of(run->options));
+}
+
 static nm_status weight_norm_forward(const nm_run *run)
 {
+    if (goes_by_rows(run)) {
+        nm_weight_rows r = rows_of(run);
+        r.g = run->x[G];
+        r.w = run->y[W];
+        r.computed = run->y[INVERSE];
+        nm_weight_rows_forward(&r);
+        return NM_OK;
+    }
     forward f = {.g = run->x[G], .inverse = run->y[INVERSE]};
     return normalize(run, &f, run->y[W]);
 }
@@ -154,8 +179,23 @@ static void finish_gradient(nm_channel_pass *p, int64_t begin, int64_t end)
     nm_channels_store(p->dtype, dg, begin, end, b->dg);
 }
 
+static nm_status gradient_by_rows(const nm_run *run, const void *inverse)
+{
+    nm_weight_rows r = rows_of(run);
+    r.g = run->x[G_G];
+    r.dw = run->x[G_DW];
+    r.inverse = inverse;
+    r.dv = run->y[G_DV];
+    r.dg = run->y[G_DG];
+    nm_weight_rows_gradient(&r);
+    return NM_OK;
+}
+
 static nm_status run_gradient(const nm_run *run, const void *inverse)
 {
+    if (goes_by_rows(run)) {
+        return gradient_by_rows(run, inverse);
+    }
     backward b = {.g = run->x[G_G], .dg = run->y[G_DG]};
     nm_channel_pass p = pass_over(run);
     p.gather = NM_GATHER_PRODUCTS;

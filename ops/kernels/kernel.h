@@ -12,6 +12,11 @@
 #define NM_KERNEL
 #endif
 
+/* For functions that a macro defines for both types: NM_KERNEL_##type. f64 is for checking gradients
+ * and has the plain one only, which makes the library a fifth smaller. */
+#define NM_KERNEL_float NM_KERNEL
+#define NM_KERNEL_double
+
 /* The iterations of the loop that follows are independent: vectorize it. */
 #define NM_SIMD _Pragma("omp simd")
 

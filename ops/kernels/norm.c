@@ -29,15 +29,19 @@ static int64_t narrow_length(const nm_channel_pass *p)
 }
 
 #define real float
+#define KERNEL NM_KERNEL_float
 #define NAME(name) name##_f32
 #include "ops/kernels/norm_loops.h"
 #undef real
+#undef KERNEL
 #undef NAME
 
 #define real double
+#define KERNEL NM_KERNEL_double
 #define NAME(name) name##_f64
 #include "ops/kernels/norm_loops.h"
 #undef real
+#undef KERNEL
 #undef NAME
 
 static int64_t least(int64_t a, int64_t b)

@@ -1,5 +1,5 @@
-/* The loops of ops/kernels/norm.c for one type. norm.c includes this once for each, with `real`
- * and NAME(f) defined; there is no include guard.
+/* The loops of ops/kernels/norm.c for one type. norm.c includes this once for each, with `real`,
+ * KERNEL and NAME(f) defined; there is no include guard.
  *
  * Two families. Rows, where channels are the last axis: a loop body works on `width` neighbouring
  * elements with vectors of coefficients. Runs, where they are not: on `n` neighbouring elements of
@@ -35,7 +35,7 @@ static void NAME(repeat)(real *k, int64_t width, int64_t total)
 /* ---- From numbers to the loops' coefficients ---- */
 
 /* Every block of them, repeated `fold` times. */
-NM_KERNEL static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
+KERNEL static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t end)
 {
     const double *from[] = {p->center, p->inverse, p->a, p->b, p->c, p->gate_a, p->gate_b};
     for (int i = 0; i < (p->gated ? 7 : 5); i++) {
@@ -57,7 +57,7 @@ NM_INLINE real NAME(relu)(real z)
     return z < 0 ? 0 : z; /* NaN stays NaN */
 }
 
-NM_KERNEL static void NAME(sigmoid_run)(real *y, int64_t n)
+KERNEL static void NAME(sigmoid_run)(real *y, int64_t n)
 {
     NM_SIMD for (int64_t i = 0; i < n; i++)
     {
@@ -65,7 +65,7 @@ NM_KERNEL static void NAME(sigmoid_run)(real *y, int64_t n)
     }
 }
 
-NM_KERNEL static void NAME(tanh_run)(real *y, int64_t n)
+KERNEL static void NAME(tanh_run)(real *y, int64_t n)
 {
     NM_SIMD for (int64_t i = 0; i < n; i++)
     {

@@ -20,8 +20,9 @@
 #define COMBINED(value, dz) (a[i] * (dz) + (b[i] * (((value)-center[i]) * inverse[i]) + d[i]))
 
 #define KERNELS(type, suffix)                                                                      \
-    NM_KERNEL static void pool_row_##suffix(const nm_norm_pool *m, const type *x, int64_t place,   \
-                                            type *y, type *picked, int32_t *index)                 \
+    NM_KERNEL_##type static void pool_row_##suffix(const nm_norm_pool *m, const type *x,           \
+                                                   int64_t place, type *y, type *picked,           \
+                                                   int32_t *index)                                 \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *center = m->center, *a = m->a, *b = m->b;                                      \
@@ -56,9 +57,9 @@
         }                                                                                          \
     }                                                                                              \
     /* dx under a row of windows; returns how many of dy found their place. */                     \
-    NM_KERNEL static int64_t spread_row_##suffix(const nm_norm_pool *m, const type *x,             \
-                                                 int64_t place, const type *dy,                    \
-                                                 const int32_t *index, type *dx)                   \
+    NM_KERNEL_##type static int64_t spread_row_##suffix(const nm_norm_pool *m, const type *x,      \
+                                                        int64_t place, const type *dy,             \
+                                                        const int32_t *index, type *dx)            \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *center = m->center, *inverse = m->inverse, *a = m->a, *b = m->b, *d = m->d;    \
@@ -83,8 +84,8 @@
         return found;                                                                              \
     }                                                                                              \
     /* Places that are in no window, `count` of them side by side. */                              \
-    NM_KERNEL static void spread_nothing_##suffix(const nm_norm_pool *m, int64_t at,               \
-                                                  int64_t count)                                   \
+    NM_KERNEL_##type static void spread_nothing_##suffix(const nm_norm_pool *m, int64_t at,        \
+                                                         int64_t count)                            \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *center = m->center, *inverse = m->inverse, *b = m->b, *a = m->a, *d = m->d;    \
@@ -130,7 +131,7 @@
     }
 
 #define ACTIVATE(type, suffix)                                                                     \
-    NM_KERNEL static void activate_##suffix(nm_activation activation, type *y, int64_t n)          \
+    NM_KERNEL_##type static void activate_##suffix(nm_activation activation, type *y, int64_t n)   \
     {                                                                                              \
         switch (activation) {                                                                      \
         case NM_ACTIVATION_RELU:                                                                   \

@@ -34,8 +34,8 @@
 #define AT(p, k) p[at + (k)*stride + j]
 #define SUM_OF_FOUR(f) ((f(0) + f(1)) + (f(2) + f(3)))
 
-NM_KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
-                                     const real *center, real *sum)
+KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                  const real *center, real *sum)
 {
 #define CENTERED(k) (AT(x, k) - center[j])
     ROWS_BY_FOUR(sum[j] += SUM_OF_FOUR(CENTERED), sum[j] += CENTERED(0));
@@ -43,9 +43,9 @@ NM_KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride
 
 #define XHAT(k) (CENTERED(k) * inverse[j])
 
-NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
-                                        const real *center, const real *inverse, real *square,
-                                        real *sum)
+KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                     const real *center, const real *inverse, real *square,
+                                     real *sum)
 {
 #define SQUARE(k) (XHAT(k) * XHAT(k))
     ROWS_BY_FOUR((square[j] += SUM_OF_FOUR(SQUARE), sum[j] += SUM_OF_FOUR(XHAT)),
@@ -58,9 +58,9 @@ NM_KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t str
 
 #define PRODUCT(k) (DY(k) * XHAT(k))
 #define PRODUCT_ROWS(name)                                                                         \
-    NM_KERNEL static void NAME(name)(const real *x, const real *dy, int64_t rows, int64_t stride,  \
-                                     int64_t width, const NAME(coefficients) * k, real * sum,      \
-                                     real * product, real * xhat_sum)                              \
+    KERNEL static void NAME(name)(const real *x, const real *dy, int64_t rows, int64_t stride,     \
+                                  int64_t width, const NAME(coefficients) * k, real * sum,         \
+                                  real * product, real * xhat_sum)                                 \
     {                                                                                              \
         const real *center = k->center, *inverse = k->inverse;                                     \
         const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
@@ -74,8 +74,8 @@ PRODUCT_ROWS(product_rows)
 PRODUCT_ROWS(product_rows_gated)
 #undef DY
 
-NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
-                                      real *peak)
+KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
+                                   real *peak)
 {
     for (int64_t r = 0; r < rows; r++, x += stride) {
         NM_SIMD for (int64_t j = 0; j < width; j++)
@@ -87,8 +87,8 @@ NM_KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t strid
 }
 
 #define AFFINE_ROWS(name)                                                                          \
-    NM_KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t rows,   \
-                                     int64_t stride, int64_t width, const NAME(coefficients) * k)  \
+    KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t rows,      \
+                                  int64_t stride, int64_t width, const NAME(coefficients) * k)     \
     {                                                                                              \
         const real *center = k->center, *a = k->a, *b = k->b;                                      \
         (void)residual;                                                                            \
@@ -110,8 +110,8 @@ AFFINE_ROWS(affine_rows_plus_relu)
 
 #define COMBINE(k) (AT(y, k) = a[j] * DY(k) + (b[j] * XHAT(k) + c[j]))
 #define COMBINE_ROWS(name)                                                                         \
-    NM_KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t rows,         \
-                                     int64_t stride, int64_t width, const NAME(coefficients) * k)  \
+    KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t rows,            \
+                                  int64_t stride, int64_t width, const NAME(coefficients) * k)     \
     {                                                                                              \
         const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;    \
         const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
@@ -125,8 +125,8 @@ COMBINE_ROWS(combine_rows)
 COMBINE_ROWS(combine_rows_gated)
 #undef DY
 
-NM_KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
-                                       int64_t width, const NAME(coefficients) * c)
+KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
+                                    int64_t width, const NAME(coefficients) * c)
 {
     const real *a = c->a;
 #define SCALE(k) (AT(y, k) = a[j] * PLAIN(k))

@@ -6,7 +6,7 @@
 #define PIECES(at, end, n)                                                                         \
     for (int64_t at = 0, end; end = n - at < 1024 ? n : at + 1024, at < n; at = end)
 
-NM_KERNEL static double NAME(sum_run)(const real *x, int64_t n, real center)
+KERNEL static double NAME(sum_run)(const real *x, int64_t n, real center)
 {
     double total = 0;
     PIECES(at, end, n)
@@ -21,8 +21,8 @@ NM_KERNEL static double NAME(sum_run)(const real *x, int64_t n, real center)
     return total;
 }
 
-NM_KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, real inverse,
-                                       double *squares, double *total)
+KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, real inverse,
+                                    double *squares, double *total)
 {
     PIECES(at, end, n)
     {
@@ -42,8 +42,8 @@ NM_KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, re
 #define GATED (gate_a * (x[i] - center) + gate_b > 0 ? dy[i] : 0)
 
 #define PRODUCT_RUN(name, dy_)                                                                     \
-    NM_KERNEL static void NAME(name)(const real *x, const real *dy, int64_t n,                     \
-                                     const NAME(coefficients) * k, double totals[3])               \
+    KERNEL static void NAME(name)(const real *x, const real *dy, int64_t n,                        \
+                                  const NAME(coefficients) * k, double totals[3])                  \
     {                                                                                              \
         const real center = *k->center, inverse = *k->inverse;                                     \
         const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
@@ -66,7 +66,7 @@ NM_KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, re
 PRODUCT_RUN(product_run, PLAIN)
 PRODUCT_RUN(product_run_gated, GATED)
 
-NM_KERNEL static real NAME(peak_run)(const real *x, int64_t n)
+KERNEL static real NAME(peak_run)(const real *x, int64_t n)
 {
     real peak = 0;
     NM_SIMD_MAX(peak) for (int64_t i = 0; i < n; i++)
@@ -78,8 +78,8 @@ NM_KERNEL static real NAME(peak_run)(const real *x, int64_t n)
 }
 
 #define AFFINE_RUN(name, result)                                                                   \
-    NM_KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t n,      \
-                                     const NAME(coefficients) * k)                                 \
+    KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t n,         \
+                                  const NAME(coefficients) * k)                                    \
     {                                                                                              \
         const real center = *k->center, a = *k->a, b = *k->b;                                      \
         (void)residual;                                                                            \
@@ -95,8 +95,8 @@ AFFINE_RUN(affine_run_plus, AFFINE + residual[i])
 AFFINE_RUN(affine_run_plus_relu, NAME(relu)(AFFINE + residual[i]))
 
 #define COMBINE_RUN(name, dy_)                                                                     \
-    NM_KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t n,            \
-                                     const NAME(coefficients) * k)                                 \
+    KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t n,               \
+                                  const NAME(coefficients) * k)                                    \
     {                                                                                              \
         const real center = *k->center, inverse = *k->inverse, a = *k->a, b = *k->b, c = *k->c;    \
         const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
@@ -116,7 +116,7 @@ COMBINE_RUN(combine_run_gated, GATED)
 #undef AFFINE_RUN
 #undef COMBINE_RUN
 
-NM_KERNEL static void NAME(scale_run)(const real *dy, real *y, int64_t n, real a)
+KERNEL static void NAME(scale_run)(const real *dy, real *y, int64_t n, real a)
 {
     NM_SIMD for (int64_t i = 0; i < n; i++)
     {

@@ -120,7 +120,7 @@ JOINS(double)
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void name(const plan *p, const char *start, int64_t width, int64_t begin,     \
+    NM_KERNEL_##type static void name(const plan *p, const char *start, int64_t width, int64_t begin,     \
                                int64_t end, double *sums)                                          \
     {                                                                                              \
         const type *x = (const type *)(const void *)start;                                         \

@@ -67,7 +67,7 @@ static inputs make_inputs(nm_context *context, const nm_sample *sample, int empt
         if (sample->in[i].fill == NM_FILL_ABSENT) {
             continue;
         }
-        nm_shape shape = sample->in[i].shape;
+        nm_shape shape = nm_shape_of_sample(&sample->in[i].shape);
         int axis = nm_shape_axis(&shape, empty);
         if (axis >= 0) {
             shape.dim[axis] = 0;
