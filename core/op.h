@@ -119,8 +119,9 @@ typedef struct nm_sample_shape {
 
 static inline nm_shape nm_shape_of_sample(const nm_sample_shape *s)
 {
-    nm_shape shape = {.rank = s->rank};
-    for (int i = 0; i < s->rank; i++) {
+    nm_shape shape;
+    shape.rank = s->rank;
+    for (int i = 0; i < NM_MAX_RANK; i++) {
         shape.dim[i] = s->dim[i];
     }
     return shape;

@@ -2,6 +2,7 @@
 #ifndef NM_OPS_OPS_H
 #define NM_OPS_OPS_H
 
+#include "ops/activation.h"
 #include "ops/basic.h"
 #include "ops/linear.h"
 #include "ops/loss.h"
