@@ -10,6 +10,7 @@
  * the stream NM_STREAM_ORDER + epoch, its augmentation NM_STREAM_AUGMENT + epoch. */
 #define NM_STREAM_SPLIT (1ull << 60)
 #define NM_STREAM_SPIRALS (2ull << 60)
+#define NM_STREAM_WAVES ((2ull << 60) + 2) /* and those behind it; the one before: the samples */
 #define NM_STREAM_ORDER (3ull << 60)
 #define NM_STREAM_AUGMENT (4ull << 60)
 
