@@ -105,25 +105,34 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
 
 /* ---- Running them ---- */
 
+static bool run_primitive(nm_context *context, nm_backend *b, const nm_conv *conv,
+                          nm_direction direction, bool bf16, const void *const arrays[SCRATCHPAD])
+{
+    nm_problem problem;
+    memset(&problem, 0, sizeof problem);
+    problem.convolution = true;
+    problem.direction = direction;
+    problem.bias = arrays[BIAS] != NULL;
+    problem.threads = nm_onednn_threads();
+    problem.bf16 = bf16;
+    problem.conv = *conv;
+    problem.conv.bf16 = 0; /* said above */
+    return nm_primitive_run(context, b, &problem, describe, arrays);
+}
+
 static bool run(nm_context *context, const nm_conv *conv, nm_direction direction,
                 const void *const arrays[SCRATCHPAD])
 {
-    nm_problem problem;
     nm_backend *b = nm_onednn_backend(context);
     if (!b || !conv->n || !conv->h || !conv->w || !conv->c || !conv->o) {
         return false;
     }
     int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
     int before = nm_onednn_enter(context, conv->n * conv->oh * conv->ow * conv->o * taps);
-    memset(&problem, 0, sizeof problem);
-    problem.convolution = true;
-    problem.direction = direction;
-    problem.bias = arrays[BIAS] != NULL;
-    problem.threads = nm_onednn_threads();
-    problem.bf16 = conv->bf16 && nm_onednn_takes_bf16(b);
-    problem.conv = *conv;
-    problem.conv.bf16 = 0; /* said above */
-    bool done = nm_primitive_run(context, b, &problem, describe, arrays);
+    bool bf16 = conv->bf16 && nm_onednn_takes_bf16(b);
+    bool done = (bf16 && run_primitive(context, b, conv, direction, true, arrays)) ||
+                (nm_context_status(context) == NM_OK &&
+                 run_primitive(context, b, conv, direction, false, arrays));
     nm_onednn_leave(before);
     return done;
 }
