@@ -1,6 +1,7 @@
 /* Weight norm. Values and gradients against PyTorch's are in test_golden.c, the gradient check is
  * in test_all.c; here are the promises, the errors, and the faults of other libraries by name. */
 #include <math.h>
+#include <string.h>
 
 #include "core/op.h"
 #include "core/random.h"
@@ -112,6 +113,75 @@ START_TEST(every_axis_can_be_kept_and_minus_1_keeps_none)
     nm_tensor *w = nm_weight_norm(b.tape, v, g, .axis = NM_KEEP_NO_AXIS);
     assert_near(row_norm(w, 0, 24), 2, 1e-14, 0);
     end(&b);
+}
+END_TEST
+
+/* Rows of a matrix and columns of its transpose go through different loops. Row 0 is zero, 1 and 2
+ * are beyond what can be squared. */
+static void expect_rows_like_columns(nm_dtype dtype, int64_t rows, int64_t length)
+{
+    bench b = begin();
+    nm_tensor *v = normal(&b, dtype, NM_SHAPE(rows, length), 1, 0);
+    nm_tensor *g = normal(&b, dtype, NM_SHAPE(rows), 1, 1);
+    nm_tensor *dw = normal(&b, dtype, NM_SHAPE(rows, length), 1, 2);
+    const double factors[] = {0, dtype == NM_F64 ? 1e-200 : 1e-25, dtype == NM_F64 ? 1e200 : 1e25};
+    for (int64_t i = 0; i < 3 * length; i++) {
+        nm_tensor_set(v, i, nm_tensor_get(v, i) * factors[i / length]);
+    }
+    nm_tensor *by_row[2], *by_column[2];
+    nm_tensor *turned = nm_permute(b.tape, v, .axes = NM_INTS(1, 0));
+    nm_tensor *w = nm_weight_norm(b.tape, v, g, .axis = 0);
+    nm_tensor *columns = nm_weight_norm(b.tape, turned, g, .axis = 1);
+    gradients(&b, w, dw, v, g, by_row);
+    gradients(&b, columns, nm_permute(b.tape, dw, .axes = NM_INTS(1, 0)), v, g, by_column);
+    nm_tensor *back = nm_permute(b.tape, columns, .axes = NM_INTS(1, 0));
+    const double tolerance = dtype == NM_F64 ? 1e-13 : 2e-5;
+    for (int64_t i = 0; i < rows * length; i++) {
+        const double inverse = i / length < 1 || i / length > 2 ? 1 : 1 / factors[i / length];
+        assert_near(nm_tensor_get(w, i), nm_tensor_get(back, i), tolerance, tolerance);
+        assert_near(nm_tensor_get(by_row[0], i), nm_tensor_get(by_column[0], i), tolerance,
+                    tolerance * inverse);
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        assert_near(nm_tensor_get(by_row[1], row), nm_tensor_get(by_column[1], row), tolerance,
+                    tolerance);
+    }
+    end(&b);
+}
+
+START_TEST(rows_and_columns_are_normalized_alike)
+{
+    static const int64_t lengths[] = {1, 2, 15, 17, 1000, 1024, 1025, 5000};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        expect_rows_like_columns(NM_F32, 7, lengths[k]);
+        expect_rows_like_columns(NM_F64, 7, lengths[k]);
+    }
+    expect_rows_like_columns(NM_F32, 4, 70000); /* longer than what goes by rows */
+}
+END_TEST
+
+static void bits_of(int threads, float *bits)
+{
+    bench b = begin();
+    nm_context_set_threads(b.context, threads);
+    nm_tensor *v = normal(&b, NM_F32, NM_SHAPE(130, 700), 1, 0), *grads[2];
+    nm_tensor *g = normal(&b, NM_F32, NM_SHAPE(130), 1, 1);
+    nm_tensor *w = nm_weight_norm(b.tape, v, g);
+    gradients(&b, w, normal(&b, NM_F32, NM_SHAPE(130, 700), 1, 2), v, g, grads);
+    nm_tensor *all[] = {w, grads[0], grads[1]};
+    for (int i = 0; i < 3; i++) {
+        memcpy(bits, nm_tensor_data(all[i]), nm_tensor_bytes(all[i]));
+        bits += nm_tensor_count(all[i]);
+    }
+    end(&b);
+}
+
+START_TEST(the_bits_do_not_depend_on_the_number_of_threads)
+{
+    static float one[2 * 130 * 700 + 130], three[2 * 130 * 700 + 130];
+    bits_of(1, one);
+    bits_of(3, three);
+    ck_assert_mem_eq(one, three, sizeof one);
 }
 END_TEST
 
@@ -329,7 +399,8 @@ START_TEST(every_failed_allocation_is_an_error_and_leaks_nothing)
 END_TEST
 
 TEST_MAIN("ops/weight_norm", every_row_gets_the_length_g,
-          every_axis_can_be_kept_and_minus_1_keeps_none,
+          every_axis_can_be_kept_and_minus_1_keeps_none, rows_and_columns_are_normalized_alike,
+          the_bits_do_not_depend_on_the_number_of_threads,
           pytorch_19126_a_zero_row_has_finite_values_and_gradients,
           a_zero_row_has_finite_second_derivatives, a_tensor_of_zeros_stays_one_of_zeros,
           a_row_of_denormal_numbers_counts_as_zeros, tiny_and_huge_rows_neither_vanish_nor_overflow,
