@@ -72,3 +72,43 @@ void nm_model_fuse(nm_model *model)
         }
     }
 }
+
+/* ---- Folding for inference ---- */
+
+/* The layer itself, an affine one behind it, and an activation. */
+static nm_status fold(layer_record *record)
+{
+    nm_layer *layer = &record->layer, *next = layer->next;
+    const bool affine = next && next->type->affine && next->type->affine(next, NULL, NULL);
+    const size_t channels = (size_t)record->output.dim[record->output.rank - 1];
+    double *numbers = affine ? nm_alloc_zero(layer->context, channels, 2 * sizeof *numbers) : NULL;
+    if (affine && !numbers) {
+        return nm_context_status(layer->context);
+    }
+    if (affine) {
+        next->type->affine(next, numbers, numbers + channels);
+    }
+    nm_status status = layer->type->fold(layer, numbers, affine ? numbers + channels : NULL);
+    nm_free(layer->context, numbers);
+    record->folds = status == NM_OK;
+    record->folded_activation = activation_of(affine ? next->next : next);
+    record->folded_taken = affine + (record->folded_activation != NM_ACTIVATION_NONE);
+    return status;
+}
+
+nm_status nm_model_fold(nm_model *model)
+{
+    model->folded = false;
+    if (model->stage != MODEL_READY) {
+        return nm_fail(model->context, NM_ERROR_INPUT,
+                       "the model was not built, or not without an error");
+    }
+    for (int i = 0; model->options.fuse && i < model->count; i++) {
+        layer_record *record = model->records[i];
+        if (record->layer.type->fold && fold(record) != NM_OK) {
+            return nm_context_status(model->context);
+        }
+    }
+    model->folded = model->options.fuse;
+    return NM_OK;
+}

@@ -110,11 +110,29 @@ nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
     return y;
 }
 
+static bool is_folded(const nm_layer *layer, const nm_pass *pass)
+{
+    return layer->model->folded && !pass->training && !pass->initialize;
+}
+
 /* Initialization by data looks at every layer by itself. */
-bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass)
+static bool runs_together(const nm_layer *layer, const nm_pass *pass)
 {
     const nm_model *m = layer->model;
     return m->stage == MODEL_READY && m->options.fuse && !pass->initialize;
+}
+
+bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass)
+{
+    return runs_together(layer, pass) && !is_folded(layer, pass);
+}
+
+static nm_tensor *run_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    const char *outer = nm_tape_set_scope(pass->tape, layer->label);
+    nm_tensor *y = layer->type->forward_folded(layer, pass, x, record_of(layer)->folded_activation);
+    nm_tape_set_scope(pass->tape, outer);
+    return y;
 }
 
 static bool is_recording(nm_tape *tape)
@@ -132,13 +150,26 @@ void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input)
 }
 
 /* The layer behind `layer` and those that it takes along. */
-static nm_layer *after(nm_layer *layer)
+static nm_layer *after(nm_layer *layer, int taken)
 {
     nm_layer *next = layer->next;
-    for (int i = 0; i < record_of(layer)->taken; i++) {
+    for (; taken > 0; taken--) {
         next = next->next;
     }
     return next;
+}
+
+/* Runs a layer and what goes along with it. `next`: the one to run after it. */
+static nm_tensor *run_some(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_layer **next)
+{
+    const layer_record *record = record_of(layer);
+    if (record->folds && is_folded(layer, pass)) {
+        *next = after(layer, record->folded_taken);
+        return run_folded(layer, pass, x);
+    }
+    const bool takes = record->taken && runs_together(layer, pass);
+    *next = after(layer, takes ? record->taken : 0);
+    return nm_layer_run_with(layer, pass, x, takes ? &record->following : NULL);
 }
 
 /* The layers before `end` (NULL: all). */
@@ -146,16 +177,12 @@ static nm_tensor *run_until(const nm_layers *layers, const nm_layer *end, const 
                             nm_tensor *x)
 {
     nm_tensor *input = x;
-    const bool fusing = layers->first && nm_layer_is_fusing(layers->first, pass);
     for (nm_layer *layer = layers->first, *next; layer != end && x; layer = next) {
-        const bool takes = fusing && record_of(layer)->taken;
-        nm_tensor *y =
-            nm_layer_run_with(layer, pass, x, takes ? &record_of(layer)->following : NULL);
+        nm_tensor *y = run_some(layer, pass, x, &next);
         if (x != y) {
             nm_pass_discard(pass, x, input);
         }
         x = y;
-        next = takes ? after(layer) : layer->next;
     }
     return x;
 }

@@ -57,6 +57,13 @@ typedef struct nm_layer_type {
     /* What the layer is to one before it. */
     nm_activation activation;              /* exactly this function */
     bool (*halves)(const nm_layer *layer); /* max pooling by windows of 2 by 2, side by side */
+    /* Folding for inference: a linear layer prepares its weights for y = scale * (w x + b) + shift
+     * with numbers of its output channels (NULL: 1 and 0), and runs with them. A layer that is such
+     * an affine function of the last axis in inference says so by affine(). */
+    nm_status (*fold)(nm_layer *layer, const double *scale, const double *shift);
+    nm_tensor *(*forward_folded)(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                 nm_activation activation);
+    bool (*affine)(const nm_layer *layer, double *scale, double *shift); /* NULLs: only asked */
     /* Frees what read() and build() made, after either of them, complete or not. Parameters are the
      * store's and layers the model's: most types have nothing to free, and NULL here. */
     void (*destroy)(nm_layer *layer);
@@ -149,7 +156,8 @@ NM_API nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_ten
                                     const nm_following *following);
 /* What the last of them can take along. */
 NM_API unsigned nm_layers_take(const nm_layers *layers);
-/* Whether the model runs layers together, and is past its first, dry passes. */
+/* Whether a batch norm is there to take others along: not in the first, dry passes, and not where
+ * it may be folded into the layer before. */
 NM_API bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass);
 /* Gives a tensor that the pass is done with back before the tape's reset, unless it may be needed
  * to go backward, or is `input`, which is not the layer's. NULL is fine. */

@@ -90,6 +90,7 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
     }
+    model->folded = model->folded && !pass->training;
     return nm_layers_run(&model->layers, pass, x);
 }
 
@@ -106,6 +107,7 @@ nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 
 nm_status nm_model_load(nm_model *model, const char *path)
 {
+    model->folded = false;
     return nm_parameters_read(model->store, path);
 }
 

@@ -68,6 +68,12 @@ NM_API const nm_network *nm_model_network(const nm_model *model);
 NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x);
 /* In inference, without recording. */
 NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
+/* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d
+ * layer goes into copies of that one's weights, weight norm is computed once, and activations go
+ * along. Results differ within rounding; no gradient reaches the parameters. The next pass in
+ * training, or nm_model_load(), ends it; after other changes of parameters, call it again. Without
+ * `fuse` it does nothing. */
+NM_API nm_status nm_model_fold(nm_model *model);
 
 /* Parameters and buffers, as safetensors. A file that does not fit changes nothing. A file of the
  * trainer's, in which the network's tensors stand among others, is read too. */

@@ -18,6 +18,9 @@ typedef struct layer_record {
     bool broken;            /* its options could not be read; the type may be NULL */
     nm_following following; /* what it takes along, from this many layers behind it */
     int taken;
+    bool folds; /* in folded inference it runs by itself, with its folded weights, and takes: */
+    int folded_taken;
+    nm_activation folded_activation;
     nm_shape output;
     layer_cost cost;
 } layer_record;
@@ -44,6 +47,7 @@ struct nm_model {
     nm_store *store;
     nm_network network;
     model_stage stage;
+    bool folded;            /* inference runs with folded weights */
     bool apart;             /* the file says fuse: false */
     int64_t parameters;     /* made so far, while building */
     const nm_value *failed; /* where building failed: the innermost layer */

@@ -12,6 +12,7 @@
 #include "models/weight.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "ops/norm.h"
 
@@ -182,4 +183,70 @@ unsigned nm_weight_takes(const nm_layer *layer)
 {
     (void)layer;
     return NM_TAKES_ACTIVATION;
+}
+
+/* ---- Folding ---- */
+
+static nm_tensor *weight_as_it_is(nm_tape *tape, const nm_weight *weight)
+{
+    return weight->norm.on ? nm_weight_norm(tape, weight->w, weight->g, .axis = weight->norm.axis)
+                           : weight->w;
+}
+
+static void scale_rows(nm_tensor *w, const double *scale)
+{
+    const int64_t count = nm_tensor_count(w), row = count / nm_tensor_shape(w)->dim[0];
+    for (int64_t i = 0; scale && i < count; i++) {
+        nm_tensor_set(w, i, nm_tensor_get(w, i) * scale[i / row]);
+    }
+}
+
+static void fold_bias(const nm_weight *weight, const double *scale, const double *shift)
+{
+    for (int64_t i = 0; i < nm_tensor_count(weight->folded_bias); i++) {
+        const double bias = weight->bias ? nm_tensor_get(weight->bias, i) : 0;
+        nm_tensor_set(weight->folded_bias, i,
+                      (scale ? scale[i] : 1) * bias + (shift ? shift[i] : 0));
+    }
+}
+
+static nm_status make_folded(nm_layer *layer, nm_weight *weight)
+{
+    const nm_dtype dtype = nm_tensor_dtype(weight->w);
+    const nm_shape *shape = nm_tensor_shape(weight->w);
+    if (!weight->folded_w) {
+        weight->folded_w = nm_tensor_create(layer->context, dtype, *shape);
+        weight->folded_bias = nm_tensor_create(layer->context, dtype, NM_SHAPE(shape->dim[0]));
+    }
+    return nm_context_status(layer->context);
+}
+
+nm_status nm_weight_fold(nm_layer *layer, nm_weight *weight, const double *scale,
+                         const double *shift)
+{
+    nm_tape *tape = make_folded(layer, weight) == NM_OK ? nm_tape_create(layer->context) : NULL;
+    if (!tape) {
+        return nm_context_status(layer->context);
+    }
+    nm_tape_set_recording(tape, false);
+    nm_tensor *w = weight_as_it_is(tape, weight);
+    if (w) {
+        memcpy(nm_tensor_data(weight->folded_w), nm_tensor_data(w), nm_tensor_bytes(w));
+        scale_rows(weight->folded_w, scale);
+        fold_bias(weight, scale, shift);
+    }
+    nm_tape_destroy(tape);
+    return nm_context_status(layer->context);
+}
+
+nm_tensor *nm_weight_forward_folded(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
+                                    nm_tensor *x, nm_linear_fn *linear, nm_activation activation)
+{
+    return linear(layer, pass->tape, x, weight->folded_w, weight->folded_bias, activation);
+}
+
+void nm_weight_destroy(nm_weight *weight)
+{
+    nm_tensor_destroy(weight->folded_w);
+    nm_tensor_destroy(weight->folded_bias);
 }

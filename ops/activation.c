@@ -5,6 +5,17 @@
 
 const char *const nm_activation_names[] = {"none", "relu", "sigmoid", "tanh", NULL};
 
+nm_tensor *nm_activate(nm_tape *tape, nm_activation activation, nm_tensor *x)
+{
+    switch (activation) {
+    case NM_ACTIVATION_RELU: return nm_relu(tape, x);
+    case NM_ACTIVATION_SIGMOID: return nm_sigmoid(tape, x);
+    case NM_ACTIVATION_TANH: return nm_tanh(tape, x);
+    case NM_ACTIVATION_NONE: break;
+    }
+    return x;
+}
+
 nm_tensor *nm_activation_gradient(nm_tape *tape, nm_activation activation, nm_tensor *y,
                                   nm_tensor *dy)
 {

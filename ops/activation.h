@@ -19,6 +19,8 @@ typedef enum nm_activation {
 /* Their names as an option: "none", "relu", "sigmoid", "tanh", NULL. */
 extern NM_API const char *const nm_activation_names[];
 
+/* activation(x) */
+NM_API nm_tensor *nm_activate(nm_tape *tape, nm_activation activation, nm_tensor *x);
 /* activation'(y) * dy, made of ops that can be differentiated again. */
 NM_API nm_tensor *nm_activation_gradient(nm_tape *tape, nm_activation activation, nm_tensor *y,
                                          nm_tensor *dy);

@@ -64,7 +64,7 @@
         }                                                                                          \
         return all;                                                                                \
     }                                                                                              \
-    NM_KERNEL static void forward_##real(void *arg, int64_t begin, int64_t end)                    \
+    NM_KERNEL_##real static void forward_##real(void *arg, int64_t begin, int64_t end)             \
     {                                                                                              \
         const nm_weight_rows *r = arg;                                                             \
         const real *g = r->g;                                                                      \
@@ -85,7 +85,7 @@
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL static void gradient_##real(void *arg, int64_t begin, int64_t end)                   \
+    NM_KERNEL_##real static void gradient_##real(void *arg, int64_t begin, int64_t end)            \
     {                                                                                              \
         const nm_weight_rows *r = arg;                                                             \
         const real *g = r->g;                                                                      \

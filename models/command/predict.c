@@ -164,6 +164,9 @@ static nm_status predict(prediction *p, const arguments *a)
         status = nm_model_load(p->config.model, weights);
     }
     if (status == NM_OK) {
+        status = nm_model_fold(p->config.model);
+    }
+    if (status == NM_OK) {
         p->samples = nm_npy_read(p->context, argument_value(a, "--in"));
         status = nm_context_status(p->context);
     }

@@ -11,6 +11,8 @@
  *    only to infer shapes, nor if it failed here.
  * 3. Frozen, the layer normalizes with its running statistics in training too, and leaves them as
  *    they are; scale and shift go on learning unless they are frozen themselves. */
+#include <math.h>
+
 #include "models/table.h"
 #include "ops/norm.h"
 
@@ -177,6 +179,20 @@ static unsigned batch_norm_takes(const nm_layer *layer)
     return NM_TAKES_ACTIVATION | NM_TAKES_RESIDUAL | (last ? NM_TAKES_POOLING : 0);
 }
 
+/* y = scale (x - mean) / sqrt(var + eps) + shift with numbers that inference does not change. */
+static bool batch_norm_affine(const nm_layer *layer, double *scale, double *shift)
+{
+    const batch_norm_layer_options *o = layer->options;
+    const batch_norm_state *s = layer->state;
+    for (int64_t i = 0; scale && i < nm_tensor_count(s->running_mean); i++) {
+        const double var = s->running_var ? nm_tensor_get(s->running_var, i) + o->eps : 1;
+        scale[i] = (s->scale ? nm_tensor_get(s->scale, i) : 1) * (var > 0 ? 1 / sqrt(var) : 0);
+        shift[i] = (s->shift ? nm_tensor_get(s->shift, i) : 0) -
+                   scale[i] * nm_tensor_get(s->running_mean, i);
+    }
+    return o->axis == -1;
+}
+
 /* ---- Options ---- */
 
 static const batch_norm_layer_options defaults = {
@@ -220,4 +236,5 @@ const nm_layer_type nm_layer_batch_norm = {
     .forward = batch_norm_forward,
     .forward_with = batch_norm_forward_with,
     .takes = batch_norm_takes,
+    .affine = batch_norm_affine,
 };

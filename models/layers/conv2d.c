@@ -66,6 +66,22 @@ static nm_tensor *conv2d_forward(nm_layer *layer, const nm_pass *pass, nm_tensor
     return conv2d_forward_with(layer, pass, x, NULL);
 }
 
+static nm_status conv2d_fold(nm_layer *layer, const double *scale, const double *shift)
+{
+    return nm_weight_fold(layer, layer->state, scale, shift);
+}
+
+static nm_tensor *conv2d_forward_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                        nm_activation activation)
+{
+    return nm_weight_forward_folded(layer, layer->state, pass, x, linear, activation);
+}
+
+static void conv2d_destroy(nm_layer *layer)
+{
+    nm_weight_destroy(layer->state);
+}
+
 /* ---- Options ---- */
 
 static void check_one_or_two(const char *name, const nm_ints *list, const nm_value *at,
@@ -123,4 +139,7 @@ const nm_layer_type nm_layer_conv2d = {
     .forward = conv2d_forward,
     .forward_with = conv2d_forward_with,
     .takes = nm_weight_takes,
+    .fold = conv2d_fold,
+    .forward_folded = conv2d_forward_folded,
+    .destroy = conv2d_destroy,
 };

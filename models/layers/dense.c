@@ -39,6 +39,22 @@ static nm_tensor *dense_forward(nm_layer *layer, const nm_pass *pass, nm_tensor 
     return dense_forward_with(layer, pass, x, NULL);
 }
 
+static nm_status dense_fold(nm_layer *layer, const double *scale, const double *shift)
+{
+    return nm_weight_fold(layer, layer->state, scale, shift);
+}
+
+static nm_tensor *dense_forward_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                       nm_activation activation)
+{
+    return nm_weight_forward_folded(layer, layer->state, pass, x, linear, activation);
+}
+
+static void dense_destroy(nm_layer *layer)
+{
+    nm_weight_destroy(layer->state);
+}
+
 static const dense_options defaults = {NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(dense_options),
@@ -61,4 +77,7 @@ const nm_layer_type nm_layer_dense = {
     .forward = dense_forward,
     .forward_with = dense_forward_with,
     .takes = nm_weight_takes,
+    .fold = dense_fold,
+    .forward_folded = dense_forward_folded,
+    .destroy = dense_destroy,
 };

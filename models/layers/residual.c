@@ -53,12 +53,6 @@ static nm_tensor *in_one(const residual_state *s, const nm_pass *pass, nm_tensor
     return y;
 }
 
-static nm_tensor *residual_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                        const nm_following *following)
-{
-    return in_one(layer->state, pass, x, following->activation);
-}
-
 static unsigned residual_takes(const nm_layer *layer)
 {
     const residual_state *s = layer->state;
@@ -79,6 +73,18 @@ static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tens
     nm_tensor *y = nm_add(pass->tape, body, shortcut);
     nm_pass_discard(pass, body, x);
     nm_pass_discard(pass, shortcut, x);
+    return y;
+}
+
+static nm_tensor *residual_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                        const nm_following *following)
+{
+    if (nm_layer_is_fusing(layer, pass)) {
+        return in_one(layer->state, pass, x, following->activation);
+    }
+    nm_tensor *sum = residual_forward(layer, pass, x);
+    nm_tensor *y = nm_activate(pass->tape, following->activation, sum);
+    nm_pass_discard(pass, sum, x);
     return y;
 }
 

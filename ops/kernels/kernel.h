@@ -2,18 +2,47 @@
 #ifndef NM_OPS_KERNELS_KERNEL_H
 #define NM_OPS_KERNELS_KERNEL_H
 
-/* Compiles a function for several instruction sets and picks one when the program is loaded. Put it
- * on the function with the hot loop. Sanitizers and valgrind run the plain one. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
-    defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
-#define NM_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
-#define NM_KERNEL_VARIANTS 1 /* there are such */
+#include <stdint.h> /* says which C library this is: choosing when a program is loaded is glibc's */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+#define NM_SANITIZED 1
+#endif
+#endif
+
+/* x86-64-v3 is AVX2 with fused multiply-add: every processor since 2013 (Intel) and 2015 (AMD). */
+#if defined(__clang__) || __GNUC__ >= 12
+#define NM_AVX2 "arch=x86-64-v3"
+#else
+#define NM_AVX2 "avx2"
+#endif
+
+/* NM_KERNEL compiles a function for several instruction sets and picks one when the program is
+ * loaded. Put it on the function with the hot loop. The build's option `kernels` forces one:
+ * NM_KERNELS_PLAIN, NM_KERNELS_AVX2 or NM_KERNELS_AVX512. Sanitizers and valgrind run the plain
+ * one. On Arm the plain one is what the compiler makes of NEON, which all 64-bit Arm processors
+ * have. NM_KERNEL_VARIANTS: functions may be compiled for AVX-512, to be called where there is. */
+#if !defined(__x86_64__) || !defined(__GNUC__) || !defined(__OPTIMIZE__)
+#define NM_KERNEL
+#elif defined(NM_KERNELS_PLAIN)
+#define NM_KERNEL
+#elif defined(NM_KERNELS_AVX2)
+#define NM_KERNEL __attribute__((target(NM_AVX2)))
+#elif defined(NM_KERNELS_AVX512)
+#define NM_KERNEL __attribute__((target("avx512f")))
+#define NM_KERNEL_VARIANTS 1
+#elif defined(__GLIBC__) && !defined(NM_SANITIZED)
+#define NM_KERNEL __attribute__((target_clones("avx512f", NM_AVX2, "default")))
+#define NM_KERNEL_VARIANTS 1
 #else
 #define NM_KERNEL
 #endif
 
-/* For functions that a macro defines for both types: NM_KERNEL_##type. f64 is for checking gradients
- * and has the plain one only, which makes the library a fifth smaller. */
+/* For functions that a macro defines for both types: NM_KERNEL_##type. f64 is for checking
+ * gradients and has the plain one only, which makes the library a fifth smaller. */
 #define NM_KERNEL_float NM_KERNEL
 #define NM_KERNEL_double
 

@@ -222,9 +222,100 @@ START_TEST(the_list_of_layers_stays_as_it_was_written)
 }
 END_TEST
 
+/* ---- Folding for inference ---- */
+
+/* Evaluation after some training, folded and not. `saved`: how many ops less folding leaves. */
+static void check_folding(const char *yaml, nm_shape sample, int64_t saved)
+{
+    run r = begin_run(yaml, sample, NM_F64, true);
+    fixture *f = &r.f;
+    for (int64_t i = 0; i < 3; i++) {
+        step(&r, i);
+    }
+    nm_tape *other = nm_tape_create(f->context);
+    nm_tensor *plain = nm_model_predict(f->model, other, r.x);
+    ck_assert_int_eq(nm_model_fold(f->model), NM_OK);
+    nm_tape_reset(f->tape);
+    nm_tensor *folded = nm_model_predict(f->model, f->tape, r.x);
+    assert_fine(f->context);
+    assert_same(folded, plain, 1e-12, "folded");
+    ck_assert_int_eq(nm_tape_cost_so_far(other).ops - nm_tape_cost_so_far(f->tape).ops, saved);
+    step(&r, 3); /* ends it */
+    nm_tape_reset(f->tape);
+    nm_tape_reset(other);
+    folded = nm_model_predict(f->model, f->tape, r.x);
+    ck_assert_int_eq(nm_model_fold(f->model), NM_OK);
+    plain = nm_model_predict(f->model, other, r.x);
+    assert_same(folded, plain, 1e-12, "folded again");
+    nm_tape_destroy(other);
+    end_run(&r);
+}
+
+START_TEST(inference_folds_batch_norm_into_the_layer_before)
+{
+    check_folding("[{dense: {units: 5}}, batch_norm, relu, {dense: {units: 3}}]", VECTOR, 1);
+    check_folding("[{conv2d: {channels: 4, kernel: 3, bias: false}}, batch_norm, tanh, flatten,"
+                  " {dense: {units: 3}}]",
+                  IMAGE, 1);
+    check_folding("[{dense: {units: 5}}, {batch_norm: {mean_only: true}}, sigmoid,"
+                  " {dense: {units: 3}}, {batch_norm: {affine: false}}]",
+                  VECTOR, 2);
+    check_folding("[{dense: {units: 5, bias: false, weight_norm: {axis: 0}}}, batch_norm,"
+                  " {dense: {units: 3}}]",
+                  VECTOR, 2);
+    check_folding("[{residual: {body: [{conv2d: {channels: 3, kernel: 3, padding: 1}}, batch_norm,"
+                  " relu, {conv2d: {channels: 3, kernel: 3, padding: 1}}, batch_norm]}}, relu,"
+                  " flatten, {dense: {units: 3}}]",
+                  IMAGE, 0); /* two norms less; the addition and its relu stand by themselves */
+    check_folding("[{conv2d: {channels: 4, kernel: 3, padding: 1}}, batch_norm, relu,"
+                  " {max_pool2d: {kernel: 2}}, flatten, {dense: {units: 3}}]",
+                  IMAGE, 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_folded_is_left_alone)
+{
+    check_folding("[batch_norm, relu, {dense: {units: 3}}]", VECTOR, 0);
+    check_folding("[{conv2d: {channels: 4, kernel: 3}}, {batch_norm: {axis: 1}}, flatten,"
+                  " {dense: {units: 3}}]",
+                  IMAGE, 0);
+    check_folding("[{dense: {units: 5}}, relu, batch_norm, {dense: {units: 3}}]", VECTOR, 0);
+}
+END_TEST
+
+static nm_status fold_a_model(test_memory *memory)
+{
+    static const char yaml[] = "[{dense: {units: 5}}, batch_norm, relu, {dense: {units: 3}}]";
+    nm_context *context = open_context(memory);
+    if (!context) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "net.yaml");
+    nm_shape sample = VECTOR;
+    nm_model *model =
+        document ? nm_model_create(context, document, nm_document_root(document), &sample, NULL)
+                 : NULL;
+    if (model) {
+        nm_model_fold(model);
+    }
+    nm_status status = nm_context_status(context);
+    nm_model_destroy(model);
+    nm_document_destroy(document);
+    nm_close(context);
+    return status;
+}
+
+START_TEST(folding_survives_the_failure_of_every_allocation)
+{
+    test_every_allocation(fold_a_model);
+}
+END_TEST
+
 TEST_MAIN("models/fuse", batch_norm_takes_an_activation, batch_norm_in_every_form_takes_it,
           linear_layers_take_an_activation,
           batch_norm_takes_pooling_before_or_behind_the_activation, other_poolings_are_not_taken,
           relu_changes_places_with_pooling, a_residual_is_added_by_the_last_batch_norm,
           nothing_is_taken_across_a_list, the_file_can_say_no,
-          the_list_of_layers_stays_as_it_was_written)
+          the_list_of_layers_stays_as_it_was_written,
+          inference_folds_batch_norm_into_the_layer_before, what_cannot_be_folded_is_left_alone,
+          folding_survives_the_failure_of_every_allocation)
