@@ -83,7 +83,7 @@ static void run_chunks(const work *w, int64_t begin, int64_t end,
 /* ---- Sums of squares ---- */
 
 #define SUM_LOOPS(real)                                                                            \
-    NM_KERNEL static double squares_##real(const real *x, int64_t count, double scale)             \
+    NM_KERNEL_##real static double squares_##real(const real *x, int64_t count, double scale)      \
     {                                                                                              \
         double lane[LANES] = {0}, sum = 0;                                                         \
         int64_t i = 0;                                                                             \
@@ -176,7 +176,7 @@ double nm_clip_factor(double norm, double threshold)
 /* ---- Values ---- */
 
 #define LIMIT_LOOP(real)                                                                           \
-    NM_KERNEL static void limit_##real(real *x, int64_t count, real scale, real limit)             \
+    NM_KERNEL_##real static void limit_##real(real *x, int64_t count, real scale, real limit)      \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < count; i++)                                                \
         {                                                                                          \

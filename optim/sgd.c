@@ -8,8 +8,9 @@
 
 /* Loops over w (parameter), g (gradient) and v (momentum); d is the gradient with weight decay. */
 #define SGD_LOOP(name, real, ...)                                                                  \
-    NM_KERNEL static void name(real *restrict w, const real *restrict g, real *restrict v,         \
-                               int64_t count, real rate, real decay, real scale, real momentum)    \
+    NM_KERNEL_##real static void name(real *restrict w, const real *restrict g, real *restrict v,  \
+                                      int64_t count, real rate, real decay, real scale,            \
+                                      real momentum)                                               \
     {                                                                                              \
         (void)v, (void)momentum;                                                                   \
         NM_SIMD for (int64_t i = 0; i < count; i++)                                                \

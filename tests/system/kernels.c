@@ -10,10 +10,11 @@
 #include <stdlib.h>
 
 #include "core/op.h"
+#include "core/random.h"
 #include "ops/linear.h"
 #include "ops/ops.h"
 
-#define TOLERANCE 2e-5
+#define TOLERANCE 1e-5
 
 typedef struct run {
     nm_context *context;
@@ -154,9 +155,8 @@ static bool run_sample(run *r, int64_t times)
     r->random = nm_random_create(7, (uint64_t)times);
     nm_tape_reset(r->tape);
     const int inputs = make_inputs(r, times, in);
-    if (nm_call(r->tape, r->op->item.name, in, inputs, r->sample->options, out, NM_MAX_OUTPUTS) !=
-        NM_OK) {
-        nm_context_clear_error(r->context);
+    if (nm_call(r->tape, r->op->item.name, in, inputs, r->sample->options, out,
+                r->op->output_count) != NM_OK) {
         return false;
     }
     for (int i = 0; i < r->op->output_count; i++) {
@@ -183,9 +183,12 @@ static void run_op(run *r)
 {
     for (int i = 0; i < r->op->sample_count; i++) {
         r->sample = &r->op->samples[i];
-        if (!run_sample(r, largest_rank(r->sample) > 2 ? 3 : 9) && !run_sample(r, 1)) {
-            fprintf(stderr, "%s does not take its sample %d\n", r->op->item.name, i);
-            r->failures++;
+        nm_context_clear_error(r->context);
+        if (!run_sample(r, largest_rank(r->sample) > 2 ? 3 : 9)) {
+            nm_context_clear_error(r->context);
+            if (!run_sample(r, 1)) {
+                stop(nm_context_error(r->context));
+            }
         }
     }
 }
