@@ -133,16 +133,16 @@ static void set_from_statistics(const nm_weight *weight, nm_tensor *mean, nm_ten
     }
 }
 
-static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, nm_tape *tape,
+static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
                                     nm_tensor *x, nm_linear_fn *linear)
 {
-    nm_tensor *t = linear(layer, tape, x, nm_weight_norm(tape, weight->w, NULL, .axis = 0), NULL,
-                          NM_ACTIVATION_NONE);
+    nm_tensor *t = linear(layer, pass, x, nm_weight_norm(pass->tape, weight->w, NULL, .axis = 0),
+                          NULL, NM_ACTIVATION_NONE);
     if (t && nm_tensor_count(t) < 2 * nm_tensor_count(weight->g)) {
         return nm_layer_fail(layer, "weight_norm: \"init: data\" needs a first batch of at least "
                                     "two values a channel, not one; enlarge the batch");
     }
-    nm_batch_norm_result r = nm_batch_norm_with(tape, t, NULL, NULL, NULL, NULL, NULL);
+    nm_batch_norm_result r = nm_batch_norm_with(pass->tape, t, NULL, NULL, NULL, NULL, NULL);
     if (r.var) {
         set_from_statistics(weight, r.mean, r.var);
     }
@@ -156,7 +156,7 @@ static nm_status initialize(nm_layer *layer, const nm_weight *weight, const nm_p
         return NM_OK;
     }
     bool recording = nm_tape_set_recording(pass->tape, false);
-    nm_status status = initialize_by_data(layer, weight, pass->tape, x, linear);
+    nm_status status = initialize_by_data(layer, weight, pass, x, linear);
     nm_tape_set_recording(pass->tape, recording);
     return status;
 }
@@ -173,7 +173,7 @@ nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_
     if (weight->norm.on) {
         w = nm_weight_norm(pass->tape, w, weight->g, .axis = weight->norm.axis);
     }
-    nm_tensor *y = linear(layer, pass->tape, x, w, weight->bias,
+    nm_tensor *y = linear(layer, pass, x, w, weight->bias,
                           following ? following->activation : NM_ACTIVATION_NONE);
     nm_pass_discard(pass, w, weight->w);
     return y;
@@ -242,7 +242,7 @@ nm_status nm_weight_fold(nm_layer *layer, nm_weight *weight, const double *scale
 nm_tensor *nm_weight_forward_folded(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
                                     nm_tensor *x, nm_linear_fn *linear, nm_activation activation)
 {
-    return linear(layer, pass->tape, x, weight->folded_w, weight->folded_bias, activation);
+    return linear(layer, pass, x, weight->folded_w, weight->folded_bias, activation);
 }
 
 void nm_weight_destroy(nm_weight *weight)

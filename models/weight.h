@@ -59,7 +59,7 @@ nm_status nm_weight_build(nm_layer *layer, const nm_weight_options *options, nm_
 
 /* The linear function of the layer: its op on x, with weight w and bias b (may be NULL), and an
  * activation of the result. */
-typedef nm_tensor *nm_linear_fn(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w,
+typedef nm_tensor *nm_linear_fn(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
                                 nm_tensor *b, nm_activation activation);
 
 /* The layer's forward pass: initializes by data first if the pass says so, then calls `linear` with

@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "core/store.h"
 #include "core/tape.h"
+#include "ops/linear.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,9 +14,10 @@ extern "C" {
 /* How a forward pass runs. */
 typedef struct nm_pass {
     nm_tape *tape;
-    nm_random *random; /* for dropout; NULL where `training` is false */
-    bool training;     /* batch statistics, dropout; else running statistics, none */
-    bool initialize;   /* data-dependent initialization from this batch (weight norm) */
+    nm_random *random;      /* for dropout; NULL where `training` is false */
+    bool training;          /* batch statistics, dropout; else running statistics, none */
+    bool initialize;        /* data-dependent initialization from this batch (weight norm) */
+    nm_precision precision; /* of the products of dense and conv2d, and of their gradients' */
 } nm_pass;
 
 typedef struct nm_network {

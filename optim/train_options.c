@@ -59,6 +59,8 @@ static const nm_option rows[] = {
      .doc = "batches that make one update; batch norm still sees them one by one"},
     {NM_FIELD(nm_train_options, anomaly), NM_OPTION_BOOL,
      .doc = "look for the first NaN or infinity after every op; slow"},
+    {NM_FIELD(nm_train_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
+     .doc = "of products in training: f32, or bf16 where the processor has units for it"},
 };
 
 /* Groups are read where the optimizer is made; here only so that errors come with all others. */

@@ -9,7 +9,10 @@ static nm_pass begin_pass(nm_trainer *t, nm_random *random)
     uint64_t batch = (uint64_t)(p->epoch * t->batches + p->batch);
     *random = nm_random_create((uint64_t)t->setup.options.seed, NM_STREAM_TRAINING + batch);
     nm_tape_reset(t->tape);
-    return (nm_pass){.tape = t->tape, .random = random, .training = true};
+    return (nm_pass){.tape = t->tape,
+                     .random = random,
+                     .training = true,
+                     .precision = (nm_precision)t->setup.options.precision};
 }
 
 static nm_tensor *forward(const nm_trainer *t, const nm_pass *pass, const nm_batch *batch)

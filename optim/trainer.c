@@ -127,6 +127,17 @@ static nm_status build(nm_trainer *t)
     return nm_context_status(t->context);
 }
 
+/* The products themselves are f32 where they cannot be bf16; a user who asked should know. */
+static void tell_precision(const nm_trainer *t)
+{
+    if (t->setup.options.precision == NM_PRECISION_BF16 && !nm_has_bf16()) {
+        nm_context_log(
+            t->context, NM_LOG_WARNING,
+            "precision: bf16: this processor has no units for bf16 (AMX or AVX-512 BF16); "
+            "training goes on in f32");
+    }
+}
+
 nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
 {
     nm_trainer *t = nm_alloc_zero(context, 1, sizeof *t);
@@ -148,6 +159,7 @@ nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup
         nm_trainer_destroy(t);
         return NULL;
     }
+    tell_precision(t);
     return t;
 }
 

@@ -63,10 +63,15 @@ typedef struct nm_train_options {
     int64_t checkpoint_every_steps; /* updates; 0: not by updates */
     int64_t accumulate;             /* batches whose gradients make one update; see below */
     bool anomaly;                   /* look for the first NaN or infinity; slow */
+    int precision; /* nm_precision: bf16 needs a processor that has it, see below */
     /* Not options: groups made by a C program, instead of `groups`. */
     const nm_group *group_list;
     int group_count;
 } nm_train_options;
+
+/* Precision. With bf16, the products of dense and conv2d round their factors to bf16 in training;
+ * parameters, gradients, statistics and all else stay f32, and so does evaluation. On a processor
+ * without units for bf16 the trainer says so once, as a warning, and trains in f32. */
 
 /* Accumulation. The update uses the mean gradient over all samples of so many batches, as one batch
  * of their size would, but for batch norm: it normalizes every batch by that batch's own

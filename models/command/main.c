@@ -145,6 +145,14 @@ static void keep_standard_files(void)
     }
 }
 
+static void tell(void *user, nm_log_level level, const char *message)
+{
+    (void)user;
+    if (level == NM_LOG_WARNING) {
+        fprintf(stderr, "norma: %s\n", message);
+    }
+}
+
 static int run(const command *c, char **words, int count)
 {
     arguments a = {.command = c};
@@ -152,7 +160,7 @@ static int run(const command *c, char **words, int count)
     if (code != EXIT_FINE) {
         return code;
     }
-    nm_context *context = nm_open(NULL);
+    nm_context *context = nm_open(&(nm_context_options){.log = tell});
     if (!context) {
         fprintf(stderr, "norma: out of memory\n");
         return EXIT_FAILED;

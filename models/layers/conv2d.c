@@ -42,17 +42,19 @@ static nm_status conv2d_build(nm_layer *layer, const nm_shape *x)
     return nm_weight_build(layer, &weight, shape, layer->state);
 }
 
-static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
-                         nm_activation activation)
+static nm_tensor *linear(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
+                         nm_tensor *b, nm_activation activation)
 {
     const conv2d_layer_options *o = layer->options;
     if (activation != NM_ACTIVATION_NONE) {
-        return nm_conv2d_activation(tape, x, w, b, .stride = o->stride, .padding = o->padding,
+        return nm_conv2d_activation(pass->tape, x, w, b, .stride = o->stride, .padding = o->padding,
                                     .dilation = o->dilation, .groups = o->groups,
+                                    .precision = (int)pass->precision,
                                     .activation = (int)activation);
     }
-    return nm_conv2d(tape, x, w, b, .stride = o->stride, .padding = o->padding,
-                     .dilation = o->dilation, .groups = o->groups);
+    return nm_conv2d(pass->tape, x, w, b, .stride = o->stride, .padding = o->padding,
+                     .dilation = o->dilation, .groups = o->groups,
+                     .precision = (int)pass->precision);
 }
 
 static nm_tensor *conv2d_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,

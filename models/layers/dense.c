@@ -20,12 +20,14 @@ static nm_status dense_build(nm_layer *layer, const nm_shape *x)
     return nm_weight_build(layer, &weight, shape, layer->state);
 }
 
-static nm_tensor *linear(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
-                         nm_activation activation)
+static nm_tensor *linear(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
+                         nm_tensor *b, nm_activation activation)
 {
     (void)layer;
-    return activation == NM_ACTIVATION_NONE ? nm_dense(tape, x, w, b)
-                                            : nm_dense_activation(tape, x, w, b, activation);
+    const int precision = (int)pass->precision;
+    return activation == NM_ACTIVATION_NONE
+               ? nm_dense(pass->tape, x, w, b, .precision = precision)
+               : nm_dense_activation(pass->tape, x, w, b, activation, .precision = precision);
 }
 
 static nm_tensor *dense_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
