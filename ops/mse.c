@@ -31,7 +31,7 @@ typedef struct work {
 } work;
 
 #define MSE_LOOPS(suffix, real)                                                                    \
-    NM_KERNEL_##real static double sum_##suffix(const real *x, const real *t, int64_t n)                  \
+    NM_KERNEL_##real static double sum_errors_##suffix(const real *x, const real *t, int64_t n)    \
     {                                                                                              \
         real sum = 0;                                                                              \
         NM_SIMD_SUM(sum) for (int64_t i = 0; i < n; i++)                                           \
@@ -41,7 +41,7 @@ typedef struct work {
         }                                                                                          \
         return sum;                                                                                \
     }                                                                                              \
-    NM_KERNEL_##real static void square_##suffix(const real *x, const real *t, real *y, int64_t n)        \
+    NM_KERNEL_##real static void square_##suffix(const real *x, const real *t, real *y, int64_t n) \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
@@ -58,7 +58,7 @@ typedef struct work {
             if (w->y) {                                                                            \
                 square_##suffix(x, t, (real *)w->y + at, n);                                       \
             } else {                                                                               \
-                w->sums[i] = sum_##suffix(x, t, n);                                                \
+                w->sums[i] = sum_errors_##suffix(x, t, n);                                         \
             }                                                                                      \
         }                                                                                          \
     }

@@ -104,8 +104,8 @@ static const void *row_of(const nm_dataset *set, int64_t sample)
 
 #define SAFE_SAMPLES 65536 /* 255^2 times that is below 2^32 */
 
-NM_KERNEL static void add_u8(const uint8_t *restrict x, int64_t count, uint32_t *restrict sum,
-                             uint32_t *restrict square)
+NM_KERNEL static void add_samples_u8(const uint8_t *restrict x, int64_t count,
+                                     uint32_t *restrict sum, uint32_t *restrict square)
 {
     NM_SIMD for (int64_t i = 0; i < count; i++)
     {
@@ -131,7 +131,8 @@ static void sum_u8(void *arg, int64_t begin, int64_t end)
     const sums *s = arg;
     for (int64_t i = 0; i < s->set->count; i++) {
         const uint8_t *row = row_of(s->set, i);
-        add_u8(row + begin, end - begin, s->short_sum + begin, s->short_sum + s->places + begin);
+        add_samples_u8(row + begin, end - begin, s->short_sum + begin,
+                       s->short_sum + s->places + begin);
         if ((i + 1) % SAFE_SAMPLES == 0) {
             carry(s, begin, end);
         }
@@ -178,8 +179,8 @@ static nm_status statistics_u8(const nm_dataset *set, int64_t channels, double *
 
 /* ---- Floats: two passes, the second from the mean ---- */
 
-NM_KERNEL static void add_f32(const float *restrict x, const double *restrict shift, int64_t count,
-                              int power, double *restrict sum)
+NM_KERNEL static void add_samples_f32(const float *restrict x, const double *restrict shift,
+                                      int64_t count, int power, double *restrict sum)
 {
     if (power == 1) {
         NM_SIMD for (int64_t i = 0; i < count; i++)
@@ -200,7 +201,7 @@ static void sum_f32(void *arg, int64_t begin, int64_t end)
     const sums *s = arg;
     for (int64_t i = 0; i < s->set->count; i++) {
         const float *row = row_of(s->set, i);
-        add_f32(row + begin, s->shift + begin, end - begin, s->power, s->total + begin);
+        add_samples_f32(row + begin, s->shift + begin, end - begin, s->power, s->total + begin);
     }
 }
 

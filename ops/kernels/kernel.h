@@ -21,10 +21,12 @@
 #endif
 
 /* NM_KERNEL compiles a function for several instruction sets and picks one when the program is
- * loaded. Put it on the function with the hot loop. The build's option `kernels` forces one:
- * NM_KERNELS_PLAIN, NM_KERNELS_AVX2 or NM_KERNELS_AVX512. Sanitizers and valgrind run the plain
- * one. On Arm the plain one is what the compiler makes of NEON, which all 64-bit Arm processors
- * have. NM_KERNEL_VARIANTS: functions may be compiled for AVX-512, to be called where there is. */
+ * loaded. Put it on the function with the hot loop, and give it a name that no other file uses:
+ * clang makes the part that picks global also for a static function. The build's option `kernels`
+ * forces one: NM_KERNELS_PLAIN, NM_KERNELS_AVX2 or NM_KERNELS_AVX512. Sanitizers and valgrind run
+ * the plain one. On Arm the plain one is what the compiler makes of NEON, which all 64-bit Arm
+ * processors have. NM_KERNEL_VARIANTS: functions may be compiled for AVX-512, to be called where
+ * there is. */
 #if !defined(__x86_64__) || !defined(__GNUC__) || !defined(__OPTIMIZE__)
 #define NM_KERNEL
 #elif defined(NM_KERNELS_PLAIN)

@@ -57,9 +57,9 @@
         }                                                                                          \
     }                                                                                              \
     /* dx under a row of windows; returns how many of dy found their place. */                     \
-    NM_KERNEL_##type static int64_t spread_row_##suffix(const nm_norm_pool *m, const type *x,      \
-                                                        int64_t place, const type *dy,             \
-                                                        const int32_t *index, type *dx)            \
+    NM_KERNEL_##type static int64_t spread_normed_row_##suffix(                                    \
+        const nm_norm_pool *m, const type *x, int64_t place, const type *dy, const int32_t *index, \
+        type *dx)                                                                                  \
     {                                                                                              \
         typedef type real;                                                                         \
         const real *center = m->center, *inverse = m->inverse, *a = m->a, *b = m->b, *d = m->d;    \
@@ -105,9 +105,9 @@
         int64_t found = 0;                                                                         \
         for (int64_t row = begin; row < end; row++) {                                              \
             const int64_t top = row % m->oh * 2 * m->w, at = row / m->oh * m->h * m->w + top;      \
-            found += spread_row_##suffix(m, (const type *)m->x + at * m->c, top,                   \
-                                         (const type *)m->dy + row * count,                        \
-                                         m->index + row * count, (type *)m->dx + at * m->c);       \
+            found += spread_normed_row_##suffix(                                                   \
+                m, (const type *)m->x + at * m->c, top, (const type *)m->dy + row * count,         \
+                m->index + row * count, (type *)m->dx + at * m->c);                                \
             spread_nothing_##suffix(m, at + m->w - rest, rest);                                    \
             spread_nothing_##suffix(m, at + 2 * m->w - rest, rest);                                \
             if (row % m->oh == m->oh - 1) {                                                        \
