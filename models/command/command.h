@@ -102,6 +102,6 @@ bool json_end(const json_line *line);
 /* ---- The subcommands ---- */
 
 extern const command command_train, command_eval, command_predict, command_check, command_ops,
-    command_help, command_gradcheck, command_op, command_version, command_completion;
+    command_bench, command_help, command_gradcheck, command_op, command_version, command_completion;
 
 #endif

@@ -7,7 +7,7 @@
 
 const command *const commands[] = {
     &command_train, &command_eval,      &command_predict, &command_check,      &command_ops,
-    &command_help,  &command_gradcheck, &command_op,      &command_completion, &command_version,
+    &command_help,  &command_bench, &command_gradcheck, &command_op,      &command_completion, &command_version,
     NULL,
 };
 

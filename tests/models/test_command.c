@@ -230,8 +230,9 @@ END_TEST
 
 START_TEST(every_command_tells_its_usage_in_two_ways)
 {
-    static const char *const names[] = {"train", "eval",      "predict", "check",      "ops",
-                                        "help",  "gradcheck", "op",      "completion", "version"};
+    static const char *const names[] = {"train", "eval",       "predict", "check",
+                                        "ops",   "bench",      "help",    "gradcheck",
+                                        "op",    "completion", "version"};
     const ended *e = norma("--help");
     assert_code(e, 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -1,0 +1,135 @@
+/* norma bench: how fast this machine trains, beside what it could do. */
+#include "models/command/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_number(const arguments *a, const char *flag, double low, double *out)
+{
+    const char *text = argument_value(a, flag);
+    if (!text) {
+        return EXIT_FINE;
+    }
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= low) || value > 1e6) {
+        return bad_usage("bench: %s is \"%s\"; it must be a number of %g or more", flag, text, low);
+    }
+    *out = value;
+    return EXIT_FINE;
+}
+
+static int read_whole_number(const arguments *a, const char *flag, int64_t *out)
+{
+    double value = 0;
+    int code = read_number(a, flag, 1, &value);
+    if (code == EXIT_FINE && value != floor(value)) {
+        return bad_usage("bench: %s must be a whole number", flag);
+    }
+    *out = (int64_t)value;
+    return code;
+}
+
+static int read_precision(bench *b)
+{
+    const char *text = argument_value(b->arguments, "--precision");
+    if (!text || strcmp(text, "f32") == 0) {
+        return EXIT_FINE;
+    }
+    if (strcmp(text, "bf16") != 0) {
+        return bad_usage("bench: --precision is \"%s\"; it must be f32 or bf16", text);
+    }
+    if (nm_has_bf16()) {
+        b->precision = NM_PRECISION_BF16;
+    } else {
+        nm_context_log(b->context, NM_LOG_WARNING,
+                       "this processor has no bf16 products; the rows are f32");
+    }
+    return EXIT_FINE;
+}
+
+static bool is_file(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 5 && (strcmp(text + length - 5, ".yaml") == 0 ||
+                          (length > 4 && strcmp(text + length - 4, ".yml") == 0));
+}
+
+static int count_files(const arguments *a)
+{
+    int files = 0;
+    for (int i = 0; i < a->count; i++) {
+        files += is_file(a->positional[i]);
+    }
+    return files;
+}
+
+static nm_status run_rows(bench *b, int64_t batch)
+{
+    const arguments *a = b->arguments;
+    nm_status status = NM_OK;
+    b->heading = "Training step";
+    for (int i = 0; i < a->count && status == NM_OK; i++) {
+        if (is_file(a->positional[i])) {
+            status = bench_file(b, a->positional[i], batch);
+        }
+    }
+    if (a->count && count_files(a) == a->count) {
+        return status;
+    }
+    if (status == NM_OK) status = bench_networks(b);
+    if (status == NM_OK) status = bench_kernels(b);
+    if (status == NM_OK) status = bench_overheads(b);
+    if (status == NM_OK && b->rows == 0) {
+        return nm_fail(b->context, NM_ERROR_INPUT,
+                       "no row's name contains \"%s\"; `norma bench --list` prints all",
+                       b->arguments->positional[0]);
+    }
+    return status;
+}
+
+static int run_bench(nm_context *context, const arguments *a)
+{
+    int64_t threads = 0, batch = 0;
+    bench b = {.context = context,
+               .arguments = a,
+               .json = argument_value(a, "--json") != NULL,
+               .list = argument_value(a, "--list") != NULL,
+               .seconds = 1};
+    int code = read_whole_number(a, "--threads", &threads);
+    if (code == EXIT_FINE) code = read_whole_number(a, "--batch", &batch);
+    if (code == EXIT_FINE) code = read_number(a, "--seconds", 0, &b.seconds);
+    if (code == EXIT_FINE) code = read_precision(&b);
+    if (code != EXIT_FINE) {
+        return code;
+    }
+    if (batch && count_files(a) == 0) {
+        return bad_usage("bench: --batch goes with a FILE; other rows have their batch");
+    }
+    if (threads) {
+        nm_context_set_threads(context, (int)threads);
+    }
+    return run_rows(&b, batch) == NM_OK ? EXIT_FINE : report_error(context);
+}
+
+const command command_bench = {
+    .name = "bench",
+    .usage = "[FILTER|FILE...]",
+    .summary = "measure how fast this machine trains",
+    .doc =
+        "Times a training step of every network of the zoo, every kernel, and what the engine, "
+        "the optimizer and the loader cost, beside this machine's limit: a large matrix product, "
+        "or y = x + 1 on as many bytes, measured in the same run. FILTER keeps the rows whose "
+        "name contains it. FILE is a network's file, ending in .yaml: its training step.",
+    .flags = {{"--threads", "N", "threads to use; all processors if not given"},
+              {"--precision", "P", "of matrix products and convolutions: f32 or bf16"},
+              {"--batch", "N", "samples of a step, with FILE"},
+              {"--seconds", "S", "time for each row, 1 if not given; 0: each step once"},
+              {"--list", NULL, "print the names of the rows, and measure nothing"},
+              {"--json", NULL, "one JSON object a line on standard output"}},
+    .most = -1,
+    .computes = true,
+    .run = run_bench,
+};

@@ -1,0 +1,72 @@
+/* norma bench: what its parts share. bench.c has the command, bench_measure.c the clock and the
+ * machine's limits, bench_networks.c and bench_kernels.c what is measured. */
+#ifndef NM_MODELS_COMMAND_BENCH_H
+#define NM_MODELS_COMMAND_BENCH_H
+
+#include "models/command/command.h"
+
+#define BENCH_COPIES 64
+
+/* What a run of the command knows. */
+typedef struct bench {
+    nm_context *context;
+    const arguments *arguments;
+    bool json, list;
+    nm_precision precision;
+    double seconds; /* for each row */
+    /* The machine's limits, measured when a row needs them. */
+    double product_rate; /* multiply-adds a second; 0: not measured yet */
+    struct {
+        size_t bytes; /* read and written */
+        double rate;  /* bytes a second */
+    } copies[BENCH_COPIES];
+    int copy_count;
+    const char *heading; /* of the rows that follow, until it is printed */
+    int rows;            /* so far */
+} bench;
+
+/* A row: what one step does, and what its time is compared with. */
+typedef struct bench_row {
+    const char *name;
+    int64_t batch;        /* samples of a step */
+    int64_t parts;        /* things that a step does, when times are of one of them; 0: one */
+    bool counts_samples;  /* samples per second say something */
+    double multiply_adds; /* of a step; 0: memory is its limit */
+    double bytes;         /* that a step has to read and write; 0: unknown */
+    nm_precision precision;
+    void (*step)(void *state);
+    void *state;
+} bench_row;
+
+/* Whether the row is to be measured: it is one of those asked for, and not only to be listed. */
+bool bench_wanted(bench *b, const char *name);
+/* Runs the step for some time and prints the row. */
+nm_status bench_measure(bench *b, const bench_row *row);
+
+/* ---- Batches of generated images, cropped, mirrored and normalized by a loader ---- */
+
+#define BENCH_IMAGES 64 /* of 28x28x1, a batch */
+
+typedef struct bench_images {
+    nm_context *context;
+    nm_tensor *samples, *labels;
+    nm_dataset set;
+    nm_loader *loader;
+    int64_t epoch;
+} bench_images;
+
+/* Close it after a failure too. */
+nm_status bench_open_images(bench_images *images, nm_context *context);
+void bench_next_images(bench_images *images, nm_batch *batch);
+void bench_close_images(bench_images *images);
+
+/* ---- Families of rows ---- */
+
+nm_status bench_networks(bench *b);  /* a training step, and inference of one image */
+nm_status bench_kernels(bench *b);   /* one op, forward, and with its gradient */
+nm_status bench_overheads(bench *b); /* of the engine, the optimizer and the loader */
+nm_status bench_loader(bench *b);
+/* A training step of the network in a file. `batch` 0: as the file says. */
+nm_status bench_file(bench *b, const char *path, int64_t batch);
+
+#endif
