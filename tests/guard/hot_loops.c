@@ -63,7 +63,7 @@ static nm_tensor *random_labels(work *w, int64_t count, int64_t classes)
 {
     nm_tensor *labels = nm_tensor_create(w->context, NM_I32, NM_SHAPE(count));
     for (int64_t i = 0; i < count; i++) {
-        nm_tensor_set(labels, i, (double)nm_random_below(&w->random, (uint64_t)classes));
+        nm_tensor_set(labels, i, (double)nm_random_below(&w->random, classes));
     }
     return labels;
 }
