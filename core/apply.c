@@ -7,19 +7,16 @@
 
 /* ---- Running an op ---- */
 
-const nm_port *nm_input_port(const nm_op *op, int input)
-{
-    return &op->inputs[input < op->input_count ? input : op->input_count - 1];
-}
-
-nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,
-                    nm_tensor *const *in, int inputs, nm_tensor *const *out)
+NM_INLINE nm_status run_op(nm_context *context, const nm_op *op, const void *options,
+                           nm_dtype dtype, bool same_shape, nm_tensor *const *in, int inputs,
+                           nm_tensor *const *out)
 {
     nm_run run;
     run.context = context;
     run.op = op;
     run.options = options;
     run.dtype = dtype;
+    run.same_shape = same_shape;
     run.inputs = inputs;
     run.outputs = op->output_count;
     run.in = in;
@@ -30,10 +27,16 @@ nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, n
     for (int i = inputs; i < op->input_count; i++) {
         run.x[i] = NULL;
     }
-    for (int i = 0; i < op->output_count; i++) {
+    for (int i = 0; i < run.outputs; i++) {
         run.y[i] = out[i]->data;
     }
     return op->forward(&run);
+}
+
+nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,
+                    nm_tensor *const *in, int inputs, nm_tensor *const *out)
+{
+    return run_op(context, op, options, dtype, false, in, inputs, out);
 }
 
 nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
@@ -67,6 +70,14 @@ static nm_status op_fail(nm_context *context, const nm_op *op, const char *forma
     return nm_fail_in(context, "%s", op->item.name);
 }
 
+/* A call in the making: what the checks found out. */
+typedef struct call {
+    nm_dtype dtype;          /* of the floating inputs */
+    uint32_t differentiable; /* bit i: a gradient can go to input i */
+    const nm_tensor *first;  /* floating input, */
+    const char *first_name;  /* its port's name */
+} call;
+
 static nm_status check_count(nm_context *context, const nm_op *op, int inputs)
 {
     bool variadic = op->input_count && op->inputs[op->input_count - 1].flags & NM_PORT_VARIADIC;
@@ -74,76 +85,84 @@ static nm_status check_count(nm_context *context, const nm_op *op, int inputs)
     if (inputs > most) {
         return op_fail(context, op, "takes at most %d inputs, not %d", most, inputs);
     }
-    return NM_OK;
-}
-
-static nm_status check_presence(nm_context *context, const nm_op *op, int inputs,
-                                nm_tensor *const *in)
-{
-    int ports = inputs > op->input_count ? inputs : op->input_count;
-    for (int i = 0; i < ports; i++) {
-        const nm_port *port = nm_input_port(op, i);
-        if ((i >= inputs || !in[i]) && !(port->flags & NM_PORT_OPTIONAL)) {
-            return op_fail(context, op, "the input %s is missing", port->name);
+    for (int i = inputs; i < op->input_count; i++) {
+        if (!(op->inputs[i].flags & NM_PORT_OPTIONAL)) {
+            return op_fail(context, op, "the input %s is missing", op->inputs[i].name);
         }
     }
     return NM_OK;
 }
 
-static nm_status check_tensor(nm_tape *tape, const nm_op *op, const nm_port *port,
-                              const nm_tensor *x)
+static nm_status wrong_place(const nm_tape *tape, const nm_op *op, const nm_port *port,
+                             const nm_tensor *x)
 {
-    nm_context *context = tape->context;
-    if (x->context != context || (x->tape && x->tape != tape)) {
-        return op_fail(context, op, "%s belongs to another %s", port->name,
-                       x->context != context ? "context" : "tape");
+    if (x->context != tape->context || (x->tape && x->tape != tape)) {
+        return op_fail(tape->context, op, "%s belongs to another %s", port->name,
+                       x->context != tape->context ? "context" : "tape");
     }
-    if (!x->data && !tape->dry) {
-        return op_fail(context, op,
-                       "the elements of %s were given back by an earlier backward "
-                       "pass; give that pass NM_KEEP_GRAPH, or the tensor nm_tensor_keep()",
-                       port->name);
-    }
-    bool is_float = nm_dtype_is_float((nm_dtype)x->dtype);
-    if (port->type == NM_PORT_FLOAT && x->dtype != NM_F32 && x->dtype != NM_F64) {
-        return op_fail(context, op, "%s is %s; it takes f32 or f64", port->name,
-                       nm_dtype_name((nm_dtype)x->dtype));
-    }
-    if (port->type == NM_PORT_INDEX && is_float) {
-        return op_fail(context, op, "%s is %s; it takes i32, i64 or u8", port->name,
-                       nm_dtype_name((nm_dtype)x->dtype));
-    }
-    return NM_OK;
+    return op_fail(tape->context, op,
+                   "the elements of %s were given back by an earlier backward "
+                   "pass; give that pass NM_KEEP_GRAPH, or the tensor nm_tensor_keep()",
+                   port->name);
 }
 
-/* Checks all inputs and finds the type that the floating ones share. */
-static nm_status check_inputs(nm_tape *tape, const nm_op *op, int inputs, nm_tensor *const *in,
-                              nm_dtype *dtype)
+static nm_status wrong_type(const nm_tape *tape, const nm_op *op, const nm_port *port,
+                            const nm_tensor *x, const call *c)
 {
-    const nm_tensor *first = NULL;
-    const char *first_name = NULL;
+    const char *name = nm_dtype_name((nm_dtype)x->dtype);
+    if (port->type == NM_PORT_INDEX) {
+        return op_fail(tape->context, op, "%s is %s; it takes i32, i64 or u8", port->name, name);
+    }
+    if (x->dtype != NM_F32 && x->dtype != NM_F64) {
+        return op_fail(tape->context, op, "%s is %s; it takes f32 or f64", port->name, name);
+    }
+    return op_fail(tape->context, op, "%s is %s, but %s is %s; they must be of one type",
+                   c->first_name, nm_dtype_name((nm_dtype)c->first->dtype), port->name, name);
+}
+
+/* Whether the type is one that the port takes, and that of the floating inputs before it. */
+static bool type_fits(const nm_port *port, const nm_tensor *x, call *c)
+{
+    if (port->type == NM_PORT_INDEX) {
+        return !nm_is_float(x->dtype);
+    }
+    if (port->type == NM_PORT_ANY) {
+        return true;
+    }
+    if (!c->first) {
+        c->first = x;
+        c->first_name = port->name;
+        c->dtype = (nm_dtype)x->dtype;
+    }
+    return (x->dtype == NM_F32 || x->dtype == NM_F64) && x->dtype == c->first->dtype;
+}
+
+static nm_status check_inputs(const nm_tape *tape, const nm_op *op, int inputs,
+                              nm_tensor *const *in, call *c)
+{
+    const nm_context *context = tape->context;
+    if (inputs != op->input_count && check_count(tape->context, op, inputs) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     for (int i = 0; i < inputs; i++) {
         const nm_port *port = nm_input_port(op, i);
-        if (!in[i]) {
+        const nm_tensor *x = in[i];
+        if (!x) {
+            if (!(port->flags & NM_PORT_OPTIONAL)) {
+                return op_fail(tape->context, op, "the input %s is missing", port->name);
+            }
             continue;
         }
-        if (check_tensor(tape, op, port, in[i]) != NM_OK) {
-            return NM_ERROR_INPUT;
+        if (x->context != context || (x->tape && x->tape != tape) || (!x->data && !tape->dry)) {
+            return wrong_place(tape, op, port, x);
         }
-        if (port->type != NM_PORT_FLOAT) {
-            continue;
+        if (!type_fits(port, x, c)) {
+            return wrong_type(tape, op, port, x, c);
         }
-        if (first && first->dtype != in[i]->dtype) {
-            return op_fail(tape->context, op, "%s is %s, but %s is %s; they must be of one type",
-                           first_name, nm_dtype_name((nm_dtype)first->dtype), port->name,
-                           nm_dtype_name((nm_dtype)in[i]->dtype));
-        }
-        if (!first) {
-            first = in[i];
-            first_name = port->name;
+        if (x->requires_grad && nm_port_differentiable(port, x)) {
+            c->differentiable |= 1u << i;
         }
     }
-    *dtype = first ? (nm_dtype)first->dtype : NM_F32;
     return NM_OK;
 }
 
@@ -204,43 +223,37 @@ static nm_status infer_shapes(nm_tape *tape, const nm_op *op, const void *option
 
 /* ---- Outputs and nodes ---- */
 
-static nm_status make_outputs(nm_tape *tape, const nm_op *op, const nm_infer *infer,
-                              nm_tensor *const *in, nm_tensor **out)
+NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *shape, int64_t count,
+                                nm_tensor *view_of, nm_tensor **out)
 {
-    for (int i = 0; i < op->output_count; i++) {
-        nm_tensor *y = nm_tape_header(tape, infer->out_dtype[i], &infer->out[i]);
-        if (!y) {
-            return tape->context->status;
-        }
-        out[i] = y;
-        y->output = (uint8_t)i;
-        if (op->flags & NM_OP_VIEW && i == 0) {
-            nm_tensor_share(y, in[0]);
-            continue;
-        }
-        tape->cost.bytes += (int64_t)nm_tensor_bytes(y);
-        if (!tape->dry && nm_tensor_allocate(y) != NM_OK) {
-            return NM_ERROR_MEMORY;
-        }
+    nm_tensor *y = nm_tape_header(tape, dtype, shape, count);
+    *out = y;
+    if (!y) {
+        return tape->context->status;
     }
-    tape->cost.ops++;
-    return NM_OK;
+    if (view_of) {
+        nm_tensor_share(y, view_of);
+        return NM_OK;
+    }
+    tape->cost.bytes += count * (int64_t)nm_size_of(y->dtype);
+    return tape->dry ? NM_OK : nm_tensor_allocate(y);
 }
 
-static bool differentiable(const nm_port *port, const nm_tensor *x)
+/* By the op's shape rule. */
+static nm_status make_outputs(nm_tape *tape, const nm_op *op, const void *options, nm_dtype dtype,
+                              nm_tensor *const *in, int inputs, nm_tensor **out)
 {
-    return port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD) &&
-           nm_dtype_is_float((nm_dtype)x->dtype);
-}
-
-static bool any_requires_grad(const nm_op *op, nm_tensor *const *in, int inputs)
-{
-    for (int i = 0; i < inputs; i++) {
-        if (in[i] && in[i]->requires_grad && differentiable(nm_input_port(op, i), in[i])) {
-            return true;
+    nm_infer infer;
+    nm_status status = infer_shapes(tape, op, options, dtype, in, inputs, &infer);
+    for (int i = 0; i < op->output_count && status == NM_OK; i++) {
+        nm_tensor *view_of = op->flags & NM_OP_VIEW && i == 0 ? in[0] : NULL;
+        status = make_output(tape, infer.out_dtype[i], &infer.out[i], nm_shape_count(&infer.out[i]),
+                             view_of, &out[i]);
+        if (status == NM_OK) {
+            out[i]->output = (uint8_t)i;
         }
     }
-    return false;
+    return status;
 }
 
 static nm_status grow_nodes(nm_tape *tape)
@@ -255,37 +268,38 @@ static nm_status grow_nodes(nm_tape *tape)
     return NM_OK;
 }
 
-static nm_status record(nm_tape *tape, const nm_op *op, const void *options, nm_tensor *const *in,
-                        int inputs, nm_tensor *const *out)
+NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
+                           uint32_t differentiable, nm_tensor *const *in, int inputs,
+                           nm_tensor *const *out)
 {
     if (tape->node_count == tape->node_capacity && grow_nodes(tape) != NM_OK) {
         return NM_ERROR_MEMORY;
     }
     /* Optional inputs that were left out at the end stand in the node as NULL. */
     int slots = inputs > op->input_count ? inputs : op->input_count;
-    size_t tensors = (size_t)(slots + op->output_count);
-    bool own_options = op->item.spec && options != op->item.spec->defaults;
+    size_t tensors = (size_t)(slots + op->output_count), option_bytes = 0;
+    if (options && options != op->item.spec->defaults) {
+        option_bytes = op->item.spec->size;
+    }
     size_t head = (sizeof(nm_node) + tensors * sizeof(nm_tensor *) + 15) & ~(size_t)15;
-    nm_node *node = nm_arena_take(tape->context, &tape->nodes_memory,
-                                  head + (own_options ? op->item.spec->size : 0));
+    nm_node *node = nm_arena_take(tape->context, &tape->nodes_memory, head + option_bytes);
     if (!node) {
         return NM_ERROR_MEMORY;
     }
     node->op = op;
     node->scope = tape->scope;
-    node->options = options;
-    node->inputs = slots;
-    node->outputs = op->output_count;
-    if (own_options) {
-        node->options = memcpy((char *)node + head, options, op->item.spec->size);
-    }
+    node->options = option_bytes ? memcpy((char *)node + head, options, option_bytes) : options;
+    node->inputs = (int16_t)slots;
+    node->outputs = (int16_t)op->output_count;
+    node->differentiable = differentiable;
+    nm_tensor **tensor = node->tensors;
     for (int i = 0; i < slots; i++) {
-        node->tensors[i] = i < inputs ? in[i] : NULL;
+        *tensor++ = i < inputs ? in[i] : NULL;
     }
     for (int i = 0; i < op->output_count; i++) {
-        node->tensors[slots + i] = out[i];
+        *tensor++ = out[i];
         out[i]->node = tape->node_count;
-        out[i]->requires_grad = differentiable(&op->outputs[i], out[i]);
+        out[i]->requires_grad = nm_port_differentiable(&op->outputs[i], out[i]);
     }
     tape->nodes[tape->node_count++] = node;
     return NM_OK;
@@ -306,22 +320,70 @@ static nm_status check_outputs_finite(nm_tape *tape, const nm_op *op, nm_tensor 
 static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
                        const void *options, nm_tensor **out)
 {
-    nm_context *context = tape->context;
-    nm_dtype dtype = NM_F32;
-    nm_infer infer;
-    nm_status status = check_count(context, op, inputs);
-    if (status == NM_OK) status = check_presence(context, op, inputs, in);
-    if (status == NM_OK) status = check_inputs(tape, op, inputs, in, &dtype);
-    if (status == NM_OK) status = check_options(context, op, &options);
-    if (status == NM_OK) status = infer_shapes(tape, op, options, dtype, in, inputs, &infer);
-    if (status == NM_OK) status = make_outputs(tape, op, &infer, in, out);
+    call c = {.dtype = NM_F32};
+    nm_status status = check_inputs(tape, op, inputs, in, &c);
+    if (status == NM_OK) {
+        status = check_options(tape->context, op, &options);
+    }
+    if (status == NM_OK) {
+        status = make_outputs(tape, op, options, c.dtype, in, inputs, out);
+    }
     if (status == NM_OK && op->forward && !tape->dry) {
-        status = nm_run_op(context, op, options, dtype, in, inputs, out);
+        status = run_op(tape->context, op, options, c.dtype, false, in, inputs, out);
     }
-    if (status == NM_OK && tape->anomaly) status = check_outputs_finite(tape, op, out);
-    if (status == NM_OK && tape->recording && op->vjp && any_requires_grad(op, in, inputs)) {
-        status = record(tape, op, options, in, inputs, out);
+    if (status == NM_OK && tape->anomaly) {
+        status = check_outputs_finite(tape, op, out);
     }
+    if (status == NM_OK && c.differentiable && tape->recording && op->vjp) {
+        status = record(tape, op, options, c.differentiable, in, inputs, out);
+    }
+    tape->cost.ops += status == NM_OK;
+    return status;
+}
+
+/* ---- The short way ---- */
+
+NM_INLINE bool is_usable(const nm_tape *tape, const nm_tensor *x)
+{
+    return x && x->data && (x->tape == tape || (!x->tape && x->context == tape->context));
+}
+
+/* Whether a call is plain: an elementwise op on inputs of one shape, with which nothing is wrong.
+ * Then the shape rule and the messages are not needed. Small networks are made of such calls. */
+NM_INLINE bool is_plain(const nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
+                        const void *options, uint32_t *differentiable)
+{
+    const nm_tensor *first = in[0];
+    if (!(op->flags & NM_OP_ELEMENTWISE) || inputs != op->input_count || options || tape->dry ||
+        tape->anomaly || !is_usable(tape, first) ||
+        (first->dtype != NM_F32 && first->dtype != NM_F64)) {
+        return false;
+    }
+    uint32_t bits = first->requires_grad;
+    for (int i = 1; i < inputs; i++) {
+        const nm_tensor *x = in[i];
+        if (!is_usable(tape, x) || x->dtype != first->dtype || !nm_same_shape(x, first)) {
+            return false;
+        }
+        bits |= (uint32_t)x->requires_grad << i;
+    }
+    *differentiable = bits;
+    return true;
+}
+
+NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
+                                uint32_t differentiable, nm_tensor **out)
+{
+    const void *options = op->item.spec ? op->item.spec->defaults : NULL;
+    nm_dtype dtype = (nm_dtype)in[0]->dtype;
+    nm_status status = make_output(tape, dtype, &in[0]->shape, in[0]->count, NULL, out);
+    if (status == NM_OK) {
+        status = run_op(tape->context, op, options, dtype, true, in, inputs, out);
+    }
+    if (status == NM_OK && differentiable && tape->recording && op->vjp) {
+        status = record(tape, op, options, differentiable, in, inputs, out);
+    }
+    tape->cost.ops++;
     return status;
 }
 
@@ -330,8 +392,11 @@ nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int
 {
     nm_context *context = tape->context;
     nm_status status = context->status;
+    uint32_t differentiable = 0;
     if (status == NM_OK) {
-        status = apply(tape, op, inputs, input_count, options, outputs);
+        status = is_plain(tape, op, inputs, input_count, options, &differentiable)
+                     ? apply_plain(tape, op, inputs, input_count, differentiable, outputs)
+                     : apply(tape, op, inputs, input_count, options, outputs);
         if (status == NM_OK) {
             return NM_OK;
         }

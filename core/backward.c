@@ -39,7 +39,7 @@ static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
 {
     bool collecting = tape->collecting;
     tape->collecting = false;
-    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape);
+    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);
     tape->collecting = collecting;
     if (tensor) {
         nm_tensor_share(tensor, x);
@@ -49,7 +49,7 @@ static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
 
 /* Without a graph, a pending gradient is a header of its own: take a fresh one over, alias others.
  */
-static nm_tensor *take(pass *p, nm_tensor *gradient)
+NM_INLINE nm_tensor *take(pass *p, nm_tensor *gradient)
 {
     if (p->graph) {
         return gradient;
@@ -61,7 +61,7 @@ static nm_tensor *take(pass *p, nm_tensor *gradient)
     return alias(p->tape, gradient);
 }
 
-static void drop_pending(pass *p, nm_tensor *x)
+NM_INLINE void drop_pending(pass *p, nm_tensor *x)
 {
     if (x->pending && !p->graph) {
         nm_tape_recycle(p->tape, x->pending);
@@ -73,8 +73,7 @@ static void drop_pending(pass *p, nm_tensor *x)
 static nm_status add_pending(pass *p, nm_tensor *x, nm_tensor *gradient)
 {
     nm_tensor *old = x->pending;
-    if (!p->graph && old->buffer && old->buffer->references == 1 &&
-        p->tape->add->flags & NM_OP_IN_PLACE) {
+    if (!p->graph && nm_tensor_is_alone(old) && p->tape->add->flags & NM_OP_IN_PLACE) {
         nm_tensor *in[] = {old, gradient};
         return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)x->dtype, in, 2, &old);
     }
@@ -87,7 +86,7 @@ static nm_status add_pending(pass *p, nm_tensor *x, nm_tensor *gradient)
     return x->pending ? NM_OK : NM_ERROR_MEMORY;
 }
 
-static nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
+NM_INLINE nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
 {
     if (x->pending) {
         return add_pending(p, x, gradient);
@@ -108,25 +107,31 @@ static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
     return nm_apply1(p->tape, p->tape->sum_to, &options, gradient);
 }
 
-static nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_tensor *gradient)
+static nm_status wrong_gradient(pass *p, const nm_node *node, int input, const nm_tensor *gradient)
+{
+    return p->context->status != NM_OK
+               ? p->context->status
+               : nm_fail(p->context, NM_ERROR_INTERNAL, "%s: its vjp returned %s for %s",
+                         node->op->item.name, gradient ? "another type" : "NULL",
+                         nm_input_port(node->op, input)->name);
+}
+
+NM_INLINE nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_tensor *gradient)
 {
     nm_tensor *x = node->tensors[input];
-    const char *name = nm_input_port(node->op, input)->name;
     if (!gradient || gradient->dtype != x->dtype) {
-        return p->context->status != NM_OK
-                   ? p->context->status
-                   : nm_fail(p->context, NM_ERROR_INTERNAL, "%s: its vjp returned %s for %s",
-                             node->op->item.name, gradient ? "another type" : "NULL", name);
+        return wrong_gradient(p, node, input, gradient);
     }
-    if (!nm_shape_equal(&gradient->shape, &x->shape)) {
+    if (!nm_same_shape(gradient, x)) {
         gradient = sum_back(p, gradient, &x->shape);
         if (!gradient) {
             return p->context->status;
         }
     }
     if (p->tape->anomaly) {
-        nm_status status = nm_look_for_anomaly(p->tape, node->op, node->scope, index,
-                                               "the gradient of", name, gradient);
+        nm_status status =
+            nm_look_for_anomaly(p->tape, node->op, node->scope, index, "the gradient of",
+                                nm_input_port(node->op, input)->name, gradient);
         if (status != NM_OK) {
             return status;
         }
@@ -134,24 +139,22 @@ static nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_te
     return accumulate(p, x, gradient);
 }
 
-/* Promise 3. */
-static bool find_needed(const pass *p, const nm_node *node, bool *need)
+/* Promise 3. Also makes room for what vjps put there on their own. */
+NM_INLINE bool find_needed(const pass *p, const nm_node *node, bool *need, nm_tensor **gin)
 {
     bool any = false;
     for (int i = 0; i < node->inputs; i++) {
         const nm_tensor *x = node->tensors[i];
-        const nm_port *port = nm_input_port(node->op, i);
-        need[i] = x && x->requires_grad && (p->everything || x->wanted) &&
-                  port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD);
+        need[i] = node->differentiable >> i & 1 && x->requires_grad && (p->everything || x->wanted);
+        gin[i] = NULL;
         any |= need[i];
     }
     return any;
 }
 
-static nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
-                         const bool *need)
+NM_INLINE nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
+                            const bool *need, nm_tensor **gin)
 {
-    nm_tensor *gin[NM_MAX_INPUTS] = {0};
     nm_vjp vjp = {.tape = p->tape,
                   .op = node->op,
                   .options = node->options,
@@ -187,23 +190,24 @@ static void recycle_recent(nm_tape *tape)
     }
 }
 
-static nm_status visit(pass *p, nm_node *node, int64_t index)
+NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
 {
     bool need[NM_MAX_INPUTS];
-    nm_tensor *gout[NM_MAX_OUTPUTS];
+    nm_tensor *gout[NM_MAX_OUTPUTS], *gin[NM_MAX_INPUTS];
     bool reached = false;
     for (int i = 0; i < node->outputs; i++) {
         gout[i] = nm_node_outputs(node)[i]->pending;
         reached |= gout[i] != NULL;
     }
     nm_status status = NM_OK;
-    if (reached && find_needed(p, node, need)) {
-        const char *scope = nm_tape_set_scope(p->tape, node->scope);
+    if (reached && find_needed(p, node, need, gin)) {
+        const char *scope = p->tape->scope;
+        p->tape->scope = node->scope;
         p->tape->collecting = !p->graph;
-        status = run_vjp(p, node, index, gout, need);
+        status = run_vjp(p, node, index, gout, need, gin);
         p->tape->collecting = false;
         recycle_recent(p->tape);
-        nm_tape_set_scope(p->tape, scope);
+        p->tape->scope = scope;
         if (status != NM_OK && status != NM_ERROR_NUMERIC) {
             nm_fail_in(p->context, "gradient of %s", node->op->item.name);
         }

@@ -4,6 +4,13 @@
 
 #include "core/op.h"
 
+/* For the short way of a call, where a function of its own costs more than what it does. */
+#if defined(__GNUC__)
+#define NM_INLINE static inline __attribute__((always_inline))
+#else
+#define NM_INLINE static inline
+#endif
+
 /* ---- Buffers: reference-counted memory from the context's pool, 64-byte aligned ---- */
 
 typedef struct nm_buffer {
@@ -52,18 +59,32 @@ struct nm_context {
 
 /* ---- Tensors ---- */
 
+/* nm_dtype_is_float() and nm_dtype_size(), where every nanosecond counts. */
+static inline bool nm_is_float(uint8_t dtype)
+{
+    return dtype == NM_F32 || dtype == NM_F64 || dtype == NM_BF16;
+}
+
+static inline size_t nm_size_of(uint8_t dtype)
+{
+    return dtype == NM_F32 ? sizeof(float) : nm_dtype_size((nm_dtype)dtype);
+}
+
+#define NM_SMALL_BYTES 16
+
+/* What the engine touches for every op comes first, in one cache line or two. */
 struct nm_tensor {
     void *data;        /* NULL: given back, or dry */
-    nm_buffer *buffer; /* NULL: the caller's memory */
+    nm_buffer *buffer; /* NULL: the caller's memory, or `small` */
     nm_context *context;
     nm_tape *tape;      /* NULL: the user's own */
-    nm_tensor *grad;    /* own tensors: what nm_backward() added up */
     nm_tensor *pending; /* during a backward pass: what has come in so far */
     nm_tensor *next;    /* in the tape's list of free, recent or leaf tensors */
-    const char *name;
-    int64_t node; /* the node that computed it; -1: none */
+    int64_t node;       /* the node that computed it; -1: none */
     int64_t count;
-    nm_shape shape;
+    unsigned char small[NM_SMALL_BYTES]; /* a tape tensor's elements, if they fit */
+    nm_tensor *grad;                     /* own tensors: what nm_backward() added up */
+    const char *name;
     uint8_t dtype;
     uint8_t output; /* which output of the node */
     bool requires_grad;
@@ -71,7 +92,30 @@ struct nm_tensor {
     bool fresh;     /* made by the vjp that is running */
     bool wanted;    /* during nm_gradients(): leads to a requested input */
     bool requested; /* during nm_gradients(): is one */
+    nm_shape shape;
 };
+
+/* Whether nobody else sees the elements. */
+static inline bool nm_tensor_is_alone(const nm_tensor *tensor)
+{
+    return tensor->buffer ? tensor->buffer->references == 1 : tensor->data == tensor->small;
+}
+
+static inline bool nm_same_shape(const nm_tensor *a, const nm_tensor *b)
+{
+    return a->count == b->count && a->shape.rank == b->shape.rank &&
+           (a->shape.rank == 0 || nm_shape_equal(&a->shape, &b->shape));
+}
+
+/* Copies a shape; a scalar's dimensions are left as they are. */
+static inline void nm_shape_take(nm_shape *to, const nm_shape *from)
+{
+    if (from->rank == 0) {
+        to->rank = 0;
+    } else {
+        *to = *from;
+    }
+}
 
 /* ---- Tape ---- */
 
@@ -80,7 +124,8 @@ typedef struct nm_node {
     const nm_op *op;
     const char *scope;
     const void *options;
-    int inputs, outputs;
+    int16_t inputs, outputs;
+    uint32_t differentiable; /* bit i: a gradient can go to input i */
     nm_tensor *tensors[];
 } nm_node;
 
@@ -94,8 +139,23 @@ typedef struct nm_arena {
     nm_chunk *first, *current;
 } nm_arena;
 
+#define NM_CHUNK_HEAD ((sizeof(nm_chunk) + 15) & ~(size_t)15)
+
+/* `size` bytes, a multiple of 16 and aligned to it, from a chunk that has room for them. */
+void *nm_arena_grow(nm_context *context, nm_arena *arena, size_t size);
+
 /* `size` bytes, aligned to 16, until the arena is rewound. */
-void *nm_arena_take(nm_context *context, nm_arena *arena, size_t size);
+static inline void *nm_arena_take(nm_context *context, nm_arena *arena, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    nm_chunk *chunk = arena->current;
+    if (!chunk || chunk->size - chunk->used < size) {
+        return nm_arena_grow(context, arena, size);
+    }
+    void *memory = (char *)chunk + NM_CHUNK_HEAD + chunk->used;
+    chunk->used += size;
+    return memory;
+}
 
 struct nm_tape {
     nm_context *context;
@@ -112,16 +172,72 @@ struct nm_tape {
     const nm_op *add, *sum_to; /* found at the first backward pass */
 };
 
-/* A tape tensor without elements. */
-nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);
-/* Gives it elements. */
-nm_status nm_tensor_allocate(nm_tensor *tensor);
+/* The error for a shape that has no count. */
+nm_tensor *nm_tape_refuse(nm_tape *tape, const nm_shape *shape);
+/* A header from the arena, with what stays the same when it is used again. */
+nm_tensor *nm_tape_new_header(nm_tape *tape);
+
+/* A tape tensor without elements. `count` is the shape's; -1 is an error. */
+NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
+                                    int64_t count)
+{
+    if (count < 0) {
+        return nm_tape_refuse(tape, shape);
+    }
+    nm_tensor *tensor = tape->free_tensors;
+    if (tensor) {
+        tape->free_tensors = tensor->next;
+    } else if (!(tensor = nm_tape_new_header(tape))) {
+        return NULL;
+    }
+    /* Field by field: of a scalar, the cache lines of the dimensions are not touched. */
+    tensor->data = NULL;
+    tensor->buffer = NULL;
+    tensor->pending = NULL;
+    tensor->node = -1;
+    tensor->count = count;
+    tensor->name = NULL;
+    tensor->dtype = (uint8_t)dtype;
+    tensor->output = 0;
+    tensor->requires_grad = tensor->keep = tensor->wanted = tensor->requested = false;
+    nm_shape_take(&tensor->shape, shape);
+    /* A vjp that is running: what it makes is listed. */
+    tensor->fresh = tape->collecting;
+    tensor->next = tape->collecting ? tape->recent : NULL;
+    tape->recent = tape->collecting ? tensor : tape->recent;
+    return tensor;
+}
+
+/* Gives it elements: `bytes` of them in the pool's memory. */
+nm_status nm_tensor_allocate_buffer(nm_tensor *tensor, size_t bytes);
+/* Gives it elements, within the header if they fit there. */
+static inline nm_status nm_tensor_allocate(nm_tensor *tensor)
+{
+    size_t bytes = (size_t)tensor->count * nm_size_of(tensor->dtype);
+    if (tensor->tape && bytes <= NM_SMALL_BYTES) {
+        tensor->data = tensor->small;
+        return NM_OK;
+    }
+    return nm_tensor_allocate_buffer(tensor, bytes);
+}
 /* Drops its elements. */
-void nm_tensor_release(nm_tensor *tensor);
+static inline void nm_tensor_release(nm_tensor *tensor)
+{
+    if (tensor->buffer) {
+        nm_buffer_release(tensor->buffer);
+        tensor->buffer = NULL;
+    }
+    tensor->data = NULL;
+}
 /* Shares the elements of `from`. */
 void nm_tensor_share(nm_tensor *tensor, nm_tensor *from);
 /* Drops the elements and gives the header back to the tape. */
-void nm_tape_recycle(nm_tape *tape, nm_tensor *tensor);
+static inline void nm_tape_recycle(nm_tape *tape, nm_tensor *tensor)
+{
+    nm_tensor_release(tensor);
+    tensor->next = tape->free_tensors;
+    tape->free_tensors = tensor;
+}
 
 static inline nm_tensor **nm_node_inputs(nm_node *node)
 {
@@ -140,7 +256,16 @@ nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, n
 nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
                               const char *of, const char *name, const nm_tensor *tensor);
 /* The port of an input; the last one stands for all that follow if it is variadic. */
-const nm_port *nm_input_port(const nm_op *op, int input);
+static inline const nm_port *nm_input_port(const nm_op *op, int input)
+{
+    return &op->inputs[input < op->input_count ? input : op->input_count - 1];
+}
+
+/* Whether a gradient can go through the port, to or from `x`. */
+static inline bool nm_port_differentiable(const nm_port *port, const nm_tensor *x)
+{
+    return port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD) && nm_is_float(x->dtype);
+}
 
 /* What safetensors calls the types. */
 extern const char *const nm_safetensors_types[NM_DTYPE_COUNT];

@@ -27,12 +27,25 @@ nm_status nm_run_fail(const nm_run *run, nm_status status, const char *format, .
 static void set_all_outputs(nm_infer *infer, const nm_shape *shape)
 {
     for (int i = 0; i < infer->op->output_count; i++) {
-        infer->out[i] = *shape;
+        nm_shape_take(&infer->out[i], shape);
     }
+}
+
+static bool all_equal(const nm_infer *infer)
+{
+    bool equal = true;
+    for (int i = 1; i < infer->inputs && equal; i++) {
+        equal = infer->in[i] && nm_shape_equal(infer->in[i], infer->in[0]);
+    }
+    return equal;
 }
 
 nm_status nm_infer_broadcast(nm_infer *infer)
 {
+    if (all_equal(infer)) { /* as most are */
+        set_all_outputs(infer, infer->in[0]);
+        return NM_OK;
+    }
     nm_shape shape = *infer->in[0];
     for (int i = 1; i < infer->inputs; i++) {
         if (infer->in[i] && !nm_shape_broadcast(&shape, infer->in[i], &shape)) {
@@ -80,6 +93,17 @@ nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output)
 
 /* ---- Registration ---- */
 
+/* Whether its ports are those of NM_OP_ELEMENTWISE. */
+static bool is_elementwise(const nm_op *op)
+{
+    bool plain = op->input_count > 0 && op->output_count == 1 && op->forward &&
+                 op->outputs[0].type == NM_PORT_FLOAT && !(op->flags & NM_OP_VIEW);
+    for (int i = 0; i < op->input_count; i++) {
+        plain &= op->inputs[i].type == NM_PORT_FLOAT && op->inputs[i].flags == 0;
+    }
+    return plain;
+}
+
 /* What is wrong with an op's descriptor; NULL: nothing. */
 static const char *find_fault(const nm_op *op)
 {
@@ -95,6 +119,9 @@ static const char *find_fault(const nm_op *op)
     }
     if (!op->vjp == !(op->flags & NM_OP_NO_VJP)) {
         return "it needs a gradient (vjp), or the flag NM_OP_NO_VJP to say that it has none";
+    }
+    if (op->flags & NM_OP_ELEMENTWISE && !is_elementwise(op)) {
+        return "NM_OP_ELEMENTWISE is for required floating inputs, differentiable, and one output";
     }
     const nm_spec *spec = op->item.spec;
     if (spec && (!spec->defaults || *(const size_t *)spec->defaults != spec->size)) {

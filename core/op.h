@@ -74,6 +74,7 @@ typedef struct nm_run {
     nm_tensor *const *out;
     const void *x[NM_MAX_INPUTS]; /* elements of the inputs; NULL: absent */
     void *y[NM_MAX_OUTPUTS];      /* elements of the outputs */
+    bool same_shape;              /* known: all inputs are there and have output 0's shape */
 } nm_run;
 
 NM_API nm_status nm_run_fail(const nm_run *run, nm_status status, const char *format, ...)
@@ -204,6 +205,9 @@ struct nm_op {
 #define NM_OP_IN_PLACE 2u /* output 0 may share its memory with input 0 */
 #define NM_OP_NO_VJP                                                                               \
     4u /* the missing gradient is meant: the function is constant almost everywhere */
+#define NM_OP_ELEMENTWISE                                                                          \
+    8u /* inputs and one output, all floating and required; from inputs of one shape comes an      \
+          output of that shape, whatever the options */
 
 #define NM_COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

@@ -7,45 +7,39 @@
 
 /* ---- Arenas ---- */
 
-#define CHUNK_BYTES 16384
-#define CHUNK_HEAD ((sizeof(nm_chunk) + 15) & ~(size_t)15)
+#define CHUNK_BYTES ((size_t)1 << 14) /* the first one has so much; later ones */
+#define CHUNK_LIMIT ((size_t)1 << 20) /* have twice as much as the one before, up to this */
 
-static void *arena_grow(nm_context *context, nm_arena *arena, size_t size)
+/* A new chunk behind the current one. */
+static nm_chunk *add_chunk(nm_context *context, nm_arena *arena, size_t size)
+{
+    size_t bytes = arena->current ? 2 * arena->current->size : CHUNK_BYTES;
+    bytes = bytes > CHUNK_LIMIT ? CHUNK_LIMIT : bytes;
+    bytes = bytes < size ? size : bytes;
+    nm_chunk *chunk = nm_alloc(context, NM_CHUNK_HEAD + bytes);
+    if (chunk) {
+        nm_chunk **place = arena->current ? &arena->current->next : &arena->first;
+        *chunk = (nm_chunk){.next = *place, .size = bytes};
+        *place = chunk;
+    }
+    return chunk;
+}
+
+void *nm_arena_grow(nm_context *context, nm_arena *arena, size_t size)
 {
     nm_chunk *next = arena->current ? arena->current->next : arena->first;
     while (next && next->size < size) { /* left from an earlier step, too small for this one */
         next = next->next;
     }
     if (!next) {
-        size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        next = nm_alloc(context, CHUNK_HEAD + bytes);
-        if (!next) {
-            return NULL;
-        }
-        *next = (nm_chunk){.size = bytes};
-        if (!arena->current) {
-            next->next = arena->first;
-            arena->first = next;
-        } else {
-            next->next = arena->current->next;
-            arena->current->next = next;
-        }
+        next = add_chunk(context, arena, size);
+    }
+    if (!next) {
+        return NULL;
     }
     arena->current = next;
     next->used = size;
-    return (char *)next + CHUNK_HEAD;
-}
-
-void *nm_arena_take(nm_context *context, nm_arena *arena, size_t size)
-{
-    size = (size + 15) & ~(size_t)15;
-    nm_chunk *chunk = arena->current;
-    if (!chunk || chunk->size - chunk->used < size) {
-        return arena_grow(context, arena, size);
-    }
-    void *memory = (char *)chunk + CHUNK_HEAD + chunk->used;
-    chunk->used += size;
-    return memory;
+    return (char *)next + NM_CHUNK_HEAD;
 }
 
 static void arena_rewind(nm_arena *arena)
@@ -83,7 +77,7 @@ void nm_tape_reset(nm_tape *tape)
 {
     for (nm_chunk *chunk = tape->tensors_memory.first; chunk; chunk = chunk->next) {
         for (size_t at = 0; at < chunk->used; at += TENSOR_BYTES) {
-            nm_buffer_release(((nm_tensor *)(void *)((char *)chunk + CHUNK_HEAD + at))->buffer);
+            nm_buffer_release(((nm_tensor *)(void *)((char *)chunk + NM_CHUNK_HEAD + at))->buffer);
         }
     }
     arena_rewind(&tape->tensors_memory);
@@ -152,43 +146,23 @@ const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
 
 /* ---- Tensors of the tape ---- */
 
-nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape)
+nm_tensor *nm_tape_new_header(nm_tape *tape)
 {
-    int64_t count = nm_shape_count(shape);
-    if (count < 0) {
-        char text[NM_SHAPE_TEXT];
-        nm_fail(tape->context, NM_ERROR_INPUT, "no tensor can have the shape %s",
-                nm_shape_text(shape, text));
-        return NULL;
-    }
-    nm_tensor *tensor = tape->free_tensors;
+    nm_tensor *tensor = nm_arena_take(tape->context, &tape->tensors_memory, TENSOR_BYTES);
     if (tensor) {
-        tape->free_tensors = tensor->next;
-    } else {
-        tensor = nm_arena_take(tape->context, &tape->tensors_memory, TENSOR_BYTES);
-        if (!tensor) {
-            return NULL;
-        }
-    }
-    *tensor = (nm_tensor){.context = tape->context,
-                          .tape = tape,
-                          .node = -1,
-                          .count = count,
-                          .shape = *shape,
-                          .dtype = (uint8_t)dtype};
-    if (tape->collecting) {
-        tensor->fresh = true;
-        tensor->next = tape->recent;
-        tape->recent = tensor;
+        tensor->context = tape->context;
+        tensor->tape = tape;
+        tensor->grad = NULL;
     }
     return tensor;
 }
 
-void nm_tape_recycle(nm_tape *tape, nm_tensor *tensor)
+nm_tensor *nm_tape_refuse(nm_tape *tape, const nm_shape *shape)
 {
-    nm_tensor_release(tensor);
-    tensor->next = tape->free_tensors;
-    tape->free_tensors = tensor;
+    char text[NM_SHAPE_TEXT];
+    nm_fail(tape->context, NM_ERROR_INPUT, "no tensor can have the shape %s",
+            nm_shape_text(shape, text));
+    return NULL;
 }
 
 nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
@@ -196,7 +170,7 @@ nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
     if (tape->context->status != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape);
+    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
     if (tensor && !tape->dry && nm_tensor_allocate(tensor) != NM_OK) {
         return NULL; /* the header stays in the arena until the reset */
     }
@@ -208,7 +182,7 @@ nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *dat
     if (tape->context->status != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape);
+    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
     if (tensor) {
         tensor->data = data;
     }
@@ -234,7 +208,7 @@ nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
     if (!x || tape->context->status != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape);
+    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);
     if (tensor) {
         nm_tensor_share(tensor, x);
     }

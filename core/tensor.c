@@ -102,22 +102,20 @@ char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
 
 /* ---- Memory ---- */
 
-nm_status nm_tensor_allocate(nm_tensor *tensor)
+nm_status nm_tensor_allocate_buffer(nm_tensor *tensor, size_t bytes)
 {
-    tensor->buffer = nm_buffer_create(tensor->context, nm_tensor_bytes(tensor));
+    tensor->buffer = nm_buffer_create(tensor->context, bytes);
     tensor->data = tensor->buffer ? nm_buffer_data(tensor->buffer) : NULL;
     return tensor->buffer ? NM_OK : NM_ERROR_MEMORY;
 }
 
-void nm_tensor_release(nm_tensor *tensor)
-{
-    nm_buffer_release(tensor->buffer);
-    tensor->buffer = NULL;
-    tensor->data = NULL;
-}
-
 void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
 {
+    if (from->data == from->small) { /* goes with its header: a copy costs less than a buffer */
+        memcpy(tensor->small, from->small, NM_SMALL_BYTES);
+        tensor->data = tensor->small;
+        return;
+    }
     tensor->data = from->data;
     tensor->buffer = from->buffer;
     if (from->buffer) {

@@ -119,13 +119,18 @@ static void run_range(void *arg, int64_t begin, int64_t end)
 
 nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 {
-    plan p = {.row = run->dtype == NM_F64 ? f64 : f32, .run = run};
-    p.item = run->dtype == NM_F64 ? 8 : 4;
+    nm_row_fn row = run->dtype == NM_F64 ? f64 : f32;
     int64_t count = nm_tensor_count(run->out[0]);
     bool same = true;
-    for (int i = 0; i < run->inputs; i++) {
+    for (int i = 0; i < run->inputs && !run->same_shape; i++) {
         same &= nm_tensor_count(run->in[i]) == count;
     }
+    if (same && count <= GRAIN) {
+        static const int along[MAX_ARGUMENTS] = {1, 1, 1};
+        row(run->options, run->x, along, run->y[0], count);
+        return NM_OK;
+    }
+    plan p = {.row = row, .run = run, .item = run->dtype == NM_F64 ? 8 : 4};
     if (same) {
         p.rows = 1;
         p.length = count;

@@ -118,9 +118,11 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 
 /* ---- Descriptors. Each ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. ---- */
 
+#define NM_OPS_ELEMENTWISE (NM_OP_ELEMENTWISE | NM_OP_IN_PLACE)
+
 /* An op of one input; without options, nm_NAME(tape, x) comes with it. */
 #define NM_UNARY_OP(name_, summary_, ...)                                                          \
-    NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OP_IN_PLACE, summary_, __VA_ARGS__)
+    NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE, summary_, __VA_ARGS__)
 #define NM_UNARY_OP_WITH_CALL(name_, summary_, ...)                                                \
     NM_UNARY_OP(name_, summary_, __VA_ARGS__)                                                      \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x)                                             \
@@ -130,7 +132,8 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 
 /* An op of two inputs that broadcast, and nm_NAME(tape, a, b). */
 #define NM_BINARY_OP_WITH_CALL(name_, summary_, ...)                                               \
-    NM_OP(name_, nm_port_ab, nm_port_y, nm_infer_broadcast, NM_OP_IN_PLACE, summary_, __VA_ARGS__) \
+    NM_OP(name_, nm_port_ab, nm_port_y, nm_infer_broadcast, NM_OPS_ELEMENTWISE, summary_,          \
+          __VA_ARGS__)                                                                             \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *a, nm_tensor *b)                               \
     {                                                                                              \
         return nm_apply2(tape, &nm_op_##name_, NULL, a, b);                                        \
@@ -156,8 +159,8 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
                    ? nm_apply2(v->tape, v->op, v->options, v->in[0], v->gout[0])                   \
                    : nm_mul(v->tape, nm_mul(v->tape, v->gout[0], v->in[1]), name_##_bend(v));      \
     }                                                                                              \
-    NM_OP(name_##_grad, ports_, nm_port_y, nm_infer_same, NM_OP_IN_PLACE, "gradient of " #name_,   \
-          __VA_ARGS__)
+    NM_OP(name_##_grad, ports_, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE,                      \
+          "gradient of " #name_, __VA_ARGS__)
 
 extern const nm_port nm_port_y_dy[2]; /* y, dy: for slopes of the output */
 extern const nm_port nm_port_x_dy[2]; /* x, dy: for slopes of the input */
