@@ -262,73 +262,7 @@ char *nm_format(nm_context *context, const char *format, ...)
     return text;
 }
 
-/* ---- The pool of buffers ---- */
-
-/* Sizes are 4, 5, 6 or 7 times a power of two, so a buffer wastes at most a fifth. */
-static int size_class_of(size_t bytes, size_t *rounded)
-{
-    if (bytes <= NM_ALIGNMENT) {
-        *rounded = NM_ALIGNMENT;
-        return 0;
-    }
-    int shift = 61 - __builtin_clzll((unsigned long long)(bytes - 1));
-    size_t quarters = ((bytes - 1) >> shift) + 1; /* 5 to 8 */
-    *rounded = quarters << shift;
-    return (shift - 4) * 4 + (int)quarters - 4;
-}
-
-nm_buffer *nm_buffer_create(nm_context *context, size_t bytes)
-{
-    if (bytes >> 47) {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", bytes);
-        return NULL;
-    }
-    size_t rounded;
-    int size_class = size_class_of(bytes, &rounded);
-    nm_buffer *buffer = context->pool[size_class];
-    if (buffer) {
-        context->pool[size_class] = buffer->next;
-        buffer->references = 1;
-        return buffer;
-    }
-    void *block = nm_alloc(context, rounded + 2 * NM_ALIGNMENT);
-    if (!block) {
-        return NULL;
-    }
-    uintptr_t aligned = ((uintptr_t)block + NM_ALIGNMENT - 1) & ~(uintptr_t)(NM_ALIGNMENT - 1);
-    buffer = (nm_buffer *)aligned;
-    *buffer = (nm_buffer){.context = context,
-                          .block = block,
-                          .bytes = rounded + 2 * NM_ALIGNMENT,
-                          .size_class = size_class,
-                          .references = 1};
-    context->pool_bytes += buffer->bytes;
-    if (context->pool_bytes > context->pool_peak) {
-        context->pool_peak = context->pool_bytes;
-    }
-    return buffer;
-}
-
-void nm_buffer_release(nm_buffer *buffer)
-{
-    if (buffer && --buffer->references == 0) {
-        nm_context *context = buffer->context;
-        buffer->next = context->pool[buffer->size_class];
-        context->pool[buffer->size_class] = buffer;
-    }
-}
-
-void nm_context_trim(nm_context *context)
-{
-    for (int i = 0; i < NM_SIZE_CLASSES; i++) {
-        while (context->pool[i]) {
-            nm_buffer *buffer = context->pool[i];
-            context->pool[i] = buffer->next;
-            context->pool_bytes -= buffer->bytes;
-            nm_free(context, buffer->block);
-        }
-    }
-}
+/* ---- The pool (core/pool.c) ---- */
 
 size_t nm_context_pool_bytes(const nm_context *context)
 {

@@ -14,12 +14,14 @@
 /* ---- Buffers: reference-counted memory from the context's pool, 64-byte aligned ---- */
 
 typedef struct nm_buffer {
-    struct nm_buffer *next; /* in the pool's list of its size class */
+    struct nm_buffer *next;  /* in the pool's list of its size class */
+    struct nm_buffer **link; /* of a large one: what points to it there */
+    struct nm_buffer *whole; /* what it is half of; NULL: a block of its own */
     nm_context *context;
     void *block; /* what the allocator gave */
-    size_t bytes;
+    size_t room; /* bytes, at least its class's */
     int size_class;
-    int references;
+    int references; /* 0: it waits in the pool */
 } nm_buffer;
 
 #define NM_ALIGNMENT 64
