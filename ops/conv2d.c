@@ -3,7 +3,11 @@
  *
  *     y  = C(x, w)       dx = I(dy, w)      dw = W(x, dy)
  *     I's gradients: of dy, C(g, w); of w, W(g, dy)       for g of x's shape
- *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape */
+ *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape
+ *
+ * The bias's gradient is the sum of dy over all places. Where both are wanted, W's kernel takes it
+ * along, since it sees all of dy anyway: that is P, whose gradient of dy, for g of w's and h of b's
+ * shape, is C(x, g) + h. */
 #include "ops/conv2d.h"
 
 #include "ops/define.h"
@@ -177,6 +181,7 @@ static nm_status conv2d_weight_grad_infer(nm_infer *infer)
     infer->out[0] = (nm_shape){4,
                                {dy->dim[3], pair_item(&o->size, 0, 0), pair_item(&o->size, 1, 0),
                                 x->dim[3] / o->conv.groups}};
+    infer->out[1] = (nm_shape){1, {dy->dim[3]}}; /* if there is one */
     return check_gradient(infer, x, &infer->out[0], dy);
 }
 
@@ -213,7 +218,8 @@ static nm_status conv2d_weight_grad_forward(const nm_run *run)
 {
     nm_conv c = make_conv(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0]),
                           nm_tensor_shape(run->in[1]));
-    return nm_conv_weight_grad(run->context, run->dtype, &c, run->x[0], run->x[1], run->y[0]);
+    return nm_conv_weight_grad(run->context, run->dtype, &c, run->x[0], run->x[1], run->y[0],
+                               run->outputs > 1 ? run->y[1] : NULL);
 }
 
 /* ---- Gradients ---- */
@@ -249,8 +255,20 @@ static nm_tensor *weight_grad(const nm_vjp *v, const nm_conv2d_options *o, nm_te
     return nm_apply2(v->tape, &nm_op_conv2d_weight_grad, &g, x, dy);
 }
 
-nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy, int input)
+/* The gradients in w and b. */
+static void parameter_grads(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy)
 {
+    grad_options g = options_of_gradient(o, v->in[1]);
+    nm_apply(v->tape, &nm_op_conv2d_parameter_grad, (nm_tensor *[]){v->in[0], dy}, 2, &g,
+             v->gin + 1);
+}
+
+nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy, int input)
+{
+    if (input > 0 && v->need[1] && v->need[2]) {
+        parameter_grads(v, o, dy);
+        return v->gin[input];
+    }
     switch (input) {
     case 0: return input_grad(v, o, dy, v->in[1], v->in[0]);
     case 1: return weight_grad(v, o, v->in[0], dy, v->in[1]);
@@ -273,8 +291,9 @@ static nm_tensor *conv2d_input_grad_vjp(nm_vjp *v, int input)
 static nm_tensor *conv2d_weight_grad_vjp(nm_vjp *v, int input)
 {
     nm_conv2d_options o = options_of_conv(v);
-    return input == 0 ? input_grad(v, &o, v->in[1], v->gout[0], v->in[0])
-                      : nm_conv2d_with(v->tape, v->in[0], v->gout[0], NULL, &o);
+    nm_tensor *g = nm_vjp_gout(v, 0), *h = v->outputs > 1 ? v->gout[1] : NULL;
+    return input == 0 ? input_grad(v, &o, v->in[1], g, v->in[0])
+                      : nm_conv2d_with(v->tape, v->in[0], g, h, &o);
 }
 
 /* ---- The ops ---- */
@@ -330,8 +349,8 @@ const nm_port nm_conv2d_outputs[1] = {{.name = "y", .doc = "[n, oh, ow, out]"}};
 static const nm_port input_grad_in[] = {DY_PORT, W_PORT};
 static const nm_port input_grad_out[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
 static const nm_port weight_grad_in[] = {X_PORT, DY_PORT};
-static const nm_port weight_grad_out[] = {
-    {.name = "dw", .doc = "[out, kh, kw, channels / groups]"}};
+static const nm_port weight_grad_out[] = {{.name = "dw", .doc = "[out, kh, kw, channels / groups]"},
+                                          {.name = "db", .doc = "[out]"}};
 
 const nm_op nm_op_conv2d = {
     .item =
@@ -363,6 +382,21 @@ NM_OP(conv2d_weight_grad, weight_grad_in, weight_grad_out, conv2d_weight_grad_in
       "gradient of conv2d in its weights", .spec = &grad_spec,
       .doc = "dw[o, k, l, c] = sum over n, i, j of dy[n, i, j, o] times the element of x under "
              "that tap.")
+
+const nm_op nm_op_conv2d_parameter_grad = {
+    .item = NM_ITEM(nm_op, "conv2d_parameter_grad", "gradients of conv2d in its weights and bias",
+                    .spec = &grad_spec,
+                    .doc = "dw as conv2d_weight_grad; db[o] = sum over n, i, j of dy[n, i, j, o]."),
+    .inputs = weight_grad_in,
+    .outputs = weight_grad_out,
+    .input_count = 2,
+    .output_count = 2,
+    .infer = conv2d_weight_grad_infer,
+    .forward = conv2d_weight_grad_forward,
+    .vjp = conv2d_weight_grad_vjp,
+    .samples = conv2d_weight_grad_samples,
+    .sample_count = NM_COUNT_OF(conv2d_weight_grad_samples),
+};
 
 nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                           const nm_conv2d_options *o)

@@ -13,8 +13,8 @@ nm_status nm_conv2d_check(nm_infer *infer, const nm_conv2d_options *options);
 nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *options,
                             nm_activation activation);
 int64_t nm_conv2d_multiply_adds(const nm_infer *infer);
-/* Of an input, for the gradient `dy` of the convolution. */
-nm_tensor *nm_conv2d_gradient(const nm_vjp *v, const nm_conv2d_options *options, nm_tensor *dy,
+/* Of an input, for the gradient `dy` of the convolution; w's and b's come together. */
+nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *options, nm_tensor *dy,
                               int input);
 
 #define NM_CONV2D_ROW(type_, field_, min_, doc_)                                                   \

@@ -40,7 +40,9 @@ static nm_tensor *conv2d_activation_vjp(nm_vjp *v, int input)
     nm_tensor *dz =
         nm_activation_gradient(v->tape, activation_of(v->options), v->out[0], v->gout[0]);
     for (int i = 0; dz && i < v->inputs; i++) {
-        v->gin[i] = v->need[i] ? nm_conv2d_gradient(v, &conv, dz, i) : NULL;
+        if (v->need[i] && !v->gin[i]) {
+            v->gin[i] = nm_conv2d_gradient(v, &conv, dz, i);
+        }
     }
     return v->gin[input];
 }

@@ -13,6 +13,10 @@ extern "C" {
 NM_API bool nm_context_set_onednn(nm_context *context, bool on);
 /* Whether the library was built with it. */
 NM_API bool nm_has_onednn(void);
+/* Whether convolutions of images with at most 4 channels, and the gradients of their weights, may
+ * go to kernels of their own: on at first. Off, they go where all others go; results then differ
+ * within rounding. Returns what it was. */
+NM_API bool nm_context_set_narrow_conv(nm_context *context, bool on);
 
 /* What a product's factors are rounded to. Sums are f32 either way, and so are all tensors. */
 typedef enum nm_precision {

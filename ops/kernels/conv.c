@@ -10,6 +10,7 @@
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/onednn.h"
+#include "ops/kernels/reduce.h"
 
 #define PIECE 1048576 /* bytes of patches, if one row (or image) takes no more */
 
@@ -249,7 +250,7 @@ static nm_status forward_without_activation(nm_context *context, nm_dtype dtype,
     if (nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
-    if (nm_conv_is_narrow(dtype, c)) {
+    if (nm_conv_is_narrow(context, dtype, c)) {
         return nm_conv_narrow_forward(context, c, x, w, bias, false, y);
     }
     view v = make_view(c, dtype, x);
@@ -260,7 +261,7 @@ static nm_status forward_without_activation(nm_context *context, nm_dtype dtype,
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                           const void *w, const void *bias, nm_activation activation, void *y)
 {
-    const bool narrow = nm_conv_is_narrow(dtype, c) && nm_conv_narrow_is_fast();
+    const bool narrow = nm_conv_is_narrow(context, dtype, c) && nm_conv_narrow_is_fast();
     const bool relu = activation == NM_ACTIVATION_RELU;
     nm_status status = narrow ? nm_conv_narrow_forward(context, c, x, w, bias, relu, y)
                               : forward_without_activation(context, dtype, c, x, w, bias, y);
@@ -289,16 +290,29 @@ nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv 
     return for_each_piece(context, &v, c->oh, input_grad_piece, w, dy);
 }
 
-nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
-                              const void *dy, void *dw)
+static nm_status bias_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
+                           void *db)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
+    const nm_shape shape = NM_SHAPE(c->n * c->oh * c->ow, c->o);
+    return nm_reduce(context, NM_REDUCE_SUM, dtype, &shape, 1, 1, dy, db);
+}
+
+nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                              const void *dy, void *dw, void *db)
+{
+    const bool narrow = nm_conv_is_narrow(context, dtype, c), f32 = dtype == NM_F32;
+    if (!(narrow && nm_conv_narrow_is_fast()) && f32 &&
+        nm_onednn_conv_weight_grad(context, c, x, dy, dw, db)) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
+    if (narrow) {
+        return nm_conv_narrow_weight_grad(context, c, x, dy, dw, db);
+    }
     view v = make_view(c, dtype, x);
     memset(dw, 0, (size_t)(c->o * v.depth) * v.item);
-    return for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
+    nm_status status = for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
+    return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
 }

@@ -15,12 +15,13 @@ typedef struct nm_conv {
         bf16; /* round inputs to bf16 where that is faster; results are of `dtype` all the same */
 } nm_conv;
 
-/* Fail only if memory runs out. `bias` [o] may be NULL. */
+/* Fail only if memory runs out. `bias` [o] may be NULL; so may its gradient `db` [o], the sum of dy
+ * over all places. */
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *conv, const void *x,
                           const void *w, const void *bias, nm_activation activation, void *y);
 nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,
                              const void *dy, const void *w, void *dx);
 nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *conv,
-                              const void *x, const void *dy, void *dw);
+                              const void *x, const void *dy, void *dw, void *db);
 
 #endif

@@ -1,12 +1,17 @@
 /* Images are copied with their padding; weights are transposed to [kh, kw * c, o]. Then a tile of
  * 8 outputs side by side, LANES channels each, or of 4 with 2 LANES channels, stays in registers
- * while the taps pass: each tap is a number of x times a vector of weights. */
+ * while the taps pass: each tap is a number of x times a vector of weights.
+ *
+ * For the gradient of the weights, those of TAPS taps stay in registers while the outputs pass:
+ * each is a number of x times a vector of dy. Outputs are summed in chunks, which are added up in
+ * order, so that the sums do not depend on the number of threads. */
 #include "ops/kernels/conv_narrow.h"
 
 #include <string.h>
 
 #include "core/thread.h"
 #include "ops/kernels/kernel.h"
+#include "ops/linear.h"
 
 /* Where functions have variants for instruction sets, this one is for AVX-512 alone, whose
  * registers a tile fills. Elsewhere it is what the compiler makes of it. */
@@ -26,11 +31,43 @@ typedef int32_t bits __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 typedef struct job {
     const nm_conv *conv;
-    const float *x, *bias;
+    const float *x, *bias, *dy;
     bool relu;
     float *padded, *weights, *y;
     int64_t height, width; /* of a padded image */
+    float *chunks;         /* [chunk, taps + 1, o]: sums for the weights, and for the bias */
+    int64_t rows, taps;    /* of outputs in a chunk; of the kernel */
 } job;
+
+/* ---- The switch ---- */
+
+static const char state_key;
+typedef struct switches {
+    bool off;
+} switches;
+
+static switches *find_switches(nm_context *context)
+{
+    return nm_context_attach(context, &state_key, sizeof(switches), NULL);
+}
+
+static bool is_on(nm_context *context)
+{
+    const switches *s = find_switches(context);
+    return s && !s->off;
+}
+
+bool nm_context_set_narrow_conv(nm_context *context, bool on)
+{
+    switches *s = find_switches(context);
+    bool before = s && !s->off;
+    if (s) {
+        s->off = !on;
+    }
+    return before;
+}
+
+/* ---- What is narrow ---- */
 
 bool nm_conv_narrow_is_fast(void)
 {
@@ -50,12 +87,35 @@ static bool can_run(void)
 #endif
 }
 
-bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *c)
+bool nm_conv_is_narrow(nm_context *context, nm_dtype dtype, const nm_conv *c)
 {
     return dtype == NM_F32 && c->groups == 1 && c->c >= 1 && c->c <= CHANNELS && c->o >= LANES &&
            c->o % LANES == 0 && c->dilation[0] == 1 && c->dilation[1] == 1 && c->n > 0 &&
            c->h > 0 && c->w > 0 && c->ow >= SUMS && c->padding[0] < c->kh &&
-           c->padding[1] < c->kw && can_run();
+           c->padding[1] < c->kw && can_run() && is_on(context);
+}
+
+/* ---- Images with their padding ---- */
+
+static job make_job(const nm_conv *c, const float *x)
+{
+    return (job){.conv = c,
+                 .x = x,
+                 .height = c->h + 2 * c->padding[0],
+                 .width = c->w + 2 * c->padding[1],
+                 .taps = c->kh * c->kw * c->c};
+}
+
+static int64_t padded_count(const job *j)
+{
+    return j->conv->n * j->height * j->width * j->conv->c;
+}
+
+/* What is under the first tap of an output row, counted over all images. */
+INLINE const float *line_of(const job *j, int64_t row)
+{
+    const nm_conv *c = j->conv;
+    return j->padded + (row / c->oh * j->height + row % c->oh * c->stride[0]) * j->width * c->c;
 }
 
 /* Rows begin..end of all padded images. */
@@ -74,6 +134,13 @@ static void pad(void *arg, int64_t begin, int64_t end)
         }
     }
 }
+
+static void pad_images(nm_context *context, job *j)
+{
+    nm_parallel(context, j->conv->n * j->height, 16384 / (j->width * j->conv->c + 1) + 1, pad, j);
+}
+
+/* ---- Forward ---- */
 
 static void transpose(const nm_conv *c, const float *w, float *to)
 {
@@ -138,8 +205,7 @@ WIDE static void compute(void *arg, int64_t begin, int64_t end)
     const job *j = arg;
     const nm_conv *c = j->conv;
     for (int64_t r = begin; r < end; r++) {
-        int64_t line = r / c->oh * j->height + r % c->oh * c->stride[0];
-        const float *x = j->padded + line * j->width * c->c;
+        const float *x = line_of(j, r);
         float *y = j->y + r * c->ow * c->o;
         int64_t channel = 0;
         for (; channel + 2 * LANES <= c->o; channel += 2 * LANES) {
@@ -157,20 +223,138 @@ WIDE static void compute(void *arg, int64_t begin, int64_t end)
 nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *c, const float *x,
                                  const float *w, const float *bias, bool with_relu, float *y)
 {
-    job j = {.conv = c, .x = x, .bias = bias, .relu = with_relu, .y = y};
-    j.height = c->h + 2 * c->padding[0];
-    j.width = c->w + 2 * c->padding[1];
-    int64_t taps = c->kh * c->kw * c->c;
-    int64_t weights = (taps * c->o + LANES - 1) / LANES * LANES;
-    int64_t pixels = c->n * j.height * j.width * c->c;
-    j.weights = nm_scratch(context, (size_t)(weights + pixels) * sizeof(float));
+    job j = make_job(c, x);
+    j.bias = bias, j.relu = with_relu, j.y = y;
+    int64_t weights = (j.taps * c->o + LANES - 1) / LANES * LANES;
+    j.weights = nm_scratch(context, (size_t)(weights + padded_count(&j)) * sizeof(float));
     if (!j.weights) {
         return NM_ERROR_MEMORY;
     }
     j.padded = j.weights + weights;
     transpose(c, w, j.weights);
-    nm_parallel(context, c->n * j.height, 16384 / (j.width * c->c + 1) + 1, pad, &j);
-    nm_parallel(context, c->n * c->oh, WORTH_THREADS / (c->ow * c->o * taps + 1) + 1, compute, &j);
+    pad_images(context, &j);
+    nm_parallel(context, c->n * c->oh, WORTH_THREADS / (c->ow * c->o * j.taps + 1) + 1, compute,
+                &j);
     nm_scratch_end(j.weights);
+    return NM_OK;
+}
+
+/* ---- The gradient of the weights ---- */
+
+#define TAPS 9           /* at once: a 3x3 kernel on one channel */
+#define CHUNK_PIXELS 512 /* least outputs worth a chunk */
+#define MOST_CHUNKS 128
+
+/* Taps first, first + 1, ... of a chunk's rows begin..end, `vectors` * LANES channels of each.
+ * Where the kernel ends, its last tap again. */
+INLINE void sum_taps(const job *j, int64_t first, int64_t channel, int64_t begin, int64_t end,
+                     float *chunk, int vectors, bool with_bias)
+{
+    const nm_conv *c = j->conv;
+    const int64_t step = c->stride[1] * c->c, row = c->kw * c->c;
+    vector sums[TAPS * 2] = {{0}}, bias[2] = {{0}}, d[2] = {{0}};
+    int64_t tap[TAPS], offset[TAPS];
+    for (int t = 0; t < TAPS; t++) {
+        tap[t] = first + t < j->taps ? first + t : j->taps - 1;
+        offset[t] = tap[t] / row * j->width * c->c + tap[t] % row;
+    }
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = line_of(j, r), *dy = j->dy + r * c->ow * c->o + channel, *under[TAPS];
+        _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
+        {
+            under[t] = x + offset[t];
+        }
+        for (int64_t at = 0; at < c->ow * step; at += step, dy += c->o) {
+            memcpy(d, dy, (size_t)vectors * sizeof *d);
+            _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
+            {
+                sums[2 * t] += under[t][at] * d[0];
+                if (vectors == 2) {
+                    sums[2 * t + 1] += under[t][at] * d[1];
+                }
+            }
+            if (with_bias) {
+                bias[0] += d[0];
+                bias[1] += d[1];
+            }
+        }
+    }
+    _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
+    {
+        memcpy(chunk + tap[t] * c->o, &sums[2 * t], (size_t)vectors * sizeof *sums);
+    }
+    if (with_bias) {
+        memcpy(chunk + j->taps * c->o, bias, (size_t)vectors * sizeof *bias);
+    }
+}
+
+/* All taps; the last ones overlap with some before them. */
+INLINE void sum_channels(const job *j, int64_t channel, int64_t begin, int64_t end, float *chunk,
+                         int vectors)
+{
+    sum_taps(j, 0, channel, begin, end, chunk + channel, vectors, true);
+    for (int64_t first = TAPS; first < j->taps; first += TAPS) {
+        int64_t from = first + TAPS <= j->taps ? first : j->taps - TAPS;
+        sum_taps(j, from, channel, begin, end, chunk + channel, vectors, false);
+    }
+}
+
+WIDE static void sum_chunks(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    const nm_conv *c = j->conv;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first = i * j->rows, all = c->n * c->oh, channel = 0;
+        int64_t last = first + j->rows < all ? first + j->rows : all;
+        float *chunk = j->chunks + i * (j->taps + 1) * c->o;
+        for (; channel + 2 * LANES <= c->o; channel += 2 * LANES) {
+            sum_channels(j, channel, first, last, chunk, 2);
+        }
+        if (channel < c->o) {
+            sum_channels(j, channel, first, last, chunk, 1);
+        }
+    }
+}
+
+/* Into the first chunk; and from there, transposed, to where they belong. */
+static void add_chunks(const job *j, int64_t count, float *dw, float *db)
+{
+    const int64_t outputs = j->conv->o, size = (j->taps + 1) * outputs;
+    for (int64_t i = 1; i < count; i++) {
+        const float *chunk = j->chunks + i * size;
+        NM_SIMD for (int64_t k = 0; k < size; k++)
+        {
+            j->chunks[k] += chunk[k];
+        }
+    }
+    for (int64_t tap = 0; tap < j->taps; tap++) {
+        for (int64_t o = 0; o < outputs; o++) {
+            dw[o * j->taps + tap] = j->chunks[tap * outputs + o];
+        }
+    }
+    if (db) {
+        memcpy(db, j->chunks + j->taps * outputs, (size_t)outputs * sizeof *db);
+    }
+}
+
+nm_status nm_conv_narrow_weight_grad(nm_context *context, const nm_conv *c, const float *x,
+                                     const float *dy, float *dw, float *db)
+{
+    job j = make_job(c, x);
+    int64_t all = c->n * c->oh, few = (CHUNK_PIXELS + c->ow - 1) / c->ow;
+    int64_t many = (all + MOST_CHUNKS - 1) / MOST_CHUNKS;
+    j.dy = dy;
+    j.rows = few > many ? few : many;
+    int64_t count = (all + j.rows - 1) / j.rows, sums = count * (j.taps + 1) * c->o;
+    j.chunks = nm_scratch(context, (size_t)(sums + padded_count(&j)) * sizeof(float));
+    if (!j.chunks) {
+        return NM_ERROR_MEMORY;
+    }
+    j.padded = j.chunks + sums;
+    pad_images(context, &j);
+    nm_parallel(context, count, WORTH_THREADS / (j.rows * c->ow * c->o * j.taps + 1) + 1,
+                sum_chunks, &j);
+    add_chunks(&j, count, dw, db);
+    nm_scratch_end(j.chunks);
     return NM_OK;
 }

@@ -1,17 +1,22 @@
-/* Convolutions of images with a few channels, such as a network's first: there the depth of a
- * product by channels is too small for the general kernels, oneDNN's too. */
+/* Convolutions of images with a few channels, such as a network's first, and the gradient of their
+ * weights: there the depth of a product by channels is too small for the general kernels, oneDNN's
+ * too. */
 #ifndef NM_OPS_KERNELS_CONV_NARROW_H
 #define NM_OPS_KERNELS_CONV_NARROW_H
 
 #include "ops/kernels/conv.h"
 
-/* Whether nm_conv_narrow_forward() takes it: f32, at most 4 channels, outputs in groups of 16, rows
- * of at least 8 of them, on a processor that its code is for. */
-bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *conv);
-/* Whether it then is faster than oneDNN on this processor. */
+/* Whether the functions here take it: f32, at most 4 channels, outputs in groups of 16, rows of at
+ * least 8 of them, on a processor that their code is for, and not switched off
+ * (nm_context_set_narrow_conv). */
+bool nm_conv_is_narrow(nm_context *context, nm_dtype dtype, const nm_conv *conv);
+/* Whether they then are faster than oneDNN on this processor. */
 bool nm_conv_narrow_is_fast(void);
 /* Fails only if memory runs out. `bias` [o] may be NULL. */
 nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *conv, const float *x,
                                  const float *w, const float *bias, bool relu, float *y);
+/* The same bits for any number of threads. Fails only if memory runs out. `db` [o] may be NULL. */
+nm_status nm_conv_narrow_weight_grad(nm_context *context, const nm_conv *conv, const float *x,
+                                     const float *dy, float *dw, float *db);
 
 #endif
