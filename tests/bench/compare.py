@@ -1,50 +1,178 @@
-"""Norma and PyTorch in turn, and the ratios. PyTorch's figure is its best over threads and layouts.
+"""Norma and PyTorch in turn, in one go, and the ratios as Markdown.
 
-usage: compare.py BENCH [ROUNDS] [FILTER]       (BENCH: the built tests/bench/bench)
+usage: compare.py NORMA [--rounds N] [--seconds S] [--bf16] [--write FILE] [FILTER]
+
+A figure is the median over the rounds of a row's best time; PyTorch's is its best over one and two
+threads, both layouts, and the kernels that its BLAS can be told to use, since that one sometimes
+mistakes the processor for an older one. --write replaces what stands in FILE between the lines
+`<!-- compare -->` and `<!-- /compare -->`.
 """
+import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 
-BENCH = sys.argv[1]
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-FILTER = sys.argv[3] if len(sys.argv) > 3 else ""
-PYTORCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pytorch.py")
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+PYTHON = "/usr/bin/python3"  # the system's, which has Debian's PyTorch
+BLAS_KERNELS = [None, "Haswell", "SkylakeX"]
+SHAPES = ["128x32x32x16", "128x8x8x64", "64x14x14x64", "128x512"]
+
+# A row of the table: Norma's, PyTorch's, and the ratio to reach.
+STEPS = [("mlp_bn_paper", 3.5), ("mlp_bn", 2.2), ("mlp_wn", 2.2), ("cnn_bn", 2.2), ("cnn_wn", 2.2),
+         ("resnet20_bn", 1.4)]
+BF16_STEPS = [("mlp_bn", 1.6), ("mlp_wn", 1.6), ("cnn_bn", 1.7), ("cnn_wn", 1.7),
+              ("resnet20_bn", 1.7)]
+NORMS = [(kind + " " + shape, 3) for shape in SHAPES for kind in ("batch_norm", "batch_norm+grad")]
 
 
-# A processor type forced on OpenBLAS would slow PyTorch down.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+def read_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("norma")
+    parser.add_argument("filter", nargs="?", default="")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.7)
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--write", metavar="FILE")
+    return parser.parse_intermixed_args()
 
 
-def rows(*command):
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
-                            env=ENVIRONMENT).stdout
+# ---- Running ----
+
+def run(command, blas=None):
+    """The rows that a program prints."""
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_CORETYPE"}
+    if blas:
+        environment["OPENBLAS_CORETYPE"] = blas
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True, env=environment).stdout
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
-def medians(results):
-    """The best configuration's median, by name."""
+def fastest(rows):
+    """The fastest row of each name."""
     best = {}
-    for row in results:
-        best[row["name"]] = min(best.get(row["name"], float("inf")), row["us_median"])
+    for row in rows:
+        if row["name"] not in best or row["us_best"] < best[row["name"]]["us_best"]:
+            best[row["name"]] = row
     return best
 
 
-ours, theirs = {}, {}
-for number in range(ROUNDS):
-    print("round %d of %d" % (number + 1, ROUNDS), file=sys.stderr)
-    for name, us in medians(rows(BENCH, "--json", *([FILTER] if FILTER else []))).items():
-        ours.setdefault(name, []).append(us)
-    pytorch = []
-    for threads in ("1", "2"):
-        pytorch += rows("/usr/bin/python3", PYTORCH, threads, "1", FILTER)
-    for name, us in medians(pytorch).items():
-        theirs.setdefault(name, []).append(us)
+def run_norma(arguments, threads, names):
+    precision = ["--precision", "bf16"] if arguments.bf16 else []
+    return fastest(run([arguments.norma, "bench", "--json", "--seconds", str(arguments.seconds),
+                        "--threads", str(threads), *precision, *names]))
 
-print("| step | Norma, us | PyTorch, us | ratio |\n| --- | --- | --- | --- |")
-for name, us in theirs.items():
-    ratios = [t / o for t, o in zip(us, ours[name])]
-    print("| %s | %.0f | %.0f | %.2f |" % (name, statistics.median(ours[name]),
-                                         statistics.median(us), statistics.median(ratios)))
+
+def run_pytorch(arguments, threads, blas):
+    precision = ["--bf16"] if arguments.bf16 else []
+    return run([PYTHON, os.path.join(FOLDER, "pytorch.py"), str(threads), str(arguments.seconds),
+                arguments.filter, *precision], blas)
+
+
+def run_round(arguments, names):
+    """Norma, PyTorch in one of its ways, Norma, and so on: of each the best."""
+    ours, theirs = [], []
+    for threads in (1, 2):
+        for blas in BLAS_KERNELS:
+            ours += run_norma(arguments, 2, names).values()
+            theirs += [dict(row, blas=blas) for row in run_pytorch(arguments, threads, blas)]
+    return fastest(ours), fastest(theirs)
+
+
+# ---- The tables ----
+
+def number(value):
+    return ("%.3f" if value < 1 else "%.1f" if value < 100 else "%.0f") % value
+
+
+def way(row):
+    """How PyTorch got its figure."""
+    words = ["%d %s" % (row["threads"], "thread" if row["threads"] == 1 else "threads")]
+    words += [row["layout"]] * bool(row["layout"]) + [row["blas"]] * bool(row["blas"])
+    return ", ".join(words)
+
+
+def ratio_table(goals, ours, theirs):
+    lines = ["| row | Norma, us | PyTorch, us | its best way | ratio | goal |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for name, goal in goals:
+        our_name = name.split(", optimized")[0]
+        if our_name not in ours[0] or name not in theirs[0]:
+            continue
+        us = [round_[our_name]["us_best"] for round_ in ours]
+        other = [round_[name]["us_best"] for round_ in theirs]
+        ratio = statistics.median(b / a for a, b in zip(us, other))
+        lines.append("| %s | %s | %s | %s | %.2f | %s |" % (
+            name, number(statistics.median(us)), number(statistics.median(other)),
+            way(theirs[0][name]), ratio, goal))
+    return lines if len(lines) > 2 else []
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        text = file.read()
+    model = re.search(r"model name\s*:\s*(.*)", text)
+    flags = re.search(r"flags\s*:\s*(.*)", text)
+    sets = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+            if flags and name in flags.group(1).split()]
+    return "%s, %d processors, %s" % (model.group(1).strip() if model else "unknown processor",
+                                      text.count("processor\t:"), " ".join(sets))
+
+
+def describe(arguments):
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1)) / 2 ** 20
+    torch = subprocess.run([PYTHON, "-c", "import torch; print(torch.__version__)"], check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    norma = subprocess.run([arguments.norma, "version"], check=True, stdout=subprocess.PIPE,
+                           text=True).stdout.strip()
+    gcc = subprocess.run(["gcc", "-dumpfullversion"], check=True, stdout=subprocess.PIPE,
+                         text=True).stdout.strip()
+    return "%s; %.0f GiB of memory; gcc %s; PyTorch %s; %s." % (processor(), memory, gcc, torch, norma)
+
+
+def peaks(arguments):
+    """Peak resident memory of a training step of ResNet-20, each in a process of its own."""
+    ours = run_norma(arguments, 2, ["resnet20_bn"])["resnet20_bn"]["peak_mb"]
+    theirs = min(row["peak_mb"] for row in run(
+        [PYTHON, os.path.join(FOLDER, "pytorch.py"), "2", "0.1", "resnet20_bn"])[:1])
+    return ["Peak resident memory of a process that trains resnet20_bn at batch 128: Norma %.0f MB, "
+            "PyTorch %.0f MB." % (ours, theirs)]
+
+
+def write_between(path, mark, text):
+    with open(path, encoding="utf-8") as file:
+        old = file.read()
+    begin, end = "<!-- %s -->" % mark, "<!-- /%s -->" % mark
+    if begin not in old or end not in old:
+        sys.exit("%s has no lines %s and %s" % (path, begin, end))
+    head, rest = old.split(begin, 1)
+    new = head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(new)
+
+
+def main():
+    arguments = read_arguments()
+    goals = BF16_STEPS if arguments.bf16 else STEPS + NORMS + [
+        ("cnn_bn one image", 4), ("cnn_bn one image, optimized", 1.8), ("scalar_op", "")]
+    goals = [goal for goal in goals if arguments.filter in goal[0]]
+    names = sorted({name.split(", optimized")[0] for name, _ in goals})
+    ours, theirs = [], []
+    for number_ in range(arguments.rounds):
+        print("round %d of %d" % (number_ + 1, arguments.rounds), file=sys.stderr)
+        for results, of in zip((ours, theirs), run_round(arguments, names)):
+            results.append(of)
+    lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs)
+    if "resnet20_bn" in names and not arguments.bf16:
+        lines += [""] + peaks(arguments)
+    text = "\n".join(lines)
+    print(text)
+    if arguments.write:
+        write_between(arguments.write, "compare", text)
+
+
+main()
