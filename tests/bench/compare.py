@@ -4,7 +4,7 @@ usage: compare.py NORMA [--rounds N] [--seconds S] [--bf16] [--write FILE] [FILT
 
 A figure is the median over the rounds of a row's best time; PyTorch's is its best over one and two
 threads, both layouts, and the kernels that its BLAS can be told to use, since that one sometimes
-mistakes the processor for an older one. --write replaces what stands in FILE between the lines
+mistakes the processor for an older one. Batch norm is compared with oneDNN's too. --write replaces what stands in FILE between the lines
 `<!-- compare -->` and `<!-- /compare -->`.
 """
 import argparse
@@ -14,6 +14,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"  # the system's, which has Debian's PyTorch
@@ -41,11 +42,10 @@ def read_arguments():
 
 # ---- Running ----
 
-def run(command, blas=None):
+def run(command, variables=None):
     """The rows that a program prints."""
     environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_CORETYPE"}
-    if blas:
-        environment["OPENBLAS_CORETYPE"] = blas
+    environment.update(variables or {})
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                             text=True, env=environment).stdout
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -69,17 +69,31 @@ def run_norma(arguments, threads, names):
 def run_pytorch(arguments, threads, blas):
     precision = ["--bf16"] if arguments.bf16 else []
     return run([PYTHON, os.path.join(FOLDER, "pytorch.py"), str(threads), str(arguments.seconds),
-                arguments.filter, *precision], blas)
+                arguments.filter, *precision], {"OPENBLAS_CORETYPE": blas} if blas else None)
 
 
-def run_round(arguments, names):
+def build_onednn(folder):
+    """oneDNN's batch norm as a program; None where it cannot be built."""
+    program = os.path.join(folder, "onednn_norm")
+    built = subprocess.run(["gcc", "-O2", "-o", program, os.path.join(FOLDER, "onednn_norm.c"),
+                            "-ldnnl"], stderr=subprocess.DEVNULL).returncode == 0
+    return program if built else None
+
+
+def run_onednn(arguments, program, threads):
+    return run([program, str(arguments.seconds)], variables={"OMP_NUM_THREADS": str(threads)})
+
+
+def run_round(arguments, names, onednn):
     """Norma, PyTorch in one of its ways, Norma, and so on: of each the best."""
-    ours, theirs = [], []
+    ours, theirs, onednns = [], [], []
     for threads in (1, 2):
         for blas in BLAS_KERNELS:
             ours += run_norma(arguments, 2, names).values()
             theirs += [dict(row, blas=blas) for row in run_pytorch(arguments, threads, blas)]
-    return fastest(ours), fastest(theirs)
+        if onednn:
+            onednns += run_onednn(arguments, onednn, threads)
+    return fastest(ours), fastest(theirs), fastest(onednns)
 
 
 # ---- The tables ----
@@ -109,6 +123,24 @@ def ratio_table(goals, ours, theirs):
             name, number(statistics.median(us)), number(statistics.median(other)),
             way(theirs[0][name]), ratio, goal))
     return lines if len(lines) > 2 else []
+
+
+def norm_table(ours, onednns):
+    """Batch norm beside oneDNN's, and beside y = x + 1 on an array of the same shape."""
+    lines = ["| shape | forward, us | of a copy | backward, us | of a copy | oneDNN, us | ratio "
+             "| both ways: oneDNN, us | ratio |", "|" + " --- |" * 9]
+    for shape in SHAPES:
+        names = ["batch_norm " + shape, "batch_norm+grad " + shape]
+        if not all(name in ours[0] and name in onednns[0] for name in names):
+            continue
+        forward, both, copy, one, two = [statistics.median(values) for values in (
+            [r[names[0]]["us_best"] for r in ours], [r[names[1]]["us_best"] for r in ours],
+            [r[names[0]]["us_median"] * r[names[0]]["share"] for r in ours],
+            [r[names[0]]["us_best"] for r in onednns], [r[names[1]]["us_best"] for r in onednns])]
+        lines.append("| %s | %s | %.2f | %s | %.2f | %s | %.2f | %s | %.2f |" % (
+            shape, number(forward), forward / copy, number(both - forward), (both - forward) / copy,
+            number(one), one / forward, number(two), two / both))
+    return [""] + lines if len(lines) > 2 else []
 
 
 def processor():
@@ -161,12 +193,14 @@ def main():
         ("cnn_bn one image", 4), ("cnn_bn one image, optimized", 1.8), ("scalar_op", "")]
     goals = [goal for goal in goals if arguments.filter in goal[0]]
     names = sorted({name.split(", optimized")[0] for name, _ in goals})
-    ours, theirs = [], []
-    for number_ in range(arguments.rounds):
-        print("round %d of %d" % (number_ + 1, arguments.rounds), file=sys.stderr)
-        for results, of in zip((ours, theirs), run_round(arguments, names)):
-            results.append(of)
-    lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs)
+    ours, theirs, onednns = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        onednn = build_onednn(folder) if any("norm" in name for name in names) else None
+        for number_ in range(arguments.rounds):
+            print("round %d of %d" % (number_ + 1, arguments.rounds), file=sys.stderr)
+            for results, of in zip((ours, theirs, onednns), run_round(arguments, names, onednn)):
+                results.append(of)
+    lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs) + norm_table(ours, onednns)
     if "resnet20_bn" in names and not arguments.bf16:
         lines += [""] + peaks(arguments)
     text = "\n".join(lines)
