@@ -5,9 +5,9 @@
  *     I's gradients: of dy, C(g, w); of w, W(g, dy)       for g of x's shape
  *     W's gradients: of x,  I(dy, g); of dy, C(x, g)      for g of w's shape
  *
- * The bias's gradient is the sum of dy over all places. Where both are wanted, W's kernel takes it
- * along, since it sees all of dy anyway: that is P, whose gradient of dy, for g of w's and h of b's
- * shape, is C(x, g) + h. */
+ * The bias's gradient is the sum of dy over all places. Where w's is wanted too, one op computes
+ * both, since a kernel that sees all of dy for the one can take the other along. For g of w's and h
+ * of b's shape, its gradient of x is I(dy, g), and of dy C(x, g) + h. */
 #include "ops/conv2d.h"
 
 #include "ops/define.h"
@@ -265,7 +265,7 @@ static void parameter_grads(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy
 
 nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy, int input)
 {
-    if (input > 0 && v->need[1] && v->need[2]) {
+    if (input > 0 && v->inputs > 2 && v->need[1] && v->need[2]) {
         parameter_grads(v, o, dy);
         return v->gin[input];
     }

@@ -297,22 +297,27 @@ static nm_status bias_grad(nm_context *context, nm_dtype dtype, const nm_conv *c
     return nm_reduce(context, NM_REDUCE_SUM, dtype, &shape, 1, 1, dy, db);
 }
 
+static nm_status weight_grad_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                       const void *x, const void *dy, void *dw)
+{
+    view v = make_view(c, dtype, x);
+    memset(dw, 0, (size_t)(c->o * v.depth) * v.item);
+    return for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
+}
+
+/* The bias has a pass of its own also beside oneDNN, whose gradient of it takes twice as long. */
 nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                               const void *dy, void *dw, void *db)
 {
-    const bool narrow = nm_conv_is_narrow(context, dtype, c), f32 = dtype == NM_F32;
-    if (!(narrow && nm_conv_narrow_is_fast()) && f32 &&
-        nm_onednn_conv_weight_grad(context, c, x, dy, dw, db)) {
-        return NM_OK;
-    }
+    const bool narrow = nm_conv_narrow_has_weight_grad(c) && nm_conv_is_narrow(context, dtype, c);
+    const bool fast = narrow && nm_conv_narrow_is_fast();
+    const bool done = dtype == NM_F32 && !fast && nm_onednn_conv_weight_grad(context, c, x, dy, dw);
     if (nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
-    if (narrow) {
+    if (narrow && !done) {
         return nm_conv_narrow_weight_grad(context, c, x, dy, dw, db);
     }
-    view v = make_view(c, dtype, x);
-    memset(dw, 0, (size_t)(c->o * v.depth) * v.item);
-    nm_status status = for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
+    nm_status status = done ? NM_OK : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
 }

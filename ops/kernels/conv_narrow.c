@@ -35,8 +35,8 @@ typedef struct job {
     bool relu;
     float *padded, *weights, *y;
     int64_t height, width; /* of a padded image */
-    float *chunks;         /* [chunk, taps + 1, o]: sums for the weights, and for the bias */
-    int64_t rows, taps;    /* of outputs in a chunk; of the kernel */
+    float *chunks;         /* [chunk, TAPS + 1, o]: sums for the weights, and for the bias */
+    int64_t rows;          /* of outputs in a chunk */
 } job;
 
 /* ---- The switch ---- */
@@ -99,11 +99,8 @@ bool nm_conv_is_narrow(nm_context *context, nm_dtype dtype, const nm_conv *c)
 
 static job make_job(const nm_conv *c, const float *x)
 {
-    return (job){.conv = c,
-                 .x = x,
-                 .height = c->h + 2 * c->padding[0],
-                 .width = c->w + 2 * c->padding[1],
-                 .taps = c->kh * c->kw * c->c};
+    return (job){
+        .conv = c, .x = x, .height = c->h + 2 * c->padding[0], .width = c->w + 2 * c->padding[1]};
 }
 
 static int64_t padded_count(const job *j)
@@ -225,7 +222,7 @@ nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *c, const fl
 {
     job j = make_job(c, x);
     j.bias = bias, j.relu = with_relu, j.y = y;
-    int64_t weights = (j.taps * c->o + LANES - 1) / LANES * LANES;
+    int64_t taps = c->kh * c->kw * c->c, weights = (taps * c->o + LANES - 1) / LANES * LANES;
     j.weights = nm_scratch(context, (size_t)(weights + padded_count(&j)) * sizeof(float));
     if (!j.weights) {
         return NM_ERROR_MEMORY;
@@ -233,85 +230,67 @@ nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *c, const fl
     j.padded = j.weights + weights;
     transpose(c, w, j.weights);
     pad_images(context, &j);
-    nm_parallel(context, c->n * c->oh, WORTH_THREADS / (c->ow * c->o * j.taps + 1) + 1, compute,
-                &j);
+    nm_parallel(context, c->n * c->oh, WORTH_THREADS / (c->ow * c->o * taps + 1) + 1, compute, &j);
     nm_scratch_end(j.weights);
     return NM_OK;
 }
 
 /* ---- The gradient of the weights ---- */
 
-#define TAPS 9           /* at once: a 3x3 kernel on one channel */
-#define CHUNK_PIXELS 512 /* least outputs worth a chunk */
+#define SIZE 3 /* of a kernel, both ways */
+#define TAPS (SIZE * SIZE)
+#define BLOCK (2 * LANES) /* channels at once */
+#define CHUNK_PIXELS 512  /* least outputs worth a chunk */
 #define MOST_CHUNKS 128
 
-/* Taps first, first + 1, ... of a chunk's rows begin..end, `vectors` * LANES channels of each.
- * Where the kernel ends, its last tap again. */
-INLINE void sum_taps(const job *j, int64_t first, int64_t channel, int64_t begin, int64_t end,
-                     float *chunk, int vectors, bool with_bias)
+bool nm_conv_narrow_has_weight_grad(const nm_conv *c)
 {
-    const nm_conv *c = j->conv;
-    const int64_t step = c->stride[1] * c->c, row = c->kw * c->c;
-    vector sums[TAPS * 2] = {{0}}, bias[2] = {{0}}, d[2] = {{0}};
-    int64_t tap[TAPS], offset[TAPS];
-    for (int t = 0; t < TAPS; t++) {
-        tap[t] = first + t < j->taps ? first + t : j->taps - 1;
-        offset[t] = tap[t] / row * j->width * c->c + tap[t] % row;
-    }
-    for (int64_t r = begin; r < end; r++) {
-        const float *x = line_of(j, r), *dy = j->dy + r * c->ow * c->o + channel, *under[TAPS];
-        _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
-        {
-            under[t] = x + offset[t];
-        }
-        for (int64_t at = 0; at < c->ow * step; at += step, dy += c->o) {
-            memcpy(d, dy, (size_t)vectors * sizeof *d);
-            _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
-            {
-                sums[2 * t] += under[t][at] * d[0];
-                if (vectors == 2) {
-                    sums[2 * t + 1] += under[t][at] * d[1];
-                }
-            }
-            if (with_bias) {
-                bias[0] += d[0];
-                bias[1] += d[1];
-            }
-        }
-    }
-    _Pragma("GCC unroll 9") for (int t = 0; t < TAPS; t++)
-    {
-        memcpy(chunk + tap[t] * c->o, &sums[2 * t], (size_t)vectors * sizeof *sums);
-    }
-    if (with_bias) {
-        memcpy(chunk + j->taps * c->o, bias, (size_t)vectors * sizeof *bias);
-    }
+    return c->c == 1 && c->kh == SIZE && c->kw == SIZE && c->o % BLOCK == 0;
 }
 
-/* All taps; the last ones overlap with some before them. */
-INLINE void sum_channels(const job *j, int64_t channel, int64_t begin, int64_t end, float *chunk,
-                         int vectors)
-{
-    sum_taps(j, 0, channel, begin, end, chunk + channel, vectors, true);
-    for (int64_t first = TAPS; first < j->taps; first += TAPS) {
-        int64_t from = first + TAPS <= j->taps ? first : j->taps - TAPS;
-        sum_taps(j, from, channel, begin, end, chunk + channel, vectors, false);
+/* For all taps, row by row of the kernel. Unrolled, so that the sums are registers. */
+#define EACH_TAP(i, k, ...)                                                                        \
+    _Pragma("GCC unroll 3") for (int i = 0; i < SIZE; i++)                                         \
+    {                                                                                              \
+        _Pragma("GCC unroll 3") for (int k = 0; k < SIZE; k++)                                     \
+        {                                                                                          \
+            __VA_ARGS__;                                                                           \
+        }                                                                                          \
     }
+
+/* A BLOCK of channels over rows begin..end of outputs: [TAPS + 1, o], the last for the bias. */
+INLINE void sum_rows(const job *j, int64_t channel, int64_t begin, int64_t end, float *to)
+{
+    const nm_conv *c = j->conv;
+    const int64_t step = c->stride[1];
+    vector left[TAPS] = {{0}}, right[TAPS] = {{0}}, left_bias = {0}, right_bias = {0}, d0, d1;
+    for (int64_t r = begin; r < end; r++) {
+        const float *dy = j->dy + r * c->ow * c->o + channel, *x = line_of(j, r);
+        const float *under[SIZE] = {x, x + j->width, x + 2 * j->width};
+        for (int64_t at = 0; at < c->ow * step; at += step, dy += c->o) {
+            memcpy(&d0, dy, sizeof d0);
+            memcpy(&d1, dy + LANES, sizeof d1);
+            EACH_TAP(i, k, left[i * SIZE + k] += under[i][at + k] * d0;
+                     right[i * SIZE + k] += under[i][at + k] * d1);
+            left_bias += d0;
+            right_bias += d1;
+        }
+    }
+    EACH_TAP(i, k, float *row = to + (i * SIZE + k) * c->o + channel;
+             memcpy(row, &left[i * SIZE + k], sizeof *left);
+             memcpy(row + LANES, &right[i * SIZE + k], sizeof *right));
+    memcpy(to + TAPS * c->o + channel, &left_bias, sizeof left_bias);
+    memcpy(to + TAPS * c->o + channel + LANES, &right_bias, sizeof right_bias);
 }
 
 WIDE static void sum_chunks(void *arg, int64_t begin, int64_t end)
 {
     const job *j = arg;
-    const nm_conv *c = j->conv;
+    const int64_t outputs = j->conv->o, all = j->conv->n * j->conv->oh;
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i * j->rows, all = c->n * c->oh, channel = 0;
-        int64_t last = first + j->rows < all ? first + j->rows : all;
-        float *chunk = j->chunks + i * (j->taps + 1) * c->o;
-        for (; channel + 2 * LANES <= c->o; channel += 2 * LANES) {
-            sum_channels(j, channel, first, last, chunk, 2);
-        }
-        if (channel < c->o) {
-            sum_channels(j, channel, first, last, chunk, 1);
+        int64_t first = i * j->rows, last = first + j->rows < all ? first + j->rows : all;
+        for (int64_t channel = 0; channel < outputs; channel += BLOCK) {
+            sum_rows(j, channel, first, last, j->chunks + i * (TAPS + 1) * outputs);
         }
     }
 }
@@ -319,7 +298,7 @@ WIDE static void sum_chunks(void *arg, int64_t begin, int64_t end)
 /* Into the first chunk; and from there, transposed, to where they belong. */
 static void add_chunks(const job *j, int64_t count, float *dw, float *db)
 {
-    const int64_t outputs = j->conv->o, size = (j->taps + 1) * outputs;
+    const int64_t outputs = j->conv->o, size = (TAPS + 1) * outputs;
     for (int64_t i = 1; i < count; i++) {
         const float *chunk = j->chunks + i * size;
         NM_SIMD for (int64_t k = 0; k < size; k++)
@@ -327,13 +306,13 @@ static void add_chunks(const job *j, int64_t count, float *dw, float *db)
             j->chunks[k] += chunk[k];
         }
     }
-    for (int64_t tap = 0; tap < j->taps; tap++) {
+    for (int64_t tap = 0; tap < TAPS; tap++) {
         for (int64_t o = 0; o < outputs; o++) {
-            dw[o * j->taps + tap] = j->chunks[tap * outputs + o];
+            dw[o * TAPS + tap] = j->chunks[tap * outputs + o];
         }
     }
     if (db) {
-        memcpy(db, j->chunks + j->taps * outputs, (size_t)outputs * sizeof *db);
+        memcpy(db, j->chunks + TAPS * outputs, (size_t)outputs * sizeof *db);
     }
 }
 
@@ -345,15 +324,15 @@ nm_status nm_conv_narrow_weight_grad(nm_context *context, const nm_conv *c, cons
     int64_t many = (all + MOST_CHUNKS - 1) / MOST_CHUNKS;
     j.dy = dy;
     j.rows = few > many ? few : many;
-    int64_t count = (all + j.rows - 1) / j.rows, sums = count * (j.taps + 1) * c->o;
+    int64_t count = (all + j.rows - 1) / j.rows, sums = count * (TAPS + 1) * c->o;
     j.chunks = nm_scratch(context, (size_t)(sums + padded_count(&j)) * sizeof(float));
     if (!j.chunks) {
         return NM_ERROR_MEMORY;
     }
     j.padded = j.chunks + sums;
     pad_images(context, &j);
-    nm_parallel(context, count, WORTH_THREADS / (j.rows * c->ow * c->o * j.taps + 1) + 1,
-                sum_chunks, &j);
+    nm_parallel(context, count, WORTH_THREADS / (j.rows * c->ow * c->o * TAPS + 1) + 1, sum_chunks,
+                &j);
     add_chunks(&j, count, dw, db);
     nm_scratch_end(j.chunks);
     return NM_OK;

@@ -125,9 +125,9 @@ bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const v
 }
 
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
-                                const void *dy, void *dw, void *db)
+                                const void *dy, void *dw)
 {
-    (void)context, (void)conv, (void)x, (void)dy, (void)dw, (void)db;
+    (void)context, (void)conv, (void)x, (void)dy, (void)dw;
     return false;
 }
 

@@ -15,6 +15,6 @@ bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void
 bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const void *dy,
                                const void *w, void *dx);
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
-                                const void *dy, void *dw, void *db); /* db may be NULL */
+                                const void *dy, void *dw);
 
 #endif

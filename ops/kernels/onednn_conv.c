@@ -94,9 +94,8 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
                   &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, &slots[DESTINATION],
                   w.stride, w.dilation, w.padding, w.padding_after)
             : dnnl_dilated_convolution_backward_weights_desc_init(
-                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights,
-                  problem->bias ? &slots[BIAS] : NULL, &slots[DESTINATION], w.stride, w.dilation,
-                  w.padding, w.padding_after);
+                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, NULL,
+                  &slots[DESTINATION], w.stride, w.dilation, w.padding, w.padding_after);
     bool made = status == dnnl_success && describe_forward(problem, engine, attributes, &forward) &&
                 dnnl_primitive_desc_create(&out->primitive, &desc, attributes, engine, forward) ==
                     dnnl_success;
@@ -151,9 +150,9 @@ bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const v
 }
 
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
-                                const void *dy, void *dw, void *db)
+                                const void *dy, void *dw)
 {
-    return run(context, conv, WEIGHT_GRAD, (const void *const[]){x, dw, db, dy});
+    return run(context, conv, WEIGHT_GRAD, (const void *const[]){x, dw, NULL, dy});
 }
 
 #endif

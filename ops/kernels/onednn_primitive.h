@@ -19,8 +19,7 @@ typedef struct nm_onednn_switches {
 enum { SOURCE, WEIGHTS, BIAS, DESTINATION, SCRATCHPAD, SLOTS };
 
 /* What is computed: the destination from source and weights, or the source's gradient from the
- * weights and the destination's, or the weights' (and the bias's) from the source and the
- * destination's. */
+ * weights and the destination's, or the weights' from the source and the destination's. */
 typedef enum nm_direction { FORWARD, INPUT_GRAD, WEIGHT_GRAD } nm_direction;
 
 /* What a primitive is found by. Compared as bytes: no padding, and zeros where a kind has less. */

@@ -68,7 +68,7 @@ END_TEST
 typedef struct reference {
     nm_conv c;
     nm_tensor *x, *w, *b, *y; /* f64; y is both the result and the gradient that goes back */
-    nm_tensor *dx, *dw;
+    nm_tensor *dx, *dw, *db;
 } reference;
 
 typedef void (*term_fn)(reference *r, int64_t x, int64_t w, int64_t y);
@@ -148,7 +148,11 @@ static reference make_reference(fixture *f, nm_conv c)
     }
     r.dx = zeros_like(f, r.x);
     r.dw = zeros_like(f, r.w);
+    r.db = zeros_like(f, r.b);
     for_each_term(&r, add_to_y);
+    for (int64_t i = 0; i < nm_tensor_count(r.y); i++) {
+        add(r.db, i % c.o, nm_tensor_get(r.y, i));
+    }
     for_each_term(&r, add_to_gradients);
     return r;
 }
@@ -176,23 +180,28 @@ static void assert_like(const nm_conv *c, const char *what, nm_tensor *x, nm_ten
     }
 }
 
-/* All three directions by the op and its gradients. */
+/* All directions by the op and its gradients: of x and w, and of w together with b. */
 static void check_conv(fixture *f, nm_conv c, nm_dtype dtype)
 {
     reference r = make_reference(f, c);
     nm_tensor *x = copy_as(f, r.x, dtype), *w = copy_as(f, r.w, dtype), *b = copy_as(f, r.b, dtype);
     nm_tensor_set_requires_grad(x, true);
     nm_tensor_set_requires_grad(w, true);
+    nm_tensor_set_requires_grad(b, true);
     nm_tensor *y = nm_conv2d(f->tape, x, w, b, .stride = NM_INTS(c.stride[0], c.stride[1]),
                              .padding = NM_INTS(c.padding[0], c.padding[1]),
                              .dilation = NM_INTS(c.dilation[0], c.dilation[1]), .groups = c.groups);
     assert_fine(f->context);
     assert_like(&c, "y", y, r.y);
     nm_tensor *dy = copy_as(f, r.y, dtype), *grads[2];
-    nm_gradients(f->tape, &y, &dy, 1, (nm_tensor *[]){x, w}, 2, 0, grads);
+    nm_gradients(f->tape, &y, &dy, 1, (nm_tensor *[]){x, w}, 2, NM_KEEP_GRAPH, grads);
     assert_fine(f->context);
     assert_like(&c, "dx", grads[0], r.dx);
     assert_like(&c, "dw", grads[1], r.dw);
+    nm_gradients(f->tape, &y, &dy, 1, (nm_tensor *[]){w, b}, 2, 0, grads);
+    assert_fine(f->context);
+    assert_like(&c, "dw beside db", grads[0], r.dw);
+    assert_like(&c, "db", grads[1], r.db);
     nm_tape_reset(f->tape);
 }
 
@@ -243,6 +252,50 @@ START_TEST(convolutions_of_few_channels_are_the_sums_that_define_them)
         ck_assert_int_ge(c.ow, 8);
         check_conv(&f, c, NM_F32);
     }
+    end(f);
+}
+END_TEST
+
+/* 3x3 on one channel, outputs in groups of 32, which has a kernel for its gradient of weights. */
+static nm_conv random_first_layer(fixture *f)
+{
+    nm_conv c = {.n = any_of(f, 1, 6), .c = 1, .kh = 3, .kw = 3, .groups = 1, .dilation = {1, 1}};
+    for (int k = 0; k < 2; k++) {
+        c.stride[k] = any_of(f, 1, 3);
+        c.padding[k] = any_of(f, 0, 2);
+    }
+    c.h = any_of(f, 3, 40), c.w = any_of(f, 24, 60);
+    c.oh = (c.h + 2 * c.padding[0] - 3) / c.stride[0] + 1;
+    c.ow = (c.w + 2 * c.padding[1] - 3) / c.stride[1] + 1;
+    c.o = 32 * any_of(f, 1, 2);
+    return c;
+}
+
+START_TEST(gradients_of_3x3_kernels_on_one_channel_are_the_sums_that_define_them)
+{
+    fixture f = begin();
+    for (int i = 0; i < 40; i++) {
+        nm_context_set_onednn(f.context, i % 2);
+        nm_conv c = random_first_layer(&f);
+        ck_assert(nm_conv_narrow_has_weight_grad(&c));
+        check_conv(&f, c, NM_F32);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(kernels_for_few_channels_can_be_switched_off)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, false);
+    ck_assert(nm_context_set_narrow_conv(f.context, false));
+    for (int i = 0; i < 5; i++) {
+        nm_conv c = random_first_layer(&f);
+        ck_assert(!nm_conv_is_narrow(f.context, NM_F32, &c));
+        check_conv(&f, c, NM_F32);
+    }
+    ck_assert(!nm_context_set_narrow_conv(f.context, true));
+    ck_assert(nm_context_set_narrow_conv(f.context, true));
     end(f);
 }
 END_TEST
@@ -374,6 +427,29 @@ START_TEST(our_gradients_are_the_same_to_the_bit_for_any_number_of_threads)
 }
 END_TEST
 
+START_TEST(gradients_of_few_channels_are_the_same_to_the_bit_for_any_number_of_threads)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, false);
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(16, 28, 28, 1)), *result[2][2];
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(64, 3, 3, 1));
+    nm_tensor *b = random_tensor(&f, NM_F32, NM_SHAPE(64));
+    nm_tensor_set_requires_grad(w, true);
+    nm_tensor_set_requires_grad(b, true);
+    for (int i = 0; i < 2; i++) {
+        nm_context_set_threads(f.context, i ? 3 : 1);
+        nm_tensor *y = nm_tensor_keep(nm_conv2d(f.tape, x, w, b, .padding = NM_INTS(1)));
+        nm_gradients(f.tape, &y, &y, 1, (nm_tensor *[]){w, b}, 2, 0, result[i]);
+        assert_fine(f.context);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_mem_eq(nm_tensor_data(result[0][i]), nm_tensor_data(result[1][i]),
+                         nm_tensor_bytes(result[0][i]));
+    }
+    end(f);
+}
+END_TEST
+
 /* ---- Edges ---- */
 
 START_TEST(a_batch_without_images_has_gradients_of_zero)
@@ -387,6 +463,12 @@ START_TEST(a_batch_without_images_has_gradients_of_zero)
         nm_tensor *y = nm_conv2d(f.tape, x, w, NULL);
         ck_assert_int_eq(nm_tensor_count(y), 0);
         ASSERT_TENSOR(gradient(&f, y, NULL, w), (1, 1, 2, 1), 0, 0);
+        nm_tensor *b = nm_full(f.tape, NM_F32, NM_SHAPE(1), 1), *grads[2];
+        nm_tensor_set_requires_grad(b, true);
+        y = nm_conv2d(f.tape, x, w, b);
+        nm_gradients(f.tape, &y, NULL, 1, (nm_tensor *[]){w, b}, 2, 0, grads);
+        ASSERT_TENSOR(grads[0], (1, 1, 2, 1), 0, 0);
+        ASSERT_TENSOR(grads[1], (1), 0);
     }
     end(f);
 }
@@ -509,6 +591,9 @@ TEST_MAIN("ops/conv2d", the_kernel_is_not_flipped, padding_is_zeros_around_the_i
           our_convolutions_in_f64_are_the_sums_that_define_them,
           onednns_convolutions_are_the_sums_that_define_them,
           convolutions_of_few_channels_are_the_sums_that_define_them,
+          gradients_of_3x3_kernels_on_one_channel_are_the_sums_that_define_them,
+          kernels_for_few_channels_can_be_switched_off,
+          gradients_of_few_channels_are_the_same_to_the_bit_for_any_number_of_threads,
           in_bf16_the_inputs_are_rounded_and_the_sums_are_not,
           a_change_of_any_weight_is_seen_at_once,
           layers_of_one_shape_do_not_take_each_others_weights,
