@@ -147,8 +147,8 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
 
 /* With z = x - max x and L = log(sum of e^z): loss = L - sum of target z. */
 #define LOSS_RANGE(name, real)                                                                     \
-    NM_KERNEL_##real static double name##_of_row(const real *x, int64_t n, int64_t label,                 \
-                                          double smoothing)                                        \
+    NM_KERNEL_##real static double name##_of_row(const real *x, int64_t n, int64_t label,          \
+                                                 double smoothing)                                 \
     {                                                                                              \
         real top = x[0], sum = 0, total = 0;                                                       \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
@@ -177,8 +177,8 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
 
 /* dx = dy weight (softmax(x) - target), 0 where ignored. */
 #define GRADIENT_RANGE(name, real)                                                                 \
-    NM_KERNEL_##real static void name##_of_row(const real *x, int64_t n, int64_t label, real smoothing,   \
-                                        real factor, real *dx)                                     \
+    NM_KERNEL_##real static void name##_of_row(const real *x, int64_t n, int64_t label,            \
+                                               real smoothing, real factor, real *dx)              \
     {                                                                                              \
         real top = x[0], sum = 0;                                                                  \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \

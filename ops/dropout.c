@@ -56,8 +56,8 @@ NM_KERNEL static void draw(uint64_t seed, uint64_t first, uint32_t words[BLOCK])
 }
 
 #define DROPOUT(suffix, real)                                                                      \
-    NM_KERNEL_##real static void keep_##suffix(const real *x, real *y, int64_t n, const uint32_t *words,  \
-                                        uint32_t threshold, real scale)                            \
+    NM_KERNEL_##real static void keep_##suffix(                                                    \
+        const real *x, real *y, int64_t n, const uint32_t *words, uint32_t threshold, real scale)  \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \

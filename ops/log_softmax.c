@@ -10,7 +10,7 @@
 #include "ops/table.h"
 
 #define LOG_SOFTMAX_LINES(name, real)                                                              \
-    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)          \
+    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)   \
     {                                                                                              \
         const real *x = xs[0];                                                                     \
         real *y = ys;                                                                              \
@@ -33,7 +33,7 @@
     }
 
 #define LOG_SOFTMAX_GRAD_LINES(name, real)                                                         \
-    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)          \
+    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)   \
     {                                                                                              \
         const real *y = xs[0], *dy = xs[1];                                                        \
         real *dx = ys;                                                                             \

@@ -23,7 +23,7 @@ nm_status nm_softmax_infer(nm_infer *infer)
 }
 
 #define SOFTMAX_LINES(name, real)                                                                  \
-    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)          \
+    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)   \
     {                                                                                              \
         const real *x = xs[0];                                                                     \
         real *y = ys;                                                                              \
@@ -46,7 +46,7 @@ nm_status nm_softmax_infer(nm_infer *infer)
     }
 
 #define SOFTMAX_GRAD_LINES(name, real)                                                             \
-    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)          \
+    NM_KERNEL_##real static void name(const void *const *xs, void *ys, int64_t lines, int64_t n)   \
     {                                                                                              \
         const real *y = xs[0], *dy = xs[1];                                                        \
         real *dx = ys;                                                                             \

@@ -49,8 +49,8 @@ const char *argument_nth(const arguments *arguments, const char *flag, int n);
 /* All values of it, in order; returns how many. */
 int argument_list(const arguments *arguments, const char *flag, const char *values[MAX_VALUES]);
 
-/* For commands that compute: starts this program again, with waiting threads that soon sleep, unless
- * the environment says already how they wait. Before anything is done. */
+/* For commands that compute: starts this program again, with waiting threads that soon sleep,
+ * unless the environment says already how they wait. Before anything is done. */
 void wait_with_patience(char **argv);
 
 extern const command *const commands[]; /* NULL-terminated */

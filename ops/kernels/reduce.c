@@ -120,8 +120,8 @@ JOINS(double)
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    NM_KERNEL_##type static void name(const plan *p, const char *start, int64_t width, int64_t begin,     \
-                               int64_t end, double *sums)                                          \
+    NM_KERNEL_##type static void name(const plan *p, const char *start, int64_t width,             \
+                                      int64_t begin, int64_t end, double *sums)                    \
     {                                                                                              \
         const type *x = (const type *)(const void *)start;                                         \
         for (int64_t j = 0; j < width; j++) {                                                      \
