@@ -259,12 +259,12 @@ END_TEST
 /* 3x3 on one channel, outputs in groups of 32, which has a kernel for its gradient of weights. */
 static nm_conv random_first_layer(fixture *f)
 {
-    nm_conv c = {.n = any_of(f, 1, 6), .c = 1, .kh = 3, .kw = 3, .groups = 1, .dilation = {1, 1}};
+    nm_conv c = {.n = any_of(f, 1, 3), .c = 1, .kh = 3, .kw = 3, .groups = 1, .dilation = {1, 1}};
     for (int k = 0; k < 2; k++) {
         c.stride[k] = any_of(f, 1, 3);
         c.padding[k] = any_of(f, 0, 2);
     }
-    c.h = any_of(f, 3, 40), c.w = any_of(f, 24, 60);
+    c.h = any_of(f, 3, 24), c.w = any_of(f, 24, 48);
     c.oh = (c.h + 2 * c.padding[0] - 3) / c.stride[0] + 1;
     c.ow = (c.w + 2 * c.padding[1] - 3) / c.stride[1] + 1;
     c.o = 32 * any_of(f, 1, 2);
@@ -274,7 +274,7 @@ static nm_conv random_first_layer(fixture *f)
 START_TEST(gradients_of_3x3_kernels_on_one_channel_are_the_sums_that_define_them)
 {
     fixture f = begin();
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 16; i++) {
         nm_context_set_onednn(f.context, i % 2);
         nm_conv c = random_first_layer(&f);
         ck_assert(nm_conv_narrow_has_weight_grad(&c));
