@@ -219,7 +219,7 @@ nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *
 
 static nm_status batch_norm_forward(const nm_run *run)
 {
-    return nm_batch_norm_compute(run, run->options, &(nm_batch_norm_top){NULL});
+    return nm_batch_norm_compute(run, run->options, &(nm_batch_norm_top){0});
 }
 
 nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse, void *left)
