@@ -74,7 +74,8 @@ typedef struct nm_dense_activation_options {
     nm_dense_activation_(__VA_ARGS__, NM_END(nm_dense_activation_options))
 #define nm_dense_activation_(tape, x, w, b, activation_, ...)                                      \
     nm_dense_activation_with(                                                                      \
-        tape, x, w, b, &(nm_dense_activation_options){.activation = activation_, __VA_ARGS__})
+        tape, x, w, b,                                                                             \
+        &(nm_dense_activation_options){.activation = (int)(activation_), __VA_ARGS__})
 NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                            const nm_dense_activation_options *options);
 

@@ -66,7 +66,7 @@ static void multiply(void *state)
 {
     product *p = state;
     nm_tape_reset(p->tape);
-    nm_matmul(p->tape, p->a, p->b, .precision = p->precision);
+    nm_matmul(p->tape, p->a, p->b, .precision = (int)p->precision);
 }
 
 /* Multiply-adds a second of a large matrix product. */

@@ -32,8 +32,8 @@ static unsigned relu_takes(const nm_layer *layer)
 
 ACTIVATION(relu, "max(x, 0)", NM_ACTIVATION_RELU, .forward_with = relu_forward_with,
            .takes = relu_takes)
-ACTIVATION(sigmoid, "1 / (1 + e^-x)", NM_ACTIVATION_SIGMOID)
-ACTIVATION(tanh, "hyperbolic tangent", NM_ACTIVATION_TANH)
+ACTIVATION(sigmoid, "1 / (1 + e^-x)", NM_ACTIVATION_SIGMOID, .takes = NULL)
+ACTIVATION(tanh, "hyperbolic tangent", NM_ACTIVATION_TANH, .takes = NULL)
 
 /* ---- Leaky ReLU ---- */
 
