@@ -490,9 +490,9 @@ static nm_status check_sample(checker *c, const nm_sample *sample)
 
 nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *result)
 {
-    nm_check_result own;
+    nm_check_result own = {0};
     result = result ? result : &own;
-    *result = (nm_check_result){0};
+    *result = own;
     const nm_op *op = (const nm_op *)nm_require(context, NM_KIND_OP, name);
     if (!op) {
         return context->status;

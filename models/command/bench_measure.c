@@ -8,6 +8,7 @@
 
 #include "core/thread.h"
 #include "models/command/bench.h"
+#include "ops/kernels/kernel.h"
 
 #define WARM_UP 4
 #define MAX_TIMES 20000
@@ -100,12 +101,18 @@ typedef struct copy {
     int64_t count;
 } copy;
 
+NM_KERNEL_float static void bench_add_one(const float *x, float *y, int64_t count)
+{
+    NM_SIMD for (int64_t i = 0; i < count; i++)
+    {
+        y[i] = x[i] + 1;
+    }
+}
+
 static void copy_range(void *arg, int64_t begin, int64_t end)
 {
     const copy *c = arg;
-    for (int64_t i = begin; i < end; i++) {
-        c->y[i] = c->x[i] + 1;
-    }
+    bench_add_one(c->x + begin, c->y + begin, end - begin);
 }
 
 static void copy_all(void *state)

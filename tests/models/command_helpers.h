@@ -55,8 +55,9 @@ static inline const char *build_file(char path[512], const char *variable, const
 
 static inline void redirect(int to, const char *path)
 {
-    close(to);
-    if (strcmp(path, "-") != 0 && open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) != to) {
+    close(to); /* which the next file opened takes the place of */
+    int opened = strcmp(path, "-") == 0 ? to : open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (opened != to) {
         _exit(126);
     }
 }
