@@ -181,7 +181,7 @@ def picture(panels, unit):
 
 def column_of(points, column):
     """Sizes and one of their figures; memory that is lost in the noise of a process is left out."""
-    return [(p[0], p[column]) for p in points if p[column] > 0.3]
+    return [(p[0], p[column]) for p in points if column == 1 or p[column] > 0.3]
 
 
 def main():
