@@ -109,7 +109,8 @@ int nm_context_threads(const nm_context *context)
 
 void nm_context_set_threads(nm_context *context, int threads)
 {
-    context->threads = threads > 0 ? threads : threads_available();
+    threads = threads > 0 ? threads : threads_available();
+    context->threads = threads < NM_MAX_THREADS ? threads : NM_MAX_THREADS;
 }
 
 uint64_t nm_context_seed(const nm_context *context)

@@ -52,7 +52,7 @@ typedef void (*nm_log_fn)(void *user, nm_log_level level, const char *message);
 
 typedef struct nm_context_options {
     nm_allocator allocator; /* NULL resize: malloc */
-    int threads;            /* 0: as many as the machine offers this process */
+    int threads;            /* 0: as many as the machine offers this process; see below */
     uint64_t seed;          /* of the context's random stream */
     nm_log_fn log;          /* NULL: silence */
     void *log_user;
@@ -102,8 +102,11 @@ NM_API void nm_context_trim(nm_context *context);
 
 /* ---- Settings ---- */
 
+#define NM_MAX_THREADS 1024
+
 NM_API int nm_context_threads(const nm_context *context);
-NM_API void nm_context_set_threads(nm_context *context, int threads); /* 0: all there are */
+/* 0: all there are. More than NM_MAX_THREADS are that many: the system would refuse them. */
+NM_API void nm_context_set_threads(nm_context *context, int threads);
 NM_API uint64_t nm_context_seed(const nm_context *context);
 
 /* ---- State that a module keeps for each context, such as a cache ---- */

@@ -2,14 +2,8 @@
 #ifndef NM_CORE_INTERNAL_H
 #define NM_CORE_INTERNAL_H
 
+#include "core/inline.h"
 #include "core/op.h"
-
-/* For the short way of a call, where a function of its own costs more than what it does. */
-#if defined(__GNUC__)
-#define NM_INLINE static inline __attribute__((always_inline))
-#else
-#define NM_INLINE static inline
-#endif
 
 /* ---- Buffers: reference-counted memory from the context's pool, 64-byte aligned ---- */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_number(const arguments *a, const char *flag, double low, double *out)
+static int read_number(const arguments *a, const char *flag, double low, double high, double *out)
 {
     const char *text = argument_value(a, flag);
     if (!text) {
@@ -14,17 +14,18 @@ static int read_number(const arguments *a, const char *flag, double low, double 
     }
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end || !(value >= low) || value > 1e6) {
-        return bad_usage("bench: %s is \"%s\"; it must be a number of %g or more", flag, text, low);
+    if (end == text || *end || !(value >= low && value <= high)) {
+        return bad_usage("bench: %s is \"%s\"; it must be a number from %g to %g", flag, text, low,
+                         high);
     }
     *out = value;
     return EXIT_FINE;
 }
 
-static int read_whole_number(const arguments *a, const char *flag, int64_t *out)
+static int read_whole_number(const arguments *a, const char *flag, double high, int64_t *out)
 {
     double value = 0;
-    int code = read_number(a, flag, 1, &value);
+    int code = read_number(a, flag, 1, high, &value);
     if (code == EXIT_FINE && value != floor(value)) {
         return bad_usage("bench: %s must be a whole number", flag);
     }
@@ -52,9 +53,8 @@ static int read_precision(bench *b)
 
 static bool is_file(const char *text)
 {
-    size_t length = strlen(text);
-    return length > 5 && (strcmp(text + length - 5, ".yaml") == 0 ||
-                          (length > 4 && strcmp(text + length - 4, ".yml") == 0));
+    const char *ending = strrchr(text, '.');
+    return ending && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0);
 }
 
 static int count_files(const arguments *a)
@@ -82,6 +82,7 @@ static nm_status run_rows(bench *b, int64_t batch)
     if (status == NM_OK) status = bench_networks(b);
     if (status == NM_OK) status = bench_kernels(b);
     if (status == NM_OK) status = bench_overheads(b);
+    if (status == NM_OK) status = bench_copies(b);
     if (status == NM_OK && b->rows == 0) {
         return nm_fail(b->context, NM_ERROR_INPUT,
                        "no row's name contains \"%s\"; `norma bench --list` prints all",
@@ -98,9 +99,9 @@ static int run_bench(nm_context *context, const arguments *a)
                .json = argument_value(a, "--json") != NULL,
                .list = argument_value(a, "--list") != NULL,
                .seconds = 1};
-    int code = read_whole_number(a, "--threads", &threads);
-    if (code == EXIT_FINE) code = read_whole_number(a, "--batch", &batch);
-    if (code == EXIT_FINE) code = read_number(a, "--seconds", 0, &b.seconds);
+    int code = read_whole_number(a, "--threads", NM_MAX_THREADS, &threads);
+    if (code == EXIT_FINE) code = read_whole_number(a, "--batch", 1e6, &batch);
+    if (code == EXIT_FINE) code = read_number(a, "--seconds", 0, 3600, &b.seconds);
     if (code == EXIT_FINE) code = read_precision(&b);
     if (code != EXIT_FINE) {
         return code;
@@ -111,7 +112,8 @@ static int run_bench(nm_context *context, const arguments *a)
     if (threads) {
         nm_context_set_threads(context, (int)threads);
     }
-    return run_rows(&b, batch) == NM_OK ? EXIT_FINE : report_error(context);
+    nm_status status = run_rows(&b, batch);
+    return status == NM_OK || b.unwritable ? EXIT_FINE : report_error(context);
 }
 
 const command command_bench = {

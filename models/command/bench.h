@@ -1,5 +1,5 @@
 /* norma bench: what its parts share. bench.c has the command, bench_measure.c the clock and the
- * machine's limits, bench_networks.c and bench_kernels.c what is measured. */
+ * rows, bench_limits.c what the machine can do, the others what is measured. */
 #ifndef NM_MODELS_COMMAND_BENCH_H
 #define NM_MODELS_COMMAND_BENCH_H
 
@@ -13,9 +13,10 @@ typedef struct bench {
     const arguments *arguments;
     bool json, list;
     nm_precision precision;
-    double seconds; /* for each row */
+    double seconds;  /* for each row */
+    bool unwritable; /* standard output is: stop; main() says so */
     /* The machine's limits, measured when a row needs them. */
-    double product_rate; /* multiply-adds a second; 0: not measured yet */
+    double product_rate[2]; /* by precision: multiply-adds a second; 0: not measured yet */
     struct {
         size_t bytes; /* read and written */
         double rate;  /* bytes a second */
@@ -43,6 +44,20 @@ bool bench_wanted(bench *b, const char *name);
 /* Runs the step for some time and prints the row. */
 nm_status bench_measure(bench *b, const bench_row *row);
 
+/* ---- Time, and limits ---- */
+
+typedef struct bench_timing {
+    double best, median; /* seconds */
+} bench_timing;
+
+/* Times a step again and again for so many seconds, after some to warm up; for 0 seconds, once. */
+nm_status bench_time(nm_context *context, void (*step)(void *), void *state, double seconds,
+                     bench_timing *out);
+/* Multiply-adds a second of a large matrix product. */
+nm_status bench_product_limit(bench *b, nm_precision precision, double *rate);
+/* Bytes a second of y = x + 1 on arrays that have `bytes` together: small ones stay in a cache. */
+nm_status bench_copy_limit(bench *b, size_t bytes, double *rate);
+
 /* ---- Batches of generated images, cropped, mirrored and normalized by a loader ---- */
 
 #define BENCH_IMAGES 64 /* of 28x28x1, a batch */
@@ -66,6 +81,7 @@ nm_status bench_networks(bench *b);  /* a training step, and inference of one im
 nm_status bench_kernels(bench *b);   /* one op, forward, and with its gradient */
 nm_status bench_overheads(bench *b); /* of the engine, the optimizer and the loader */
 nm_status bench_loader(bench *b);
+nm_status bench_copies(bench *b); /* y = x + 1: what others are compared with */
 /* A training step of the network in a file. `batch` 0: as the file says. */
 nm_status bench_file(bench *b, const char *path, int64_t batch);
 

@@ -50,7 +50,6 @@ static const kernel kernels[] = {
     {"relu 64x28x28x32", "relu", {.in = {NM_NORMAL(64, 28, 28, 32)}}},
     {"sigmoid 128x512", "sigmoid", {.in = {NM_NORMAL(128, 512)}}},
     {"gelu 64x28x28x32", "gelu", {.in = {NM_NORMAL(64, 28, 28, 32)}}},
-
     {"sum 128x32x32x16", "sum", {.in = {NM_NORMAL(128, 32, 32, 16)}}},
     {"matmul 64x64x64", "matmul", {.in = {NM_NORMAL(64, 64), NM_NORMAL(64, 64)}}},
     {"matmul 1024x1024x1024", "matmul", {.in = {NM_NORMAL(1024, 1024), NM_NORMAL(1024, 1024)}}},
@@ -91,6 +90,7 @@ typedef struct running {
     int inputs, floats;
     nm_tensor *in[NM_SAMPLE_INPUTS], *float_in[NM_SAMPLE_INPUTS];
     nm_tensor *gradient; /* of output 0 */
+    nm_precision precision;
 } running;
 
 static void forward(void *state)
@@ -171,6 +171,18 @@ static double input_bytes(const running *r)
     return bytes;
 }
 
+/* Sets the option `precision` of ops that have one, and says what the op computes in. */
+static nm_precision choose_precision(const bench *b, const nm_spec *spec, void *options)
+{
+    for (int i = 0; spec && i < spec->count; i++) {
+        if (strcmp(spec->options[i].name, "precision") == 0) {
+            *(int *)(void *)((char *)options + spec->options[i].offset) = (int)b->precision;
+            return b->precision;
+        }
+    }
+    return NM_PRECISION_F32;
+}
+
 /* Forward reads the inputs and writes the output; the gradient reads the inputs and the output's
  * gradient, and writes the inputs' gradients. Products do as much again for each of two inputs. */
 static nm_status measure_kernel(bench *b, running *r, const kernel *k, bool with_gradient)
@@ -187,6 +199,7 @@ static nm_status measure_kernel(bench *b, running *r, const kernel *k, bool with
                            .batch = nm_tensor_shape(r->in[0])->dim[0],
                            .multiply_adds = (with_gradient ? 3 : 1) * multiply_adds,
                            .bytes = with_gradient ? 3 * input + 2 * output : input + output,
+                           .precision = r->precision,
                            .step = with_gradient ? both : forward,
                            .state = r};
     return bench_measure(b, &row);
@@ -203,7 +216,10 @@ static nm_status bench_kernel(bench *b, const kernel *k, bool with_gradient)
     if (status == NM_OK && spec) {
         status = nm_spec_read_text(b->context, spec, k->sample.options, k->op, options);
     }
-    if (status == NM_OK) status = make_inputs(&r, &k->sample);
+    if (status == NM_OK) {
+        r.precision = choose_precision(b, spec, options);
+        status = make_inputs(&r, &k->sample);
+    }
     if (status == NM_OK) status = measure_kernel(b, &r, k, with_gradient);
     for (int i = 0; i < r.inputs; i++) {
         nm_tensor_destroy(r.in[i]);

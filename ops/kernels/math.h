@@ -19,11 +19,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__GNUC__)
-#define NM_INLINE static inline __attribute__((always_inline, unused))
-#else
-#define NM_INLINE static inline
-#endif
+#include "core/inline.h"
 
 NM_INLINE float nm_float_of_bits(int32_t bits)
 {

@@ -44,7 +44,8 @@ typedef struct nm_primitive {
     dnnl_memory_t own_weights; /* where they are reordered */
     size_t bytes[SLOTS];       /* in scratch memory; 0: the caller's array is used as it is */
     int64_t count[SLOTS];      /* elements to convert to bf16 there; 0: none */
-    nm_weight_copy *copies;    /* of weights that did not change between calls */
+    nm_weight_copy *copies;    /* of weights that did not change between calls; NULL: none yet */
+    int64_t calls;             /* with weights to reorder */
 } nm_primitive;
 
 /* A context's state. */

@@ -15,9 +15,9 @@
  * for unchanged only if all of it is what it was, whoever may have written to it. Comparing is many
  * times faster than reordering, and stops at the first difference. */
 struct nm_weight_copy {
-    nm_weight_copy *next;
     const void *weights;
-    float sample[16]; /* of the last call: whether it is worth looking closer */
+    int64_t used;     /* the number of the primitive's call that used it last */
+    float sample[16]; /* of that call: whether it is worth looking closer */
     int same;         /* calls in a row with this sample */
     void *original;   /* one block with what follows; NULL: nothing is kept */
     void *reordered;
@@ -35,35 +35,33 @@ static void forget(nm_context *context, nm_weight_copy *copy)
 
 void nm_weight_copies_destroy(nm_context *context, nm_primitive *p)
 {
-    while (p->copies) {
-        nm_weight_copy *copy = p->copies;
-        p->copies = copy->next;
-        forget(context, copy);
-        nm_free(context, copy);
+    for (int i = 0; i < COPIES && p->copies; i++) {
+        forget(context, &p->copies[i]);
     }
+    nm_free(context, p->copies);
 }
 
-/* The entry of these weights, moved to the front; the one used longest ago makes room. */
+/* The entry of these weights; the one used longest ago makes room. All are made by the first call,
+ * so that steady training allocates nothing, whatever buffers the pool hands it. */
 static nm_weight_copy *entry_of(nm_context *context, nm_primitive *p, const void *weights)
 {
-    nm_weight_copy **at = &p->copies, *copy;
-    for (int count = 1; *at && (*at)->weights != weights && count < COPIES; count++) {
-        at = &(*at)->next;
+    if (!p->copies) {
+        p->copies = nm_alloc_zero(context, COPIES, sizeof *p->copies);
+        if (!p->copies) {
+            return NULL;
+        }
     }
-    copy = *at;
-    if (copy) {
-        *at = copy->next;
-    } else {
-        copy = nm_alloc_zero(context, 1, sizeof *copy);
+    nm_weight_copy *copy = p->copies;
+    for (int i = 0; i < COPIES && copy->weights != weights; i++) {
+        if (p->copies[i].weights == weights || p->copies[i].used < copy->used) {
+            copy = &p->copies[i];
+        }
     }
-    if (copy && copy->weights != weights) {
+    if (copy->weights != weights) {
         forget(context, copy);
         copy->weights = weights;
     }
-    if (copy) {
-        copy->next = p->copies;
-        p->copies = copy;
-    }
+    copy->used = ++p->calls;
     return copy;
 }
 
@@ -117,10 +115,20 @@ static void point(dnnl_memory_t memory, const void *data)
     dnnl_memory_set_data_handle(memory, (void *)(uintptr_t)data);
 }
 
+/* Whether the same array may come again: in the product for a gradient of weights, of a transposed
+ * matrix, the other factor is a gradient, new in every step, if often with the same zeros. */
+static bool may_come_again(const nm_problem *problem)
+{
+    return problem->convolution || !problem->product.transpose_a;
+}
+
 /* Brings weights into oneDNN's layout, in `scratch` unless they are known. */
 static bool prepare_weights(nm_context *context, nm_backend *b, nm_primitive *p,
                             const void *weights, void *scratch)
 {
+    if (!may_come_again(&p->problem)) {
+        return reorder(b, p);
+    }
     const dnnl_memory_desc_t *own;
     nm_weight_copy *copy = entry_of(context, p, weights);
     if (!copy || dnnl_memory_get_memory_desc(p->own_weights, &own) != dnnl_success) {

@@ -4,8 +4,9 @@ usage: compare.py NORMA [--rounds N] [--seconds S] [--bf16] [--write FILE] [FILT
 
 A figure is the median over the rounds of a row's best time; PyTorch's is its best over one and two
 threads, both layouts, and the kernels that its BLAS can be told to use, since that one sometimes
-mistakes the processor for an older one. Batch norm is compared with oneDNN's too. --write replaces what stands in FILE between the lines
-`<!-- compare -->` and `<!-- /compare -->`.
+mistakes the processor for an older one. Batch norm is compared with oneDNN's too, and with a copy
+of as many bytes. --write replaces what stands in FILE between the lines `<!-- compare -->` and
+`<!-- /compare -->`, or with --bf16 `<!-- compare bf16 -->` and `<!-- /compare bf16 -->`.
 """
 import argparse
 import json
@@ -84,12 +85,20 @@ def run_onednn(arguments, program, threads):
     return run([program, str(arguments.seconds)], variables={"OMP_NUM_THREADS": str(threads)})
 
 
+def check_precision(arguments, rows):
+    """Ends where --bf16 would compare f32 with f32."""
+    if arguments.bf16 and any(row["precision"] != "bf16" for row in rows.values()):
+        sys.exit("this processor has no units for bf16: nothing to compare")
+
+
 def run_round(arguments, names, onednn):
     """Norma, PyTorch in one of its ways, Norma, and so on: of each the best."""
     ours, theirs, onednns = [], [], []
     for threads in (1, 2):
         for blas in BLAS_KERNELS:
-            ours += run_norma(arguments, 2, names).values()
+            rows = run_norma(arguments, 2, names)
+            check_precision(arguments, rows)
+            ours += rows.values()
             theirs += [dict(row, blas=blas) for row in run_pytorch(arguments, threads, blas)]
         if onednn:
             onednns += run_onednn(arguments, onednn, threads)
@@ -135,7 +144,7 @@ def norm_table(ours, onednns):
             continue
         forward, both, copy, one, two = [statistics.median(values) for values in (
             [r[names[0]]["us_best"] for r in ours], [r[names[1]]["us_best"] for r in ours],
-            [r[names[0]]["us_median"] * r[names[0]]["share"] for r in ours],
+            [r["copy " + shape]["us_best"] for r in ours],
             [r[names[0]]["us_best"] for r in onednns], [r[names[1]]["us_best"] for r in onednns])]
         lines.append("| %s | %s | %.2f | %s | %.2f | %s | %.2f | %s | %.2f |" % (
             shape, number(forward), forward / copy, number(both - forward), (both - forward) / copy,
@@ -175,30 +184,35 @@ def peaks(arguments):
             "PyTorch %.0f MB." % (ours, theirs)]
 
 
-def write_between(path, mark, text):
+def split_at_marks(path, mark):
+    """What stands in a file up to and with one mark, and from the other on."""
     with open(path, encoding="utf-8") as file:
-        old = file.read()
-    begin, end = "<!-- %s -->" % mark, "<!-- /%s -->" % mark
-    if begin not in old or end not in old:
-        sys.exit("%s has no lines %s and %s" % (path, begin, end))
-    head, rest = old.split(begin, 1)
-    new = head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(new)
+        text = file.read()
+    begin, end = "<!-- %s -->\n" % mark, "<!-- /%s -->" % mark
+    if begin not in text or end not in text.split(begin, 1)[1]:
+        sys.exit("%s has no lines %s and %s" % (path, begin.strip(), end))
+    head, rest = text.split(begin, 1)
+    return head + begin, end + rest.split(end, 1)[1]
 
 
 def main():
     arguments = read_arguments()
+    mark = "compare bf16" if arguments.bf16 else "compare"
+    if arguments.write:
+        split_at_marks(arguments.write, mark)  # before minutes are spent
     goals = BF16_STEPS if arguments.bf16 else STEPS + NORMS + [
         ("cnn_bn one image", 4), ("cnn_bn one image, optimized", 1.8), ("scalar_op", "")]
     goals = [goal for goal in goals if arguments.filter in goal[0]]
     names = sorted({name.split(", optimized")[0] for name, _ in goals})
+    norms = [name for name in names if name.startswith("batch_norm")]
+    copies = sorted({"copy " + name.split()[1] for name in norms})
     ours, theirs, onednns = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        onednn = build_onednn(folder) if any("norm" in name for name in names) else None
+        onednn = build_onednn(folder) if norms else None
         for number_ in range(arguments.rounds):
             print("round %d of %d" % (number_ + 1, arguments.rounds), file=sys.stderr)
-            for results, of in zip((ours, theirs, onednns), run_round(arguments, names, onednn)):
+            for results, of in zip((ours, theirs, onednns),
+                                   run_round(arguments, names + copies, onednn)):
                 results.append(of)
     lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs) + norm_table(ours, onednns)
     if "resnet20_bn" in names and not arguments.bf16:
@@ -206,7 +220,9 @@ def main():
     text = "\n".join(lines)
     print(text)
     if arguments.write:
-        write_between(arguments.write, "compare", text)
+        before, after = split_at_marks(arguments.write, mark)
+        with open(arguments.write, "w", encoding="utf-8") as file:
+            file.write(before + text + "\n" + after)
 
 
 main()

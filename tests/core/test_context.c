@@ -166,9 +166,22 @@ START_TEST(a_buffer_wastes_little_at_any_size)
 }
 END_TEST
 
+START_TEST(no_more_threads_than_a_system_gives)
+{
+    nm_context *context = test_context(NULL);
+    nm_context_set_threads(context, 3);
+    ck_assert_int_eq(nm_context_threads(context), 3);
+    nm_context_set_threads(context, 1000000);
+    ck_assert_int_eq(nm_context_threads(context), NM_MAX_THREADS);
+    nm_context_set_threads(context, 0);
+    ck_assert_int_ge(nm_context_threads(context), 1);
+    test_context_end(context, NULL);
+}
+END_TEST
+
 TEST_MAIN("core/context", the_first_error_is_kept_until_cleared, a_prefix_says_where_the_error_was,
           a_long_error_is_cut_and_stays_a_string, every_status_has_a_name,
           memory_comes_from_the_allocator_and_goes_back, an_allocation_that_overflows_is_refused,
           a_failed_resize_keeps_the_old_memory, a_context_can_fail_at_any_allocation,
           what_the_library_says_goes_to_the_callback, the_pool_reuses_buffers_and_trims,
-          a_buffer_wastes_little_at_any_size)
+          a_buffer_wastes_little_at_any_size, no_more_threads_than_a_system_gives)

@@ -80,6 +80,15 @@ START_TEST(the_table_has_a_heading_and_the_machines_limit)
 }
 END_TEST
 
+START_TEST(it_ends_where_its_rows_cannot_be_written)
+{
+    const char *const words[] = {"bench", "copy", "--seconds", "0", NULL};
+    const ended *e = finish(start(words, (running_options){.out = "/dev/full"}));
+    assert_code(e, 1);
+    assert_says(e->err, "norma: cannot write to standard output");
+}
+END_TEST
+
 /* ---- A file ---- */
 
 START_TEST(a_file_is_a_row_of_its_own)
@@ -103,9 +112,10 @@ START_TEST(a_mistake_is_named)
         const char *const words[6], *says;
     } cases[] = {
         {{"bench", "mlp_nb"}, "no row's name contains \"mlp_nb\"; `norma bench --list`"},
-        {{"bench", "--threads", "0"}, "--threads is \"0\"; it must be a number of 1 or more"},
+        {{"bench", "--threads", "0"}, "--threads is \"0\"; it must be a number from 1 to 1024"},
+        {{"bench", "--threads", "100000"}, "--threads is \"100000\"; it must be a number from 1"},
         {{"bench", "--threads", "1.5"}, "--threads must be a whole number"},
-        {{"bench", "--seconds", "two"}, "--seconds is \"two\"; it must be a number of 0 or more"},
+        {{"bench", "--seconds", "two"}, "--seconds is \"two\"; it must be a number from 0 to 3600"},
         {{"bench", "--precision", "f16"}, "--precision is \"f16\"; it must be f32 or bf16"},
         {{"bench", "--batch", "64", "mlp"}, "--batch goes with a FILE"},
     };
@@ -135,5 +145,5 @@ END_TEST
 
 TEST_MAIN("models/command_bench", every_network_of_the_zoo_has_a_row,
           every_row_runs_and_says_the_same_things, a_filter_keeps_the_rows_that_contain_it,
-          the_table_has_a_heading_and_the_machines_limit, a_file_is_a_row_of_its_own,
-          a_mistake_is_named, a_processor_without_bf16_is_told_so)
+          the_table_has_a_heading_and_the_machines_limit, it_ends_where_its_rows_cannot_be_written,
+          a_file_is_a_row_of_its_own, a_mistake_is_named, a_processor_without_bf16_is_told_so)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/malloc_count.h"
 #include "tests/optim/small_run.h"
 
 /* ---- Training ---- */
@@ -762,64 +763,6 @@ END_TEST
 
 /* ---- Memory ---- */
 
-/* Every allocation of the process is counted, whoever asks for it. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-static long allocations;
-
-#ifdef SANITIZED
-int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
-                                              void (*on_free)(const volatile void *));
-
-static void count_malloc(const volatile void *memory, size_t size)
-{
-    (void)memory, (void)size;
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-}
-
-static void ignore_free(const volatile void *memory)
-{
-    (void)memory;
-}
-
-static void count_allocations(void)
-{
-    ck_assert_int_ne(__sanitizer_install_malloc_and_free_hooks(count_malloc, ignore_free), 0);
-}
-#else
-void *__libc_malloc(size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void *__libc_calloc(size_t count, size_t size);
-
-void *malloc(size_t size)
-{
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_malloc(size);
-}
-
-void *realloc(void *memory, size_t size)
-{
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_realloc(memory, size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_calloc(count, size);
-}
-
-static void count_allocations(void)
-{
-}
-#endif
-
 typedef struct counted_run {
     small_run run;
     test_memory memory;
@@ -831,18 +774,18 @@ static nm_status count_step(void *user, const nm_train_state *state)
 {
     counted_run *c = user;
     c->ours[state->step] = c->memory.calls;
-    c->all[state->step] = __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+    c->all[state->step] = count_mallocs();
     return NM_OK;
 }
 
 START_TEST(steady_steps_allocate_nothing)
 {
     counted_run c = {.memory = {.fail_at = -1}};
-    count_allocations();
-    long before = __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+    ck_assert(begin_to_count_mallocs());
+    long before = count_mallocs();
     void *volatile probe = malloc(8); /* volatile: or the compiler leaves it out */
     free(probe);
-    ck_assert_int_gt(__atomic_load_n(&allocations, __ATOMIC_RELAXED), before);
+    ck_assert_int_gt(count_mallocs(), before);
     small_begin(&c.run, &c.memory);
     c.run.data.loader.prefetch = true;
     c.run.setup.options.accumulate = 2;

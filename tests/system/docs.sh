@@ -50,12 +50,12 @@ claim "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Werror -
     "$temporary/readme.c" -o "$temporary/readme" -L"$NORMA_BUILD" -lnorma -Wl,-rpath,"$NORMA_BUILD" \
     ${NORMA_LINK:-}
 claim "the README's program runs" prints "d loss / d x[0][0] = " "$temporary/readme"
-mkdir -p "$temporary/work"
-blocks yaml README.md >"$temporary/work/spirals.yaml"
-ln -s "$NORMA_SOURCE/models" "$temporary/work/models"
+mkdir -p "$temporary/newcomer"
+blocks yaml README.md >"$temporary/newcomer/spirals.yaml"
+ln -s "$NORMA_SOURCE/models" "$temporary/newcomer/models"
 
 # ---- Every norma command of README and guide, in their order ----
-cd "$temporary/work" || exit 1
+cd "$temporary/newcomer" || exit 1
 for file in README.md docs/guide.md; do
     while IFS= read -r line; do
         claim "$file: $line" bash -c "norma() { '$norma' \"\$@\"; }; $line"

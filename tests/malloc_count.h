@@ -1,8 +1,8 @@
 /* Counts every allocation of the process, whoever asks for it: the C library's malloc() and its
  * siblings are replaced by ones that count, or under AddressSanitizer its hook is used. For one
  * source file of a program. */
-#ifndef NM_TESTS_GUARD_MALLOC_COUNT_H
-#define NM_TESTS_GUARD_MALLOC_COUNT_H
+#ifndef NM_TESTS_MALLOC_COUNT_H
+#define NM_TESTS_MALLOC_COUNT_H
 
 #include <stdbool.h>
 #include <stddef.h>
