@@ -7,6 +7,7 @@
 
 #include "core/thread.h"
 #include "ops/kernels/conv_narrow.h"
+#include "ops/kernels/conv_winograd.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/onednn.h"
@@ -241,18 +242,25 @@ static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, vo
     }
 }
 
-static nm_status forward_without_activation(nm_context *context, nm_dtype dtype, const nm_conv *c,
-                                            const void *x, const void *w, const void *bias, void *y)
+/* Which kernels take a convolution: those that are the fastest on this processor, or else oneDNN,
+ * or else those again. */
+typedef struct choice {
+    bool narrow, narrow_first, winograd, winograd_first;
+} choice;
+
+static choice choose(nm_context *context, nm_dtype dtype, const nm_conv *c)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_forward(context, c, x, w, bias, y)) {
-        return NM_OK;
-    }
-    if (nm_context_status(context) != NM_OK) {
-        return nm_context_status(context);
-    }
-    if (nm_conv_is_narrow(context, dtype, c)) {
-        return nm_conv_narrow_forward(context, c, x, w, bias, false, y);
-    }
+    choice k = {.narrow = nm_conv_is_narrow(context, dtype, c),
+                .winograd = nm_conv_is_winograd(context, dtype, c)};
+    k.narrow_first = k.narrow && nm_conv_narrow_is_fast();
+    k.winograd_first =
+        k.winograd && nm_conv_winograd_is_fast(c) && !(c->bf16 && nm_onednn_takes_bf16(context));
+    return k;
+}
+
+static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                   const void *x, const void *w, const void *bias, void *y)
+{
     view v = make_view(c, dtype, x);
     fill_with_bias(c, &v, bias, y);
     return for_each_piece(context, &v, 1, forward_piece, w, y);
@@ -261,11 +269,17 @@ static nm_status forward_without_activation(nm_context *context, nm_dtype dtype,
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                           const void *w, const void *bias, nm_activation activation, void *y)
 {
-    const bool narrow = nm_conv_is_narrow(context, dtype, c) && nm_conv_narrow_is_fast();
+    const choice k = choose(context, dtype, c);
     const bool relu = activation == NM_ACTIVATION_RELU;
-    nm_status status = narrow ? nm_conv_narrow_forward(context, c, x, w, bias, relu, y)
-                              : forward_without_activation(context, dtype, c, x, w, bias, y);
-    if (status == NM_OK && !(narrow && relu)) {
+    const bool done = dtype == NM_F32 && !k.narrow_first && !k.winograd_first &&
+                      nm_onednn_conv_forward(context, c, x, w, bias, y);
+    nm_status status = nm_context_status(context);
+    if (status == NM_OK && !done) {
+        status = k.narrow     ? nm_conv_narrow_forward(context, c, x, w, bias, relu, y)
+                 : k.winograd ? nm_conv_winograd_forward(context, c, x, w, bias, relu, y)
+                              : forward_by_pieces(context, dtype, c, x, w, bias, y);
+    }
+    if (status == NM_OK && !(relu && !done && (k.narrow || k.winograd))) {
         nm_finish_run(context, &(nm_finish){.dtype = dtype,
                                             .rows = c->n * c->oh * c->ow,
                                             .columns = c->o,
@@ -276,18 +290,25 @@ nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c,
     return status;
 }
 
-nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
-                             const void *w, void *dx)
+static nm_status input_grad_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                      const void *dy, const void *w, void *dx)
 {
-    if (dtype == NM_F32 && nm_onednn_conv_input_grad(context, c, dy, w, dx)) {
-        return NM_OK;
-    }
-    if (nm_context_status(context) != NM_OK) {
-        return nm_context_status(context);
-    }
     view v = make_view(c, dtype, dx);
     memset(dx, 0, (size_t)(c->n * c->h * c->w * c->c) * v.item);
     return for_each_piece(context, &v, c->oh, input_grad_piece, w, dy);
+}
+
+nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
+                             const void *w, void *dx)
+{
+    const choice k = choose(context, dtype, c);
+    const bool done =
+        dtype == NM_F32 && !k.winograd_first && nm_onednn_conv_input_grad(context, c, dy, w, dx);
+    if (done || nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
+    }
+    return k.winograd ? nm_conv_winograd_input_grad(context, c, dy, w, dx)
+                      : input_grad_by_pieces(context, dtype, c, dy, w, dx);
 }
 
 static nm_status bias_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
@@ -309,15 +330,17 @@ static nm_status weight_grad_by_pieces(nm_context *context, nm_dtype dtype, cons
 nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                               const void *dy, void *dw, void *db)
 {
-    const bool narrow = nm_conv_narrow_has_weight_grad(c) && nm_conv_is_narrow(context, dtype, c);
-    const bool fast = narrow && nm_conv_narrow_is_fast();
-    const bool done = dtype == NM_F32 && !fast && nm_onednn_conv_weight_grad(context, c, x, dy, dw);
-    if (nm_context_status(context) != NM_OK) {
-        return nm_context_status(context);
-    }
-    if (narrow && !done) {
+    const choice k = choose(context, dtype, c);
+    const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c);
+    const bool done = dtype == NM_F32 && !(narrow && k.narrow_first) && !k.winograd_first &&
+                      nm_onednn_conv_weight_grad(context, c, x, dy, dw);
+    nm_status status = nm_context_status(context);
+    if (narrow && !done && status == NM_OK) {
         return nm_conv_narrow_weight_grad(context, c, x, dy, dw, db);
     }
-    nm_status status = done ? NM_OK : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
+    if (status == NM_OK && !done) {
+        status = k.winograd ? nm_conv_winograd_weight_grad(context, c, x, dy, dw)
+                            : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
+    }
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
 }

@@ -80,9 +80,10 @@ int nm_onednn_threads(void)
 #endif
 }
 
-bool nm_onednn_takes_bf16(const nm_backend *b)
+bool nm_onednn_takes_bf16(nm_context *context)
 {
-    return b->switches.emulate_bf16 || nm_has_bf16();
+    const nm_backend *b = nm_onednn_backend(context);
+    return b && (b->switches.emulate_bf16 || nm_has_bf16());
 }
 
 bool nm_has_onednn(void)
@@ -128,6 +129,12 @@ bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const 
                                 const void *dy, void *dw)
 {
     (void)context, (void)conv, (void)x, (void)dy, (void)dw;
+    return false;
+}
+
+bool nm_onednn_takes_bf16(nm_context *context)
+{
+    (void)context;
     return false;
 }
 

@@ -69,7 +69,7 @@ bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
         return false;
     }
     int before = nm_onednn_enter(context, g->m * g->n * g->k);
-    bool bf16 = g->bf16 && nm_onednn_takes_bf16(b) && !g->accumulate && is_dense(g);
+    bool bf16 = g->bf16 && nm_onednn_takes_bf16(context) && !g->accumulate && is_dense(g);
     bool done = (bf16 && run_primitive(context, b, g, true)) ||
                 (suits_primitive(g) && run_primitive(context, b, g, false)) ||
                 (nm_context_status(context) == NM_OK && run_sgemm(g));

@@ -65,8 +65,6 @@ int nm_onednn_enter(nm_context *context, int64_t multiply_adds);
 void nm_onednn_leave(int before);
 /* Threads between the two. */
 int nm_onednn_threads(void);
-/* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
-bool nm_onednn_takes_bf16(const nm_backend *backend);
 
 /* What a kind of problem has to say about itself: how the arrays lie, in the types that oneDNN is
  * to be given (SOURCE, WEIGHTS in our layout and type, BIAS, DESTINATION), and a descriptor. */
