@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/thread.h"
+#include "ops/kernels/conv_choice.h"
 #include "ops/kernels/conv_narrow.h"
 #include "ops/kernels/conv_winograd.h"
 #include "ops/kernels/finish.h"
@@ -242,22 +243,6 @@ static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, vo
     }
 }
 
-/* Which kernels take a convolution: those that are the fastest on this processor, or else oneDNN,
- * or else those again. */
-typedef struct choice {
-    bool narrow, narrow_first, winograd, winograd_first;
-} choice;
-
-static choice choose(nm_context *context, nm_dtype dtype, const nm_conv *c)
-{
-    choice k = {.narrow = nm_conv_is_narrow(context, dtype, c),
-                .winograd = nm_conv_is_winograd(context, dtype, c)};
-    k.narrow_first = k.narrow && nm_conv_narrow_is_fast();
-    k.winograd_first =
-        k.winograd && nm_conv_winograd_is_fast(c) && !(c->bf16 && nm_onednn_takes_bf16(context));
-    return k;
-}
-
 static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                    const void *x, const void *w, const void *bias, void *y)
 {
@@ -269,7 +254,7 @@ static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                           const void *w, const void *bias, nm_activation activation, void *y)
 {
-    const choice k = choose(context, dtype, c);
+    const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool relu = activation == NM_ACTIVATION_RELU;
     const bool done = dtype == NM_F32 && !k.narrow_first && !k.winograd_first &&
                       nm_onednn_conv_forward(context, c, x, w, bias, y);
@@ -301,7 +286,7 @@ static nm_status input_grad_by_pieces(nm_context *context, nm_dtype dtype, const
 nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
                              const void *w, void *dx)
 {
-    const choice k = choose(context, dtype, c);
+    const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool done =
         dtype == NM_F32 && !k.winograd_first && nm_onednn_conv_input_grad(context, c, dy, w, dx);
     if (done || nm_context_status(context) != NM_OK) {
@@ -330,7 +315,7 @@ static nm_status weight_grad_by_pieces(nm_context *context, nm_dtype dtype, cons
 nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                               const void *dy, void *dw, void *db)
 {
-    const choice k = choose(context, dtype, c);
+    const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c);
     const bool done = dtype == NM_F32 && !(narrow && k.narrow_first) && !k.winograd_first &&
                       nm_onednn_conv_weight_grad(context, c, x, dy, dw);

@@ -10,24 +10,10 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "ops/kernels/kernel.h"
-#include "ops/linear.h"
-
-/* Where functions have variants for instruction sets, this one is for AVX-512 alone, whose
- * registers a tile fills. Elsewhere it is what the compiler makes of it. */
-#if defined(NM_KERNEL_VARIANTS)
-#define WIDE __attribute__((target("avx512f")))
-#else
-#define WIDE
-#endif
-#define INLINE static inline __attribute__((always_inline))
+#include "ops/kernels/wide.h"
 
 #define CHANNELS 4 /* at most */
-#define LANES 16
-#define SUMS 8 /* of LANES channels, in a tile */
-
-typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t bits __attribute__((vector_size(LANES * sizeof(int32_t))));
+#define SUMS 8     /* of LANES channels, in a tile */
 
 typedef struct job {
     const nm_conv *conv;
@@ -39,60 +25,11 @@ typedef struct job {
     int64_t rows;          /* of outputs in a chunk */
 } job;
 
-/* ---- The switch ---- */
-
-static const char state_key;
-typedef struct switches {
-    bool off;
-} switches;
-
-static switches *find_switches(nm_context *context)
-{
-    return nm_context_attach(context, &state_key, sizeof(switches), NULL);
-}
-
-static bool is_on(nm_context *context)
-{
-    const switches *s = find_switches(context);
-    return s && !s->off;
-}
-
-bool nm_context_set_narrow_conv(nm_context *context, bool on)
-{
-    switches *s = find_switches(context);
-    bool before = s && !s->off;
-    if (s) {
-        s->off = !on;
-    }
-    return before;
-}
-
-/* ---- What is narrow ---- */
-
-bool nm_conv_narrow_is_fast(void)
-{
-#if defined(NM_KERNEL_VARIANTS)
-    return __builtin_cpu_supports("avx512f");
-#else
-    return false;
-#endif
-}
-
-static bool can_run(void)
-{
-#if defined(NM_KERNEL_VARIANTS)
-    return nm_conv_narrow_is_fast();
-#else
-    return true;
-#endif
-}
-
-bool nm_conv_is_narrow(nm_context *context, nm_dtype dtype, const nm_conv *c)
+bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *c)
 {
     return dtype == NM_F32 && c->groups == 1 && c->c >= 1 && c->c <= CHANNELS && c->o >= LANES &&
            c->o % LANES == 0 && c->dilation[0] == 1 && c->dilation[1] == 1 && c->n > 0 &&
-           c->h > 0 && c->w > 0 && c->ow >= SUMS && c->padding[0] < c->kh &&
-           c->padding[1] < c->kw && can_run() && is_on(context);
+           c->h > 0 && c->w > 0 && c->ow >= SUMS && c->padding[0] < c->kh && c->padding[1] < c->kw;
 }
 
 /* ---- Images with their padding ---- */
@@ -109,7 +46,7 @@ static int64_t padded_count(const job *j)
 }
 
 /* What is under the first tap of an output row, counted over all images. */
-INLINE const float *line_of(const job *j, int64_t row)
+NM_INLINE const float *line_of(const job *j, int64_t row)
 {
     const nm_conv *c = j->conv;
     return j->padded + (row / c->oh * j->height + row % c->oh * c->stride[0]) * j->width * c->c;
@@ -162,7 +99,8 @@ static void transpose(const nm_conv *c, const float *w, float *to)
 
 /* `pixels` outputs, `vectors` * LANES channels of each: SUMS sums. x: under the first output's
  * first tap. */
-INLINE void tile(const job *j, const float *x, int64_t channel, float *y, int pixels, int vectors)
+NM_INLINE void tile(const job *j, const float *x, int64_t channel, float *y, int pixels,
+                    int vectors)
 {
     const nm_conv *c = j->conv;
     const int64_t step = c->stride[1] * c->c, row = c->kw * c->c;
@@ -178,15 +116,15 @@ INLINE void tile(const job *j, const float *x, int64_t channel, float *y, int pi
             EACH(p, v, *sum += x[p * step + tap] * (v ? w1 : w0));
         }
     }
-    if (j->relu) { /* NaN stays NaN */
-        EACH(p, v, *sum = (vector)((bits)*sum & ~(bits)(*sum < 0)));
+    if (j->relu) {
+        EACH(p, v, apply_relu(sum));
     }
     EACH(p, v, memcpy(y + p * c->o + v * LANES, sum, sizeof *sum));
 }
 
 /* One row of outputs for a block of channels. The last tile goes over some of the one before it. */
-INLINE void compute_row(const job *j, const float *x, int64_t channel, float *y, int pixels,
-                        int vectors)
+NM_INLINE void compute_row(const job *j, const float *x, int64_t channel, float *y, int pixels,
+                           int vectors)
 {
     const nm_conv *c = j->conv;
     const int64_t step = c->stride[1] * c->c;
@@ -259,7 +197,7 @@ bool nm_conv_narrow_has_weight_grad(const nm_conv *c)
     }
 
 /* A BLOCK of channels over rows begin..end of outputs: [TAPS + 1, o], the last for the bias. */
-INLINE void sum_rows(const job *j, int64_t channel, int64_t begin, int64_t end, float *to)
+NM_INLINE void sum_rows(const job *j, int64_t channel, int64_t begin, int64_t end, float *to)
 {
     const nm_conv *c = j->conv;
     const int64_t step = c->stride[1];

@@ -7,11 +7,8 @@
 #include "ops/kernels/conv.h"
 
 /* Whether the functions here take it: f32, at most 4 channels, outputs in groups of 16, rows of at
- * least 8 of them, on a processor that their code is for, and not switched off
- * (nm_context_set_narrow_conv). */
-bool nm_conv_is_narrow(nm_context *context, nm_dtype dtype, const nm_conv *conv);
-/* Whether they then are faster than oneDNN on this processor. */
-bool nm_conv_narrow_is_fast(void);
+ * least 8 of them. Whether they may be called is conv_choice.h's to say. */
+bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *conv);
 /* Fails only if memory runs out. `bias` [o] may be NULL. */
 nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *conv, const float *x,
                                  const float *w, const float *bias, bool relu, float *y);

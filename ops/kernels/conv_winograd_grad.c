@@ -1,0 +1,118 @@
+/* The gradient of the weights by Winograd's filtering; conv_winograd.c says how. */
+#include "core/thread.h"
+#include "ops/kernels/conv_winograd.h"
+#include "ops/kernels/winograd_tiles.h"
+
+/* Of dy, A dy A^T. */
+NM_INLINE void load_output_grad(const job *j, int64_t tile, float *to)
+{
+    const place at = place_of(j, tile);
+    const float *image = j->dy + at.image * j->out.height * j->out.width * j->out.channels;
+    for (int64_t channel = 0; channel < j->out.channels; channel += LANES, to += j->out.panel) {
+        vector pixels[OUT * OUT], moved[POSITIONS];
+        load(&j->out, image + channel, at.row, at.column, OUT, pixels);
+        transform(pixels, OUT, transform_output_grad, IN, moved);
+        store_positions(moved, to, j->out.step);
+    }
+}
+
+/* At one position: sums [out, in] over the tiles of a panel of gradients times `vectors` panels of
+ * inputs. `add`: to what is there. */
+NM_INLINE void add_panels(const job *j, const float *input, const float *grad, int64_t tiles,
+                          float *to, int vectors, bool add)
+{
+    vector before;
+    for (int row = 0; row < LANES; row += SUMS / vectors) {
+        product s = {{{0}}};
+        multiply(&s, grad + row, 1, LANES, input, j->in.panel, LANES, tiles, vectors);
+        _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
+        {
+            float *at = to + (row + i / vectors) * j->in.channels + i % vectors * LANES;
+            if (add) {
+                memcpy(&before, at, sizeof before);
+                s.at[i] += before;
+            }
+            memcpy(at, &s.at[i], sizeof *s.at);
+        }
+    }
+}
+
+NM_INLINE void add_position(const job *j, const float *input, const float *grad, int64_t tiles,
+                            float *to, bool add)
+{
+    const int64_t in = j->in.channels;
+    for (int64_t out = 0; out < j->out.channels; out += LANES, grad += j->out.panel) {
+        int64_t first = 0;
+        for (; first + BLOCK <= in; first += BLOCK) {
+            add_panels(j, input + first * j->at_once, grad, tiles, to + out * in + first, 2, add);
+        }
+        if (first < in) {
+            add_panels(j, input + first * j->at_once, grad, tiles, to + out * in + first, 1, add);
+        }
+    }
+}
+
+/* Shares begin..end of the tiles, each with sums of its own. */
+WIDE static void sum_shares(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    for (int64_t share = begin; share < end; share++) {
+        float *input = scratch_of(j, share), *grad = input + POSITIONS * j->in.step;
+        float *sums = j->weights + share * POSITIONS * j->weights_step;
+        const range r = range_of(j, share);
+        for (int64_t tile = r.first; tile < r.last; tile += j->at_once) {
+            int64_t count = at_most(r.last - tile, j->at_once);
+            for (int64_t i = 0; i < count; i++) {
+                load_input(j, tile + i, input + i * LANES);
+                load_output_grad(j, tile + i, grad + i * LANES);
+            }
+            for (int64_t p = 0; p < POSITIONS; p++) {
+                add_position(j, input + p * j->in.step, grad + p * j->out.step, count,
+                             sums + p * j->weights_step, tile > r.first);
+            }
+        }
+    }
+}
+
+/* For outputs begin..end: adds up the shares, in order, and G^T sums G. */
+WIDE static void store_weight_grad(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    const int64_t in = j->in.channels;
+    for (int64_t i = begin * in; i < end * in; i += LANES) {
+        vector sums[POSITIONS], more[POSITIONS], taps[TAPS * TAPS];
+        load_positions(j->weights + i, j->weights_step, sums);
+        for (int64_t share = 1; share < j->shares; share++) {
+            load_positions(j->weights + share * POSITIONS * j->weights_step + i, j->weights_step,
+                           more);
+            for (int p = 0; p < POSITIONS; p++) {
+                sums[p] += more[p];
+            }
+        }
+        transform(sums, IN, transform_weight_sums, TAPS, taps);
+        float *to = j->dw + i / in * TAPS * TAPS * in + i % in;
+        for (int tap = 0; tap < TAPS * TAPS; tap++) {
+            memcpy(to + tap * in, &taps[tap], sizeof *taps);
+        }
+    }
+}
+
+nm_status nm_conv_winograd_weight_grad(nm_context *context, const nm_conv *c, const float *x,
+                                       const float *dy, float *dw)
+{
+    /* With many channels, more tiles at once, for the sums to be read and written less often. */
+    job j = make_job(c, c->c * c->o > 64 * 64 ? 2 * TILES : TILES);
+    int64_t sums = POSITIONS * j.weights_step;
+    j.x = x, j.dy = dy, j.dw = dw;
+    j.shares = count_shares(&j, nm_context_threads(context));
+    int64_t scratch = j.shares * POSITIONS * (j.in.step + j.out.step);
+    j.weights = nm_scratch(context, (size_t)(j.shares * sums + scratch) * sizeof(float));
+    if (!j.weights) {
+        return NM_ERROR_MEMORY;
+    }
+    j.scratch = j.weights + j.shares * sums;
+    nm_parallel(context, j.shares, 1, sum_shares, &j);
+    nm_parallel(context, c->o, 1, store_weight_grad, &j);
+    nm_scratch_end(j.weights);
+    return NM_OK;
+}

@@ -1,0 +1,197 @@
+/* What the convolutions by Winograd's filtering share: tiles, where they lie, and products of them.
+ * conv_winograd.c says what all of it is for. */
+#ifndef NM_OPS_KERNELS_WINOGRAD_TILES_H
+#define NM_OPS_KERNELS_WINOGRAD_TILES_H
+
+#include <string.h>
+
+#include "ops/kernels/conv.h"
+#include "ops/kernels/winograd.h"
+
+#define TILES 32          /* at once, so that what lies between the steps stays in the cache */
+#define SUMS 16           /* vectors of sums that a product keeps in registers */
+#define BLOCK (2 * LANES) /* columns of a product at once */
+
+/* Images on one side of the convolution, and what becomes of their tiles: at each position, panels
+ * [tiles, LANES], one for each LANES channels. */
+typedef struct side {
+    int64_t height, width, channels;
+    int64_t panel, step; /* floats from panel to panel, and from position to position */
+} side;
+
+typedef struct job {
+    int64_t rows, columns, tiles; /* of tiles: in an image, and in all */
+    int64_t at_once;              /* tiles that go through all steps together */
+    int64_t padding[2];
+    side in, out;
+    const float *x, *w, *bias, *dy;
+    float *y, *dw;
+    bool relu, turned; /* w is [in, 3, 3, out], and turned around, as for x's gradient */
+    int64_t shares;    /* of the tiles: each has scratch of its own */
+    float *scratch;    /* [share, tiles of in, then of out] */
+    float *weights;    /* transformed, or sums for them: [POSITIONS, weights_step] */
+    int64_t weights_step;
+} job;
+
+NM_INLINE int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+NM_INLINE int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- Tiles in images ---- */
+
+NM_INLINE side make_side(int64_t height, int64_t width, int64_t channels, int64_t at_once)
+{
+    /* A line more than there is: or all positions would share a few sets of the cache. */
+    return (side){height, width, channels, at_once * LANES, at_once * channels + LANES};
+}
+
+NM_INLINE job make_job(const nm_conv *c, int64_t at_once)
+{
+    job j = {.rows = divide_up(c->oh, OUT),
+             .columns = divide_up(c->ow, OUT),
+             .padding = {c->padding[0], c->padding[1]},
+             .at_once = at_once,
+             .in = make_side(c->h, c->w, c->c, at_once),
+             .out = make_side(c->oh, c->ow, c->o, at_once),
+             .weights_step = c->c * c->o + LANES};
+    j.tiles = c->n * j.rows * j.columns;
+    return j;
+}
+
+/* As an image's own: where a tile begins, which may be in the padding. */
+typedef struct place {
+    int64_t image, row, column;
+} place;
+
+NM_INLINE place place_of(const job *j, int64_t tile)
+{
+    int64_t in_image = tile % (j->rows * j->columns);
+    return (place){tile / (j->rows * j->columns), in_image / j->columns * OUT,
+                   in_image % j->columns * OUT};
+}
+
+/* `i` where it is within 0..size, or else the nearest that is; and whether it was, as a mask. */
+NM_INLINE int64_t within(int64_t i, int64_t size, int32_t *mask)
+{
+    *mask = -(int32_t)(i >= 0 && i < size);
+    return i < 0 ? 0 : i < size ? i : size - 1;
+}
+
+/* LANES channels of `size` by `size` pixels from (row, column) on; zero outside of the image. */
+NM_INLINE void load(const side *s, const float *image, int64_t row, int64_t column, int size,
+                    vector *to)
+{
+    if (row >= 0 && column >= 0 && row + size <= s->height && column + size <= s->width) {
+        const float *first = image + (row * s->width + column) * s->channels;
+        _Pragma("GCC unroll 6") for (int i = 0; i < size; i++)
+        {
+            _Pragma("GCC unroll 6") for (int k = 0; k < size; k++)
+            {
+                memcpy(&to[i * size + k], first + (i * s->width + k) * s->channels, sizeof *to);
+            }
+        }
+        return;
+    }
+    int64_t offset[IN];
+    int32_t in_row, in_column[IN];
+    for (int k = 0; k < size; k++) {
+        offset[k] = within(column + k, s->width, &in_column[k]) * s->channels;
+    }
+    _Pragma("GCC unroll 6") for (int i = 0; i < size; i++)
+    {
+        const float *line = image + within(row + i, s->height, &in_row) * s->width * s->channels;
+        _Pragma("GCC unroll 6") for (int k = 0; k < size; k++)
+        {
+            bits pixel;
+            memcpy(&pixel, line + offset[k], sizeof pixel);
+            pixel &= in_row & in_column[k];
+            memcpy(&to[i * size + k], &pixel, sizeof pixel);
+        }
+    }
+}
+
+NM_INLINE void store_positions(const vector *tile, float *to, int64_t step)
+{
+    _Pragma("GCC unroll 36") for (int p = 0; p < POSITIONS; p++)
+    {
+        memcpy(to + p * step, &tile[p], sizeof *tile);
+    }
+}
+
+NM_INLINE void load_positions(const float *from, int64_t step, vector *tile)
+{
+    _Pragma("GCC unroll 36") for (int p = 0; p < POSITIONS; p++)
+    {
+        memcpy(&tile[p], from + p * step, sizeof *tile);
+    }
+}
+
+/* Of x, B^T x B. */
+NM_INLINE void load_input(const job *j, int64_t tile, float *to)
+{
+    const place at = place_of(j, tile);
+    const float *image = j->x + at.image * j->in.height * j->in.width * j->in.channels;
+    for (int64_t channel = 0; channel < j->in.channels; channel += LANES, to += j->in.panel) {
+        vector pixels[POSITIONS], moved[POSITIONS];
+        load(&j->in, image + channel, at.row - j->padding[0], at.column - j->padding[1], IN,
+             pixels);
+        transform(pixels, IN, transform_input, IN, moved);
+        store_positions(moved, to, j->in.step);
+    }
+}
+
+/* ---- Products ---- */
+
+typedef struct product {
+    vector at[SUMS]; /* [row, vector of columns] */
+} product;
+
+/* SUMS / vectors rows of a, each LANES long, times `vectors` vectors of columns of b. */
+NM_INLINE void multiply(product *s, const float *a, int64_t a_row, int64_t a_step, const float *b,
+                        int64_t b_vector, int64_t b_step, int64_t depth, int vectors)
+{
+    vector b0, b1;
+    for (int64_t k = 0; k < depth; k++, a += a_step, b += b_step) {
+        memcpy(&b0, b, sizeof b0);
+        memcpy(&b1, b + (vectors - 1) * b_vector, sizeof b1);
+        _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
+        {
+            s->at[i] += a[i / vectors * a_row] * (i % vectors ? b1 : b0);
+        }
+    }
+}
+
+/* ---- Shares of the work ---- */
+
+typedef struct range {
+    int64_t first, last;
+} range;
+
+/* One for each thread, but none without work, and not very many: each takes memory. */
+#define MOST_SHARES 16
+
+NM_INLINE int64_t count_shares(const job *j, int threads)
+{
+    return at_most(at_most(threads, MOST_SHARES), divide_up(j->tiles, j->at_once));
+}
+
+/* The tiles of a share: whole multiples of those that go together. */
+NM_INLINE range range_of(const job *j, int64_t share)
+{
+    int64_t steps = divide_up(j->tiles, j->at_once);
+    return (range){share * steps / j->shares * j->at_once,
+                   at_most((share + 1) * steps / j->shares * j->at_once, j->tiles)};
+}
+
+NM_INLINE float *scratch_of(const job *j, int64_t share)
+{
+    return j->scratch + share * POSITIONS * (j->in.step + j->out.step);
+}
+
+#endif
