@@ -12,7 +12,6 @@ typedef struct member {
     double weight_decay; /* resolved: 0 where none is applied */
     nm_tensor *state[NM_OPTIMIZER_STATES];
     const char *gradient; /* in this step; NULL: there is none, or it is frozen */
-    int64_t place;        /* of its first element among all, in this step */
 } member;
 
 struct nm_optimizer {
@@ -226,31 +225,37 @@ void nm_optimizer_destroy(nm_optimizer *o)
 }
 
 /* ---- A step ----
- * The elements of all parameters stand in one long row, of which every thread gets its part: one
- * pass, and one wait for the threads, however many parameters there are. */
+ * One pass, and one wait for the threads, however many parameters there are. Of each parameter
+ * every thread updates the part that it has likely in its cache: products give the first thread the
+ * first rows too. */
 
 #define GRAIN 32768 /* elements below which a second thread does not pay */
-#define LINE 16     /* a parameter begins at a multiple, so that threads share no cache line */
+#define LINE 16     /* parts begin at multiples, so that threads share no cache line */
 
 typedef struct move {
     const nm_optimizer *optimizer;
     nm_update common;
+    int64_t elements;
 } move;
 
-/* Gives every member its place in the row; returns the row's length. */
-static int64_t line_up(nm_optimizer *o)
+/* Finds the gradients; returns how many elements they have. */
+static int64_t find_gradients(nm_optimizer *o)
 {
-    int64_t length = 0;
+    int64_t elements = 0;
     for (int i = 0; i < o->count; i++) {
         member *m = &o->members[i];
         nm_tensor *gradient = m->entry->trainable ? nm_tensor_grad(m->entry->tensor) : NULL;
         m->gradient = gradient ? nm_tensor_data(gradient) : NULL;
-        m->place = length;
-        if (gradient) {
-            length += (nm_tensor_count(gradient) + LINE - 1) / LINE * LINE;
-        }
+        elements += gradient ? nm_tensor_count(gradient) : 0;
     }
-    return length;
+    return elements;
+}
+
+/* Where the part of a parameter ends that belongs to the first `at` of all elements. */
+static int64_t end_of_part(const move *all, int64_t count, int64_t at)
+{
+    const double part = (double)at / (double)all->elements;
+    return at < all->elements ? (int64_t)(part * (double)count) / LINE * LINE : count;
 }
 
 /* Elements first..last of a member. */
@@ -276,8 +281,7 @@ static void update_range(void *arg, int64_t begin, int64_t end)
     for (int i = 0; i < all->optimizer->count; i++) {
         const member *m = &all->optimizer->members[i];
         const int64_t count = nm_tensor_count(m->entry->tensor);
-        const int64_t first = begin > m->place ? begin - m->place : 0;
-        const int64_t last = end < m->place + count ? end - m->place : count;
+        const int64_t first = end_of_part(all, count, begin), last = end_of_part(all, count, end);
         if (m->gradient && first < last) {
             update_stretch(all, m, first, last);
         }
@@ -292,7 +296,8 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
             .options = o->options, .step = step, .rate = o->common.rate * factor, .scale = scale}};
     nm_status status = nm_context_status(o->context);
     if (status == NM_OK) {
-        nm_parallel(o->context, line_up(o), GRAIN, update_range, &all);
+        all.elements = find_gradients(o);
+        nm_parallel(o->context, all.elements, GRAIN, update_range, &all);
     }
     return status;
 }
