@@ -200,7 +200,7 @@ nm_tensor *nm_layers_run_but_last(const nm_layers *layers, const nm_pass *pass, 
 unsigned nm_layers_take(const nm_layers *layers)
 {
     const nm_layer *last = layers->last;
-    return last && last->type->takes ? last->type->takes(last) : 0;
+    return last && last->type && last->type->takes ? last->type->takes(last) : 0;
 }
 
 nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x)

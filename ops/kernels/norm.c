@@ -9,6 +9,7 @@
 #define MAX_WIDTH 128       /* elements of a row that a loop works on: 8 vectors of 64 bytes */
 #define VECTOR 16           /* widths are multiples of it where that is possible */
 #define TILE_BYTES 32768    /* about what the first-level cache holds */
+#define FEW 16              /* values whose mean is about that of a tile's */
 #define SHORT_RUN 512       /* runs are put together to have at least as many elements */
 #define GRAIN 16384         /* elements that are worth a thread */
 #define BLOCK_BYTES 1000000 /* about what a core's second-level cache holds */

@@ -4,10 +4,11 @@
  * coefficients of the channel (`finish`), then compute every element with its channel's
  * coefficients (`apply`). The formulas are the op's; here are the loops. Promises:
  *
- * 1. Variances are computed from differences to a mean, in two passes over a piece that fits the
- *    first-level cache; pieces are joined in double by Chan, Golub and LeVeque's formula. No square
- *    of a sum is ever subtracted from a sum of squares of the size of the values. A channel whose
- *    values are all equal has exactly that mean, and variance 0.
+ * 1. Variances are computed piece by piece from differences to a center: the mean of the piece's
+ *    first values, or where that is farther from the mean than the standard deviation, in another
+ *    pass, the mean of all of them. Pieces are joined in double by Chan, Golub and LeVeque's
+ * formula. No square of a sum is ever subtracted from a sum of squares that it is more than half
+ * of. A channel whose values are all equal has exactly that mean, and variance 0.
  * 2. How the work is cut depends on shape and type alone, and partial sums are joined in one order:
  *    the results do not depend on the number of threads.
  * 3. Sums of f32 add at most about a thousand elements in f32 and the rest in double. */

@@ -182,33 +182,60 @@ static void NAME(fold)(const real *k, int64_t width, int64_t total, double *sum)
     }
 }
 
-/* Promise 1: the mean from differences to the first row; then, from differences to that mean, the
- * squares and what is left of the mean. */
+/* Adds the mean of the differences of some full rows and a rest to the center. */
+static void NAME(move_center)(const tile *t, const NAME(rows) * g, const real *x, int64_t full,
+                              int64_t rest, double n, double *sums, real *center)
+{
+    ALIGNED real sum[MAX_WIDTH] = {0};
+    NAME(sum_rows)(x, full, g->stride, g->total, center, sum);
+    NAME(sum_rows)(x + full * g->stride, 1, g->stride, rest, center, sum);
+    NAME(fold)(sum, t->width, g->total, sums);
+    for (int64_t c = 0; c < t->width; c++) {
+        center[c] = (real)(center[c] + sums[c] / n);
+    }
+    NAME(repeat)(center, t->width, g->total);
+}
+
+/* From differences to the center: the mean and the sum of squared differences to it. False if the
+ * center is too far from the mean: then squares are lost in the difference of two large numbers. */
+static bool NAME(moments_about)(const NAME(coefficients) * k, const tile *t, const NAME(rows) * g,
+                                const real *x, const real *center, double *const *part)
+{
+    const double n = (double)t->length;
+    bool near = true;
+    ALIGNED real sum[MAX_WIDTH] = {0}, square[MAX_WIDTH] = {0};
+    NAME(square_rows)(x, g->full, g->stride, g->total, center, k->inverse, square, sum);
+    NAME(square_rows)
+    (x + g->full * g->stride, 1, g->stride, g->rest, center, k->inverse, square, sum);
+    NAME(fold)(sum, t->width, g->total, part[0]);
+    NAME(fold)(square, t->width, g->total, part[1]);
+    for (int64_t c = 0; c < t->width; c++) {
+        const double left = part[0][c] / n, lost = n * left * left, squares = part[1][c] - lost;
+        near = near && !(lost > squares);
+        part[0][c] = center[c] + left;
+        part[1][c] = squares < 0 ? 0 : squares;
+    }
+    return near;
+}
+
+/* Promise 1: the center is the mean of the first few values, from differences to the first of them.
+ * Where that was no good one, of the whole tile. */
 static void NAME(moments_of_rows)(const nm_channel_pass *p, const tile *t, double *const *part)
 {
     const NAME(rows) g = NAME(rows_of)(p, t);
     const NAME(coefficients) k = NAME(coefficients_at)(p, t->channel);
-    const real *x = (const real *)p->x + g.at, *last = x + g.full * g.stride;
-    const double n = (double)t->length;
-    ALIGNED real center[MAX_WIDTH], sum[MAX_WIDTH] = {0}, square[MAX_WIDTH] = {0};
+    const real *x = (const real *)p->x + g.at;
+    const int64_t enough = (FEW + p->cut.fold - 1) / p->cut.fold;
+    const int64_t few = g.full < enough ? g.full : enough;
+    ALIGNED real center[MAX_WIDTH];
     memcpy(center, x, (size_t)t->width * sizeof *x);
     NAME(repeat)(center, t->width, g.total);
-    NAME(sum_rows)(x, g.full, g.stride, g.total, center, sum);
-    NAME(sum_rows)(last, 1, g.stride, g.rest, center, sum);
-    NAME(fold)(sum, t->width, g.total, part[0]);
-    for (int64_t c = 0; c < t->width; c++) {
-        center[c] = (real)(center[c] + part[0][c] / n);
+    if (few > 0) {
+        NAME(move_center)(t, &g, x, few, 0, (double)(few * p->cut.fold), part[0], center);
     }
-    NAME(repeat)(center, t->width, g.total);
-    memset(sum, 0, sizeof sum);
-    NAME(square_rows)(x, g.full, g.stride, g.total, center, k.inverse, square, sum);
-    NAME(square_rows)(last, 1, g.stride, g.rest, center, k.inverse, square, sum);
-    NAME(fold)(sum, t->width, g.total, part[0]);
-    NAME(fold)(square, t->width, g.total, part[1]);
-    for (int64_t c = 0; c < t->width; c++) {
-        double left = part[0][c] / n, squares = part[1][c] - n * left * left;
-        part[0][c] = center[c] + left;
-        part[1][c] = squares < 0 ? 0 : squares;
+    if (!NAME(moments_about)(&k, t, &g, x, center, part)) {
+        NAME(move_center)(t, &g, x, g.full, g.rest, (double)t->length, part[0], center);
+        NAME(moments_about)(&k, t, &g, x, center, part);
     }
 }
 

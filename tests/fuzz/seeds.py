@@ -81,8 +81,14 @@ def yaml_seeds():
 
 
 def model_seeds():
-    yield from (path.read_bytes() for path in sorted((SOURCE / "models/zoo").glob("*.yaml")))
     yield b"model:\n  input: [4]\n  layers:\n    - dense: {units: 3}\n    - relu\n    - batch_norm\n"
+    yield (b"model:\n  input: [8, 8, 1]\n  layers:\n"
+           b"    - conv2d: {channels: 2, kernel: 3, padding: 1, weight_norm: {axis: 0}}\n"
+           b"    - repeat: {times: 2, body: [residual: {body: [batch_norm: {momentum: 0.2}]}]}\n"
+           b"    - max_pool2d: {kernel: 2}\n    - flatten\n    - dense: {units: 3, bias: false}\n")
+    yield (b"model: [dense: {units: 2}]\ndata: {train: {spirals: {points: 9}}, batch: 3}\n"
+           b"loss: {cross_entropy: {label_smoothing: 0.1}}\n"
+           b"train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}, schedule: one_cycle}\n")
 
 
 SEEDS = {

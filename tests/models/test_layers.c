@@ -207,6 +207,13 @@ START_TEST(a_residual_does_not_broadcast)
 }
 END_TEST
 
+START_TEST(an_unknown_last_layer_of_a_residual_is_an_error)
+{
+    refused("[residual: {body: [dense: {units: 3}, rely]}]", NM_SHAPE(3),
+            "net.yaml:1:39: model: unknown layer \"rely\"; did you mean \"relu\"?");
+}
+END_TEST
+
 START_TEST(repeated_layers_have_parameters_of_their_own)
 {
     fixture f = begin("[repeat: {times: 2, body: [dense: {units: 3}, relu]}]", NM_SHAPE(3));
@@ -243,5 +250,6 @@ TEST_MAIN("models/layers", every_registered_layer_has_an_example_here,
           evaluation_of_a_sample_does_not_depend_on_its_batch,
           dropout_is_for_training_and_drawn_from_the_pass,
           dropout_without_random_numbers_is_an_error, a_residual_adds_its_input,
-          a_residual_does_not_broadcast, repeated_layers_have_parameters_of_their_own,
-          an_op_of_several_inputs_is_no_layer, the_batch_must_stay_the_first_axis)
+          an_unknown_last_layer_of_a_residual_is_an_error, a_residual_does_not_broadcast,
+          repeated_layers_have_parameters_of_their_own, an_op_of_several_inputs_is_no_layer,
+          the_batch_must_stay_the_first_axis)

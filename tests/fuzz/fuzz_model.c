@@ -1,0 +1,58 @@
+/* Any bytes as a network's file, read and built in little memory: it either fails with a message or
+ * has a network, and leaves nothing behind. */
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "models/config.h"
+#include "models/open.h"
+
+#include "tests/fuzz/dataset.h"
+
+#define MEMORY (16 << 20)
+
+static void *limited_resize(void *user, void *memory, size_t size)
+{
+    size_t *used = user, before = memory ? malloc_usable_size(memory) : 0;
+    if (!size) {
+        *used -= before;
+        free(memory);
+        return NULL;
+    }
+    void *result = size <= MEMORY - (*used - before) ? realloc(memory, size) : NULL;
+    if (result) {
+        *used += malloc_usable_size(result) - before;
+    }
+    return result;
+}
+
+static void check_model(const nm_config *config)
+{
+    const nm_layer_summary total = nm_model_total(config->model);
+    require(nm_model_layer_count(config->model) > 0 && total.parameters >= 0);
+    require(nm_shape_count(nm_model_output(config->model)) > 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t used = 0;
+    char path[64];
+    const int file = fuzz_file(data, size, path);
+    nm_context *context = nm_open(&(nm_context_options){
+        .allocator = {.resize = limited_resize, .user = &used}, .threads = 1});
+    nm_config config;
+    require(context);
+    if (nm_config_open(context, path, NULL, 0, 0, &config) == NM_OK) {
+        require(nm_context_status(context) == NM_OK);
+        check_model(&config);
+    } else {
+        require(nm_context_status(context) != NM_OK && *nm_context_error(context));
+        require(!config.model);
+    }
+    nm_config_close(&config);
+    nm_close(context);
+    close(file);
+    require(used == 0);
+    return 0;
+}
