@@ -235,6 +235,10 @@ NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *s
         nm_tensor_share(y, view_of);
         return NM_OK;
     }
+    if (tape->spare) {
+        nm_tensor_share(y, tape->spare);
+        return NM_OK;
+    }
     tape->cost.bytes += count * (int64_t)nm_size_of(y->dtype);
     return tape->dry ? NM_OK : nm_tensor_allocate(y);
 }
@@ -434,4 +438,17 @@ nm_tensor *nm_apply3(nm_tape *tape, const nm_op *op, const void *options, nm_ten
 {
     nm_tensor *in[] = {x, y, z};
     return apply_for_one(tape, op, options, in, 3);
+}
+
+nm_tensor *nm_vjp_apply_last(const nm_vjp *v, const nm_op *op, const void *options, nm_tensor *x)
+{
+    nm_tape *tape = v->tape;
+    nm_tensor *dy = v->gout[0];
+    const bool is_free = !tape->recording && !v->out[0]->requested && dy->buffer &&
+                         nm_tensor_is_alone(dy) && nm_same_shape(x, dy) &&
+                         op->flags & NM_OP_ELEMENTWISE;
+    tape->spare = is_free ? dy : NULL;
+    nm_tensor *y = nm_apply2(tape, op, options, x, dy);
+    tape->spare = NULL;
+    return y;
 }

@@ -162,6 +162,7 @@ struct nm_tape {
     nm_tensor *leaves; /* of the running backward pass */
     nm_tensor *recent; /* tensors made since the running vjp began */
     bool collecting;   /* list new tensors in `recent` */
+    nm_tensor *spare;  /* whose memory the next output takes; NULL: none */
     bool recording, anomaly, dry;
     const char *scope;
     nm_tape_cost cost;

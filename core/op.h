@@ -100,6 +100,11 @@ typedef struct nm_vjp {
 
 /* gout[output], with zeros in place of NULL. */
 NM_API nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output);
+/* nm_apply2() of an elementwise op to x and gout[0], by a vjp of one output and one input that
+ * reads gout[0] nowhere else: where nothing else holds that gradient, the result takes its memory.
+ */
+NM_API nm_tensor *nm_vjp_apply_last(const nm_vjp *vjp, const nm_op *op, const void *options,
+                                    nm_tensor *x);
 
 /* ---- Samples for the gradient check ---- */
 

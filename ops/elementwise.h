@@ -151,7 +151,7 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
     static nm_tensor *name_##_vjp(nm_vjp *v, int input)                                            \
     {                                                                                              \
         (void)input;                                                                               \
-        return nm_apply2(v->tape, &nm_op_##name_##_grad, v->options, v->SAVED[0], v->gout[0]);     \
+        return nm_vjp_apply_last(v, &nm_op_##name_##_grad, v->options, v->SAVED[0]);               \
     }                                                                                              \
     static nm_tensor *name_##_grad_vjp(nm_vjp *v, int input)                                       \
     {                                                                                              \

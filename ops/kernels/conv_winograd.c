@@ -19,7 +19,8 @@ bool nm_conv_is_winograd(nm_dtype dtype, const nm_conv *c)
     for (int i = 0; i < 2; i++) {
         fits = fits && c->stride[i] == 1 && c->dilation[i] == 1 && c->padding[i] < TAPS;
     }
-    return fits && c->n > 0 && c->c > 0 && c->c % LANES == 0 && c->o > 0 && c->o % LANES == 0;
+    return fits && c->n > 0 && c->h > 0 && c->w > 0 && c->c > 0 && c->c % LANES == 0 && c->o > 0 &&
+           c->o % LANES == 0;
 }
 
 /* Fewer tiles do not pay for transforming the weights. */

@@ -532,6 +532,61 @@ START_TEST(small_results_keep_their_elements_while_others_come_and_go)
 }
 END_TEST
 
+/* ---- Gradients in place ---- */
+
+/* tanh of tanh, `depth` times, of many elements; x is of the context. */
+static nm_tensor *many(int depth, nm_tensor **x, nm_tensor **last_but_one)
+{
+    const nm_shape shape = NM_SHAPE(100000);
+    nm_random random = nm_random_create(1, 1);
+    *x = nm_tensor_create(context, NM_F32, shape);
+    nm_random_fill_normal(&random, *x, 0, 1);
+    nm_tensor_set_requires_grad(*x, true);
+    nm_tensor *y = *x;
+    for (int i = 0; i < depth; i++) {
+        *last_but_one = y;
+        y = nm_tanh(tape, y);
+    }
+    return y;
+}
+
+START_TEST(gradients_of_elementwise_ops_take_the_memory_of_those_before)
+{
+    begin(NULL);
+    nm_tensor *x, *before;
+    nm_tensor *loss = sum(many(8, &x, &before));
+    const size_t peak = nm_context_pool_peak(context);
+    ck_assert_int_eq(nm_backward(tape, loss, NM_KEEP_GRAPH), NM_OK);
+    /* the first of them, and a parameter's own */
+    ck_assert_uint_le(nm_context_pool_peak(context), peak + 2 * 400000 + 100000);
+    nm_tensor_destroy(x);
+    end(NULL);
+}
+END_TEST
+
+START_TEST(gradients_in_place_leave_what_others_read)
+{
+    begin(NULL);
+    nm_tensor *x, *y, *grads[3], *alone[3];
+    nm_tensor *z = many(3, &x, &y), *loss = sum(nm_mul(tape, z, z)), *sources[] = {z, y, x};
+    nm_gradients(tape, &loss, NULL, 1, sources, 3, NM_KEEP_GRAPH, grads);
+    for (int i = 0; i < 3; i++) {
+        nm_gradients(tape, &loss, NULL, 1, &sources[i], 1, NM_CREATE_GRAPH, &alone[i]);
+        assert_fine(context);
+        ck_assert_mem_eq(nm_tensor_data(grads[i]), nm_tensor_data(alone[i]), 400000);
+    }
+    /* a gradient that comes from outside stays, too */
+    nm_tensor *dz = nm_full(tape, NM_F32, NM_SHAPE(100000), 3), *dx;
+    nm_gradients(tape, &z, &dz, 1, &x, 1, NM_KEEP_GRAPH, &dx);
+    assert_fine(context);
+    for (int64_t i = 0; i < 100000; i += 99) {
+        ck_assert(nm_tensor_get(dz, i) == 3);
+    }
+    nm_tensor_destroy(x);
+    end(NULL);
+}
+END_TEST
+
 TEST_MAIN("core/tape", gradients_of_a_product_are_the_other_factors,
           a_tensor_used_twice_gets_both_gradients, gradients_add_up_over_passes_until_cleared,
           two_parameters_never_share_a_gradients_memory,
@@ -549,4 +604,6 @@ TEST_MAIN("core/tape", gradients_of_a_product_are_the_other_factors,
           options_of_another_version_are_noticed, a_million_nodes_work,
           a_steady_step_allocates_nothing, any_allocation_may_fail,
           the_short_way_gives_the_bits_of_the_long_one,
-          small_results_keep_their_elements_while_others_come_and_go)
+          small_results_keep_their_elements_while_others_come_and_go,
+          gradients_of_elementwise_ops_take_the_memory_of_those_before,
+          gradients_in_place_leave_what_others_read)

@@ -391,6 +391,8 @@ START_TEST(only_some_convolutions_are_for_winograds_filtering)
         ck_assert(!nm_conv_is_winograd(NM_F32, &c));                                               \
     } while (0)
     CHECK_NOT(n, 0);
+    CHECK_NOT(h, 0);
+    CHECK_NOT(w, 0);
     CHECK_NOT(kh, 1);
     CHECK_NOT(kw, 5);
     CHECK_NOT(stride[1], 2);

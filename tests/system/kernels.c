@@ -193,6 +193,27 @@ static void run_op(run *r)
     }
 }
 
+/* Convolutions that have kernels of their own: of few channels, and by Winograd's filtering. */
+static const nm_sample convolutions[] = {
+    {.options = "{padding: 1}",
+     .in = {NM_NORMAL(2, 9, 24, 3), NM_NORMAL(48, 3, 3, 3), NM_NORMAL(48)}},
+    {.options = "{padding: 1}",
+     .in = {NM_NORMAL(2, 9, 24, 1), NM_NORMAL(32, 3, 3, 1), NM_NORMAL(32)}},
+    {.options = "{padding: 1}",
+     .in = {NM_NORMAL(3, 10, 15, 48), NM_NORMAL(16, 3, 3, 48), NM_NORMAL(16)}},
+};
+
+static void run_convolutions(run *r)
+{
+    r->op = nm_find_op(r->context, "conv2d");
+    for (int i = 0; i < NM_COUNT_OF(convolutions); i++) {
+        r->sample = &convolutions[i];
+        if (!run_sample(r, 1)) {
+            stop(nm_context_error(r->context));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     run r = {.context = nm_context_create(&(nm_context_options){.threads = 1})};
@@ -211,6 +232,7 @@ int main(int argc, char **argv)
             r.op = (const nm_op *)(const void *)nm_item_at(r.context, NM_KIND_OP, i);
             run_op(&r);
         }
+        run_convolutions(&r);
     }
     if (nm_context_status(r.context) != NM_OK) {
         stop(nm_context_error(r.context));
