@@ -2,6 +2,7 @@
 #include "ops/kernels/conv_choice.h"
 #include "ops/kernels/conv_narrow.h"
 #include "ops/kernels/conv_winograd.h"
+#include "ops/kernels/wide.h"
 #include "tests/ops/linear_test.h"
 
 /* ---- By hand ---- */
@@ -323,7 +324,8 @@ START_TEST(convolutions_by_winograds_filtering_are_the_sums_that_define_them)
     for (int i = 0; i < 24; i++) {
         nm_context_set_threads(f.context, 1 + i % 3);
         nm_conv c = random_winograd(&f, 1, 9, 3);
-        ck_assert(nm_conv_choose(f.context, NM_F32, &c).winograd);
+        /* not where the library has AVX-512 variants and the processor has none */
+        ck_assert(nm_conv_choose(f.context, NM_F32, &c).winograd == nm_wide_can_run());
         check_conv(&f, c, NM_F32);
     }
     end(f);
@@ -360,7 +362,8 @@ START_TEST(winograds_filtering_can_be_switched_off)
     ck_assert(!nm_context_set_winograd(f.context, true));
     nm_tensor *again = nm_conv2d(f.tape, x, w, NULL, .padding = padding);
     double apart = difference(on, off);
-    ck_assert(apart > 0 && apart < 1e-4); /* rounded otherwise: it was another kernel */
+    ck_assert(apart < 1e-4 &&
+              (apart > 0) == nm_wide_can_run()); /* rounded otherwise: another kernel */
     ck_assert_double_eq(difference(on, again), 0);
     end(f);
 }
@@ -448,7 +451,6 @@ START_TEST(winograds_filtering_hides_no_nan)
             ck_assert(!sees || i % 2 == 1 || !isfinite(value) || value == 0); /* relu of -inf */
         }
         nm_tensor_set(x, (row * 8 + column) * 16 + channel, 1);
-        nm_tape_reset(f.tape);
     }
     end(f);
 }
@@ -497,7 +499,8 @@ START_TEST(winograds_filtering_without_memory_says_so)
                        .padding = {1, 1},
                        .dilation = {1, 1},
                        .groups = 1};
-    ck_assert(nm_conv_choose(context, NM_F32, &c).winograd); /* and its state is there */
+    const bool can_run = nm_conv_choose(context, NM_F32, &c).winograd; /* and its state is there */
+    ck_assert(can_run == nm_wide_can_run());
     for (int i = 0; i < 3; i++) {
         memory.fail_at = memory.calls;
         nm_status status =
