@@ -211,7 +211,7 @@ static bool NAME(moments_about)(const NAME(coefficients) * k, const tile *t, con
     NAME(fold)(square, t->width, g->total, part[1]);
     for (int64_t c = 0; c < t->width; c++) {
         const double left = part[0][c] / n, lost = n * left * left, squares = part[1][c] - lost;
-        near = near && !(lost > squares);
+        near = near && lost <= squares; /* NaN: an overflow, perhaps about a bad center */
         part[0][c] = center[c] + left;
         part[1][c] = squares < 0 ? 0 : squares;
     }

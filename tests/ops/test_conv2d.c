@@ -369,21 +369,22 @@ START_TEST(winograds_filtering_can_be_switched_off)
 }
 END_TEST
 
+static const nm_conv fits = {.n = 8,
+                             .h = 16,
+                             .w = 16,
+                             .c = 16,
+                             .o = 32,
+                             .oh = 16,
+                             .ow = 16,
+                             .kh = 3,
+                             .kw = 3,
+                             .stride = {1, 1},
+                             .padding = {1, 1},
+                             .dilation = {1, 1},
+                             .groups = 1};
+
 START_TEST(only_some_convolutions_are_for_winograds_filtering)
 {
-    const nm_conv fits = {.n = 8,
-                          .h = 16,
-                          .w = 16,
-                          .c = 16,
-                          .o = 32,
-                          .oh = 16,
-                          .ow = 16,
-                          .kh = 3,
-                          .kw = 3,
-                          .stride = {1, 1},
-                          .padding = {1, 1},
-                          .dilation = {1, 1},
-                          .groups = 1};
     ck_assert(nm_conv_is_winograd(NM_F32, &fits));
     ck_assert(!nm_conv_is_winograd(NM_F64, &fits));
     ck_assert(nm_conv_winograd_pays(&fits));
@@ -486,19 +487,8 @@ START_TEST(winograds_filtering_without_memory_says_so)
     nm_context *context = test_context(&memory);
     nm_context_set_onednn(context, false);
     static float x[2 * 8 * 8 * 16], w[16 * 3 * 3 * 16], y[2 * 8 * 8 * 16];
-    const nm_conv c = {.n = 2,
-                       .h = 8,
-                       .w = 8,
-                       .c = 16,
-                       .o = 16,
-                       .oh = 8,
-                       .ow = 8,
-                       .kh = 3,
-                       .kw = 3,
-                       .stride = {1, 1},
-                       .padding = {1, 1},
-                       .dilation = {1, 1},
-                       .groups = 1};
+    nm_conv c = fits;
+    c.n = 2, c.h = c.w = c.oh = c.ow = 8, c.o = 16;
     const bool can_run = nm_conv_choose(context, NM_F32, &c).winograd; /* and its state is there */
     ck_assert(can_run == nm_wide_can_run());
     for (int i = 0; i < 3; i++) {
