@@ -24,10 +24,10 @@
 /* Training */
 #include "optim/checkpoint.h"
 #include "optim/clip.h"
-#include "optim/data.h"
-#include "optim/dataset.h"
+#include "optim/data/data.h"
+#include "optim/data/dataset.h"
 #include "optim/evaluate.h"
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 #include "optim/loss.h"
 #include "optim/metric.h"
 #include "optim/network.h"

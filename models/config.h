@@ -1,7 +1,7 @@
 /* A network's file: everything that a run is told by, in one YAML document of four parts.
  *
  *     model: [...]          models/model.h
- *     data: {...}           optim/data.h
+ *     data: {...}           optim/data/data.h
  *     loss: cross_entropy   optim/loss.h
  *     train: {...}          optim/trainer.h
  *

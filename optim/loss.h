@@ -3,7 +3,7 @@
 #define NM_OPTIM_LOSS_H
 
 #include "core/op.h"
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,7 +4,7 @@
 
 #include "core/option.h"
 #include "core/tensor.h"
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 
 #ifdef __cplusplus
 extern "C" {

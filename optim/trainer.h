@@ -21,7 +21,7 @@
 #ifndef NM_OPTIM_TRAINER_H
 #define NM_OPTIM_TRAINER_H
 
-#include "optim/data.h"
+#include "optim/data/data.h"
 #include "optim/evaluate.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

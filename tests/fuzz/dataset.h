@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 #include "optim/optim.h"
 
 static inline void require(bool fine)

@@ -39,7 +39,7 @@ claim "programs look for the library by its major version" \
 nm -D --defined-only "$prefix/lib/libnorma.so" | awk '{print $3}' | sort >"$temporary/exported"
 claim_runs "the library exports something" test -s "$temporary/exported"
 claim "all that is exported is declared in an installed header" "$(
-    cat "$prefix"/include/norma/*.h "$prefix"/include/norma/*/*.h | tr -cs 'A-Za-z0-9_' '\n' |
+    cat "$prefix"/include/norma/*.h "$prefix"/include/norma/*/*.h "$prefix"/include/norma/*/*/*.h | tr -cs 'A-Za-z0-9_' '\n' |
         sort -u | comm -23 "$temporary/exported" -)"
 strip -o "$temporary/stripped" "$prefix/lib/libnorma.so"
 size=$(wc -c <"$temporary/stripped")

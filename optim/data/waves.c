@@ -2,7 +2,7 @@
  * be trained and measured on images of any size without a file. */
 #include <math.h>
 
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 #include "optim/table.h"
 
 #define TWO_PI 6.283185307179586

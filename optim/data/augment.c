@@ -1,4 +1,4 @@
-#include "optim/augment.h"
+#include "optim/data/augment.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "optim/normalize.h"
+#include "optim/data/normalize.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* What the data set readers and the loader share. Nothing outside optim includes this. */
-#ifndef NM_OPTIM_READERS_H
-#define NM_OPTIM_READERS_H
+#ifndef NM_OPTIM_DATA_READERS_H
+#define NM_OPTIM_DATA_READERS_H
 
 #include "core/op.h"
 #include "core/random.h"
-#include "optim/dataset.h"
+#include "optim/data/dataset.h"
 
 /* Random streams of the data, apart from those of dropout and initializers. An epoch's order has
  * the stream NM_STREAM_ORDER + epoch, its augmentation NM_STREAM_AUGMENT + epoch. */

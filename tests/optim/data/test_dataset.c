@@ -2,7 +2,7 @@
 #include <math.h>
 #include <zlib.h>
 
-#include "tests/optim/data_sets.h"
+#include "tests/optim/data/data_sets.h"
 
 /* ---- IDX ---- */
 

@@ -1,6 +1,6 @@
 /* Data sets: samples and targets in memory, whatever file they came from. */
-#ifndef NM_OPTIM_DATASET_H
-#define NM_OPTIM_DATASET_H
+#ifndef NM_OPTIM_DATA_DATASET_H
+#define NM_OPTIM_DATA_DATASET_H
 
 #include "core/option.h"
 #include "core/tensor.h"

@@ -1,8 +1,8 @@
-#include "optim/data.h"
+#include "optim/data/data.h"
 
-#include "optim/loader_internal.h"
-#include "optim/normalize.h"
-#include "optim/readers.h"
+#include "optim/data/loader_internal.h"
+#include "optim/data/normalize.h"
+#include "optim/data/readers.h"
 
 /* ---- Options ---- */
 

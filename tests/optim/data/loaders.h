@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 #include "tests/test.h"
 
 static nm_context *context;

@@ -1,4 +1,4 @@
-#include "optim/prefetch.h"
+#include "optim/data/prefetch.h"
 
 #include <pthread.h>
 #include <signal.h>

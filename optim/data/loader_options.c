@@ -1,7 +1,7 @@
 /* Options of the loader: their table, and whether they fit the samples. */
 #include "core/op.h"
-#include "optim/loader_internal.h"
-#include "optim/normalize.h"
+#include "optim/data/loader_internal.h"
+#include "optim/data/normalize.h"
 
 const char *const nm_short_batch_names[] = {"keep", "drop", "merge", NULL};
 static const nm_loader_options defaults = {NM_LOADER_DEFAULTS};

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "optim/normalize.h"
-#include "tests/optim/data_sets.h"
+#include "optim/data/normalize.h"
+#include "tests/optim/data/data_sets.h"
 
 static nm_status open_data(nm_data *data, const char *format, ...) NM_PRINTF(2, 3);
 static nm_status open_data(nm_data *data, const char *format, ...)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "core/op.h"
-#include "optim/augment.h"
-#include "tests/optim/loaders.h"
+#include "optim/data/augment.h"
+#include "tests/optim/data/loaders.h"
 
 /* Pixel value (channel 0) of image `i` at a place that may lie outside: 0 there. */
 static double pixel(const nm_dataset *set, int64_t i, int64_t y, int64_t x, bool edge)

@@ -1,9 +1,9 @@
 /* What the loader's files share, and its option rows, which nm_data_spec shares. Nothing outside
  * optim includes this. */
-#ifndef NM_OPTIM_LOADER_INTERNAL_H
-#define NM_OPTIM_LOADER_INTERNAL_H
+#ifndef NM_OPTIM_DATA_LOADER_INTERNAL_H
+#define NM_OPTIM_DATA_LOADER_INTERNAL_H
 
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 
 extern const char *const nm_short_batch_names[];
 

@@ -1,5 +1,5 @@
 /* The thread that makes items ahead, with items that take their time. */
-#include "optim/prefetch.h"
+#include "optim/data/prefetch.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 #include "optim/table.h"
 
 typedef enum csv_header { CSV_HEADER_AUTO, CSV_HEADER_YES, CSV_HEADER_NO } csv_header;

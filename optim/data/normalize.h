@@ -1,8 +1,8 @@
 /* Normalization of samples: y = x * factor + offset, per channel, which is the last axis. */
-#ifndef NM_OPTIM_NORMALIZE_H
-#define NM_OPTIM_NORMALIZE_H
+#ifndef NM_OPTIM_DATA_NORMALIZE_H
+#define NM_OPTIM_DATA_NORMALIZE_H
 
-#include "optim/dataset.h"
+#include "optim/data/dataset.h"
 
 /* Factors and offsets repeated over a stretch of a sample, so that the loop over it is a plain
  * vector loop for any number of channels. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 #include "optim/table.h"
 
 typedef struct idx_options {

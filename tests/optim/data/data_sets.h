@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "optim/data.h"
+#include "optim/data/data.h"
 #include "optim/optim.h"
 #include "tests/test.h"
 

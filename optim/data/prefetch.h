@@ -1,7 +1,7 @@
 /* A thread that makes the items of a sequence one ahead of their use, in two places that take
  * turns: while the caller uses item i in place i % 2, the thread makes item i + 1 in the other. */
-#ifndef NM_OPTIM_PREFETCH_H
-#define NM_OPTIM_PREFETCH_H
+#ifndef NM_OPTIM_DATA_PREFETCH_H
+#define NM_OPTIM_DATA_PREFETCH_H
 
 #include "core/context.h"
 

@@ -2,7 +2,7 @@
 #include <locale.h>
 #include <zlib.h>
 
-#include "tests/optim/data_sets.h"
+#include "tests/optim/data/data_sets.h"
 
 /* Opens `text` as a file, with more options such as ", target: 0". */
 static nm_status open_csv(nm_dataset *set, const char *text, const char *more)

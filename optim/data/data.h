@@ -10,7 +10,7 @@
 #ifndef NM_OPTIM_DATA_H
 #define NM_OPTIM_DATA_H
 
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 
 #ifdef __cplusplus
 extern "C" {

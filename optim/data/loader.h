@@ -7,10 +7,10 @@
  * 2. After creation and the first nm_loader_begin() it allocates nothing.
  * 3. The thread never touches the context, and sleeps when there is nothing to do. It can be ended
  *    at any point, also in the middle of an epoch. */
-#ifndef NM_OPTIM_LOADER_H
-#define NM_OPTIM_LOADER_H
+#ifndef NM_OPTIM_DATA_LOADER_H
+#define NM_OPTIM_DATA_LOADER_H
 
-#include "optim/dataset.h"
+#include "optim/data/dataset.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,6 +1,6 @@
 /* Moving and mirroring images, whatever their elements are. */
-#ifndef NM_OPTIM_AUGMENT_H
-#define NM_OPTIM_AUGMENT_H
+#ifndef NM_OPTIM_DATA_AUGMENT_H
+#define NM_OPTIM_DATA_AUGMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

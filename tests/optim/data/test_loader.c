@@ -3,7 +3,7 @@
 #include <math.h>
 #include <time.h>
 
-#include "tests/optim/loaders.h"
+#include "tests/optim/data/loaders.h"
 
 /* ---- Order ---- */
 

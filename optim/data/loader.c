@@ -2,18 +2,18 @@
  * of time, or the caller's threads together. It only reads the loader and writes what belongs to
  * the sample and the worker, so promise 1 (loader.h) needs no more than that everything it reads is
  * fixed by nm_loader_begin(). */
-#include "optim/loader.h"
+#include "optim/data/loader.h"
 
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/thread.h"
-#include "optim/augment.h"
-#include "optim/loader_internal.h"
-#include "optim/normalize.h"
-#include "optim/prefetch.h"
-#include "optim/readers.h"
+#include "optim/data/augment.h"
+#include "optim/data/loader_internal.h"
+#include "optim/data/normalize.h"
+#include "optim/data/prefetch.h"
+#include "optim/data/readers.h"
 
 typedef struct slot {
     void *memory;

@@ -1,4 +1,4 @@
-#include "optim/dataset.h"
+#include "optim/data/dataset.h"
 
 #include <errno.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "core/random.h"
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 
 size_t nm_dataset_sample_bytes(const nm_dataset *set)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 #include "optim/table.h"
 
 typedef enum npy_targets { NPY_AUTO, NPY_LABELS, NPY_VALUES } npy_targets;

@@ -3,7 +3,7 @@
  * (1988), which no straight line comes near to separating. */
 #include <math.h>
 
-#include "optim/readers.h"
+#include "optim/data/readers.h"
 #include "optim/table.h"
 
 typedef struct spirals_options {
