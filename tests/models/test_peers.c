@@ -80,7 +80,7 @@ static const coverage users[] = {
      "a_shape_that_does_not_fit_names_the_layer_and_both_shapes"},
     {16, "a decimal comma from the locale: libfann#32", "core/test_value.c",
      "a_locale_with_a_decimal_comma_changes_no_number"},
-    {16, "the same, of a data file", "optim/test_csv.c", "the_locale_does_not_matter"},
+    {16, "the same, of a data file", "optim/data/test_csv.c", "the_locale_does_not_matter"},
 };
 
 /* ---- What was wrong in code ---- */
@@ -100,10 +100,10 @@ static const coverage code[] = {
      "a_saved_model_is_loaded_with_its_running_statistics"},
     {7, "KANN: clipping to norm 1, not to the threshold", "optim/test_sgd.c",
      "clipping_scales_to_the_threshold_and_never_up"},
-    {8, "KANN: a bad magic closes the file twice", "optim/test_dataset.c",
+    {8, "KANN: a bad magic closes the file twice", "optim/data/test_dataset.c",
      "hostile_idx_files_are_refused"},
     {9, "KANN: unchecked reads", "core/test_safetensors.c", "a_file_cut_anywhere_is_an_error"},
-    {10, "ggml: the batch must divide the data", "optim/test_loader.c",
+    {10, "ggml: the batch must divide the data", "optim/data/test_loader.c",
      "a_short_last_batch_is_kept_dropped_or_merged"},
     {11, "FANN: cannot open \"for writing\" what was to be read", "models/test_peers.c",
      "fann_a_file_that_cannot_be_read_is_not_said_to_be_written"},
