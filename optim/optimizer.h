@@ -25,8 +25,8 @@ extern "C" {
 /* The options of every optimizer begin with these fields, in this order. */
 #define NM_OPTIMIZER_FIELDS                                                                        \
     double rate;             /* learning rate, which the schedule and the groups scale */          \
-    double weight_decay;     /* added to the gradient: weight_decay * parameter */                 \
-    bool decay_norm_and_bias /* also for biases, scales and shifts of normalization */
+    double weight_decay;     /* added to the gradient of NM_WEIGHT: weight_decay * parameter */    \
+    bool decay_norm_and_bias /* also for NM_BIAS, NM_NORM_SCALE and NM_NORM_SHIFT */
 
 typedef struct nm_optimizer_common {
     NM_OPTIMIZER_FIELDS;
@@ -40,7 +40,7 @@ typedef struct nm_optimizer_common {
          .doc = "adds so much of a weight to its gradient"},                                       \
     {                                                                                              \
         NM_FIELD(type, decay_norm_and_bias), NM_OPTION_BOOL,                                       \
-            .doc = "weight decay also for biases and for the scales and shifts of normalization"   \
+            .doc = "weight decay also for biases, scales and shifts of normalization layers"       \
     }
 
 #define NM_OPTIMIZER_STATES 4 /* most state tensors of one parameter */

@@ -80,8 +80,9 @@ const nm_optimizer_type nm_optimizer_sgd = {
                            "    v = momentum * v + d\n"
                            "    w = w - rate * v\n\n"
                            "or, with nesterov, w = w - rate * (d + momentum * v). v is 0 at first. "
-                           "Weight decay leaves out biases and the scales and shifts of "
-                           "normalization, unless decay_norm_and_bias is set.\n"
+                           "Weight decay takes weights, and of weight norm both weight_v and "
+                           "weight_g. It leaves out biases and the scales and shifts of "
+                           "normalization layers, unless decay_norm_and_bias is set.\n"
                            "Sutskever, Martens, Dahl, Hinton 2013, \"On the importance of "
                            "initialization and momentum in deep learning\"; the form is "
                            "PyTorch's."),

@@ -1,6 +1,8 @@
 /* Batch norm and weight norm as layers: running statistics, freezing, initialization by data. */
 #include <math.h>
 
+#include "optim/optimizer.h"
+
 #include "tests/models/model_test.h"
 
 /* ---- Batch norm ---- */
@@ -279,6 +281,110 @@ START_TEST(without_weight_norm_by_data_no_pass_is_wanted)
 }
 END_TEST
 
+/* ---- Weight decay ---- */
+
+/* One step on the loss `factor` * sum(y^2). */
+static void step_on_squares(fixture *f, nm_tensor *x, double factor, const nm_choice *sgd)
+{
+    nm_optimizer *optimizer = nm_optimizer_create(f->store, sgd, NULL, 0);
+    nm_tensor *loss = nm_sum(f->tape, nm_square(f->tape, train(f, x)));
+    nm_backward(f->tape, nm_affine(f->tape, loss, factor, 0), 0);
+    nm_optimizer_step(optimizer, 0, 1, 1);
+    assert_fine(f->context);
+    nm_optimizer_destroy(optimizer);
+    nm_store_clear_grads(f->store);
+    nm_tape_reset(f->tape);
+}
+
+/* Whether weight decay is for it by default: weights, and of a weight norm both v and g. */
+static bool ought_to_decay(const char *name)
+{
+    const char *suffix = strrchr(name, '.') + 1;
+    return strcmp(suffix, "weight") == 0 || strcmp(suffix, "weight_v") == 0 ||
+           strcmp(suffix, "weight_g") == 0;
+}
+
+START_TEST(weight_decay_takes_weights_and_v_and_g_and_nothing_else)
+{
+    fixture f = begin("[conv2d: {channels: 3, kernel: 3, weight_norm: true}, batch_norm, relu,"
+                      " conv2d: {channels: 2, kernel: 1}, residual: {body: [batch_norm]}, flatten,"
+                      " dense: {units: 4, weight_norm: {axis: -1}}, batch_norm, dense: {units: 2}]",
+                      NM_SHAPE(4, 4, 2));
+    for (int i = 0; i < nm_store_count(f.store); i++) {
+        nm_tensor_fill(nm_store_at(f.store, i)->tensor, 1);
+    }
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(6, 4, 4, 2), 1);
+    step_on_squares(&f, x, 0, &nm_sgd(.rate = 0.5, .weight_decay = 0.5));
+    int parameters = 0;
+    for (int i = 0; i < nm_store_count(f.store); i++) {
+        const nm_entry *e = nm_store_at(f.store, i);
+        double wanted = ought_to_decay(e->name) ? 0.75 : 1, value = nm_tensor_get(e->tensor, 0);
+        ck_assert_msg(e->role != NM_PARAMETER || value == wanted, "%s is %g, not %g", e->name,
+                      value, wanted);
+        parameters += e->role == NM_PARAMETER;
+    }
+    ck_assert_int_eq(parameters, 16);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+static double squared_length(nm_tensor *v)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < nm_tensor_count(v); i++) {
+        sum += pow(nm_tensor_get(v, i), 2);
+    }
+    return sum;
+}
+
+/* ||v'||^2 / ||v||^2 - 1, for a step of rate 0.1. */
+static double growth_of_v(double decay)
+{
+    fixture f = begin_f64("[dense: {units: 1, bias: false, weight_norm: true}]", NM_SHAPE(5));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(7, 5), 1), *v = named(&f, "dense1.weight_v");
+    double before = squared_length(v);
+    step_on_squares(&f, x, 1, &nm_sgd(.rate = 0.1, .weight_decay = decay));
+    double growth = squared_length(v) / before - 1;
+    nm_tensor_destroy(x);
+    end(&f);
+    return growth;
+}
+
+/* v's gradient is orthogonal to v, so that Pythagoras holds:
+ * ||v'||^2 = (1 - rate decay)^2 ||v||^2 + rate^2 ||dv||^2. */
+START_TEST(a_step_lengthens_v_and_weight_decay_shortens_it)
+{
+    const double growth = growth_of_v(0);
+    ck_assert_msg(growth > 1e-3, "%g", growth);
+    assert_near(growth_of_v(0.5), growth + pow(1 - 0.1 * 0.5, 2) - 1, 1e-12, 1e-12);
+}
+END_TEST
+
+START_TEST(the_length_of_v_changes_the_rate_of_learning_and_nothing_else)
+{
+    fixture f = begin_f64("[dense: {units: 2, bias: false, weight_norm: true}]", NM_SHAPE(5));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(7, 5), 1), *v = named(&f, "dense1.weight_v");
+    double outputs[2], gradients[2];
+    for (int k = 0; k < 2; k++) {
+        nm_tensor *y = train(&f, x);
+        nm_tensor_keep(y);
+        nm_backward(f.tape, nm_sum(f.tape, nm_square(f.tape, y)), 0);
+        outputs[k] = nm_tensor_get(y, 3);
+        gradients[k] = nm_tensor_get(nm_tensor_grad(v), 3);
+        nm_store_clear_grads(f.store);
+        nm_tape_reset(f.tape);
+        for (int64_t i = 0; i < nm_tensor_count(v); i++) {
+            nm_tensor_set(v, i, 4 * nm_tensor_get(v, i));
+        }
+    }
+    assert_near(outputs[1], outputs[0], 1e-13, 0);
+    assert_near(gradients[1], gradients[0] / 4, 1e-13, 0); /* and so the direction turns by 1/16 */
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
 TEST_MAIN("models/norm_layers", running_statistics_move_as_in_pytorch,
           momentum_one_keeps_the_last_batch_only,
           the_cumulative_average_is_the_mean_over_all_batches,
@@ -289,4 +395,7 @@ TEST_MAIN("models/norm_layers", running_statistics_move_as_in_pytorch,
           initialization_by_data_normalizes_the_first_batch,
           initialization_by_data_draws_v_with_deviation_a_twentieth,
           a_channel_constant_over_the_first_batch_stays_finite,
-          initialization_by_data_needs_two_samples, without_weight_norm_by_data_no_pass_is_wanted)
+          initialization_by_data_needs_two_samples, without_weight_norm_by_data_no_pass_is_wanted,
+          weight_decay_takes_weights_and_v_and_g_and_nothing_else,
+          a_step_lengthens_v_and_weight_decay_shortens_it,
+          the_length_of_v_changes_the_rate_of_learning_and_nothing_else)
