@@ -56,6 +56,13 @@ static bool read_data(reader *r)
     return false;
 }
 
+/* What the loss ignores may stand in the data. Of a file without a loss: what is usual. */
+static void tell_ignored(nm_config *c)
+{
+    const nm_choice usual = {.item = &nm_loss_cross_entropy.item};
+    c->data_options.ignored = nm_loss_choice_ignored(c->loss.item ? &c->loss : &usual);
+}
+
 static void read_loss(reader *r)
 {
     if (has_part(r, &r->parts.loss, "loss", r->needs & NM_NEED_LOSS)) {
@@ -89,6 +96,7 @@ static void read_parts(reader *r)
         read_model(r);
         r->data_fine = read_data(r);
         read_loss(r);
+        tell_ignored(r->config);
         read_train(r);
     } else if (nm_value_is_null(r->root)) {
         has_part(r, &r->parts.model, "model", true);

@@ -3,8 +3,24 @@
 typedef struct sums {
     double loss, weight;
     nm_metric metric;
-    int64_t samples;
+    int64_t samples, ignored;
 } sums;
+
+static nm_ignored ignored_by(const nm_evaluator *e)
+{
+    return e->loss ? nm_loss_ignored(e->loss) : (nm_ignored){0};
+}
+
+static int64_t count_ignored(const nm_evaluator *e, const nm_batch *batch)
+{
+    const nm_ignored ignored = ignored_by(e);
+    const int32_t *labels = batch->target_dtype == NM_I32 ? batch->targets : NULL;
+    int64_t count = 0;
+    for (int64_t i = 0; labels && i < batch->count; i++) {
+        count += nm_is_ignored(&ignored, labels[i]);
+    }
+    return count;
+}
 
 static nm_status add_loss(const nm_evaluator *e, nm_tensor *outputs, const nm_batch *batch,
                           sums *all)
@@ -36,6 +52,7 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
         status = nm_metric_add(&all->metric, outputs, batch);
     }
     all->samples += batch->count;
+    all->ignored += count_ignored(e, batch);
     return status;
 }
 
@@ -49,6 +66,18 @@ static nm_status add_batches(const nm_evaluator *e, nm_loader *loader, sums *all
     return status;
 }
 
+/* Samples are all ignored, or of classes that weigh nothing. */
+static nm_status check_counts(const nm_evaluator *e, const sums *all)
+{
+    if (!e->loss || !all->samples || all->weight > 0) {
+        return NM_OK;
+    }
+    return nm_fail(nm_tape_context(e->tape), NM_ERROR_INPUT,
+                   "evaluation: none of the %lld samples counts for the loss \"%s\": %lld have the "
+                   "label that it ignores",
+                   (long long)all->samples, e->loss->type->item.name, (long long)all->ignored);
+}
+
 nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *result)
 {
     sums all = {0};
@@ -57,6 +86,7 @@ nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *r
     if (e->metric && status == NM_OK) {
         status =
             nm_metric_begin(&all.metric, nm_tape_context(e->tape), e->metric, e->metric_options);
+        all.metric.ignored = ignored_by(e);
     }
     bool recording = nm_tape_set_recording(e->tape, false);
     if (status == NM_OK) {
@@ -65,7 +95,11 @@ nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *r
     nm_tape_set_recording(e->tape, recording);
     nm_tape_reset(e->tape);
     if (status == NM_OK) {
+        status = check_counts(e, &all);
+    }
+    if (status == NM_OK) {
         result->samples = all.samples;
+        result->ignored = all.ignored;
         result->loss = all.weight > 0 ? all.loss / all.weight : (double)NAN;
         result->metric = e->metric ? nm_metric_value(&all.metric) : (double)NAN;
     }

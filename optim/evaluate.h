@@ -14,7 +14,7 @@ extern "C" {
 
 typedef struct nm_evaluator {
     const nm_network *network;
-    const nm_loss *loss;          /* NULL: none wanted */
+    const nm_loss *loss;          /* NULL: none wanted; what it ignores the metric does too */
     const nm_metric_type *metric; /* NULL: none wanted */
     const void *metric_options;   /* NULL: its defaults */
     nm_tape *tape;                /* is reset */
@@ -22,6 +22,7 @@ typedef struct nm_evaluator {
 
 typedef struct nm_evaluation {
     int64_t samples; /* 0: there was no evaluation */
+    int64_t ignored; /* of those: neither in the loss nor in the metric */
     double loss;     /* mean; NaN: none */
     double metric;   /* NaN: none */
 } nm_evaluation;
@@ -30,6 +31,7 @@ typedef struct nm_evaluation {
 
 /* Runs the network over one pass of a loader made for evaluation (nm_loader_create() without
  * `augment`): inference mode, nothing recorded, every batch's tensors forgotten before the next.
+ * Fails if there is a loss and no sample counts for it.
  * Batches count by their samples, so the result does not depend on the batch size (but for the
  * rounding of a batch's mean). */
 NM_API nm_status nm_evaluate(const nm_evaluator *evaluator, nm_loader *loader,

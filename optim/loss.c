@@ -1,5 +1,16 @@
 #include "optim/loss.h"
 
+static const nm_loss_type *type_of(const nm_choice *choice)
+{
+    return (const nm_loss_type *)(const void *)choice->item;
+}
+
+static const void *options_of(const nm_choice *choice)
+{
+    const nm_spec *spec = choice->item->spec;
+    return !choice->options && spec ? spec->defaults : choice->options;
+}
+
 nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice)
 {
     const nm_item *item = choice->item;
@@ -7,11 +18,20 @@ nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *cho
         return nm_fail(context, NM_ERROR_INPUT,
                        "no loss is given; choose one, such as cross_entropy");
     }
-    *loss = (nm_loss){.context = context,
-                      .type = (const nm_loss_type *)(const void *)item,
-                      .options =
-                          !choice->options && item->spec ? item->spec->defaults : choice->options};
+    *loss = (nm_loss){.context = context, .type = type_of(choice), .options = options_of(choice)};
     return item->spec ? nm_spec_check(context, item->spec, item->name, loss->options) : NM_OK;
+}
+
+nm_ignored nm_loss_ignored(const nm_loss *loss)
+{
+    return loss->type->ignored ? loss->type->ignored(loss->options) : (nm_ignored){0};
+}
+
+nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
+{
+    return choice->item
+               ? nm_loss_ignored(&(nm_loss){.type = type_of(choice), .options = options_of(choice)})
+               : (nm_ignored){0};
 }
 
 static nm_status check_targets(const nm_loss *loss, const nm_batch *batch)

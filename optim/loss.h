@@ -19,6 +19,8 @@ typedef struct nm_loss_type {
                           nm_tensor *targets);
     /* What the mean is over: how much this batch weighs against others. NULL: its samples. */
     int64_t (*weight)(const void *options, const nm_batch *batch);
+    /* The label whose samples count for nothing. NULL: none. */
+    nm_ignored (*ignored)(const void *options);
 } nm_loss_type;
 
 /* A loss with its options. Holds no memory of its own. */
@@ -37,6 +39,11 @@ NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outp
 /* The weight of that mean: sums of weight * mean over sum of weights do not depend on how samples
  * are cut into batches. */
 NM_API double nm_loss_weight(const nm_loss *loss, const nm_batch *batch);
+
+/* The label that the loss ignores, so that metrics and data sets ignore the same. */
+NM_API nm_ignored nm_loss_ignored(const nm_loss *loss);
+/* The same of a choice that nothing began yet; no item: none. */
+NM_API nm_ignored nm_loss_choice_ignored(const nm_choice *choice);
 
 /* ---- The built-in ones ---- */
 

@@ -24,12 +24,18 @@ static int64_t cross_entropy_weight(const void *options, const nm_batch *batch)
     return counted;
 }
 
+static nm_ignored cross_entropy_ignored(const void *options)
+{
+    const nm_cross_entropy_loss_options *o = options;
+    return (nm_ignored){.on = true, .label = o->ignore_index};
+}
+
 static const nm_cross_entropy_loss_options defaults = {NM_CROSS_ENTROPY_LOSS_DEFAULTS};
 static const nm_option rows[] = {
     {NM_FIELD(nm_cross_entropy_loss_options, label_smoothing), NM_OPTION_FLOAT, .max = 1,
      .doc = "how much of the target is spread evenly over all classes"},
     {NM_FIELD(nm_cross_entropy_loss_options, ignore_index), NM_OPTION_INT,
-     .doc = "samples with this label count for nothing"},
+     .doc = "samples with this label count for nothing: in the loss, in metrics, as a class"},
 };
 static const nm_spec spec = {.name = "nm_cross_entropy_loss_options",
                              .size = sizeof(nm_cross_entropy_loss_options),
@@ -46,6 +52,7 @@ const nm_loss_type nm_loss_cross_entropy = {
     .metric = "accuracy",
     .compute = cross_entropy,
     .weight = cross_entropy_weight,
+    .ignored = cross_entropy_ignored,
 };
 
 /* ---- Mean squared error ---- */

@@ -48,6 +48,9 @@ static nm_status check_shape(const nm_metric *m, const nm_shape *shape, const nm
 static nm_status check_labels(const nm_metric *m, const nm_metric_batch *b)
 {
     for (int64_t i = 0; b->labels && i < b->count; i++) {
+        if (nm_is_ignored(&m->ignored, b->labels[i])) {
+            continue;
+        }
         if (b->labels[i] < 0 || b->labels[i] >= b->width) {
             return nm_fail(m->context, NM_ERROR_INPUT,
                            "%s: label %d, but the network has %lld outputs", m->type->item.name,
@@ -55,6 +58,33 @@ static nm_status check_labels(const nm_metric *m, const nm_metric_batch *b)
         }
     }
     return NM_OK;
+}
+
+/* Samples begin..end-1 of the batch. */
+static void add_part(nm_metric *m, const nm_metric_batch *b, int64_t begin, int64_t end)
+{
+    nm_metric_batch part = {.count = end - begin,
+                            .width = b->width,
+                            .outputs = b->outputs + begin * b->width,
+                            .labels = b->labels ? b->labels + begin : NULL,
+                            .values = b->values ? b->values + begin * b->width : NULL};
+    if (part.count) {
+        m->type->add(m->options, m->state, &part);
+        m->samples += part.count;
+    }
+}
+
+/* What lies between the samples to be ignored. */
+static void add_parts(nm_metric *m, const nm_metric_batch *b)
+{
+    int64_t begin = 0;
+    for (int64_t i = 0; b->labels && i < b->count; i++) {
+        if (nm_is_ignored(&m->ignored, b->labels[i])) {
+            add_part(m, b, begin, i);
+            begin = i + 1;
+        }
+    }
+    add_part(m, b, begin, b->count);
 }
 
 nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch)
@@ -72,8 +102,7 @@ nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *b
                          .labels = labels ? batch->targets : NULL,
                          .values = labels ? NULL : batch->targets};
     if ((status = check_labels(metric, &b)) == NM_OK) {
-        metric->type->add(metric->options, metric->state, &b);
-        metric->samples += b.count;
+        add_parts(metric, &b);
     }
     return status;
 }

@@ -15,7 +15,7 @@ typedef struct nm_metric_batch {
     int64_t count;         /* samples */
     int64_t width;         /* outputs a sample: classes, or numbers predicted */
     const float *outputs;  /* [count, width] */
-    const int32_t *labels; /* [count], in 0..width-1; NULL: the targets are values */
+    const int32_t *labels; /* [count], in 0..width-1, none ignored; NULL: the targets are values */
     const float *values;   /* [count, width]; NULL: the targets are labels */
 } nm_metric_batch;
 
@@ -36,14 +36,16 @@ typedef struct nm_metric {
     nm_context *context;
     const nm_metric_type *type;
     const void *options; /* of type->item.spec, the caller's; NULL if the type has none */
-    int64_t samples;     /* so far */
+    nm_ignored ignored;  /* samples to leave out; none, unless set after nm_metric_begin() */
+    int64_t samples;     /* so far, without those */
     double state[NM_METRIC_STATE];
 } nm_metric;
 
 /* Begins `type` with `options` (NULL: its defaults), or begins it anew. */
 NM_API nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
                                  const void *options);
-/* Adds the outputs [count, ...] (f32) of a network for a batch. NM_ERROR_INPUT if the targets are
+/* Adds the outputs [count, ...] (f32) of a network for a batch, samples to be ignored left out.
+ * NM_ERROR_INPUT if the targets are
  * not of the sort the metric wants, a label is no class of the output, or shapes do not fit. */
 NM_API nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch);
 /* The value over all samples added; NaN if there were none. */

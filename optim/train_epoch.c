@@ -86,6 +86,19 @@ static nm_status end_epoch(nm_trainer *t)
     return status;
 }
 
+/* An epoch whose samples are all ignored moves nothing, whatever its loss seems to be. */
+static nm_status check_learned(const nm_trainer *t)
+{
+    const nm_progress *p = &t->progress;
+    if (p->batch < t->batches || p->loss_weight > 0) {
+        return NM_OK;
+    }
+    return nm_fail(t->context, NM_ERROR_INPUT,
+                   "train: there is nothing to learn from: no sample of epoch %lld counts for the "
+                   "loss \"%s\"; see what it ignores",
+                   (long long)p->epoch + 1, t->loss.type->item.name);
+}
+
 static bool is_checkpoint_due(const nm_trainer *t)
 {
     const nm_progress *p = &t->progress;
@@ -105,7 +118,8 @@ nm_status nm_trainer_run_epoch(nm_trainer *t)
         }
     }
     if (status == NM_OK && (p->batch == t->batches || p->step >= t->steps)) {
-        status = end_epoch(t);
+        status = check_learned(t);
+        status = status == NM_OK ? end_epoch(t) : status;
         if (status == NM_OK && is_checkpoint_due(t)) {
             status = nm_trainer_checkpoint(t);
         }

@@ -34,6 +34,7 @@ static int print(const nm_config *config, const nm_dataset *set, const nm_metric
         json_line line = {0};
         json_string(&line, "set", set_name);
         json_integer(&line, "samples", e->samples);
+        json_integer(&line, "ignored", e->ignored);
         json_number(&line, "loss", e->loss);
         json_string(&line, "metric_name", metric ? metric->item.name : NULL);
         json_number(&line, "metric", e->metric);
@@ -46,7 +47,11 @@ static int print(const nm_config *config, const nm_dataset *set, const nm_metric
         printf(accuracy ? ", accuracy %.2f %%" : ", metric %.4g",
                accuracy ? 100 * e->metric : e->metric);
     }
-    printf(" (%lld samples, %s)\n", (long long)e->samples, weights);
+    printf(" (%lld samples", (long long)e->samples);
+    if (e->ignored) {
+        printf(", %lld ignored", (long long)e->ignored);
+    }
+    printf(", %s)\n", weights);
     return EXIT_FINE;
 }
 

@@ -1,5 +1,7 @@
 #include "optim/data/data.h"
 
+#include <string.h>
+
 #include "optim/data/loader_internal.h"
 #include "optim/data/normalize.h"
 #include "optim/data/readers.h"
@@ -48,7 +50,7 @@ static nm_status open_set(nm_context *context, const nm_data_options *o, const n
     if (!choice->item) {
         return NM_OK;
     }
-    if (nm_dataset_open(context, choice, set) != NM_OK) {
+    if (nm_dataset_open(context, choice, &o->ignored, set) != NM_OK) {
         return nm_fail_in(context, "%s", name);
     }
     if (o->limit && set->count > o->limit) {
@@ -128,6 +130,26 @@ static nm_status hold_out(nm_context *context, const nm_data_options *o, nm_data
     return status == NM_OK ? NM_OK : nm_fail_in(context, "data: validation");
 }
 
+/* A set of samples that are all ignored. */
+static nm_status check_counts(nm_context *context, const nm_dataset *set, const char *name)
+{
+    if (!set->count || nm_dataset_counted(set)) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_INPUT,
+                   "data: all %lld %s samples have the label %lld, which the loss ignores "
+                   "(\"ignore_index\"): there is nothing to %s",
+                   (long long)set->count, name, (long long)set->ignored.label,
+                   strcmp(name, "training") == 0 ? "learn from" : "measure");
+}
+
+static nm_status check_all_count(nm_context *context, const nm_data *data)
+{
+    nm_status status = check_counts(context, &data->train, "training");
+    status = status == NM_OK ? check_counts(context, &data->validation, "validation") : status;
+    return status == NM_OK ? check_counts(context, &data->test, "test") : status;
+}
+
 static nm_status normalize(nm_context *context, const nm_data_options *o, nm_data *data)
 {
     data->loader = o->loader;
@@ -154,7 +176,8 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
         (status = open_set(context, o, &o->test, "test", &data->test)) != NM_OK ||
         (status = check_train(context, &data->train)) != NM_OK ||
         (status = check_test(context, &data->test, &data->train)) != NM_OK ||
-        (status = hold_out(context, o, data)) != NM_OK) {
+        (status = hold_out(context, o, data)) != NM_OK ||
+        (status = check_all_count(context, data)) != NM_OK) {
         return status;
     }
     return normalize(context, o, data);

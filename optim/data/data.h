@@ -27,6 +27,7 @@ typedef struct nm_data_options {
     int64_t limit;      /* use only the first so many samples of each set; 0: all */
     int normalize;      /* nm_normalize: mean and deviation as given, or the training set's */
     nm_loader_options loader;
+    nm_ignored ignored; /* not an option: what the loss ignores, a label that may stand anywhere */
 } nm_data_options;
 
 extern NM_API const nm_spec nm_data_spec;
@@ -40,9 +41,9 @@ typedef struct nm_data {
     double *statistics;       /* what was computed: means, then deviations, one a channel */
 } nm_data;
 
-/* Opens the sets. The training set must have targets; the test set must have samples and targets of
- * the same shapes and types, and labels within the training set's classes. The choices' options are
- * not needed afterwards. `data` is empty on failure. */
+/* Opens the sets. The training set must have targets, and each set a sample that counts; the test
+ * set must have samples and targets of the same shapes and types, and labels within the training
+ * set's classes. The choices' options are not needed afterwards. `data` is empty on failure. */
 NM_API nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data);
 NM_API void nm_data_close(nm_data *data); /* leaves it empty; an empty one is fine */
 

@@ -18,6 +18,16 @@ size_t nm_dataset_target_bytes(const nm_dataset *set)
     return (size_t)nm_shape_count(&set->target_shape) * nm_dtype_size(set->target_dtype);
 }
 
+int64_t nm_dataset_counted(const nm_dataset *set)
+{
+    const int32_t *labels = set->target_dtype == NM_I32 ? set->targets : NULL;
+    int64_t counted = 0;
+    for (int64_t i = 0; labels && i < set->count; i++) {
+        counted += !nm_is_ignored(&set->ignored, labels[set->rows ? set->rows[i] : i]);
+    }
+    return labels ? counted : set->count;
+}
+
 void nm_dataset_close(nm_dataset *set)
 {
     for (size_t i = 0; i < sizeof set->memory / sizeof *set->memory; i++) {
@@ -44,6 +54,12 @@ nm_status nm_dataset_look_for(nm_context *context, const char *path)
         remedy = "the path is taken from the folder that the program was started in";
     }
     return nm_fail(context, NM_ERROR_IO, "cannot read %s: %s; %s", path, strerror(error), remedy);
+}
+
+bool nm_dataset_takes_label(const nm_dataset *set, double label)
+{
+    bool fits = label >= INT32_MIN && label < INT32_MAX && label == (int32_t)label;
+    return fits && (label >= 0 || nm_is_ignored(&set->ignored, (int64_t)label));
 }
 
 void nm_dataset_add_channel(nm_dataset *set)
@@ -89,6 +105,9 @@ static nm_status check_labels(nm_dataset *set)
     const int32_t *labels = set->targets;
     int32_t largest = -1;
     for (int64_t i = 0; i < set->count; i++) {
+        if (nm_is_ignored(&set->ignored, labels[i])) {
+            continue;
+        }
         if (labels[i] < 0 || (set->classes && labels[i] >= set->classes)) {
             return label_error(set, i, labels[i]);
         }
@@ -165,12 +184,13 @@ static nm_status open_and_check(const nm_dataset_type *type, const void *options
     return status == NM_OK ? NM_OK : nm_fail_in(set->context, "%s", type->item.name);
 }
 
-nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, nm_dataset *set)
+nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm_ignored *ignored,
+                          nm_dataset *set)
 {
     const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
     const nm_spec *spec = type->item.spec;
     const void *options = !choice->options && spec ? spec->defaults : choice->options;
-    *set = (nm_dataset){.context = context};
+    *set = (nm_dataset){.context = context, .ignored = ignored ? *ignored : (nm_ignored){0}};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
     if (status == NM_OK && (status = open_and_check(type, options, set)) != NM_OK) {
         nm_dataset_close(set);

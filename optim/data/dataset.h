@@ -9,6 +9,18 @@
 extern "C" {
 #endif
 
+/* The label of samples that count for nothing: neither for the loss and metrics, nor as a class.
+ * Zeros: none is ignored. */
+typedef struct nm_ignored {
+    bool on;
+    int64_t label; /* negative, or a number among or above those of the classes */
+} nm_ignored;
+
+static inline bool nm_is_ignored(const nm_ignored *ignored, int64_t label)
+{
+    return ignored->on && label == ignored->label;
+}
+
 /* Sample i stands at row rows[i] of `samples` and `targets`. Read-only once it is open. */
 typedef struct nm_dataset {
     nm_context *context;
@@ -19,7 +31,8 @@ typedef struct nm_dataset {
     nm_shape target_shape;     /* of one target: [] for a class label, [1] or more for values */
     nm_dtype target_dtype;     /* i32: class labels, f32: values to predict */
     const void *targets;       /* NULL: none (prediction) */
-    int64_t classes;           /* labels are 0..classes-1; 0: no labels */
+    int64_t classes;           /* labels are 0..classes-1, or ignored; 0: no labels */
+    nm_ignored ignored;        /* usually what the loss ignores: nm_loss_ignored() */
     const int64_t *rows;       /* NULL: sample i is row i */
     const char *sample_source; /* the files, for messages while it is being opened; NULL: none */
     const char *target_source;
@@ -27,18 +40,20 @@ typedef struct nm_dataset {
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
 } nm_dataset;
 
-/* A kind of data set, as registered. `open` fills `set` (zeros, but for the context) from options
- * read by item.spec. On failure it may leave memory in `set`: the caller closes it. */
+/* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`)
+ * from options read by item.spec. On failure it may leave memory in `set`: the caller closes it. */
 typedef struct nm_dataset_type {
     nm_item item;
     nm_status (*open)(nm_context *context, const void *options, nm_dataset *set);
 } nm_dataset_type;
 
-/* Opens the chosen data set and checks it. Messages begin with the choice's name; `set` is empty on
- * failure. */
-NM_API nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, nm_dataset *set);
-/* Whether the rules above hold: types, shapes, labels within 0..classes-1, no NaN or infinity.
- * Where `classes` is 0 and the targets are i32, it becomes the largest label plus one. For sets
+/* Opens the chosen data set and checks it; the label `ignored` (NULL: none) is let through.
+ * Messages begin with the choice's name; `set` is empty on failure. */
+NM_API nm_status nm_dataset_open(nm_context *context, const nm_choice *choice,
+                                 const nm_ignored *ignored, nm_dataset *set);
+/* Whether the rules above hold: types, shapes, labels within 0..classes-1 or ignored, no NaN or
+ * infinity. Where `classes` is 0 and the targets are i32, it becomes the largest label that is not
+ * ignored plus one (0: all of them are). For sets
  * that a program fills in itself; the loader takes them as checked. Without `rows`. */
 NM_API nm_status nm_dataset_check(nm_dataset *set);
 NM_API void nm_dataset_close(nm_dataset *set); /* leaves it empty; an empty one is fine */
@@ -48,6 +63,9 @@ NM_API void nm_dataset_close(nm_dataset *set); /* leaves it empty; an empty one 
  * views, which are closed as any other. NM_ERROR_INPUT if one of them would be empty. */
 NM_API nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed,
                                   nm_dataset *rest, nm_dataset *part);
+
+/* Samples that count: all but those with the ignored label. */
+NM_API int64_t nm_dataset_counted(const nm_dataset *set);
 
 /* Bytes of one row of samples and of targets. */
 NM_API size_t nm_dataset_sample_bytes(const nm_dataset *set);

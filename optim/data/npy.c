@@ -76,7 +76,7 @@ static nm_status take_labels(nm_dataset *set, nm_tensor *y)
     set->target_dtype = NM_I32;
     for (int64_t i = 0; labels && i < set->count; i++) {
         double label = nm_tensor_get(y, i);
-        if (!(label >= 0 && label < INT32_MAX) || label != (int32_t)label) {
+        if (!nm_dataset_takes_label(set, label)) {
             char text[32];
             return nm_fail(set->context, NM_ERROR_FORMAT,
                            "%s: sample %lld has %s for a label; labels are integers from 0%s",

@@ -20,6 +20,10 @@
 /* Fails with NM_ERROR_IO and a remedy if there is no readable file at `path`. */
 nm_status nm_dataset_look_for(nm_context *context, const char *path);
 
+/* Whether a number from a file is a label: an integer from 0, or the one that is ignored. What the
+ * classes are is checked by nm_dataset_check(). */
+bool nm_dataset_takes_label(const nm_dataset *set, double label);
+
 /* Gives u8 samples of shape [height, width] a channel axis: [height, width, 1]. */
 void nm_dataset_add_channel(nm_dataset *set);
 

@@ -35,7 +35,8 @@ static inline void check_batch(const nm_dataset *set, const nm_batch *batch)
     for (int64_t i = 0; batch->targets && i < batch->count; i++) {
         bool label = batch->target_dtype == NM_I32;
         int32_t number = label ? ((const int32_t *)batch->targets)[i] : 0;
-        require(number >= 0 && (!label || number < set->classes));
+        bool in_range = number >= 0 && (!label || number < set->classes);
+        require(in_range || nm_is_ignored(&set->ignored, number));
         require(label || isfinite(((const float *)batch->targets)[i]));
     }
 }
@@ -68,7 +69,7 @@ static inline void fuzz_dataset(const char *yaml)
     nm_choice_read(NM_KIND_DATASET, nm_document_root(document), "fuzz", document, &d, &choice);
     require(nm_diagnostics_end(&d) == NM_OK);
     nm_dataset set;
-    if (nm_dataset_open(context, &choice, &set) == NM_OK) {
+    if (nm_dataset_open(context, &choice, &(nm_ignored){true, -100}, &set) == NM_OK) {
         check_epoch(context, &set);
     } else {
         require(nm_context_status(context) != NM_OK && !set.samples);

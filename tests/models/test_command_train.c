@@ -285,6 +285,39 @@ START_TEST(eval_gives_the_loss_that_training_reported)
 }
 END_TEST
 
+/* The last four samples are not labelled; the others are learned. */
+START_TEST(samples_to_be_ignored_are_ignored_from_the_file_to_the_result)
+{
+    static const char *const labels[] = {"-100", "255", "2"};
+    static const char *const losses[] = {"cross_entropy", "{cross_entropy: {ignore_index: 255}}",
+                                         "{cross_entropy: {ignore_index: 2}}"};
+    for (int i = 0; i < 3; i++) {
+        char yaml[1024], table[256], folder[16];
+        snprintf(table, sizeof table,
+                 "-3,0\n-2,0\n-4,0\n-3,0\n3,1\n2,1\n4,1\n3,1\n-3,%s\n-2,%s\n3,%s\n2,%s\n",
+                 labels[i], labels[i], labels[i], labels[i]);
+        write_text("ignored.csv", table);
+        snprintf(yaml, sizeof yaml,
+                 "model: [dense: {units: 2}]\n"
+                 "data:\n"
+                 "  train: {csv: {path: %s}}\n"
+                 "  test: {csv: {path: %s}}\n"
+                 "  batch: 4\n"
+                 "loss: %s\n"
+                 "train: {epochs: 40, optimizer: {sgd: {rate: 1}}}\n",
+                 test_path("ignored.csv"), test_path("ignored.csv"), losses[i]);
+        write_text("ignored.yaml", yaml);
+        snprintf(folder, sizeof folder, "ignored%d", i);
+        assert_code(norma("train", "ignored.yaml", "--quiet", "--out", folder), 0);
+        const ended *e = norma("eval", "ignored.yaml", "--weights", folder);
+        assert_code(e, 0);
+        assert_says(e->out, "accuracy 100.00 % (12 samples, 4 ignored, ");
+        e = norma("eval", "ignored.yaml", "--weights", folder, "--json");
+        ck_assert_double_eq(json_field(e->out, "ignored"), 4);
+    }
+}
+END_TEST
+
 START_TEST(eval_says_what_is_missing)
 {
     write_text("net.yaml", network);
@@ -385,5 +418,6 @@ TEST_MAIN("models/command_train", json_puts_one_object_a_line_on_standard_output
           a_full_disk_leaves_the_old_files_whole_and_nothing_else,
           a_killed_run_goes_on_to_the_same_bits, an_interrupted_run_ends_well_and_says_how_to_go_on,
           a_loss_that_is_not_finite_is_a_failure_that_keeps_the_last_good_network,
-          eval_gives_the_loss_that_training_reported, eval_says_what_is_missing,
+          eval_gives_the_loss_that_training_reported,
+          samples_to_be_ignored_are_ignored_from_the_file_to_the_result, eval_says_what_is_missing,
           predict_is_right_as_often_as_eval_says, predict_says_what_samples_look_like)

@@ -22,15 +22,9 @@ static inline void begin(test_memory *memory)
     }
 }
 
-/* The text is a format; the document goes before the set is used. */
-static inline nm_status open_set(nm_dataset *set, const char *format, ...) NM_PRINTF(2, 3);
-static inline nm_status open_set(nm_dataset *set, const char *format, ...)
+/* The document goes before the set is used. */
+static inline nm_status open_yaml(nm_dataset *set, const nm_ignored *ignored, const char *yaml)
 {
-    char yaml[1024];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(yaml, sizeof yaml, format, list);
-    va_end(list);
     nm_choice choice = {0};
     nm_diagnostics d;
     nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "");
@@ -41,10 +35,35 @@ static inline nm_status open_set(nm_dataset *set, const char *format, ...)
     nm_status status = document ? nm_diagnostics_end(&d) : nm_context_status(context);
     *set = (nm_dataset){.context = context};
     if (status == NM_OK) {
-        status = nm_dataset_open(context, &choice, set);
+        status = nm_dataset_open(context, &choice, ignored, set);
     }
     nm_document_destroy(document);
     return status;
+}
+
+/* The text is a format. */
+static inline nm_status open_set(nm_dataset *set, const char *format, ...) NM_PRINTF(2, 3);
+static inline nm_status open_set(nm_dataset *set, const char *format, ...)
+{
+    char yaml[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(yaml, sizeof yaml, format, list);
+    va_end(list);
+    return open_yaml(set, NULL, yaml);
+}
+
+/* The same, but for a label that may stand anywhere. */
+static inline nm_status open_ignoring(nm_dataset *set, int64_t label, const char *format, ...)
+    NM_PRINTF(3, 4);
+static inline nm_status open_ignoring(nm_dataset *set, int64_t label, const char *format, ...)
+{
+    char yaml[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(yaml, sizeof yaml, format, list);
+    va_end(list);
+    return open_yaml(set, &(nm_ignored){true, label}, yaml);
 }
 
 static inline const char *write_file(const char *name, const void *data, size_t size)

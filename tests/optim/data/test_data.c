@@ -6,14 +6,8 @@
 #include "optim/data/normalize.h"
 #include "tests/optim/data/data_sets.h"
 
-static nm_status open_data(nm_data *data, const char *format, ...) NM_PRINTF(2, 3);
-static nm_status open_data(nm_data *data, const char *format, ...)
+static nm_status open_yaml_data(nm_data *data, nm_ignored ignored, const char *yaml)
 {
-    char yaml[1024];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(yaml, sizeof yaml, format, list);
-    va_end(list);
     nm_data_options options;
     nm_diagnostics d;
     *data = (nm_data){0};
@@ -24,11 +18,23 @@ static nm_status open_data(nm_data *data, const char *format, ...)
     }
     nm_spec_read(&nm_data_spec, nm_document_root(document), "data", document, &d, &options);
     nm_status status = nm_diagnostics_end(&d);
+    options.ignored = ignored;
     if (status == NM_OK) {
         status = nm_data_open(context, &options, data);
     }
     nm_document_destroy(document);
     return status;
+}
+
+static nm_status open_data(nm_data *data, const char *format, ...) NM_PRINTF(2, 3);
+static nm_status open_data(nm_data *data, const char *format, ...)
+{
+    char yaml[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(yaml, sizeof yaml, format, list);
+    va_end(list);
+    return open_yaml_data(data, (nm_ignored){0}, yaml);
 }
 
 static const char *write_csv(const char *name, const char *text)
@@ -230,6 +236,34 @@ END_TEST
 
 #define FASHION "/usr/share/datasets/fashion-mnist/"
 
+/* Labels 5 are ignored. */
+static void open_ignoring_five(nm_data *data, const char *train, const char *test)
+{
+    char yaml[2048];
+    snprintf(yaml, sizeof yaml, "{train: {csv: {path: %s}}, test: {csv: {path: %s}}}",
+             write_csv("train.csv", train), write_csv("test.csv", test));
+    open_yaml_data(data, (nm_ignored){true, 5}, yaml);
+}
+
+START_TEST(a_set_of_ignored_samples_alone_is_an_error)
+{
+    nm_data data;
+    begin(NULL);
+    open_ignoring_five(&data, "1,0\n2,1\n3,5\n", "1,1\n2,5\n");
+    assert_fine(context);
+    ck_assert_int_eq(data.train.classes, 2);
+    ck_assert_int_eq(data.test.classes, 2);
+    nm_data_close(&data);
+    open_ignoring_five(&data, "1,5\n2,5\n", "1,5\n");
+    assert_error(context, NM_ERROR_INPUT,
+                 "data: all 2 training samples have the label 5, which the loss ignores "
+                 "(\"ignore_index\"): there is nothing to learn from");
+    open_ignoring_five(&data, "1,0\n2,5\n", "1,5\n");
+    assert_error(context, NM_ERROR_INPUT, "all 1 test samples have the label 5");
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(fashion_mnist_has_its_published_mean_and_deviation)
 {
     nm_data data;
@@ -284,6 +318,6 @@ TEST_MAIN("optim/data", every_option_of_the_loader_stands_in_the_data_part,
           normalization_is_computed_from_the_training_part_alone,
           statistics_of_bytes_are_in_units_after_scaling, statistics_of_many_bytes_are_exact,
           statistics_do_not_depend_on_the_number_of_threads,
-          a_test_set_must_be_like_the_training_set,
+          a_test_set_must_be_like_the_training_set, a_set_of_ignored_samples_alone_is_an_error,
           fashion_mnist_has_its_published_mean_and_deviation,
           every_failing_allocation_is_reported_and_leaks_nothing)

@@ -251,6 +251,49 @@ START_TEST(npy_targets_are_labels_or_values_by_their_type)
 }
 END_TEST
 
+START_TEST(every_reader_lets_the_ignored_label_through)
+{
+    static const unsigned char signed_labels[] = {0, 0, 9, 1, 0, 0, 0, 3, 1, 0x9c, 0};
+    static const double floats[] = {1, -100, 0};
+    static const int64_t integers[] = {1, -100, 0};
+    static const char csv[] = "5,1\n6,-100\n7,0\n";
+    nm_dataset sets[4];
+    begin(NULL);
+    const char *x = write_npy("x.npy", NM_F32, NM_SHAPE(3, 1), (float[]){5, 6, 7});
+    open_ignoring(&sets[0], -100, "idx: {images: %s, labels: %s}",
+                  write_file("i", images, sizeof images),
+                  write_file("l", signed_labels, sizeof signed_labels));
+    open_ignoring(&sets[1], -100, "npy: {x: %s, y: %s}", x,
+                  write_npy("i.npy", NM_I64, NM_SHAPE(3), integers));
+    open_ignoring(&sets[2], -100, "npy: {x: %s, y: %s, targets: labels}", x,
+                  write_npy("f.npy", NM_F64, NM_SHAPE(3), floats));
+    open_ignoring(&sets[3], -100, "csv: {path: %s}", write_file("t.csv", csv, strlen(csv)));
+    assert_fine(context);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_mem_eq(sets[i].targets, ((const int32_t[]){1, -100, 0}), 12);
+        ck_assert_int_eq(sets[i].classes, 2);
+        nm_dataset_close(&sets[i]);
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* Negative, but not the one that is ignored; too large for a label; between two. */
+START_TEST(other_labels_are_refused_still)
+{
+    static const double wrong[] = {-99, 4e9, -100.5, -4e9};
+    nm_dataset set;
+    begin(NULL);
+    const char *x = write_npy("x.npy", NM_F32, NM_SHAPE(1, 1), (float[]){5});
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *y = write_npy("y.npy", NM_F64, NM_SHAPE(1), &wrong[i]);
+        open_ignoring(&set, -100, "npy: {x: %s, y: %s, targets: labels}", x, y);
+        assert_error(context, NM_ERROR_FORMAT, "for a label; labels are integers from 0");
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(bytes_in_npy_files_are_images)
 {
     nm_dataset set;
@@ -518,9 +561,10 @@ TEST_MAIN("optim/dataset", images_and_labels_are_read_from_idx_files, gzip_idx_f
           hostile_idx_files_are_refused, idx_dimensions_whose_product_overflows_are_refused,
           a_truncated_gzip_file_is_refused, a_label_out_of_range_is_named,
           unequal_counts_and_swapped_files_are_named, a_missing_file_comes_with_a_remedy,
-          npy_targets_are_labels_or_values_by_their_type, bytes_in_npy_files_are_images,
-          npy_files_that_do_not_fit_are_refused, spirals_lie_on_their_arms,
-          a_spirals_seed_gives_other_points_and_the_same_seed_the_same,
+          npy_targets_are_labels_or_values_by_their_type,
+          every_reader_lets_the_ignored_label_through, other_labels_are_refused_still,
+          bytes_in_npy_files_are_images, npy_files_that_do_not_fit_are_refused,
+          spirals_lie_on_their_arms, a_spirals_seed_gives_other_points_and_the_same_seed_the_same,
           waves_without_noise_are_sines_of_their_class,
           a_waves_seed_gives_other_images_and_the_same_seed_the_same,
           a_split_takes_every_sample_once_and_in_order, a_split_depends_on_its_seed_alone,
