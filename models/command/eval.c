@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
-#include "models/command/run_folder.h"
+#include "models/command/train/folder.h"
 
 /* The set to evaluate on: what --on says, else the test set, else what there is. */
 static const nm_dataset *choose_set(const nm_data *data, const char *name)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
-#include "models/command/run_folder.h"
+#include "models/command/train/folder.h"
 
 typedef struct prediction {
     nm_context *context;

@@ -1,6 +1,6 @@
 /* Where runs are kept: a folder for each, runs/NAME, runs/NAME-2, ... after the network's file. */
-#ifndef NM_MODELS_COMMAND_RUN_FOLDER_H
-#define NM_MODELS_COMMAND_RUN_FOLDER_H
+#ifndef NM_MODELS_COMMAND_TRAIN_FOLDER_H
+#define NM_MODELS_COMMAND_TRAIN_FOLDER_H
 
 #include "norma.h"
 

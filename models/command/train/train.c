@@ -1,23 +1,8 @@
 /* norma train: a network's file from beginning to end, or from where a run stopped. */
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "models/command/command.h"
-#include "models/command/progress.h"
-#include "models/command/run_folder.h"
-
-typedef struct run {
-    nm_context *context;
-    const arguments *arguments;
-    nm_config config;
-    nm_trainer *trainer;
-    char folder[RUN_PATH];
-    progress progress;
-    bool begun; /* the bar */
-    bool quiet, json;
-} run;
+#include "models/command/train/train.h"
 
 /* Ctrl-C ends the run after the running step, with a checkpoint. A second one ends it at once. A
  * signal handler takes no argument of ours, hence the one variable that is not in a struct. */
@@ -43,61 +28,6 @@ static void catch_interrupts(nm_trainer *trainer)
     }
 }
 
-/* ---- What a person sees ---- */
-
-static void describe_metric(char *text, size_t size, const char *name, double value)
-{
-    if (strcmp(name, "accuracy") == 0) {
-        snprintf(text, size, ", accuracy %.2f %%", 100 * value);
-    } else {
-        snprintf(text, size, ", %s %.4g", name, value);
-    }
-}
-
-static void describe_set(char *text, size_t size, const char *name, const nm_evaluation *e,
-                         const nm_metric_type *metric)
-{
-    char value[64] = "";
-    if (metric && e->samples && !isnan(e->metric)) {
-        describe_metric(value, sizeof value, metric->item.name, e->metric);
-    }
-    if (e->samples) {
-        snprintf(text, size, "   %s loss %.4f%s", name, e->loss, value);
-    } else {
-        text[0] = 0;
-    }
-}
-
-static void print_epoch(run *r, const nm_train_state *s)
-{
-    char line[512], validation[160], test[160];
-    describe_set(validation, sizeof validation, "validation", &s->validation, s->metric);
-    describe_set(test, sizeof test, "test", &s->test, s->metric);
-    snprintf(line, sizeof line, "train loss %.4f%s%s%s", s->train_loss, validation, test,
-             s->is_best ? "   best" : "");
-    progress_epoch(&r->progress, s->epoch, line);
-}
-
-static bool print_epoch_json(const nm_train_state *s)
-{
-    json_line line = {0};
-    json_string(&line, "event", "epoch");
-    json_integer(&line, "epoch", s->epoch + 1);
-    json_integer(&line, "step", s->step);
-    json_number(&line, "rate", s->rate);
-    json_number(&line, "train_loss", s->train_loss);
-    if (s->validation.samples) {
-        json_number(&line, "validation_loss", s->validation.loss);
-        json_number(&line, "validation_metric", s->validation.metric);
-    }
-    if (s->test.samples) {
-        json_number(&line, "test_loss", s->test.loss);
-        json_number(&line, "test_metric", s->test.metric);
-    }
-    json_number(&line, "samples_per_second", s->samples_per_second);
-    return json_end(&line);
-}
-
 /* ---- Callbacks ---- */
 
 static nm_status on_step(void *user, const nm_train_state *s)
@@ -120,74 +50,6 @@ static nm_status on_epoch(void *user, const nm_train_state *s)
         return nm_fail(r->context, NM_ERROR_IO, "cannot write to standard output");
     }
     return NM_OK;
-}
-
-/* ---- The result ---- */
-
-static int print_result_json(const run *r, const nm_train_result *result)
-{
-    static const char *const ends[] = {"finished", "stopped_early", "stopped"};
-    json_line line = {0};
-    json_string(&line, "event", "result");
-    json_string(&line, "end", ends[result->end]);
-    json_integer(&line, "epochs", result->epochs);
-    json_integer(&line, "steps", result->steps);
-    json_number(&line, "train_loss", result->train_loss);
-    json_number(&line, "test_loss", result->test_loss);
-    json_number(&line, "test_accuracy", result->test_accuracy);
-    json_number(&line, "test_metric", result->test_metric);
-    json_number(&line, "validation_loss", result->validation_loss);
-    json_number(&line, "validation_metric", result->validation_metric);
-    json_number(&line, "best_epoch", result->best_epoch < 0 ? NAN : (double)result->best_epoch + 1);
-    json_number(&line, "best_test_metric", result->best_test_metric);
-    json_number(&line, "seconds", result->seconds);
-    json_number(&line, "samples_per_second", result->samples_per_second);
-    json_string(&line, "folder", r->folder);
-    json_end(&line);
-    return EXIT_FINE;
-}
-
-/* The command that goes on with this run, for the shell. */
-static void print_resume(const run *r)
-{
-    printf("stopped; to go on: norma train %s", r->arguments->positional[0]);
-    const char *setting;
-    for (int n = 0; (setting = argument_nth(r->arguments, "--set", n)); n++) {
-        printf(" --set '%s'", setting);
-    }
-    printf(" --out %s --resume\n", r->folder);
-}
-
-static void print_loss(const nm_train_result *result, const nm_metric_type *metric)
-{
-    if (isnan(result->test_loss)) {
-        printf("train loss %.4f\n", result->train_loss);
-        return;
-    }
-    char value[64] = "";
-    if (metric && !isnan(result->test_metric)) {
-        describe_metric(value, sizeof value, metric->item.name, result->test_metric);
-    }
-    printf("test loss %.4f%s\n", result->test_loss, value);
-}
-
-static int print_result(const run *r, const nm_train_result *result)
-{
-    print_loss(result, nm_trainer_state(r->trainer)->metric);
-    printf("%lld epoch%s, %lld steps in %.1f s, %.0f samples/s\n", (long long)result->epochs,
-           result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds,
-           result->samples_per_second);
-    printf("saved in %s: checkpoint.safetensors", r->folder);
-    if (result->best_epoch >= 0) {
-        printf(", best.safetensors (epoch %lld)", (long long)result->best_epoch + 1);
-    }
-    putchar('\n');
-    if (result->end == NM_TRAIN_STOPPED_EARLY) {
-        puts("stopped early: no better for the patience given");
-    } else if (result->end == NM_TRAIN_STOPPED) {
-        print_resume(r);
-    }
-    return EXIT_FINE;
 }
 
 /* ---- The run ---- */

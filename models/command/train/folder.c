@@ -1,4 +1,4 @@
-#include "models/command/run_folder.h"
+#include "models/command/train/folder.h"
 
 #include <stdio.h>
 #include <string.h>

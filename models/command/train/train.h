@@ -1,0 +1,30 @@
+/* What the files of `norma train` share. */
+#ifndef NM_MODELS_COMMAND_TRAIN_TRAIN_H
+#define NM_MODELS_COMMAND_TRAIN_TRAIN_H
+
+#include "models/command/command.h"
+#include "models/command/progress.h"
+#include "models/command/train/folder.h"
+
+typedef struct run {
+    nm_context *context;
+    const arguments *arguments;
+    nm_config config;
+    nm_trainer *trainer;
+    char folder[RUN_PATH];
+    progress progress;
+    bool begun; /* the bar */
+    bool quiet, json;
+} run;
+
+/* ---- report.c ---- */
+
+/* The line of an epoch that is over, for a person. */
+void print_epoch(run *r, const nm_train_state *state);
+/* The same as JSON on standard output; false if that cannot be written. */
+bool print_epoch_json(const nm_train_state *state);
+/* The end, in one of the two ways; an exit code. */
+int print_result(const run *r, const nm_train_result *result);
+int print_result_json(const run *r, const nm_train_result *result);
+
+#endif
