@@ -19,15 +19,20 @@ typedef struct field {
     size_t offset;
     bool is_integer; /* int64_t, at least `least`; else double */
     int64_t least;
+    bool may_miss; /* files of earlier versions lack it: it stays what it was */
 } field;
 
 #define INTEGER(member, least)                                                                     \
     {                                                                                              \
-#member, offsetof(nm_progress, member), true, least                                        \
+#member, offsetof(nm_progress, member), true, least, false                                 \
     }
 #define NUMBER(member)                                                                             \
     {                                                                                              \
-#member, offsetof(nm_progress, member), false, 0                                           \
+#member, offsetof(nm_progress, member), false, 0, false                                    \
+    }
+#define NEW_NUMBER(member)                                                                         \
+    {                                                                                              \
+#member, offsetof(nm_progress, member), false, 0, true                                     \
     }
 
 static const field fields[] = {
@@ -50,6 +55,7 @@ static const field fields[] = {
     NUMBER(best),
     NUMBER(best_test_loss),
     NUMBER(best_test_metric),
+    NEW_NUMBER(reference),
     INTEGER(waited, 0),
 };
 
@@ -70,6 +76,9 @@ static nm_status read_field(nm_context *context, const nm_tensor_file *file, con
 {
     const char *text = nm_tensor_file_metadata(file, f->key);
     void *member = (char *)progress + f->offset;
+    if (!text && f->may_miss) {
+        return NM_OK;
+    }
     bool fine = text && (f->is_integer ? nm_parse_int(text, member) : nm_parse_float(text, member));
     if (fine && (!f->is_integer || *(int64_t *)member >= f->least)) {
         return NM_OK;
@@ -317,9 +326,11 @@ static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
                                nm_progress *progress)
 {
     nm_status status = NM_OK;
+    *progress = (nm_progress){.reference = (double)NAN};
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = read_field(t->context, file, &fields[i], progress);
     }
+    progress->reference = isnan(progress->reference) ? progress->best : progress->reference;
     if (status == NM_OK &&
         (progress->batch > t->batches || progress->epoch > INT64_MAX / (t->batches + 1))) {
         return nm_fail(t->context, NM_ERROR_FORMAT,

@@ -14,13 +14,23 @@ static double measure(const nm_trainer *t, bool *higher)
     return by_metric ? e->metric : e ? e->loss : p->train_loss;
 }
 
-static bool is_better(const nm_trainer *t, double value, bool higher)
+/* By more than `delta`. What is not finite is never better. */
+static bool is_better(double value, double than, double delta, bool higher)
 {
-    double best = t->progress.best, delta = t->setup.options.early_stopping.min_delta;
-    if (isnan(value)) {
+    if (!isfinite(value)) {
         return false;
     }
-    return isnan(best) || (higher ? value > best + delta : value < best - delta);
+    return isnan(than) || (higher ? value > than + delta : value < than - delta);
+}
+
+/* Early stopping: small steps count once they add up to min_delta. */
+static void wait_or_begin_anew(nm_trainer *t, double value, bool higher)
+{
+    nm_progress *p = &t->progress;
+    const double delta = t->setup.options.early_stopping.min_delta;
+    const bool better = is_better(value, p->reference, delta, higher);
+    p->reference = better ? value : p->reference;
+    p->waited = better ? 0 : p->waited + 1;
 }
 
 static nm_status judge(nm_trainer *t)
@@ -28,12 +38,11 @@ static nm_status judge(nm_trainer *t)
     nm_progress *p = &t->progress;
     bool higher;
     double value = measure(t, &higher);
-    t->state.is_best = is_better(t, value, higher);
+    wait_or_begin_anew(t, value, higher);
+    t->state.is_best = is_better(value, p->best, 0, higher);
     if (!t->state.is_best) {
-        p->waited++;
         return NM_OK;
     }
-    p->waited = 0;
     p->best = value;
     p->best_epoch = p->epoch;
     p->best_test_loss = p->test.loss;

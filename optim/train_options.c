@@ -8,7 +8,8 @@ static const nm_option early_rows[] = {
     {NM_FIELD(nm_early_stopping, patience), NM_OPTION_INT, .min = 1, .max = 1e9,
      .doc = "evaluations in a row without a better one, until the run ends"},
     {NM_FIELD(nm_early_stopping, min_delta), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
-     .doc = "how much better counts as better"},
+     .doc = "how much better it must get for patience to begin anew; the best network is the "
+            "best, whatever this says"},
 };
 static const nm_spec early_spec = {.name = "nm_early_stopping",
                                    .size = sizeof(nm_early_stopping),

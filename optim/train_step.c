@@ -156,6 +156,7 @@ static void count_step(nm_trainer *t)
     p->step++;
     p->loss_sum += t->step.loss;
     p->loss_weight += t->step.weight;
+    p->validation = p->test = NM_NO_EVALUATION; /* those were of the network before */
 }
 
 nm_status nm_trainer_update(nm_trainer *t)

@@ -152,6 +152,7 @@ nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup
                                 .test = NM_NO_EVALUATION,
                                 .best_epoch = -1,
                                 .best = (double)NAN,
+                                .reference = (double)NAN,
                                 .best_test_loss = (double)NAN,
                                 .best_test_metric = (double)NAN};
     t->step.gradient_norm = t->step.loss = (double)NAN;

@@ -35,7 +35,7 @@ extern "C" {
 typedef struct nm_early_stopping {
     bool on;          /* not an option: set wherever the part is given */
     int64_t patience; /* evaluations in a row without a better one, until the run ends */
-    double min_delta; /* how much better counts as better */
+    double min_delta; /* how much better counts as better, for patience; the best is the best */
 } nm_early_stopping;
 
 #define NM_EARLY_STOPPING_DEFAULTS .on = true, .patience = 5
@@ -98,7 +98,7 @@ typedef struct nm_train_state {
     double loss;                    /* of the last update */
     double gradient_norm;           /* the same, before clipping; NaN unless clip_norm is on */
     double train_loss;              /* mean of this epoch so far */
-    nm_evaluation validation, test; /* the latest; samples 0: none yet */
+    nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
     const nm_metric_type *metric;   /* NULL: none */
     bool is_best;                   /* on_epoch: this epoch's network is the best so far */
     int64_t best_epoch;             /* from 0; -1: none yet */
@@ -156,7 +156,7 @@ typedef struct nm_train_result {
     int64_t epochs;       /* that are over, resumed parts included */
     int64_t steps;        /* the same */
     double train_loss;    /* mean of the last epoch */
-    double test_loss;     /* of the network as it is now: the latest evaluation; NaN: none */
+    double test_loss;     /* of the network as it is now; NaN: it was not evaluated */
     double test_metric;   /* the same */
     double test_accuracy; /* the same where the metric is "accuracy", else NaN */
     double validation_loss, validation_metric;

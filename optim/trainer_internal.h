@@ -20,10 +20,11 @@ typedef struct nm_progress {
     double training_seconds;        /* of its updates alone */
     double loss_sum, loss_weight;   /* over the running epoch */
     double train_loss;              /* of the last epoch that is over; NaN: none yet */
-    nm_evaluation validation, test; /* the latest */
+    nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
     int64_t best_epoch;
     double best, best_test_loss, best_test_metric;
-    int64_t waited; /* evaluations since the best */
+    double reference; /* what early stopping has to see bettered by min_delta; NaN: none yet */
+    int64_t waited;   /* evaluations since then */
 } nm_progress;
 
 /* One update in the making. */

@@ -36,7 +36,7 @@ static const coverage users[] = {
      "models/test_norm_layers.c", "momentum_one_keeps_the_last_batch_only"},
     {4, "training and evaluation confused: pytorch#4741, #5406, caffe#5621", "models/test_layers.c",
      "evaluation_of_a_sample_does_not_depend_on_its_batch"},
-    {4, "the same, of a whole run", "optim/test_trainer.c",
+    {4, "the same, of a whole run", "optim/test_train_epoch.c",
      "evaluation_does_not_depend_on_the_batch_size"},
     {5,
      "a frozen layer undone, moving statistics behind frozen gradients: gt-pyg#112, chemprop "
