@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +14,41 @@
 #define FIRST_CAPACITY ((size_t)1 << 16)
 #define ZLIB_PIECE ((size_t)1 << 30) /* zlib counts in 32 bits */
 #define DEFLATE_RATIO 1032           /* no deflate data grows more than so many times */
+
+/* ---- Names and messages ---- */
+
+static bool is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+const char *nm_file_title(const char *path)
+{
+    return is_standard_input(path) ? "standard input" : path;
+}
+
+/* "cannot read PATH: reason". Returns `status`. */
+static nm_status fail_to_read(nm_context *context, const char *path, nm_status status,
+                              const char *format, ...) NM_PRINTF(4, 5);
+
+static nm_status fail_to_read(nm_context *context, const char *path, nm_status status,
+                              const char *format, ...)
+{
+    char reason[256];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(reason, sizeof reason, format, list);
+    va_end(list);
+    const char *quote = is_standard_input(path) ? "" : "\"";
+    return nm_fail(context, status, "cannot read %s%s%s: %s", quote, nm_file_title(path), quote,
+                   reason);
+}
+
+static nm_status fail_with_errno(nm_context *context, const char *path, int error)
+{
+    return fail_to_read(context, path, NM_ERROR_IO, "%s",
+                        error == EISDIR ? "it is a folder" : strerror(error));
+}
 
 /* ---- A growing block; one byte more than `capacity` is always there, for the 0 at the end ---- */
 
@@ -33,9 +70,8 @@ static bool block_begin(block *b, size_t capacity)
 static nm_status block_grow(block *b)
 {
     if (b->capacity >= b->limit) {
-        return nm_fail(b->context, NM_ERROR_FORMAT,
-                       "cannot read \"%s\": it has more than the %zu bytes allowed", b->path,
-                       b->limit);
+        return fail_to_read(b->context, b->path, NM_ERROR_FORMAT,
+                            "it has more than the %zu bytes allowed", b->limit);
     }
     size_t capacity = b->capacity > b->limit / 2 ? b->limit : 2 * b->capacity;
     capacity = capacity > FIRST_CAPACITY ? capacity : FIRST_CAPACITY;
@@ -63,12 +99,6 @@ static char *block_end(block *b, nm_status status, size_t *size)
 
 /* ---- Plain files ---- */
 
-static nm_status fail_to_read(nm_context *context, const char *path, int error)
-{
-    return nm_fail(context, NM_ERROR_IO, "cannot read \"%s\": %s", path,
-                   error == EISDIR ? "it is a folder" : strerror(error));
-}
-
 static ssize_t read_some(int fd, void *to, size_t size)
 {
     ssize_t count;
@@ -87,7 +117,7 @@ static nm_status read_all(int fd, block *b)
         ssize_t count = full ? read_some(fd, &beyond, 1)
                              : read_some(fd, b->data + b->size, b->capacity - b->size);
         if (count <= 0) {
-            return count ? fail_to_read(b->context, b->path, errno) : NM_OK;
+            return count ? fail_with_errno(b->context, b->path, errno) : NM_OK;
         }
         if (full) {
             if (block_grow(b) != NM_OK) {
@@ -104,10 +134,10 @@ static nm_status measure(int fd, block *b, size_t *capacity)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) {
-        return fail_to_read(b->context, b->path, errno);
+        return fail_with_errno(b->context, b->path, errno);
     }
     if (S_ISDIR(info.st_mode)) {
-        return fail_to_read(b->context, b->path, EISDIR);
+        return fail_with_errno(b->context, b->path, EISDIR);
     }
     if (!S_ISREG(info.st_mode)) { /* a pipe or device: no size, and perhaps no end */
         b->limit = b->limit < NM_PIPE_LIMIT ? b->limit : NM_PIPE_LIMIT;
@@ -116,15 +146,18 @@ static nm_status measure(int fd, block *b, size_t *capacity)
     }
     *capacity = (size_t)info.st_size;
     if ((uintmax_t)info.st_size > b->limit) {
-        return nm_fail(b->context, NM_ERROR_FORMAT,
-                       "cannot read \"%s\": it has %jd bytes, more than the %zu bytes allowed",
-                       b->path, (intmax_t)info.st_size, b->limit);
+        return fail_to_read(b->context, b->path, NM_ERROR_FORMAT,
+                            "it has %jd bytes, more than the %zu bytes allowed",
+                            (intmax_t)info.st_size, b->limit);
     }
     return NM_OK;
 }
 
 static int open_to_read(const char *path)
 {
+    if (is_standard_input(path)) {
+        return STDIN_FILENO;
+    }
     int fd;
     do { /* opening a pipe waits for its writer, and a signal may interrupt that */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -138,7 +171,7 @@ char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *
     block b = {context, path, .limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2};
     int fd = open_to_read(path);
     if (fd < 0) {
-        fail_to_read(context, path, errno);
+        fail_with_errno(context, path, errno);
         return NULL;
     }
     size_t capacity = 0;
@@ -146,7 +179,9 @@ char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *
     if (status == NM_OK) {
         status = block_begin(&b, capacity) ? read_all(fd, &b) : NM_ERROR_MEMORY;
     }
-    close(fd);
+    if (!is_standard_input(path)) {
+        close(fd);
+    }
     return block_end(&b, status, size);
 }
 
@@ -184,10 +219,10 @@ static nm_status fail_to_inflate(const block *b, const z_stream *z, int result)
         return nm_context_status(b->context); /* zlib_alloc() reported it */
     }
     if (result == Z_DATA_ERROR || result == Z_NEED_DICT) {
-        return nm_fail(b->context, NM_ERROR_FORMAT, "%s: damaged gzip data: %s", b->path,
-                       z->msg ? z->msg : "it needs a dictionary");
+        return nm_fail(b->context, NM_ERROR_FORMAT, "%s: damaged gzip data: %s",
+                       nm_file_title(b->path), z->msg ? z->msg : "it needs a dictionary");
     }
-    return nm_fail(b->context, NM_ERROR_FORMAT, "%s: truncated gzip data", b->path);
+    return nm_fail(b->context, NM_ERROR_FORMAT, "%s: truncated gzip data", nm_file_title(b->path));
 }
 
 /* Decompresses one member and leaves *data behind it. */
@@ -231,7 +266,8 @@ static nm_status inflate_all(z_stream *z, const unsigned char *data, size_t size
     }
     if (status == NM_OK && !only_zeros(data, size)) {
         status = nm_fail(b->context, NM_ERROR_FORMAT,
-                         "%s: %zu bytes that are no gzip data follow the gzip data", b->path, size);
+                         "%s: %zu bytes that are no gzip data follow the gzip data",
+                         nm_file_title(b->path), size);
     }
     return status;
 }

@@ -17,6 +17,10 @@ extern "C" {
  * this is read from it, whatever the limit. */
 #define NM_PIPE_LIMIT ((size_t)1 << 30)
 
+/* Whatever reads a file takes the path "-" for standard input ("./-" is a file of that name). What
+ * messages call it: "standard input", or the path itself. */
+NM_API const char *nm_file_title(const char *path);
+
 /* Reads a whole file of at most `limit` bytes (SIZE_MAX: as many as it has); a 0 byte is put behind
  * the contents, not counted in `size`. New memory, free with nm_free(); NULL on failure, and `size`
  * is then of no use: "cannot read PATH: No such file ..." (NM_ERROR_IO), or NM_ERROR_FORMAT above
@@ -44,17 +48,37 @@ NM_API void nm_file_abandon(nm_file *file);     /* NULL is fine */
 /* Makes a folder and the missing ones above it; an existing folder is fine. */
 NM_API nm_status nm_folder_create(nm_context *context, const char *path);
 
-/* ---- NPY (NumPy's array file, versions 1 to 3; C order, little endian) ----
- * f32, f64, i32, i64, u8 and bool (as u8) are read, of rank 0 to 6; bf16 cannot be written (NumPy
- * has none). What else NumPy can store is refused with a message that says how to convert it. A
- * file holds one array: bytes behind it are an error (NM_ERROR_FORMAT, as all errors in the
- * contents). */
+/* ---- NPY (NumPy's array file, versions 1 to 3) ----
+ * Read are all types whose numbers a tensor's type holds, of rank 0 to 6, in either byte order,
+ * row- or column-major (transposed while reading: tensors are row-major):
+ *
+ *     bool, u1 -> u8     i1, i2, i4, u2 -> i32     u4, i8, u8 -> i64     f2, f4 -> f32     f8 ->
+ * f64
+ *
+ * A number of u8 above 2^63 - 1 is refused, with its place. What else NumPy can store is refused
+ * with a message that says how to convert it. A file holds one array: bytes behind it are an error
+ * (NM_ERROR_FORMAT, as all errors in the contents). */
 NM_API nm_tensor *nm_npy_read(nm_context *context, const char *path);
 /* The same from `size` bytes of memory, which stay the caller's; `name` stands for the path in
  * messages. */
 NM_API nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size,
                                const char *name);
-/* Writes version 1. Atomic, as above. */
+
+/* How the array was stored, which its tensor does not tell. */
+#define NM_NPY_TYPE_TEXT 40
+typedef struct nm_npy_info {
+    char type[NM_NPY_TYPE_TEXT]; /* as NumPy writes it: "<f4", "|b1" */
+    bool is_bool;                /* u8 of 0 and 1, to be taken as numbers: no bytes of an image */
+    bool is_fortran;             /* column-major */
+    bool is_big_endian;
+} nm_npy_info;
+
+/* The same as the two above; `info` (may be NULL) is filled on success. */
+NM_API nm_tensor *nm_npy_read_info(nm_context *context, const char *path, nm_npy_info *info);
+NM_API nm_tensor *nm_npy_parse_info(nm_context *context, const void *data, size_t size,
+                                    const char *name, nm_npy_info *info);
+/* Writes version 1, row-major and little-endian; bf16 cannot be written (NumPy has none). Atomic,
+ * as above. */
 NM_API nm_status nm_npy_write(nm_tensor *tensor, const char *path);
 
 /* ---- safetensors: named tensors and text metadata ---- */

@@ -5,21 +5,9 @@
 #include <string.h>
 
 #include "core/file.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are read as they are stored");
+#include "core/npy_elements.h"
 
 #define MAGIC "\x93NUMPY"
-
-/* `descr` as NumPy writes it: byte order, kind, size. */
-static const struct {
-    const char *descr;
-    nm_dtype dtype;
-} types[] = {
-    {"<f4", NM_F32}, {"<f8", NM_F64}, {"<i4", NM_I32},
-    {"<i8", NM_I64}, {"|u1", NM_U8},  {"|b1", NM_U8},
-};
-
-#define TYPES (sizeof types / sizeof *types)
 
 /* ---- A cursor over the dict's text ---- */
 
@@ -77,7 +65,7 @@ static bool take_word(cursor *c, const char *word)
     return there;
 }
 
-#define TEXT 40
+#define TEXT NM_NPY_TYPE_TEXT
 
 /* 'text' or "text" of printable ASCII without escapes: all that keys and simple types need. */
 static bool take_text(cursor *c, char out[TEXT])
@@ -116,7 +104,8 @@ static bool take_count(cursor *c, int64_t *value)
 /* ---- The dict ---- */
 
 typedef struct header {
-    nm_dtype dtype;
+    const nm_npy_type *type;
+    nm_npy_info info;
     nm_shape shape;
     bool has_type, has_order, has_shape;
 } header;
@@ -144,51 +133,55 @@ static bool read_shape(cursor *c, header *h)
     return h->shape.rank != 1 || comma || expected(c, "a comma in a tuple of one");
 }
 
-static bool refuse_type(cursor *c, const char *descr)
+/* What NumPy stores besides numbers that are read, by the letter of its kind. */
+static const struct {
+    char kind;
+    const char *what;
+    const char *remedy;
+} refused[] = {
+    {'O', "Python objects", "save numbers, such as x.astype(\"<f4\")"},
+    {'c', "complex numbers", "save x.real and x.imag, or numpy.abs(x)"},
+    {'U', "texts", "save numbers: x.astype(\"<f4\"), or numpy.unique(x, return_inverse=True)[1]"},
+    {'S', "texts", "save numbers: x.astype(\"<f4\"), or numpy.unique(x, return_inverse=True)[1]"},
+    {'M', "dates", "save x.astype(\"<i8\")"},
+    {'m', "times", "save x.astype(\"<i8\")"},
+    {'V', "raw bytes", "save numbers, such as x.astype(\"<f4\")"},
+    {'f', "long floating-point numbers", "save x.astype(\"<f8\")"},
+};
+
+static bool refuse_type(cursor *c, const char *descr, const char *kind)
 {
-    const char *kind = descr + (descr[0] && strchr("<>|=", descr[0]) ? 1 : 0);
-    if (*kind == 'O') {
-        return fail(c, "the array holds Python objects; save numbers, such as x.astype(\"<f4\")");
-    }
-    for (size_t i = 0; i < TYPES; i++) {
-        if (descr[0] == '>' && strcmp(kind, types[i].descr + 1) == 0) {
-            return fail(c, "the numbers are big-endian (%s); save x.astype(\"%s\")", descr,
-                        types[i].descr);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (*kind == refused[i].kind) {
+            return fail(c, "the array holds %s (%s); %s", refused[i].what, descr,
+                        refused[i].remedy);
         }
     }
-    return fail(
-        c,
-        "the type \"%s\" is not read; save x.astype(\"<f4\"), or another of f4, f8, i4, i8, "
-        "u1 and bool",
-        descr);
+    return fail(c, "the type \"%s\" is not read; save x.astype(\"<f4\"), or another number", descr);
 }
 
+/* A byte order and a kind: "<f4", "|b1". Without an order, as with "=" and "|", it is this
+ * processor's. */
 static bool read_type(cursor *c, header *h)
 {
-    char descr[TEXT];
+    char *descr = h->info.type;
     if (peek(c) == '[') {
         return fail(c, "the array is made of records; save one field of it, such as x[\"name\"]");
     }
     if (!take_text(c, descr)) {
         return false;
     }
-    for (size_t i = 0; i < TYPES; i++) {
-        /* The order of a single byte does not matter, and not all programs write "|". */
-        bool any_order = types[i].descr[0] == '|' && descr[0] && strchr("<>=", descr[0]);
-        if (strcmp(descr + any_order, types[i].descr + any_order) == 0) {
-            h->dtype = types[i].dtype;
-            return true;
-        }
-    }
-    return refuse_type(c, descr);
+    const char *kind = descr + (*descr && strchr("<>|=", *descr) ? 1 : 0);
+    h->info.is_big_endian = *descr == '>';
+    h->info.is_bool = strcmp(kind, "b1") == 0;
+    h->type = nm_npy_type_find(kind);
+    return h->type || refuse_type(c, descr, kind);
 }
 
-static bool read_order(cursor *c)
+static bool read_order(cursor *c, header *h)
 {
-    if (take_word(c, "True")) {
-        return fail(c, "the array is stored in Fortran order; save numpy.ascontiguousarray(x)");
-    }
-    return take_word(c, "False") || expected(c, "True or False");
+    h->info.is_fortran = take_word(c, "True");
+    return h->info.is_fortran || take_word(c, "False") || expected(c, "True or False");
 }
 
 static bool first_time(cursor *c, bool *seen, const char *key)
@@ -208,7 +201,7 @@ static bool read_entry(cursor *c, header *h)
         return first_time(c, &h->has_type, key) && read_type(c, h);
     }
     if (strcmp(key, "fortran_order") == 0) {
-        return first_time(c, &h->has_order, key) && read_order(c);
+        return first_time(c, &h->has_order, key) && read_order(c, h);
     }
     if (strcmp(key, "shape") == 0) {
         return first_time(c, &h->has_shape, key) && read_shape(c, h);
@@ -238,12 +231,25 @@ static bool read_dict(cursor *c, header *h)
 
 /* ---- The file ---- */
 
+/* Says what the file may be instead, by its first bytes. */
+static bool refuse_file(cursor *c, const unsigned char *data, size_t size)
+{
+    if (size >= 4 && memcmp(data, "PK\x03\x04", 4) == 0) {
+        return fail(c, "not an NPY file but an archive of several (.npz); save the array alone: "
+                       "numpy.save(\"x.npy\", numpy.load(\"x.npz\")[\"NAME\"])");
+    }
+    if (size >= 2 && memcmp(data, "\x1f\x8b", 2) == 0) {
+        return fail(c, "not an NPY file but gzip data; unpack it with gunzip");
+    }
+    return fail(c, "not an NPY file: it does not begin with \\x93NUMPY");
+}
+
 /* Finds the dict's text between the fixed part and the data. */
 static bool find_dict(cursor *c, const unsigned char *data, size_t size)
 {
     size_t magic = sizeof MAGIC - 1;
     if (size < magic || memcmp(data, MAGIC, magic) != 0) {
-        return fail(c, "not an NPY file: it does not begin with \\x93NUMPY");
+        return refuse_file(c, data, size);
     }
     int version = size > magic ? data[6] : 1;
     size_t fixed = version == 1 ? 10 : 12, length = 0;
@@ -270,7 +276,7 @@ static bool check_size(cursor *c, const header *h, size_t size)
     if (count < 0) {
         return fail(c, "no array can have the shape %s", nm_shape_text(&h->shape, text));
     }
-    uint64_t bytes = (uint64_t)count * nm_dtype_size(h->dtype); /* below 2^59 */
+    uint64_t bytes = (uint64_t)count * h->type->size; /* below 2^59 */
     if (bytes > size) {
         return fail(c, "truncated: the header promises %llu bytes of data, the file has %zu",
                     (unsigned long long)bytes, size);
@@ -279,7 +285,48 @@ static bool check_size(cursor *c, const header *h, size_t size)
                                  (unsigned long long)(size - bytes));
 }
 
-nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, const char *name)
+/* "[3, 1]": the place of element `index` of the array. */
+static void place_text(const nm_shape *shape, int64_t index, char text[NM_SHAPE_TEXT])
+{
+    nm_shape place = *shape;
+    for (int i = shape->rank - 1; i >= 0; i--) {
+        place.dim[i] = index % shape->dim[i];
+        index /= shape->dim[i];
+    }
+    nm_shape_text(&place, text);
+}
+
+/* What i64 cannot hold of u8's numbers has come out negative. */
+static bool check_range(cursor *c, nm_tensor *tensor)
+{
+    const int64_t *value = nm_tensor_data(tensor);
+    for (int64_t i = 0; i < nm_tensor_count(tensor); i++) {
+        if (value[i] < 0) {
+            char place[NM_SHAPE_TEXT];
+            place_text(nm_tensor_shape(tensor), i, place);
+            return fail(c, "element %s is %llu, more than the %lld that i64 holds", place,
+                        (unsigned long long)value[i], (long long)INT64_MAX);
+        }
+    }
+    return true;
+}
+
+static nm_tensor *make_tensor(cursor *c, const header *h, const void *elements)
+{
+    nm_tensor *tensor = nm_tensor_create(c->context, h->type->dtype, h->shape);
+    if (!tensor) {
+        return NULL;
+    }
+    nm_npy_fill(h->type, h->info.is_big_endian, h->info.is_fortran, elements, tensor);
+    if (strcmp(h->type->kind, "u8") == 0 && !check_range(c, tensor)) {
+        nm_tensor_destroy(tensor);
+        return NULL;
+    }
+    return tensor;
+}
+
+nm_tensor *nm_npy_parse_info(nm_context *context, const void *data, size_t size, const char *name,
+                             nm_npy_info *info)
 {
     cursor c = {.context = context, .name = name};
     header h = {0};
@@ -287,29 +334,34 @@ nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, cons
         !check_size(&c, &h, size - (size_t)(c.end - (const char *)data))) {
         return NULL;
     }
-    return nm_tensor_copy_of(context, h.dtype, h.shape, c.end);
+    nm_tensor *tensor = make_tensor(&c, &h, c.end);
+    if (tensor && info) {
+        *info = h.info;
+    }
+    return tensor;
 }
 
-nm_tensor *nm_npy_read(nm_context *context, const char *path)
+nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, const char *name)
+{
+    return nm_npy_parse_info(context, data, size, name, NULL);
+}
+
+nm_tensor *nm_npy_read_info(nm_context *context, const char *path, nm_npy_info *info)
 {
     size_t size = 0;
     char *data = nm_file_read(context, path, SIZE_MAX, &size);
-    nm_tensor *tensor = data ? nm_npy_parse(context, data, size, path) : NULL;
+    nm_tensor *tensor =
+        data ? nm_npy_parse_info(context, data, size, nm_file_title(path), info) : NULL;
     nm_free(context, data);
     return tensor;
 }
 
-/* ---- Writing ---- */
-
-static const char *descr_of(nm_dtype dtype)
+nm_tensor *nm_npy_read(nm_context *context, const char *path)
 {
-    for (size_t i = 0; i < TYPES; i++) {
-        if (types[i].dtype == dtype) {
-            return types[i].descr;
-        }
-    }
-    return NULL;
+    return nm_npy_read_info(context, path, NULL);
 }
+
+/* ---- Writing ---- */
 
 #define HEAD 256 /* the longest: 10 + 53 + 6 dimensions of 21 bytes + 4, rounded up to 64 */
 
@@ -327,8 +379,11 @@ static int put_shape(const nm_shape *shape, char *out, size_t size)
 /* Version 1, padded so that the data begins at a multiple of 64. Returns its length. */
 static size_t make_header(const nm_tensor *tensor, char out[HEAD])
 {
-    int length = snprintf(out + 10, HEAD - 10, "{'descr': '%s', 'fortran_order': False, 'shape': ",
-                          descr_of(nm_tensor_dtype(tensor)));
+    const nm_npy_type *type = nm_npy_type_of(nm_tensor_dtype(tensor));
+    int length =
+        snprintf(out + 10, HEAD - 10,
+                 "{'descr': '%c%s', 'fortran_order': False, 'shape': ", type->size == 1 ? '|' : '<',
+                 type->kind);
     length += put_shape(nm_tensor_shape(tensor), out + 10 + length, HEAD - 10 - (size_t)length);
     length += snprintf(out + 10 + length, HEAD - 10 - (size_t)length, ", }");
     size_t used = 10 + (size_t)length, total = (used + 1 + 63) / 64 * 64;
@@ -366,7 +421,7 @@ nm_status nm_npy_write(nm_tensor *tensor, const char *path)
     }
     nm_context *context = nm_tensor_context(tensor);
     nm_dtype dtype = nm_tensor_dtype(tensor);
-    if (!descr_of(dtype)) {
+    if (!nm_npy_type_of(dtype)) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "cannot write \"%s\": NPY has no type for %s; convert the tensor to f32",
                        path, nm_dtype_name(dtype));

@@ -428,7 +428,7 @@ static walk begin_walk(nm_context *context, const csv_options *o, const char *te
 {
     size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* UTF-8's */
     return (walk){.context = context,
-                  .path = o->path,
+                  .path = nm_file_title(o->path),
                   .at = text + mark,
                   .end = text + size,
                   .line_start = text + mark,
@@ -440,7 +440,7 @@ static nm_status csv_open(nm_context *context, const void *options, nm_dataset *
 {
     const csv_options *o = options;
     size_t size;
-    set->sample_source = set->target_source = o->path;
+    set->sample_source = set->target_source = nm_file_title(o->path);
     nm_status status = nm_dataset_look_for(context, o->path);
     char *text =
         status == NM_OK ? nm_file_read_gz(context, o->path, NM_DATASET_BYTES, &size) : NULL;

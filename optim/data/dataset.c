@@ -43,7 +43,7 @@ void nm_dataset_close(nm_dataset *set)
 
 nm_status nm_dataset_look_for(nm_context *context, const char *path)
 {
-    if (access(path, R_OK) == 0) {
+    if (strcmp(path, "-") == 0 || access(path, R_OK) == 0) {
         return NM_OK;
     }
     int error = errno;

@@ -135,7 +135,7 @@ static nm_status parse(nm_context *context, idx_array *a)
 
 static nm_status read_array(nm_context *context, const char *path, idx_array *a)
 {
-    *a = (idx_array){.path = path};
+    *a = (idx_array){.path = nm_file_title(path)};
     nm_status status = nm_dataset_look_for(context, path);
     if (status != NM_OK) {
         return status;

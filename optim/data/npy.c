@@ -127,8 +127,8 @@ static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
 static nm_status npy_open(nm_context *context, const void *options, nm_dataset *set)
 {
     const npy_options *o = options;
-    set->sample_source = o->x;
-    set->target_source = o->y;
+    set->sample_source = nm_file_title(o->x);
+    set->target_source = o->y ? nm_file_title(o->y) : NULL;
     set->tensors[0] = read_array(context, o->x);
     nm_status status =
         set->tensors[0] ? take_samples(set, set->tensors[0]) : nm_context_status(context);

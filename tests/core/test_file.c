@@ -194,6 +194,40 @@ START_TEST(a_device_without_end_is_read_up_to_the_limit)
 }
 END_TEST
 
+/* Makes the file at `path` standard input; returns what undo_input() needs. */
+static int become_input(const char *path)
+{
+    int kept = dup(STDIN_FILENO), fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert(kept >= 0 && fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+    close(fd);
+    return kept;
+}
+
+static void undo_input(int kept)
+{
+    ck_assert_int_eq(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+    close(kept);
+}
+
+START_TEST(standard_input_is_read_as_a_dash_and_stays_open)
+{
+    test_write_file(test_path("input"), "words", 5);
+    int kept = become_input(test_path("input"));
+    expect_contents("-", "words", 5);
+    expect_contents("-", "", 0); /* it has been read, and is still there */
+    undo_input(kept);
+    kept = become_input(test_path("input"));
+    refuse_read("-", 4, NM_ERROR_FORMAT, "cannot read standard input: it has 5 bytes, more than");
+    undo_input(kept);
+    kept = become_input("/dev/zero");
+    refuse_read("-", 9, NM_ERROR_FORMAT, "cannot read standard input: it has more than the 9");
+    undo_input(kept);
+    kept = become_input(test_folder());
+    refuse_read("-", 9, NM_ERROR_IO, "cannot read standard input: it is a folder");
+    undo_input(kept);
+}
+END_TEST
+
 /* ---- Gzip ---- */
 
 /* Compresses `size` bytes into `out` as one gzip member; returns its length. */
@@ -755,7 +789,7 @@ TEST_MAIN(
     a_file_above_the_limit_is_refused_before_memory_is_asked_for,
     a_file_without_a_size_is_read_to_its_end,
     a_pipe_is_read_to_its_end_through_signals_and_short_reads,
-    a_device_without_end_is_read_up_to_the_limit,
+    a_device_without_end_is_read_up_to_the_limit, standard_input_is_read_as_a_dash_and_stays_open,
     gzip_data_is_decompressed_and_other_data_left_alone,
     members_and_padding_behind_the_first_gzip_member_are_read, gzip_data_cut_anywhere_is_an_error,
     damaged_gzip_data_is_an_error, no_damaged_byte_of_gzip_data_crashes_or_changes_the_contents,

@@ -18,9 +18,9 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent.parent
 
 
-def npy(kind, shape, data, version=1):
+def npy(kind, shape, data, version=1, fortran=False):
     size = "<H" if version == 1 else "<I"
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    header = f"{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': {shape}, }}"
     start = 8 + struct.calcsize(size)
     header = header.ljust(-(-(start + len(header) + 1) // 16) * 16 - start - 1) + "\n"
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack(size, len(header)) + header.encode() + data
@@ -32,6 +32,11 @@ def npy_seeds():
     yield npy("|u1", (), b"\x07")
     yield npy("<f8", (0, 4), b"")
     yield npy("<i4", (1, 1), struct.pack("<i", 5), version=2)
+    yield npy(">i2", (2, 3), struct.pack(">6h", *range(6)), fortran=True)
+    yield npy("|b1", (2, 1, 2), bytes([0, 1, 2, 255]), version=3, fortran=True)
+    yield npy("<f2", (4,), struct.pack("<4e", 1, 6e-8, -65504, float("inf")))
+    yield npy("<u8", (2,), struct.pack("<2Q", 1, 2**63 - 1))
+    yield npy(">u8", (1,), struct.pack(">Q", 2**64 - 1))
 
 
 def safetensors(tensors, metadata=None):
