@@ -1,4 +1,4 @@
-/* Samples and targets in two .npy files (NumPy's array format; core/npy.c reads it). */
+/* Samples and targets in two .npy files (NumPy's array format; core/files/npy.c reads it). */
 #include <string.h>
 
 #include "core/file.h"

@@ -102,7 +102,7 @@ static const coverage code[] = {
      "clipping_scales_to_the_threshold_and_never_up"},
     {8, "KANN: a bad magic closes the file twice", "optim/data/test_dataset.c",
      "hostile_idx_files_are_refused"},
-    {9, "KANN: unchecked reads", "core/test_safetensors.c", "a_file_cut_anywhere_is_an_error"},
+    {9, "KANN: unchecked reads", "core/files/test_safetensors.c", "a_file_cut_anywhere_is_an_error"},
     {10, "ggml: the batch must divide the data", "optim/data/test_loader.c",
      "a_short_last_batch_is_kept_dropped_or_merged"},
     {11, "FANN: cannot open \"for writing\" what was to be read", "models/test_peers.c",

@@ -24,7 +24,7 @@ done
 
 # A header is public if it declares something for users.
 claim "norma.h includes every public header" "$(
-    for header in core/*.h ops/*.h optim/*.h optim/data/*.h models/*.h; do
+    for header in core/*.h core/files/*.h ops/*.h optim/*.h optim/data/*.h models/*.h; do
         if grep -q 'NM_API' "$header" && ! grep -q "\"$header\"" norma.h; then
             case " $public " in
             *ops/ops.h*) grep -q "\"$header\"" ops/ops.h || echo "$header" ;;
@@ -35,15 +35,15 @@ claim "norma.h includes every public header" "$(
 
 claim "the library never prints, asserts or ends the process" "$(
     grep -nE '\b(abort|exit|_exit|assert|printf|puts|putchar|perror)\(' \
-        core/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
+        core/*.c core/files/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
         grep -vE '^\S+: *(/?\*|//)')"
 claim "allocations go through the context" "$(
     grep -nE '\b(malloc|calloc|realloc|strdup|aligned_alloc|posix_memalign)\(' \
-        core/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
+        core/*.c core/files/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
         grep -v '^core/context.c:' | grep -vE '^\S+: *(/?\*|//)')"
 claim "no variable outlives its context" "$(
     grep -nE '^(static )?(int|long|double|float|char|bool|void|size_t|u?int[0-9]+_t|nm_[a-z]+) \*?[a-z_]+( = [^(]*)?;$' \
-        core/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
+        core/*.c core/files/*.c ops/*.c ops/kernels/*.c optim/*.c optim/data/*.c models/*.c models/layers/*.c 2>/dev/null |
         grep -v 'static const')"
 
 finish

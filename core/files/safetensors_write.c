@@ -1,4 +1,4 @@
-/* Writing safetensors files; core/safetensors.c says what they are. */
+/* Writing safetensors files; core/files/safetensors.c says what they are. */
 #include <stdio.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "core/file.h"
-#include "tests/core/npy.h"
+#include "tests/core/files/npy.h"
 
 /* A header that is refused, on 24 bytes of data. */
 static void refuse_header(const char *header, const char *message)
@@ -389,8 +389,9 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
-TEST_MAIN("core/npy", a_file_that_numpy_wrote_is_read, every_type_is_read, every_version_is_read,
-          ranks_0_to_6_and_empty_arrays_are_read, the_dict_is_read_in_any_order_and_spacing,
+TEST_MAIN("core/files/npy", a_file_that_numpy_wrote_is_read, every_type_is_read,
+          every_version_is_read, ranks_0_to_6_and_empty_arrays_are_read,
+          the_dict_is_read_in_any_order_and_spacing,
           what_numpy_stores_and_norma_does_not_is_refused_with_a_remedy,
           what_is_no_npy_file_is_refused,
           a_header_that_is_no_dict_of_an_array_is_refused_with_a_place,

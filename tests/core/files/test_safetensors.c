@@ -773,7 +773,7 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
-TEST_MAIN("core/safetensors", a_file_that_the_reference_wrote_is_read,
+TEST_MAIN("core/files/safetensors", a_file_that_the_reference_wrote_is_read,
           what_is_not_there_is_null_without_an_error, empty_tensors_scalars_and_padding_are_read,
           tensors_come_in_the_order_of_the_header_wherever_their_data_is, unaligned_data_is_read,
           names_are_unescaped, a_length_that_cannot_be_is_refused,

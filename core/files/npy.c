@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "core/npy_elements.h"
+#include "core/files/npy_elements.h"
 
 #define MAGIC "\x93NUMPY"
 

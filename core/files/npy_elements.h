@@ -1,7 +1,7 @@
 /* The types of elements that NumPy stores, and how each becomes a tensor's. Nothing outside core
  * includes this. */
-#ifndef NM_CORE_NPY_ELEMENTS_H
-#define NM_CORE_NPY_ELEMENTS_H
+#ifndef NM_CORE_FILES_NPY_ELEMENTS_H
+#define NM_CORE_FILES_NPY_ELEMENTS_H
 
 #include "core/tensor.h"
 

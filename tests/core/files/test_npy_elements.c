@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "tests/core/npy.h"
+#include "tests/core/files/npy.h"
 
 /* An array of `shape` whose elements are `size` bytes each, spelled by `data`, becomes `wanted`. */
 static void expect_values(const char *header, const void *data, size_t size, nm_dtype dtype,
@@ -201,7 +201,7 @@ START_TEST(what_i64_cannot_hold_is_refused_with_its_place)
 }
 END_TEST
 
-TEST_MAIN("core/npy_elements", small_integers_become_wider_ones_without_loss,
+TEST_MAIN("core/files/npy_elements", small_integers_become_wider_ones_without_loss,
           every_half_becomes_the_same_number, big_endian_numbers_are_turned_round,
           no_byte_order_is_this_processors, any_byte_but_0_of_a_bool_is_a_1,
           an_array_in_column_order_is_transposed, column_order_of_any_rank_and_size_is_understood,

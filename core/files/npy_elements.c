@@ -2,7 +2,7 @@
  * 1. Every number keeps its value: a type becomes one that holds all of its numbers. Only u8 has
  *    none such, so what i64 cannot hold comes out negative, for the caller to refuse.
  * 2. An element is read byte by byte: it may stand at any address. */
-#include "core/npy_elements.h"
+#include "core/files/npy_elements.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* NPY files, spelled byte by byte. */
-#ifndef NM_TESTS_CORE_NPY_H
-#define NM_TESTS_CORE_NPY_H
+#ifndef NM_TESTS_CORE_FILES_NPY_H
+#define NM_TESTS_CORE_FILES_NPY_H
 
 #include <string.h>
 
