@@ -7,7 +7,9 @@ static const nm_option warmup_rows[] = {
     {NM_FIELD(nm_warmup, steps), NM_OPTION_INT, .max = 1e15, .doc = "updates that it takes"},
     {NM_FIELD(nm_warmup, epochs), NM_OPTION_FLOAT, .max = 1e9, .doc = "epochs that it takes"},
     {NM_FIELD(nm_warmup, start), NM_OPTION_FLOAT, .max = 1,
-     .doc = "factor on the learning rate to begin from"},
+     .doc =
+         "factor on the learning rate of the first update, from which it rises by equal steps to "
+         "1 in the first update behind the warm-up; 0: 1 / (updates + 1)"},
 };
 static void check_warmup(const void *options, const nm_value *at, nm_diagnostics *d);
 const nm_spec nm_warmup_spec = {.name = "nm_warmup",
@@ -26,17 +28,32 @@ static void check_warmup(const void *options, const nm_value *at, nm_diagnostics
     }
 }
 
+#define ROUNDING 1e-12 /* relative: far above that of doubles, far below an update */
+
+double nm_snap(double value)
+{
+    const double whole = round(value);
+    return fabs(value - whole) <= ROUNDING * fmax(1, fabs(whole)) ? whole : value;
+}
+
 static nm_status set_warmup(nm_schedule *s, nm_context *context, const nm_warmup *warmup)
 {
     nm_status status = nm_spec_check(context, &nm_warmup_spec, "warmup", warmup);
-    double steps = ceil((double)warmup->steps + warmup->epochs * (double)s->steps_per_epoch);
+    double steps =
+        (double)warmup->steps + ceil(nm_snap(warmup->epochs * (double)s->steps_per_epoch));
+    if (status == NM_OK && steps > 0 && s->type->warms_up) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "warmup: the schedule \"%s\" rises by itself; remove the warm-up, or choose "
+                       "another schedule",
+                       s->type->item.name);
+    }
     if (status == NM_OK && steps >= (double)s->steps && steps > 0) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "warmup: its %.0f updates leave nothing of the %lld of the whole run", steps,
                        (long long)s->steps);
     }
     s->warmup_steps = status == NM_OK ? (int64_t)steps : 0;
-    s->warmup_start = warmup->start;
+    s->warmup_start = warmup->start > 0 ? warmup->start : 1 / (steps + 1);
     return status;
 }
 
@@ -58,7 +75,7 @@ nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm
 double nm_schedule_factor(const nm_schedule *s, int64_t step)
 {
     if (step < s->warmup_steps) {
-        double done = (double)(step + 1) / (double)s->warmup_steps;
+        double done = (double)step / (double)s->warmup_steps;
         return s->warmup_start + (1 - s->warmup_start) * done;
     }
     nm_moment at = {.step = step - s->warmup_steps,

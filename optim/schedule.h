@@ -20,14 +20,17 @@ typedef struct nm_moment {
 typedef struct nm_schedule_type {
     nm_item item;
     double (*factor)(const void *options, const nm_moment *at);
+    bool warms_up; /* by itself: a warm-up in front of it is an error */
 } nm_schedule_type;
 
-/* Linear warm-up over the first W updates: update i has the factor start + (1 - start) * (i + 1) /
- * W, so that the last of them has the full rate. The schedule begins behind them, in its step 0. */
+/* Linear warm-up over the first W updates, as PyTorch's LinearLR: update i has the factor start +
+ * (1 - start) * i / W. So the first has `start`, and the first one behind them, in which the
+ * schedule begins with its step 0, the full rate. */
 typedef struct nm_warmup {
     int64_t steps; /* W ... */
     double epochs; /* ... or the same in epochs; added, if both are given */
-    double start;  /* factor to begin from */
+    double start;  /* the first update's factor; 0: 1 / (W + 1), the line from an update of rate 0
+                      that is left out */
 } nm_warmup;
 
 extern NM_API const nm_spec nm_warmup_spec;
@@ -43,12 +46,15 @@ typedef struct nm_schedule {
 } nm_schedule;
 
 /* `choice` without an item: constant; `warmup` may be NULL. NM_ERROR_INPUT if options are out of
- * range, or if the warm-up is longer than the run. */
+ * range, if the warm-up is longer than the run, or if the schedule has one of its own. Fractions of
+ * an epoch are whole updates as far as doubles can tell: 0.07 epochs of 100 updates are 7. */
 NM_API nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context,
                                    const nm_choice *choice, const nm_warmup *warmup, int64_t steps,
                                    int64_t steps_per_epoch);
 /* The factor on the learning rate of update `step`, from 0. */
 NM_API double nm_schedule_factor(const nm_schedule *schedule, int64_t step);
+/* `value`, or the integer that it is but for rounding: 0.07 * 100 is 7, not a little more. */
+NM_API double nm_snap(double value);
 
 /* ---- The built-in ones. t = step / steps. ---- */
 

@@ -24,9 +24,9 @@ const nm_schedule_type nm_schedule_constant = {
 static double step_factor(const void *options, const nm_moment *at)
 {
     const nm_step_options *o = options;
-    double drops = o->every > 0 ? floor(at->epoch / o->every) : 0;
+    double drops = o->every > 0 ? floor(nm_snap(at->epoch / o->every)) : 0;
     for (int i = 0; i < o->at.count; i++) {
-        drops += at->epoch >= o->at.at[i];
+        drops += o->at.at[i] > 0 ? nm_snap(at->epoch / o->at.at[i]) >= 1 : 1;
     }
     return pow(o->factor, drops);
 }
@@ -134,6 +134,8 @@ const nm_schedule_type nm_schedule_one_cycle = {
                     .doc = "By half a cosine from 1 / start_divisor up to 1, over the first `peak` "
                            "of the run, then by another down to 1 / (start_divisor * end_divisor). "
                            "The optimizer's rate is the largest one. Momentum does not change.\n"
+                           "It warms up by itself: `warmup` is an error with it.\n"
                            "Smith, Topin 2017, arXiv 1708.07120, as PyTorch's OneCycleLR."),
     .factor = one_cycle_factor,
+    .warms_up = true,
 };

@@ -144,7 +144,7 @@ START_TEST(a_warm_up_rises_to_the_full_rate_before_the_schedule_begins)
     const nm_warmup warmup = {.steps = 4};
     nm_schedule s = make(&nm_schedule_cosine, NULL, &warmup, 14, 7);
     nm_schedule alone = make(&nm_schedule_cosine, NULL, NULL, 10, 7);
-    check_values(&s, (double[]){0.25, 0.5, 0.75, 1}, 4);
+    check_values(&s, (double[]){0.2, 0.4, 0.6, 0.8, 1}, 5);
     for (int64_t i = 0; i < 10; i++) {
         ck_assert(nm_schedule_factor(&s, 4 + i) == nm_schedule_factor(&alone, i));
     }
@@ -152,12 +152,67 @@ START_TEST(a_warm_up_rises_to_the_full_rate_before_the_schedule_begins)
 }
 END_TEST
 
-START_TEST(a_warm_up_is_given_in_epochs_too_and_begins_where_told)
+/* catalyst#851. The first values are PyTorch's: LinearLR(start_factor=0.1, total_iters=5). */
+START_TEST(a_warm_up_begins_where_start_says_as_pytorchs_linear)
 {
     begin();
-    const nm_warmup warmup = {.epochs = 0.5, .start = 0.2};
-    nm_schedule s = make(&nm_schedule_constant, NULL, &warmup, 20, 8);
-    check_values(&s, (double[]){0.4, 0.6, 0.8, 1, 1, 1}, 6);
+    nm_schedule s = make(&nm_schedule_constant, NULL, &(nm_warmup){.steps = 5, .start = 0.1}, 9, 3);
+    check_values(&s, (double[]){0.1, 0.28, 0.46, 0.64, 0.82, 1, 1, 1}, 8);
+    s = make(&nm_schedule_constant, NULL, &(nm_warmup){.epochs = 0.5, .start = 0.2}, 20, 8);
+    check_values(&s, (double[]){0.2, 0.4, 0.6, 0.8, 1, 1}, 6);
+    s = make(&nm_schedule_constant, NULL, &(nm_warmup){.steps = 1, .start = 0.5}, 3, 3);
+    check_values(&s, (double[]){0.5, 1, 1}, 3);
+    end();
+}
+END_TEST
+
+START_TEST(a_warm_up_without_start_makes_no_update_at_rate_0)
+{
+    begin();
+    for (int64_t steps = 1; steps < 50; steps++) {
+        nm_schedule s = make(&nm_schedule_constant, NULL, &(nm_warmup){.steps = steps}, 60, 60);
+        for (int64_t i = 0; i <= steps; i++) {
+            assert_near(nm_schedule_factor(&s, i), (double)(i + 1) / (double)(steps + 1), 1e-12, 0);
+        }
+    }
+    end();
+}
+END_TEST
+
+/* emmental#85: 0.07 * 100 is 7.000000000000001 in doubles, and 0.55 * 100 is 55.00000000000001. */
+START_TEST(a_fraction_of_an_epoch_is_whole_updates_before_it_is_rounded_up)
+{
+    begin();
+    for (int64_t updates = 1; updates < 300; updates++) {
+        const nm_warmup warmup = {.epochs = (double)updates / 100};
+        nm_schedule s = make(&nm_schedule_constant, NULL, &warmup, 300, 100);
+        assert_fine(context);
+        ck_assert_int_eq(s.warmup_steps, updates);
+    }
+    nm_schedule s = make(&nm_schedule_constant, NULL, &(nm_warmup){.epochs = 0.0701}, 100, 100);
+    ck_assert_int_eq(s.warmup_steps, 8); /* a part of an update is one */
+    end();
+}
+END_TEST
+
+START_TEST(drops_come_at_the_very_update_also_within_epochs)
+{
+    begin();
+    for (int64_t per_epoch = 10; per_epoch <= 1000; per_epoch *= 10) {
+        const int64_t step = per_epoch / 10, drops = 30;
+        nm_schedule s = make(&nm_schedule_step, &(nm_step_options){.every = 0.1, .factor = 0.5},
+                             NULL, drops * step, per_epoch);
+        for (int64_t i = 0; i < drops * step; i++) {
+            ck_assert(nm_schedule_factor(&s, i) == pow(0.5, (double)(i / step)));
+        }
+    }
+    nm_schedule s = make(&nm_schedule_step,
+                         &(nm_step_options){.at = NM_FLOATS(0, 0.07, 0.55, 1.1), .factor = 0.5},
+                         NULL, 200, 100);
+    for (int64_t i = 0; i < 200; i++) {
+        const int drops = 1 + (i >= 7) + (i >= 55) + (i >= 110);
+        ck_assert(nm_schedule_factor(&s, i) == pow(0.5, drops));
+    }
     end();
 }
 END_TEST
@@ -168,7 +223,7 @@ START_TEST(step_counts_epochs_from_before_the_warm_up)
     const nm_warmup warmup = {.steps = 2};
     nm_schedule s =
         make(&nm_schedule_step, &(nm_step_options){.every = 1, .factor = 0.5}, &warmup, 9, 3);
-    check_values(&s, (double[]){0.5, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25}, 9);
+    check_values(&s, (double[]){1 / 3.0, 2 / 3.0, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25}, 9);
     end();
 }
 END_TEST
@@ -182,6 +237,18 @@ START_TEST(a_warm_up_longer_than_the_run_is_an_error)
     assert_error(context, NM_ERROR_INPUT, "\"steps\"");
     make(&nm_schedule_constant, NULL, &(nm_warmup){.start = 0.5}, 20, 10);
     assert_error(context, NM_ERROR_INPUT, "\"start\" without a length");
+    end();
+}
+END_TEST
+
+START_TEST(a_warm_up_before_a_schedule_with_its_own_is_an_error)
+{
+    begin();
+    make(&nm_schedule_one_cycle, NULL, &(nm_warmup){.steps = 2}, 20, 10);
+    assert_error(context, NM_ERROR_INPUT,
+                 "warmup: the schedule \"one_cycle\" rises by itself; remove the warm-up");
+    make(&nm_schedule_one_cycle, NULL, &(nm_warmup){0}, 20, 10);
+    assert_fine(context);
     end();
 }
 END_TEST
@@ -218,6 +285,10 @@ TEST_MAIN("optim/schedule", constant_is_one_and_the_default, step_drops_when_an_
           one_cycle_is_pytorchs, every_schedule_is_finite_for_any_number_of_steps,
           one_cycle_without_a_way_up_begins_at_the_top,
           a_warm_up_rises_to_the_full_rate_before_the_schedule_begins,
-          a_warm_up_is_given_in_epochs_too_and_begins_where_told,
+          a_warm_up_begins_where_start_says_as_pytorchs_linear,
+          a_warm_up_without_start_makes_no_update_at_rate_0,
+          a_fraction_of_an_epoch_is_whole_updates_before_it_is_rounded_up,
+          drops_come_at_the_very_update_also_within_epochs,
+          a_warm_up_before_a_schedule_with_its_own_is_an_error,
           step_counts_epochs_from_before_the_warm_up, a_warm_up_longer_than_the_run_is_an_error,
           a_misspelt_schedule_is_an_error)

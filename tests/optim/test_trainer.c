@@ -161,8 +161,8 @@ START_TEST(the_learning_rate_follows_the_schedule)
     r.setup.options.warmup.steps = 2;
     small_train(&r);
     assert_fine(r.context);
-    assert_near(r.rates[0], 0.05, 1e-12, 0);
-    assert_near(r.rates[1], 0.1, 1e-12, 0);
+    assert_near(r.rates[0], 0.1 / 3, 1e-12, 0);
+    assert_near(r.rates[1], 0.2 / 3, 1e-12, 0);
     for (int i = 2; i < 15; i++) {
         assert_near(r.rates[i], 0.05 * (1 + cos(3.14159265358979323846 * (i - 2) / 13)), 1e-12, 0);
     }
@@ -495,7 +495,7 @@ START_TEST(a_run_is_described_in_yaml)
         read_options(r.context,
                      "epochs: 2\n"
                      "optimizer: {sgd: {rate: 0.1, momentum: 0.9, nesterov: true}}\n"
-                     "schedule: {one_cycle: {peak: 0.4}}\n"
+                     "schedule: {cosine: {end: 0.1}}\n"
                      "warmup: {epochs: 0.2}\n"
                      "metric: {top_k_accuracy: {k: 2}}\n"
                      "clip_norm: 5\n"
