@@ -117,7 +117,7 @@ typedef enum nm_fill {
     NM_FILL_INDEX     /* integers from 0 to high - 1 */
 } nm_fill;
 
-/* A small shape: there are many samples in the library. */
+/* A small shape, and small numbers below: there are many samples in the library. */
 typedef struct nm_sample_shape {
     int16_t rank;
     int16_t dim[NM_MAX_RANK];
@@ -134,9 +134,9 @@ static inline nm_shape nm_shape_of_sample(const nm_sample_shape *s)
 }
 
 typedef struct nm_sample_input {
-    nm_fill fill;
+    int16_t fill; /* an nm_fill */
     nm_sample_shape shape;
-    double low, high;
+    float low, high;
 } nm_sample_input;
 
 #define NM_DIMS(...)                                                                               \
@@ -152,11 +152,11 @@ typedef struct nm_sample_input {
     }
 #define NM_UNIFORM(low, high, ...)                                                                 \
     {                                                                                              \
-        NM_FILL_UNIFORM, NM_DIMS(__VA_ARGS__), low, high                                           \
+        NM_FILL_UNIFORM, NM_DIMS(__VA_ARGS__), (float)(low), (float)(high)                         \
     }
 #define NM_AWAY(distance, ...)                                                                     \
     {                                                                                              \
-        NM_FILL_AWAY, NM_DIMS(__VA_ARGS__), distance, 0                                            \
+        NM_FILL_AWAY, NM_DIMS(__VA_ARGS__), (float)(distance), 0                                   \
     }
 #define NM_DISTINCT(...)                                                                           \
     {                                                                                              \

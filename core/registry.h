@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define NM_ABI 1 /* raised whenever a descriptor's layout changes */
+#define NM_ABI 2 /* raised whenever a descriptor's layout changes */
 
 typedef struct nm_spec nm_spec;
 

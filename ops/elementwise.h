@@ -3,6 +3,7 @@
  *
  *     NM_UNARY(relu, x > 0 ? x : 0)       defines relu_forward
  *     NM_BINARY(add, a + b)               defines add_forward
+ *     NM_SLOPE(relu_grad, a > 0 ? b : 0)  defines relu_grad_forward, for a and b of one shape
  *     NM_TERNARY(fma, a * b + c)          defines fma_forward
  *
  * In the expression, x (or a, b, c) is an element, `real` its type, and `options` the op's options
@@ -52,23 +53,36 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
         y[i] = (real)(__VA_ARGS__);                                                                \
     }
 
-#define NM_BINARY_ROW(name, type, ...)                                                             \
+#define NM_BINARY_HEAD(name, type)                                                                 \
     NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
-                                      void *ys, int64_t n)                                         \
+                                      void *ys, int64_t n)
+
+#define NM_BINARY_POINTERS(type)                                                                   \
+    typedef type real;                                                                             \
+    const real *a0 = xs[0], *b0 = xs[1];                                                           \
+    real *y = ys;                                                                                  \
+    (void)options;
+
+/* That both stay does not happen: the output's row is as long as the longer of theirs. */
+#define NM_BINARY_ROW(name, type, ...)                                                             \
+    NM_BINARY_HEAD(name, type)                                                                     \
     {                                                                                              \
-        typedef type real;                                                                         \
-        const real *a0 = xs[0], *b0 = xs[1];                                                       \
-        real *y = ys;                                                                              \
-        (void)options;                                                                             \
+        NM_BINARY_POINTERS(type)                                                                   \
         if (step[0] && step[1]) {                                                                  \
             NM_BINARY_LOOP(i, i, __VA_ARGS__)                                                      \
         } else if (step[0]) {                                                                      \
             NM_BINARY_LOOP(i, 0, __VA_ARGS__)                                                      \
-        } else if (step[1]) {                                                                      \
-            NM_BINARY_LOOP(0, i, __VA_ARGS__)                                                      \
         } else {                                                                                   \
-            NM_BINARY_LOOP(0, 0, __VA_ARGS__)                                                      \
+            NM_BINARY_LOOP(0, i, __VA_ARGS__)                                                      \
         }                                                                                          \
+    }
+
+#define NM_SLOPE_ROW(name, type, ...)                                                              \
+    NM_BINARY_HEAD(name, type)                                                                     \
+    {                                                                                              \
+        NM_BINARY_POINTERS(type)                                                                   \
+        (void)step;                                                                                \
+        NM_BINARY_LOOP(i, i, __VA_ARGS__)                                                          \
     }
 
 #define NM_TERNARY_ROW(name, type, ...)                                                            \
@@ -109,6 +123,11 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 #define NM_BINARY(name, ...)                                                                       \
     NM_BINARY_ROW(name##_row_f32, float, __VA_ARGS__)                                              \
     NM_BINARY_ROW(name##_row_f64, double, __VA_ARGS__)                                             \
+    NM_ELEMENTWISE_FORWARD(name)
+
+#define NM_SLOPE(name, ...)                                                                        \
+    NM_SLOPE_ROW(name##_row_f32, float, __VA_ARGS__)                                               \
+    NM_SLOPE_ROW(name##_row_f64, double, __VA_ARGS__)                                              \
     NM_ELEMENTWISE_FORWARD(name)
 
 #define NM_TERNARY(name, ...)                                                                      \

@@ -16,8 +16,8 @@
 NM_UNARY(exact, (x * NM_NORMAL_CDF(x)))
 NM_UNARY(approximate, (x * GATE(x)))
 /* a = x, b = dy */
-NM_BINARY(exact_grad, (NM_NORMAL_CDF(a) + a * (real)DENSITY_0 * NM_BELL(a)) * b)
-NM_BINARY(approximate_grad, (GATE(a) + 2 * a * GATE(a) * (1 - GATE(a)) * U_SLOPE(a)) * b)
+NM_SLOPE(exact_grad, (NM_NORMAL_CDF(a) + a * (real)DENSITY_0 * NM_BELL(a)) * b)
+NM_SLOPE(approximate_grad, (GATE(a) + 2 * a * GATE(a) * (1 - GATE(a)) * U_SLOPE(a)) * b)
 
 static bool is_exact(const void *options)
 {

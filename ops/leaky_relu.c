@@ -8,8 +8,8 @@
 
 /* One of the two terms is 0. Reading the option whatever x is lets the loops vectorize. */
 NM_UNARY(leaky_relu, (x < 0 ? 0 : x) + SLOPE * (x > 0 ? 0 : x))
-NM_BINARY(leaky_relu_grad,
-          ((a > 0 ? 1 : (real)0) + SLOPE * (a > 0 ? 0 : (real)1)) * b) /* a = x, b = dy */
+NM_SLOPE(leaky_relu_grad,
+         ((a > 0 ? 1 : (real)0) + SLOPE * (a > 0 ? 0 : (real)1)) * b) /* a = x, b = dy */
 #define leaky_relu_bend nm_no_bend
 
 static const nm_sample leaky_relu_samples[] = {

@@ -4,7 +4,7 @@
 #include "ops/table.h"
 
 NM_UNARY(relu, x < 0 ? (real)0 : x)
-NM_BINARY(relu_grad, a > 0 ? b : (real)0) /* a = y, b = dy */
+NM_SLOPE(relu_grad, a > 0 ? b : (real)0) /* a = y, b = dy */
 #define relu_bend nm_no_bend
 
 static const nm_sample relu_samples[] = {

@@ -5,7 +5,7 @@
 #include "ops/table.h"
 
 NM_UNARY(sigmoid, NM_SIGMOID(x))
-NM_BINARY(sigmoid_grad, (1 - a) * a * b) /* a = y, b = dy */
+NM_SLOPE(sigmoid_grad, (1 - a) * a * b) /* a = y, b = dy */
 
 /* d(y (1 - y))/dy = 1 - 2y */
 static nm_tensor *sigmoid_bend(nm_vjp *v)

@@ -5,7 +5,7 @@
 #include "ops/table.h"
 
 NM_UNARY(tanh, NM_TANH(x))
-NM_BINARY(tanh_grad, (1 - a * a) * b) /* a = y, b = dy */
+NM_SLOPE(tanh_grad, (1 - a * a) * b) /* a = y, b = dy */
 
 /* d(1 - y^2)/dy = -2y */
 static nm_tensor *tanh_bend(nm_vjp *v)

@@ -33,17 +33,21 @@
             y[i] = NM_TANH(y[i]);                                                                  \
         }                                                                                          \
     }                                                                                              \
-    static void finish_row_##suffix(const nm_finish *f, type *y, int64_t n)                        \
+    void nm_activate_##suffix(nm_activation activation, type *y, int64_t n)                        \
     {                                                                                              \
-        if (f->bias) {                                                                             \
-            add_##suffix(y, f->bias, n);                                                           \
-        }                                                                                          \
-        switch (f->activation) {                                                                   \
+        switch (activation) {                                                                      \
         case NM_ACTIVATION_RELU: relu_##suffix(y, n); break;                                       \
         case NM_ACTIVATION_SIGMOID: sigmoid_##suffix(y, n); break;                                 \
         case NM_ACTIVATION_TANH: tanh_##suffix(y, n); break;                                       \
         case NM_ACTIVATION_NONE: break;                                                            \
         }                                                                                          \
+    }                                                                                              \
+    static void finish_row_##suffix(const nm_finish *f, type *y, int64_t n)                        \
+    {                                                                                              \
+        if (f->bias) {                                                                             \
+            add_##suffix(y, f->bias, n);                                                           \
+        }                                                                                          \
+        nm_activate_##suffix(f->activation, y, n);                                                 \
     }                                                                                              \
     static void finish_rows_##suffix(void *arg, int64_t begin, int64_t end)                        \
     {                                                                                              \

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
+#include "core/inline.h"
 #include "core/thread.h"
-#include "ops/kernels/math.h"
+#include "ops/kernels/finish.h"
 #include "ops/kernels/simd.h"
 
 #define MAX_WIDTH 128       /* elements of a row that a loop works on: 8 vectors of 64 bytes */

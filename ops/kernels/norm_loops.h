@@ -57,29 +57,12 @@ NM_INLINE real NAME(relu)(real z)
     return z < 0 ? 0 : z; /* NaN stays NaN */
 }
 
-KERNEL static void NAME(sigmoid_run)(real *y, int64_t n)
-{
-    NM_SIMD for (int64_t i = 0; i < n; i++)
-    {
-        y[i] = NM_SIGMOID(y[i]);
-    }
-}
-
-KERNEL static void NAME(tanh_run)(real *y, int64_t n)
-{
-    NM_SIMD for (int64_t i = 0; i < n; i++)
-    {
-        y[i] = NM_TANH(y[i]);
-    }
-}
-
 /* Other activations than relu go over the tile once more, while it is in the cache. */
 static void NAME(activate)(const nm_channel_pass *p, real *y, int64_t n)
 {
-    if (p->apply == NM_APPLY_AFFINE && p->activation == NM_ACTIVATION_SIGMOID) {
-        NAME(sigmoid_run)(y, n);
-    } else if (p->apply == NM_APPLY_AFFINE && p->activation == NM_ACTIVATION_TANH) {
-        NAME(tanh_run)(y, n);
+    if (p->apply == NM_APPLY_AFFINE && p->activation != NM_ACTIVATION_NONE &&
+        p->activation != NM_ACTIVATION_RELU) {
+        NAME(nm_activate)(p->activation, y, n);
     }
 }
 

@@ -1,7 +1,7 @@
 #include "ops/kernels/norm_pool.h"
 
 #include "core/thread.h"
-#include "ops/kernels/math.h"
+#include "ops/kernels/finish.h"
 #include "ops/kernels/simd.h"
 
 #if defined(__clang__)
@@ -53,7 +53,7 @@
             type *y = (type *)m->y + row * count;                                                  \
             pool_row_##suffix(m, x, top, y, (type *)m->picked + row * count,                       \
                               m->index + row * count);                                             \
-            activate_##suffix(m->activation, y, count);                                            \
+            nm_activate_##suffix(m->activation, y, count);                                         \
         }                                                                                          \
     }                                                                                              \
     /* dx under a row of windows; returns how many of dy found their place. */                     \
@@ -130,33 +130,6 @@
         }                                                                                          \
     }
 
-#define ACTIVATE(type, suffix)                                                                     \
-    NM_KERNEL_##type static void activate_##suffix(nm_activation activation, type *y, int64_t n)   \
-    {                                                                                              \
-        switch (activation) {                                                                      \
-        case NM_ACTIVATION_RELU:                                                                   \
-            NM_SIMD for (int64_t i = 0; i < n; i++)                                                \
-            {                                                                                      \
-                y[i] = y[i] < 0 ? 0 : y[i];                                                        \
-            }                                                                                      \
-            break;                                                                                 \
-        case NM_ACTIVATION_SIGMOID:                                                                \
-            NM_SIMD for (int64_t i = 0; i < n; i++)                                                \
-            {                                                                                      \
-                y[i] = NM_SIGMOID(y[i]);                                                           \
-            }                                                                                      \
-            break;                                                                                 \
-        case NM_ACTIVATION_TANH:                                                                   \
-            NM_SIMD for (int64_t i = 0; i < n; i++)                                                \
-            {                                                                                      \
-                y[i] = NM_TANH(y[i]);                                                              \
-            }                                                                                      \
-            break;                                                                                 \
-        case NM_ACTIVATION_NONE: break;                                                            \
-        }                                                                                          \
-    }
-ACTIVATE(float, f32)
-ACTIVATE(double, f64)
 KERNELS(float, f32)
 KERNELS(double, f64)
 

@@ -111,11 +111,11 @@ JOINS(double)
     FOLD_ROWS(name, type, join)                                                                    \
     FOLD_RUN(name, type, join, START)                                                              \
     NM_INLINE void name##_deep_rows(const plan *p, const type *x, int64_t count, int64_t width,    \
-                                    double *sums)                                                  \
+                                    int64_t length, double *sums)                                  \
     {                                                                                              \
         for (int64_t r = 0; r < count; r++, x += p->columns * p->depth) {                          \
             for (int64_t j = 0; j < width; j++) {                                                  \
-                double run = name##_run(x + j * p->depth, p->depth);                               \
+                double run = name##_run(x + j * p->depth, length);                                 \
                 sums[j] = join##_double(sums[j], run);                                             \
             }                                                                                      \
         }                                                                                          \
@@ -124,16 +124,18 @@ JOINS(double)
                                       int64_t begin, int64_t end, double *sums)                    \
     {                                                                                              \
         const type *x = (const type *)(const void *)start;                                         \
+        const bool one_row = p->rows == 1;                                                         \
+        const int64_t length = one_row ? end - begin : p->depth;                                   \
+        int64_t count = end - begin;                                                               \
         for (int64_t j = 0; j < width; j++) {                                                      \
-            sums[j] = p->rows == 1 ? name##_run(x + j * p->depth + begin, end - begin) : START;    \
+            sums[j] = START;                                                                       \
         }                                                                                          \
-        int64_t count;                                                                             \
-        for (int64_t r = begin; p->rows > 1 && r < end; r += count) {                              \
-            const type *row = x + find_rows(p, r, end, &count);                                    \
+        for (int64_t r = begin; r < end; r += count) {                                             \
+            const type *row = x + (one_row ? begin : find_rows(p, r, end, &count));                \
             if (p->depth == 1) {                                                                   \
                 name##_rows(row, p->columns, count, width, sums);                                  \
             } else {                                                                               \
-                name##_deep_rows(p, row, count, width, sums);                                      \
+                name##_deep_rows(p, row, one_row ? 1 : count, width, length, sums);                \
             }                                                                                      \
         }                                                                                          \
     }
