@@ -66,11 +66,20 @@ nm_value *nm_document_value(nm_document *document, nm_value_kind kind, const cha
 
 nm_document *nm_document_parse(nm_context *context, const char *text, size_t size, const char *file)
 {
+    return nm_document_parse_within(context, text, size, file, NM_VALUE_MAX_BYTES,
+                                    NM_VALUE_MAX_NODES);
+}
+
+nm_document *nm_document_parse_within(nm_context *context, const char *text, size_t size,
+                                      const char *file, size_t most_bytes, int most_nodes)
+{
     nm_document *document = nm_alloc_zero(context, 1, sizeof *document);
     if (!document) {
         return NULL;
     }
     document->context = context;
+    document->most_bytes = most_bytes;
+    document->most_nodes = most_nodes;
     const char *name = nm_document_copy(document, file ? file : "", file ? strlen(file) : 0);
     if (name) {
         document->root =

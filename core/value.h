@@ -48,6 +48,10 @@ typedef struct nm_document nm_document;
 NM_API nm_document *nm_document_parse(nm_context *context, const char *text, size_t size,
                                       const char *file);
 NM_API nm_document *nm_document_read(nm_context *context, const char *path);
+/* The same as nm_document_parse(), with other bounds on bytes and values, for what a program wrote:
+ * a table of many columns in a saved network. */
+NM_API nm_document *nm_document_parse_within(nm_context *context, const char *text, size_t size,
+                                             const char *file, size_t most_bytes, int most_nodes);
 NM_API void nm_document_destroy(nm_document *document);
 NM_API const nm_value *nm_document_root(const nm_document *document);
 

@@ -35,6 +35,8 @@ struct nm_document {
     nm_context *context;
     const nm_value *root;
     nm_document_chunk *chunks; /* the newest first; values never move */
+    size_t most_bytes;         /* of text */
+    int most_nodes;
 };
 
 /* Memory that goes with the document, aligned for anything, not cleared. */

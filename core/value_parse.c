@@ -125,12 +125,12 @@ static bool next_event(reader *r)
 
 static bool count_nodes(reader *r, int nodes)
 {
-    if (nodes > NM_VALUE_MAX_NODES - r->nodes) {
+    if (nodes > r->document->most_nodes - r->nodes) {
         return FAIL_HERE(
             r,
             "more than %d values (aliases count as what they stand for); make the file "
             "smaller",
-            NM_VALUE_MAX_NODES);
+            r->document->most_nodes);
     }
     r->nodes += nodes;
     return true;
@@ -486,8 +486,8 @@ const nm_value *nm_document_parse_into(nm_document *document, const char *text, 
                 .end = text + size,
                 .file = file,
                 .first_column = first_column};
-    if (size > NM_VALUE_MAX_BYTES) {
-        fail_at(&r, 0, 0, "%zu bytes of YAML; at most %d are read", size, NM_VALUE_MAX_BYTES);
+    if (size > document->most_bytes) {
+        fail_at(&r, 0, 0, "%zu bytes of YAML; at most %zu are read", size, document->most_bytes);
         return NULL;
     }
     const nm_value *root = read_text(&r);

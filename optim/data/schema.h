@@ -1,0 +1,95 @@
+/* What samples and targets are, and what is done to them before the network sees them: found when a
+ * network is trained, saved with it, and used wherever samples are made for it afterwards.
+ *
+ *     sample: {shape: [4], columns: [{name: "sepal length"}, ...], mean: [...], deviation: [...]}
+ *     target: {classes: 3, names: ["setosa", "versicolor", "virginica"]}
+ *
+ * A sample x becomes (x * scale - mean) / deviation, per channel, which is the last axis; a target
+ * that is a value becomes (y - mean) / deviation. */
+#ifndef NM_OPTIM_DATA_SCHEMA_H
+#define NM_OPTIM_DATA_SCHEMA_H
+
+#include "core/option.h"
+#include "core/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nm_column_kind {
+    NM_COLUMN_NUMBER,   /* a number */
+    NM_COLUMN_FLAG,     /* true or false: 1 or 0 */
+    NM_COLUMN_DATE,     /* a date, with or without a time: days since 1970-01-01 */
+    NM_COLUMN_CATEGORY, /* a text among some: an element each, 1 for the cell's, 0 for the others */
+} nm_column_kind;
+
+/* A column of a table that samples are made of. */
+typedef struct nm_column {
+    const char *name; /* "": the table has no header */
+    int kind;         /* nm_column_kind */
+    double fill;      /* what a missing cell counts as; NaN: it is an error */
+    int count;        /* CATEGORY: of texts */
+    const char *const *categories;
+} nm_column;
+
+typedef struct nm_schema_chunk nm_schema_chunk;
+
+/* All memory in it is the schema's own. */
+typedef struct nm_schema {
+    nm_context *context;
+    nm_schema_chunk *chunks;
+    /* The sample */
+    nm_shape shape; /* channels last */
+    bool bytes;     /* images of u8; else numbers */
+    double scale;   /* samples are multiplied by it first */
+    int64_t channels; /* of mean and deviation; 0: there are none */
+    const double *mean, *deviation; /* [channels] */
+    int columns;                    /* in the order of a sample's elements; 0: no table */
+    const nm_column *column;
+    /* The target */
+    nm_shape target_shape; /* []: a class label */
+    int64_t classes;       /* 0: values */
+    const char *const *class_names; /* [classes], as they stand in the data; NULL: 0, 1, 2, ... */
+    int targets;                    /* names of values; 0: none */
+    const char *const *target_names;
+    int64_t target_channels; /* of the next two: the target's elements; 0: there are none */
+    const double *target_mean, *target_deviation;
+} nm_schema;
+
+/* An empty one, scale 1. NULL if memory ran out. */
+NM_API nm_schema *nm_schema_create(nm_context *context);
+NM_API void nm_schema_destroy(nm_schema *schema); /* NULL is fine */
+/* Memory that goes with the schema, cleared. NULL, with an error, if there is none. */
+NM_API void *nm_schema_alloc(nm_schema *schema, size_t count, size_t size);
+NM_API const char *nm_schema_copy(nm_schema *schema, const char *text, size_t length);
+
+/* Elements that the columns become: one each, but for categories. */
+NM_API int64_t nm_schema_width(const nm_schema *schema);
+/* What class `index` is called: "versicolor", or its number in `text`. */
+NM_API const char *nm_schema_class_name(const nm_schema *schema, int64_t index, char text[32]);
+/* The class of that name; -1: none. */
+NM_API int64_t nm_schema_class_of(const nm_schema *schema, const char *name);
+
+/* Reads the parts `sample` and `target` of a saved network. Errors go to `d`. NULL if there were
+ * any. The schema keeps nothing of the values. */
+NM_API nm_schema *nm_schema_read(nm_context *context, const nm_value *sample,
+                                 const nm_value *target, nm_document *document, nm_diagnostics *d);
+
+/* ---- Raw samples of a program, as the network takes them ---- */
+
+/* Whether `x`, [count, ...], holds samples of this schema: of its shape (an axis of one may be
+ * missing), and of a type that converts without loss and without doubt. Values are looked at where
+ * only they tell: whole numbers from 0 to 255, not all of them 0 or 1, are bytes of images.
+ * NM_ERROR_INPUT says what both sides are and what mends it. */
+NM_API nm_status nm_schema_check(const nm_schema *schema, nm_tensor *x);
+/* The samples as f32 [count, ...shape], scaled and standardized, in memory of the tape. NULL on
+ * failure, as above. */
+NM_API nm_tensor *nm_schema_prepare(const nm_schema *schema, nm_tape *tape, nm_tensor *x);
+/* Outputs of the network, f32 [count, ...target], in the targets' own units: y * deviation + mean,
+ * in place. Class scores stay as they are. */
+NM_API void nm_schema_restore(const nm_schema *schema, float *y, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
