@@ -28,6 +28,7 @@
 #include "optim/data/dataset.h"
 #include "optim/evaluate.h"
 #include "optim/data/loader.h"
+#include "optim/data/schema.h"
 #include "optim/loss.h"
 #include "optim/metric.h"
 #include "optim/network.h"

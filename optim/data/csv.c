@@ -355,7 +355,7 @@ static nm_status find_form(table *t)
 
 static nm_status take_label(const walk *w, const nm_dataset *set, double number, int32_t *label)
 {
-    if (!nm_dataset_takes_label(set, number)) {
+    if (!nm_is_label(number)) {
         return cell_error(w, "is no class label, which is an integer from 0; for a number to "
                              "predict say `targets: values`");
     }
@@ -436,8 +436,10 @@ static walk begin_walk(nm_context *context, const csv_options *o, const char *te
                   .separator = o->separator[0]};
 }
 
-static nm_status csv_open(nm_context *context, const void *options, nm_dataset *set)
+static nm_status csv_open(nm_context *context, const void *options, const nm_schema *schema,
+                          nm_dataset *set)
 {
+    (void)schema;
     const csv_options *o = options;
     size_t size;
     set->sample_source = set->target_source = nm_file_title(o->path);

@@ -11,15 +11,20 @@
 static void check_normalize(const void *options, const nm_value *at, nm_diagnostics *d)
 {
     const nm_data_options *o = options;
-    if (o->normalize == NM_NORMALIZE_AUTO && (o->loader.mean.count || o->loader.deviation.count)) {
-        nm_diagnose(d, at,
-                    "data: \"normalize\" is auto, which computes \"mean\" and \"deviation\"; "
-                    "give the one or the others");
+    const bool given = o->loader.mean.count || o->loader.deviation.count;
+    if (given && (o->normalize == NM_NORMALIZE_AUTO || o->normalize == NM_NORMALIZE_NONE)) {
+        nm_diagnose(d, at, "data: \"normalize\" is %s; give that, or \"mean\" and \"deviation\"",
+                    o->normalize == NM_NORMALIZE_AUTO
+                        ? "auto, which computes \"mean\" and \"deviation\""
+                        : "none");
+    }
+    if (o->normalize_targets == NM_NORMALIZE_GIVEN) {
+        nm_diagnose(d, at, "data: \"normalize_targets\" must be one of default, none, auto");
     }
 }
 
 static const nm_data_options defaults = {.loader = {NM_LOADER_DEFAULTS}};
-static const char *const normalize_names[] = {"given", "auto", NULL};
+static const char *const normalize_names[] = {"default", "none", "given", "auto", NULL};
 static const nm_option rows[] = {
     {NM_FIELD(nm_data_options, train), NM_OPTION_CHOICE, .kind = NM_KIND_DATASET,
      .flags = NM_REQUIRED, .doc = "the training set"},
@@ -32,7 +37,12 @@ static const nm_option rows[] = {
     {NM_FIELD(nm_data_options, limit), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "use only the first so many samples of each set, for a quick run; 0: all"},
     {NM_FIELD(nm_data_options, normalize), NM_OPTION_ENUM, .names = normalize_names,
-     .doc = "mean and deviation of each channel: as given, or computed from the training set"},
+     .doc = "what samples are less their mean and divided by their deviation with, a channel: "
+            "default (numbers from files: auto; images of bytes and generated data: none), none, "
+            "given (`mean`, `deviation`), auto (computed from the training set)"},
+    {NM_FIELD(nm_data_options, normalize_targets), NM_OPTION_ENUM, .names = normalize_names,
+     .doc = "the same for targets that are values: default (auto, but for generated data and with "
+            "normalize: none), none or auto; predictions and metrics are in their own units"},
     NM_LOADER_ROWS(offsetof(nm_data_options, loader)),
 };
 const nm_spec nm_data_spec = {.name = "nm_data_options",
@@ -44,13 +54,15 @@ const nm_spec nm_data_spec = {.name = "nm_data_options",
 
 /* ---- Opening ---- */
 
+/* `schema`: what the training set's samples are; NULL for that set itself. */
 static nm_status open_set(nm_context *context, const nm_data_options *o, const nm_choice *choice,
-                          const char *name, nm_dataset *set)
+                          const char *name, const nm_schema *schema, nm_dataset *set)
 {
     if (!choice->item) {
         return NM_OK;
     }
-    if (nm_dataset_open(context, choice, &o->ignored, set) != NM_OK) {
+    const nm_reading reading = {.schema = schema, .ignored = o->ignored};
+    if (nm_dataset_open(context, choice, &reading, set) != NM_OK) {
         return nm_fail_in(context, "%s", name);
     }
     if (o->limit && set->count > o->limit) {
@@ -68,54 +80,22 @@ static nm_status check_train(nm_context *context, const nm_dataset *train)
     return NM_OK;
 }
 
-static nm_status differ(nm_context *context, const char *what, const char *test, const char *train)
+/* What samples and targets are, for all that are opened after the training set. */
+static nm_status describe(nm_context *context, const nm_data_options *o, nm_data *data)
 {
-    return nm_fail(context, NM_ERROR_INPUT,
-                   "data: the test set's %s are %s, the training set's %s; they must be alike",
-                   what, test, train);
-}
-
-static nm_status check_alike(nm_context *context, const nm_dataset *test, const nm_dataset *train)
-{
-    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-    if (!nm_shape_equal(&test->shape, &train->shape)) {
-        return differ(context, "samples", nm_shape_text(&test->shape, a),
-                      nm_shape_text(&train->shape, b));
+    nm_dataset *train = &data->train;
+    nm_schema *schema = train->schema ? train->schema : nm_schema_create(context);
+    train->schema = NULL;
+    data->schema = schema;
+    if (!schema) {
+        return NM_ERROR_MEMORY;
     }
-    if (test->dtype != train->dtype) {
-        return differ(context, "samples", nm_dtype_name(test->dtype), nm_dtype_name(train->dtype));
-    }
-    if (!test->targets) {
-        return NM_OK;
-    }
-    if (test->target_dtype != train->target_dtype) {
-        return differ(context, "targets", test->classes ? "labels" : "values",
-                      train->classes ? "labels" : "values");
-    }
-    if (!nm_shape_equal(&test->target_shape, &train->target_shape)) {
-        return differ(context, "targets", nm_shape_text(&test->target_shape, a),
-                      nm_shape_text(&train->target_shape, b));
-    }
+    schema->shape = train->shape;
+    schema->bytes = nm_dataset_is_bytes(train);
+    schema->scale = nm_dataset_scale(train, o->loader.scale);
+    schema->target_shape = train->target_shape;
+    schema->classes = train->classes;
     return NM_OK;
-}
-
-/* The test set may lack a class, but must not have one more. */
-static nm_status check_test(nm_context *context, nm_dataset *test, const nm_dataset *train)
-{
-    if (!test->count) {
-        return NM_OK;
-    }
-    nm_status status = check_alike(context, test, train);
-    if (status == NM_OK && test->classes > train->classes) {
-        status = nm_fail(context, NM_ERROR_INPUT,
-                         "data: the test set has %lld classes, the training set only %lld; set "
-                         "\"classes\" of the training set if it lacks some",
-                         (long long)test->classes, (long long)train->classes);
-    }
-    if (test->targets) {
-        test->classes = train->classes;
-    }
-    return status;
 }
 
 /* Makes `train` and `validation` views of the set that was opened as `train`. */
@@ -150,37 +130,19 @@ static nm_status check_all_count(nm_context *context, const nm_data *data)
     return status == NM_OK ? check_counts(context, &data->test, "test") : status;
 }
 
-static nm_status normalize(nm_context *context, const nm_data_options *o, nm_data *data)
-{
-    data->loader = o->loader;
-    if (o->normalize != NM_NORMALIZE_AUTO) {
-        return NM_OK;
-    }
-    int64_t channels = nm_dataset_channels(&data->train);
-    double *mean = nm_alloc_zero(context, (size_t)channels, 2 * sizeof *mean);
-    if (!mean) {
-        return NM_ERROR_MEMORY;
-    }
-    data->statistics = mean;
-    data->loader.channel_mean = mean;
-    data->loader.channel_deviation = mean + channels;
-    return nm_dataset_statistics(&data->train, nm_dataset_scale(&data->train, o->loader.scale),
-                                 mean, mean + channels);
-}
-
 static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data *data)
 {
     nm_status status = nm_spec_check(context, &nm_data_spec, "data", o);
     if (status != NM_OK ||
-        (status = open_set(context, o, &o->train, "train", &data->train)) != NM_OK ||
-        (status = open_set(context, o, &o->test, "test", &data->test)) != NM_OK ||
+        (status = open_set(context, o, &o->train, "train", NULL, &data->train)) != NM_OK ||
         (status = check_train(context, &data->train)) != NM_OK ||
-        (status = check_test(context, &data->test, &data->train)) != NM_OK ||
+        (status = describe(context, o, data)) != NM_OK ||
+        (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
         (status = hold_out(context, o, data)) != NM_OK ||
         (status = check_all_count(context, data)) != NM_OK) {
         return status;
     }
-    return normalize(context, o, data);
+    return nm_data_normalize(o, data);
 }
 
 nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data)
@@ -196,7 +158,7 @@ nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_d
 
 void nm_data_close(nm_data *data)
 {
-    nm_free(data->train.context, data->statistics);
+    nm_schema_destroy(data->schema);
     nm_dataset_close(&data->train);
     nm_dataset_close(&data->validation);
     nm_dataset_close(&data->test);

@@ -5,7 +5,7 @@
  *     train: {idx: {images: train-images.gz, labels: train-labels.gz}}
  *     test: {idx: {images: test-images.gz, labels: test-labels.gz}}
  *     validation: 0.1    # of the training set
- *     normalize: auto    # or mean and deviation
+ *     normalize: none    # numbers are standardized otherwise
  *     batch: 128         # and the other options of the loader */
 #ifndef NM_OPTIM_DATA_H
 #define NM_OPTIM_DATA_H
@@ -16,16 +16,26 @@
 extern "C" {
 #endif
 
-typedef enum nm_normalize { NM_NORMALIZE_GIVEN, NM_NORMALIZE_AUTO } nm_normalize;
+/* What is done to samples, and to targets that are values. By default, numbers from files are
+ * standardized: each channel (column) less its mean, divided by its deviation, both of the training
+ * set. What holds nothing but 0 and 1 stays as it is. Images of bytes are only scaled to 0..1, and
+ * what is generated stays as it is. With less than two samples there is nothing to compute. */
+typedef enum nm_normalize {
+    NM_NORMALIZE_DEFAULT, /* as said above, unless mean or deviation are given */
+    NM_NORMALIZE_NONE,    /* neither samples nor targets; but for `scale` */
+    NM_NORMALIZE_GIVEN,   /* samples by mean and deviation as given */
+    NM_NORMALIZE_AUTO     /* computed, whatever the samples are */
+} nm_normalize;
 
 typedef struct nm_data_options {
-    nm_choice train;    /* of nm_dataset_type */
-    nm_choice test;     /* the same; no item: none */
-    double validation;  /* fraction of the training set held out; 0: none */
-    int64_t split_seed; /* which samples those are: apart from the run's seed, so that runs that
-                           differ in their seed are measured on the same samples */
-    int64_t limit;      /* use only the first so many samples of each set; 0: all */
-    int normalize;      /* nm_normalize: mean and deviation as given, or the training set's */
+    nm_choice train;       /* of nm_dataset_type */
+    nm_choice test;        /* the same; no item: none */
+    double validation;     /* fraction of the training set held out; 0: none */
+    int64_t split_seed;    /* which samples those are: apart from the run's seed, so that runs that
+                              differ in their seed are measured on the same samples */
+    int64_t limit;         /* use only the first so many samples of each set; 0: all */
+    int normalize;         /* nm_normalize, of samples */
+    int normalize_targets; /* nm_normalize, of targets that are values: default, none or auto */
     nm_loader_options loader;
     nm_ignored ignored; /* not an option: what the loss ignores, a label that may stand anywhere */
 } nm_data_options;
@@ -36,9 +46,9 @@ typedef struct nm_data {
     nm_dataset train;
     nm_dataset validation;    /* count 0: none */
     nm_dataset test;          /* count 0: none */
-    nm_loader_options loader; /* for all of them: with the computed mean and deviation */
+    nm_loader_options loader; /* for all of them: with the computed means and deviations */
     nm_dataset whole;         /* what train and validation are views of; count 0: they are not */
-    double *statistics;       /* what was computed: means, then deviations, one a channel */
+    nm_schema *schema;        /* what samples and targets are, and what is done to them */
 } nm_data;
 
 /* Opens the sets. The training set must have targets, and each set a sample that counts; the test

@@ -36,6 +36,7 @@ void nm_dataset_close(nm_dataset *set)
     for (size_t i = 0; i < sizeof set->tensors / sizeof *set->tensors; i++) {
         nm_tensor_destroy(set->tensors[i]);
     }
+    nm_schema_destroy(set->schema);
     *set = (nm_dataset){0};
 }
 
@@ -56,10 +57,9 @@ nm_status nm_dataset_look_for(nm_context *context, const char *path)
     return nm_fail(context, NM_ERROR_IO, "cannot read %s: %s; %s", path, strerror(error), remedy);
 }
 
-bool nm_dataset_takes_label(const nm_dataset *set, double label)
+bool nm_is_label(double label)
 {
-    bool fits = label >= INT32_MIN && label < INT32_MAX && label == (int32_t)label;
-    return fits && (label >= 0 || nm_is_ignored(&set->ignored, (int64_t)label));
+    return label >= INT32_MIN && label < INT32_MAX && label == (int32_t)label;
 }
 
 void nm_dataset_add_channel(nm_dataset *set)
@@ -117,18 +117,32 @@ static nm_status check_labels(nm_dataset *set)
     return NM_OK;
 }
 
-/* `what`: "sample" or "target". Rows have `width` values. */
-static nm_status check_finite(const nm_dataset *set, const char *what, const float *values,
-                              int64_t width)
+/* The first of `count` values that is not finite; -1: none. */
+static int64_t find_not_finite(nm_dtype dtype, const void *values, int64_t count)
 {
-    for (int64_t i = 0; i < set->count * width; i++) {
-        if (!isfinite(values[i])) {
-            return nm_fail(set->context, NM_ERROR_FORMAT,
-                           "%s %lld has %s among its values; remove or replace it", what,
-                           (long long)(i / width), isnan(values[i]) ? "NaN" : "an infinity");
+    const float *narrow = values;
+    const double *wide = values;
+    for (int64_t i = 0; i < count; i++) {
+        if (dtype == NM_F64 ? !isfinite(wide[i]) : !isfinite(narrow[i])) {
+            return i;
         }
     }
-    return NM_OK;
+    return -1;
+}
+
+/* `what`: "sample" or "target". Rows have `width` values. */
+static nm_status check_finite(const nm_dataset *set, const char *what, nm_dtype dtype,
+                              const void *values, int64_t width)
+{
+    int64_t at = find_not_finite(dtype, values, set->count * width);
+    if (at < 0) {
+        return NM_OK;
+    }
+    bool nan =
+        dtype == NM_F64 ? isnan(((const double *)values)[at]) : isnan(((const float *)values)[at]);
+    return nm_fail(set->context, NM_ERROR_FORMAT,
+                   "%s %lld has %s among its values; remove or replace it", what,
+                   (long long)(at / width), nan ? "NaN" : "an infinity");
 }
 
 static nm_status check_samples(const nm_dataset *set)
@@ -136,14 +150,14 @@ static nm_status check_samples(const nm_dataset *set)
     if (!set->samples || set->count < 1) {
         return nm_fail(set->context, NM_ERROR_FORMAT, "it has no samples");
     }
-    if (set->dtype != NM_U8 && set->dtype != NM_F32) {
-        return nm_fail(set->context, NM_ERROR_INTERNAL, "samples are u8 or f32, not %s",
+    if (set->dtype != NM_U8 && set->dtype != NM_F32 && set->dtype != NM_F64) {
+        return nm_fail(set->context, NM_ERROR_INTERNAL, "samples are u8, f32 or f64, not %s",
                        nm_dtype_name(set->dtype));
     }
     nm_status status = check_shape(set, "sample", &set->shape);
     return status != NM_OK || set->dtype == NM_U8
                ? status
-               : check_finite(set, "sample", set->samples, nm_shape_count(&set->shape));
+               : check_finite(set, "sample", set->dtype, set->samples, nm_shape_count(&set->shape));
 }
 
 static nm_status check_targets(nm_dataset *set)
@@ -154,15 +168,15 @@ static nm_status check_targets(nm_dataset *set)
     if (set->target_dtype == NM_I32 && set->target_shape.rank == 0) {
         return check_labels(set);
     }
-    if (set->target_dtype != NM_F32) {
+    if (set->target_dtype != NM_F32 && set->target_dtype != NM_F64) {
         return nm_fail(set->context, NM_ERROR_INTERNAL,
-                       "targets are one i32 label a sample or values of f32, not %s",
+                       "targets are one i32 label a sample or values of f32 or f64, not %s",
                        nm_dtype_name(set->target_dtype));
     }
     nm_status status = check_shape(set, "target", &set->target_shape);
-    return status != NM_OK
-               ? status
-               : check_finite(set, "target", set->targets, nm_shape_count(&set->target_shape));
+    return status != NM_OK ? status
+                           : check_finite(set, "target", set->target_dtype, set->targets,
+                                          nm_shape_count(&set->target_shape));
 }
 
 nm_status nm_dataset_check(nm_dataset *set)
@@ -176,23 +190,28 @@ nm_status nm_dataset_check(nm_dataset *set)
     return status != NM_OK && source ? nm_fail_in(set->context, "%s", source) : status;
 }
 
-static nm_status open_and_check(const nm_dataset_type *type, const void *options, nm_dataset *set)
+static nm_status open_and_check(const nm_dataset_type *type, const void *options,
+                                const nm_schema *schema, nm_dataset *set)
 {
-    nm_status status = type->open(set->context, options, set);
+    nm_status status = type->open(set->context, options, schema, set);
+    status = status == NM_OK ? nm_dataset_number_classes(set, schema) : status;
     status = status == NM_OK ? nm_dataset_check(set) : status;
+    status = status == NM_OK && schema ? nm_dataset_conform(set, schema) : status;
     set->sample_source = set->target_source = NULL;
     return status == NM_OK ? NM_OK : nm_fail_in(set->context, "%s", type->item.name);
 }
 
-nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm_ignored *ignored,
+nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm_reading *reading,
                           nm_dataset *set)
 {
     const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
     const nm_spec *spec = type->item.spec;
     const void *options = !choice->options && spec ? spec->defaults : choice->options;
-    *set = (nm_dataset){.context = context, .ignored = ignored ? *ignored : (nm_ignored){0}};
+    const nm_reading plain = {.schema = NULL};
+    reading = reading ? reading : &plain;
+    *set = (nm_dataset){.context = context, .ignored = reading->ignored};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
-    if (status == NM_OK && (status = open_and_check(type, options, set)) != NM_OK) {
+    if (status == NM_OK && (status = open_and_check(type, options, reading->schema, set)) != NM_OK) {
         nm_dataset_close(set);
     }
     return status;
@@ -207,6 +226,7 @@ static int64_t *make_view(const nm_dataset *set, int64_t count, nm_dataset *view
     *view = *set;
     memset(view->memory, 0, sizeof view->memory);
     memset(view->tensors, 0, sizeof view->tensors);
+    view->schema = NULL;
     view->count = count;
     view->memory[0] = rows;
     view->rows = rows;

@@ -2,8 +2,7 @@
 #ifndef NM_OPTIM_DATA_DATASET_H
 #define NM_OPTIM_DATA_DATASET_H
 
-#include "core/option.h"
-#include "core/tensor.h"
+#include "optim/data/schema.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,31 +25,45 @@ typedef struct nm_dataset {
     nm_context *context;
     int64_t count;             /* samples, at least 1 */
     nm_shape shape;            /* of one sample, rank 1 to 5: [28, 28, 1], [2], ... */
-    nm_dtype dtype;            /* of the samples: u8 or f32 */
+    nm_dtype dtype;            /* of the samples: u8, f32 or f64 */
+    bool is_bool;              /* the u8 are truth values, never bytes of an image */
+    bool is_generated;         /* made by a formula, of a size that suits a network already */
     const void *samples;       /* one row after the other */
     nm_shape target_shape;     /* of one target: [] for a class label, [1] or more for values */
-    nm_dtype target_dtype;     /* i32: class labels, f32: values to predict */
+    nm_dtype target_dtype;     /* i32: class labels, f32 or f64: values to predict */
     const void *targets;       /* NULL: none (prediction) */
     int64_t classes;           /* labels are 0..classes-1, or ignored; 0: no labels */
     nm_ignored ignored;        /* usually what the loss ignores: nm_loss_ignored() */
     const int64_t *rows;       /* NULL: sample i is row i */
+    nm_schema *schema;         /* what the reader found of columns and class names, which
+                                  nm_dataset_close() destroys; NULL: nothing */
     const char *sample_source; /* the files, for messages while it is being opened; NULL: none */
     const char *target_source;
     void *memory[4];       /* what nm_dataset_close() gives back with nm_free() */
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
 } nm_dataset;
 
-/* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`)
- * from options read by item.spec. On failure it may leave memory in `set`: the caller closes it. */
+/* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`) from
+ * options read by item.spec. `schema` is that of the network the samples are for, to be kept to where
+ * the source leaves a choice (which columns, in which order, how categories are numbered); NULL: found
+ * from the source, and left in `set`. Labels are left as they stand there; classes are numbered
+ * afterwards. On failure it may leave memory in `set`: the caller closes it. */
 typedef struct nm_dataset_type {
     nm_item item;
-    nm_status (*open)(nm_context *context, const void *options, nm_dataset *set);
+    nm_status (*open)(nm_context *context, const void *options, const nm_schema *schema,
+                      nm_dataset *set);
 } nm_dataset_type;
 
-/* Opens the chosen data set and checks it; the label `ignored` (NULL: none) is let through.
- * Messages begin with the choice's name; `set` is empty on failure. */
+/* What is known of a set before it is opened. */
+typedef struct nm_reading {
+    const nm_schema *schema; /* of the network the samples are for; NULL: a training set */
+    nm_ignored ignored;      /* the label that is let through */
+} nm_reading;
+
+/* Opens the chosen data set and checks it, against the schema too if there is one. `reading` may be
+ * NULL: neither. Messages begin with the choice's name; `set` is empty on failure. */
 NM_API nm_status nm_dataset_open(nm_context *context, const nm_choice *choice,
-                                 const nm_ignored *ignored, nm_dataset *set);
+                                 const nm_reading *reading, nm_dataset *set);
 /* Whether the rules above hold: types, shapes, labels within 0..classes-1 or ignored, no NaN or
  * infinity. Where `classes` is 0 and the targets are i32, it becomes the largest label that is not
  * ignored plus one (0: all of them are). For sets

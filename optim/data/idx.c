@@ -222,8 +222,10 @@ static nm_status take_labels(nm_dataset *set, const idx_array *a)
     return nm_context_status(set->context);
 }
 
-static nm_status idx_open(nm_context *context, const void *options, nm_dataset *set)
+static nm_status idx_open(nm_context *context, const void *options, const nm_schema *schema,
+                          nm_dataset *set)
 {
+    (void)schema;
     const idx_options *o = options;
     idx_array images, labels;
     nm_status status = read_array(context, o->images, &images);

@@ -26,10 +26,11 @@ struct nm_loader {
     nm_dataset set; /* its memory stays the caller's */
     nm_loader_options options;
     uint64_t seed;
-    int64_t size; /* elements of a sample */
-    size_t sample_bytes, target_bytes;
+    int64_t size;                      /* elements of a sample */
+    size_t sample_bytes, target_bytes; /* of a row of the set */
     int64_t batches, samples, largest; /* of an epoch; samples of its largest batch */
-    nm_affine affine;
+    nm_affine affine, target_affine;
+    int64_t target_size; /* elements of a target that is values; 0: labels, or none */
     nm_image image;
     unsigned char *moved; /* [workers][2]: a sample between two steps of augmentation */
     int workers;          /* how many make samples at the same time */
@@ -134,6 +135,19 @@ static void fetch_ahead(const nm_loader *l, int64_t position)
 }
 
 /* `position` in the epoch, `at` in the batch. */
+static void make_target(const nm_loader *l, int64_t position, const slot *to, int64_t at)
+{
+    const size_t row = (size_t)(l->rows ? l->rows[position] : position);
+    const char *target = (const char *)l->set.targets + row * l->target_bytes;
+    if (l->target_size) {
+        nm_affine_apply(&l->target_affine, l->set.target_dtype, target,
+                        (float *)to->targets + at * l->target_size, l->target_size);
+    } else {
+        memcpy((char *)to->targets + (size_t)at * l->target_bytes, target, l->target_bytes);
+    }
+}
+
+/* The same for all of a sample. */
 static void make_sample(const nm_loader *l, int64_t position, const slot *to, int64_t at,
                         unsigned char *const moved[2])
 {
@@ -143,9 +157,7 @@ static void make_sample(const nm_loader *l, int64_t position, const slot *to, in
     }
     nm_affine_apply(&l->affine, l->set.dtype, sample, to->x + at * l->size, l->size);
     if (to->targets) {
-        size_t row = (size_t)(l->rows ? l->rows[position] : position);
-        memcpy((char *)to->targets + (size_t)at * l->target_bytes,
-               (const char *)l->set.targets + row * l->target_bytes, l->target_bytes);
+        make_target(l, position, to, at);
     }
 }
 
@@ -207,7 +219,7 @@ static double channel_value(const nm_floats *list, int64_t channel, double none)
     return list->count == 0 ? none : list->at[list->count == 1 ? 0 : channel];
 }
 
-static nm_status make_affine(nm_loader *l)
+static nm_status make_sample_affine(nm_loader *l)
 {
     const nm_loader_options *o = &l->options;
     int64_t channels = nm_dataset_channels(&l->set);
@@ -220,11 +232,22 @@ static nm_status make_affine(nm_loader *l)
     }
     nm_status status = nm_context_status(l->context);
     if (mean && deviation) {
-        status = nm_affine_create(&l->set, nm_dataset_scale(&l->set, o->scale), mean, deviation,
-                                  &l->affine);
+        status = nm_affine_create(l->context, &l->set.shape, nm_dataset_is_bytes(&l->set),
+                                  nm_dataset_scale(&l->set, o->scale), mean, deviation, &l->affine);
     }
     nm_free(l->context, mean);
     nm_free(l->context, deviation);
+    return status;
+}
+
+static nm_status make_affines(nm_loader *l)
+{
+    nm_status status = make_sample_affine(l);
+    if (status == NM_OK && l->target_size) {
+        const nm_shape flat = NM_SHAPE(l->target_size);
+        status = nm_affine_create(l->context, &flat, false, 1, l->options.target_mean,
+                                  l->options.target_deviation, &l->target_affine);
+    }
     return status;
 }
 
@@ -235,7 +258,9 @@ static nm_status make_slot(const nm_loader *l, slot *p)
     size_t largest = (size_t)l->largest;
     p->memory = nm_alloc_zero(l->context, largest * (size_t)l->size + ALIGNMENT, sizeof(float));
     if (p->memory && l->set.targets) {
-        p->targets = nm_alloc_zero(l->context, largest, l->target_bytes);
+        p->targets = l->target_size ? nm_alloc_zero(l->context, largest * (size_t)l->target_size,
+                                                    sizeof(float))
+                                    : nm_alloc_zero(l->context, largest, l->target_bytes);
     }
     uintptr_t aligned = ((uintptr_t)p->memory + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
     p->x = (float *)aligned;
@@ -265,6 +290,9 @@ static void describe(nm_loader *l)
     l->size = nm_shape_count(shape);
     l->sample_bytes = nm_dataset_sample_bytes(&l->set);
     l->target_bytes = nm_dataset_target_bytes(&l->set);
+    l->target_size = l->set.targets && nm_dtype_is_float(l->set.target_dtype)
+                         ? nm_shape_count(&l->set.target_shape)
+                         : 0;
     if (shape->rank == 3) {
         l->image = (nm_image){.height = shape->dim[0],
                               .width = shape->dim[1],
@@ -301,7 +329,7 @@ static nm_status build(nm_loader *l, const nm_loader_options *options)
 {
     describe(l);
     nm_status status = nm_loader_check(l->context, &l->set, options, &l->options);
-    if (status != NM_OK || (status = plan(l)) != NM_OK || (status = make_affine(l)) != NM_OK) {
+    if (status != NM_OK || (status = plan(l)) != NM_OK || (status = make_affines(l)) != NM_OK) {
         return status;
     }
     plan_workers(l);
@@ -339,6 +367,7 @@ void nm_loader_destroy(nm_loader *l)
     }
     nm_free(l->context, l->moved);
     nm_affine_destroy(l->context, &l->affine);
+    nm_affine_destroy(l->context, &l->target_affine);
     nm_free(l->context, l->order);
     nm_free(l->context, l);
 }
@@ -430,7 +459,9 @@ nm_status nm_loader_next(nm_loader *l, nm_batch *batch)
                         .shape = batch_shape(count, &l->set.shape),
                         .x = l->slots[place].x,
                         .target_shape = batch_shape(count, &l->set.target_shape),
-                        .target_dtype = l->set.target_dtype,
-                        .targets = l->slots[place].targets};
+                        .target_dtype = l->target_size ? NM_F32 : l->set.target_dtype,
+                        .targets = l->slots[place].targets,
+                        .target_mean = l->options.target_mean,
+                        .target_deviation = l->options.target_deviation};
     return NM_OK;
 }

@@ -18,9 +18,10 @@ extern "C" {
 
 typedef enum nm_short_batch { NM_SHORT_KEEP, NM_SHORT_DROP, NM_SHORT_MERGE } nm_short_batch;
 
-/* A sample x becomes (x * scale - mean) / deviation, per channel, which is the last axis. Images,
- * samples of shape [height, width, channels], can be augmented: first shifted, then cropped, then
- * mirrored, all before they are normalized. */
+/* A sample x becomes (x * scale - mean) / deviation, per channel, which is the last axis; targets
+ * that are values become (y - target_mean) / target_deviation. Images, samples of shape [height,
+ * width, channels], can be augmented: first shifted, then cropped, then mirrored, all before they
+ * are normalized. */
 typedef struct nm_loader_options {
     int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped) */
     bool shuffle;   /* another order every epoch */
@@ -28,7 +29,7 @@ typedef struct nm_loader_options {
                        so that batch norm never meets a batch of one */
     nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */
     nm_floats deviation; /* the same; none: 1 */
-    double scale;        /* 0: 1/255 for u8, 1 for f32 */
+    double scale;        /* 0: 1/255 for images of bytes, 1 for all else */
     int64_t crop;        /* random crop after padding by so many pixels of 0 a side */
     bool flip;           /* mirror left and right with probability 1/2 */
     int64_t shift;       /* random shift by up to so many pixels each way, repeating the edge */
@@ -38,6 +39,9 @@ typedef struct nm_loader_options {
      * computed. Read by nm_loader_create() only. NULL: none. */
     const double *channel_mean;
     const double *channel_deviation;
+    /* The same for the elements of a target. They must outlive the loader, which hands them out. */
+    const double *target_mean;
+    const double *target_deviation;
 } nm_loader_options;
 
 /* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
@@ -52,6 +56,9 @@ typedef struct nm_batch {
     nm_shape target_shape; /* [count, ...target shape] */
     nm_dtype target_dtype;
     void *targets; /* i32 or f32; NULL if the set has none */
+    /* f32 targets are (value - mean) / deviation, by element of a target; NULL: values as they are
+     */
+    const double *target_mean, *target_deviation;
 } nm_batch;
 
 typedef struct nm_loader nm_loader;

@@ -36,7 +36,7 @@ nm_status nm_loader_check(nm_context *context, const nm_dataset *set,
                   "the samples are divided by it after that; one number, or one a channel",        \
                   .min = 0, .max = 1e30, .flags = NM_MIN_OPEN),                                    \
     NM_LOADER_ROW(at, scale, FLOAT,                                                                \
-                  "the samples are multiplied by it first; 0: 1/255 for bytes, else 1",            \
+                  "the samples are multiplied by it first; 0: 1/255 for images of bytes, else 1",            \
                   .min = -1e30, .max = 1e30),                                                      \
     NM_LOADER_ROW(at, crop, INT,                                                                   \
                   "training: crop at random after padding by so many pixels of zero a side",       \

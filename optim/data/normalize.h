@@ -4,22 +4,32 @@
 
 #include "optim/data/dataset.h"
 
-/* Factors and offsets repeated over a stretch of a sample, so that the loop over it is a plain
- * vector loop for any number of channels. */
+/* What is done to the elements of a sample, repeated over a stretch of it, so that the loop over it
+ * is a plain vector loop for any number of channels.
+ *
+ * Bytes of images are computed in f32, as x * factor + offset. Everything else is computed in f64
+ * and rounded once: (x * scale - mean) * inverse. So large numbers with a small spread (time
+ * stamps) keep their digits, and the same numbers give the same results whatever type they come in.
+ */
 typedef struct nm_affine {
-    int64_t length; /* a sample is a whole number of stretches */
-    float *factor;
-    float *offset;
+    int64_t length;         /* a sample is a whole number of stretches */
+    float *factor, *offset; /* bytes; else NULL */
+    double scale;
+    double *mean, *inverse; /* all else; NULL where nothing is done but the rounding */
 } nm_affine;
 
-/* (x * scale - mean) / deviation. `mean` and `deviation` have a value for each channel of the
- * set. */
-nm_status nm_affine_create(const nm_dataset *set, double scale, const double *mean,
-                           const double *deviation, nm_affine *affine);
+/* (x * scale - mean) / deviation. `mean` and `deviation` have a value for each channel, which is
+ * the last axis of `shape`; NULL: 0 and 1. */
+nm_status nm_affine_create(nm_context *context, const nm_shape *shape, bool bytes, double scale,
+                           const double *mean, const double *deviation, nm_affine *affine);
 void nm_affine_destroy(nm_context *context, nm_affine *affine);
-/* `count` elements of u8 or f32, a whole number of stretches. */
+/* `count` elements of u8, i32, i64, f32 or f64, a whole number of stretches. */
 void nm_affine_apply(const nm_affine *affine, nm_dtype dtype, const void *x, float *y,
                      int64_t count);
+
+/* Whether samples are images of bytes, [height, width, channels] of u8. The others are numbers,
+ * which are never scaled of themselves: u8 of another shape, and truth values. */
+bool nm_dataset_is_bytes(const nm_dataset *set);
 
 int64_t nm_dataset_channels(const nm_dataset *set);
 
@@ -28,8 +38,12 @@ int64_t nm_dataset_channels(const nm_dataset *set);
  * channel that never changes has deviation 1, so that dividing by it does no harm. */
 nm_status nm_dataset_statistics(const nm_dataset *set, double scale, double *mean,
                                 double *deviation);
+/* The same over targets that are values, each element a channel, without scaling. */
+nm_status nm_target_statistics(const nm_dataset *set, double *mean, double *deviation);
+/* is_flag[c]: whether channel c holds nothing but 0 and 1. */
+void nm_dataset_find_flags(const nm_dataset *set, bool *is_flag);
 
-/* What `scale` means where it is 0. */
+/* What `scale` means where it is 0: 1/255 for images of bytes, 1 for all else. */
 double nm_dataset_scale(const nm_dataset *set, double scale);
 
 #endif

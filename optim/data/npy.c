@@ -76,7 +76,7 @@ static nm_status take_labels(nm_dataset *set, nm_tensor *y)
     set->target_dtype = NM_I32;
     for (int64_t i = 0; labels && i < set->count; i++) {
         double label = nm_tensor_get(y, i);
-        if (!nm_dataset_takes_label(set, label)) {
+        if (!nm_is_label(label)) {
             char text[32];
             return nm_fail(set->context, NM_ERROR_FORMAT,
                            "%s: sample %lld has %s for a label; labels are integers from 0%s",
@@ -124,8 +124,10 @@ static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
     return take_labels(set, y);
 }
 
-static nm_status npy_open(nm_context *context, const void *options, nm_dataset *set)
+static nm_status npy_open(nm_context *context, const void *options, const nm_schema *schema,
+                          nm_dataset *set)
 {
+    (void)schema;
     const npy_options *o = options;
     set->sample_source = nm_file_title(o->x);
     set->target_source = o->y ? nm_file_title(o->y) : NULL;

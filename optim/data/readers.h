@@ -22,7 +22,7 @@ nm_status nm_dataset_look_for(nm_context *context, const char *path);
 
 /* Whether a number from a file is a label: an integer from 0, or the one that is ignored. What the
  * classes are is checked by nm_dataset_check(). */
-bool nm_dataset_takes_label(const nm_dataset *set, double label);
+bool nm_is_label(double label);
 
 /* Gives u8 samples of shape [height, width] a channel axis: [height, width, 1]. */
 void nm_dataset_add_channel(nm_dataset *set);
@@ -30,5 +30,18 @@ void nm_dataset_add_channel(nm_dataset *set);
 /* One value a sample becomes a target of shape [1], so that it meets a network's output [batch, 1]
  * instead of broadcasting against it. */
 void nm_dataset_values_shape(nm_dataset *set, nm_shape shape);
+
+/* Turns labels as they stand in the data into classes from 0 (classes.c says how) and counts them.
+ * Labels that a reader has numbered itself, which then made names for them, stay. */
+nm_status nm_dataset_number_classes(nm_dataset *set, const nm_schema *schema);
+
+/* Whether the samples are those that `schema` describes. Types that convert without loss and
+ * without doubt are converted. */
+nm_status nm_dataset_conform(nm_dataset *set, const nm_schema *schema);
+
+/* Fills what is done to samples and targets into the data's schema and loader options. */
+struct nm_data;
+struct nm_data_options;
+nm_status nm_data_normalize(const struct nm_data_options *options, struct nm_data *data);
 
 #endif

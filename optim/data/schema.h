@@ -39,16 +39,16 @@ typedef struct nm_schema {
     nm_context *context;
     nm_schema_chunk *chunks;
     /* The sample */
-    nm_shape shape; /* channels last */
-    bool bytes;     /* images of u8; else numbers */
-    double scale;   /* samples are multiplied by it first */
-    int64_t channels; /* of mean and deviation; 0: there are none */
+    nm_shape shape;                 /* channels last */
+    bool bytes;                     /* images of u8; else numbers */
+    double scale;                   /* samples are multiplied by it first */
+    int64_t channels;               /* of mean and deviation; 0: there are none */
     const double *mean, *deviation; /* [channels] */
     int columns;                    /* in the order of a sample's elements; 0: no table */
     const nm_column *column;
     /* The target */
-    nm_shape target_shape; /* []: a class label */
-    int64_t classes;       /* 0: values */
+    nm_shape target_shape;          /* []: a class label */
+    int64_t classes;                /* 0: values */
     const char *const *class_names; /* [classes], as they stand in the data; NULL: 0, 1, 2, ... */
     int targets;                    /* names of values; 0: none */
     const char *const *target_names;

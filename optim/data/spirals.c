@@ -24,8 +24,10 @@ static void place(const spirals_options *o, int64_t arm, nm_random *random, floa
     point[1] = (float)(t * sin(angle) + o->noise * nm_random_normal(random));
 }
 
-static nm_status spirals_open(nm_context *context, const void *options, nm_dataset *set)
+static nm_status spirals_open(nm_context *context, const void *options, const nm_schema *schema,
+                              nm_dataset *set)
 {
+    (void)schema;
     const spirals_options *o = options;
     nm_random random = nm_random_create((uint64_t)o->seed, NM_STREAM_SPIRALS);
     float *points = nm_alloc_zero(context, (size_t)o->points, 2 * sizeof *points);
@@ -39,6 +41,7 @@ static nm_status spirals_open(nm_context *context, const void *options, nm_datas
         labels[i] = (int32_t)(i % o->classes);
         place(o, labels[i], &random, points + 2 * i);
     }
+    set->is_generated = true;
     set->count = o->points;
     set->shape = NM_SHAPE(2);
     set->dtype = NM_F32;

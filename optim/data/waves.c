@@ -73,8 +73,10 @@ static nm_status check_shape(nm_context *context, const nm_ints *shape)
                    MAX_SIZE);
 }
 
-static nm_status waves_open(nm_context *context, const void *options, nm_dataset *set)
+static nm_status waves_open(nm_context *context, const void *options, const nm_schema *schema,
+                            nm_dataset *set)
 {
+    (void)schema;
     const waves_options *o = options;
     if (check_shape(context, &o->shape) != NM_OK) {
         return NM_ERROR_INPUT;
