@@ -35,6 +35,28 @@ static nm_status add_loss(const nm_evaluator *e, nm_tensor *outputs, const nm_ba
     return NM_OK;
 }
 
+/* y * deviation + mean, in place. */
+static void restore(const nm_batch *batch, int64_t width, float *y)
+{
+    for (int64_t i = 0; i < batch->count * width; i++) {
+        const int64_t c = i % width;
+        y[i] = (float)((double)y[i] * batch->target_deviation[c] + batch->target_mean[c]);
+    }
+}
+
+/* Metrics see values in the targets' own unit. After the loss, which needs them standardized. */
+static void restore_units(const nm_batch *batch, nm_tensor *outputs)
+{
+    nm_shape one = batch->target_shape;
+    one.dim[0] = 1;
+    const int64_t width = nm_shape_count(&one);
+    if (batch->target_mean && batch->target_dtype == NM_F32 &&
+        nm_shape_equal(nm_tensor_shape(outputs), &batch->target_shape)) {
+        restore(batch, width, nm_tensor_f32(outputs));
+        restore(batch, width, batch->targets);
+    }
+}
+
 static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *all)
 {
     nm_tape_reset(e->tape);
@@ -49,6 +71,7 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
         status = add_loss(e, outputs, batch, all);
     }
     if (e->metric && status == NM_OK) {
+        restore_units(batch, outputs);
         status = nm_metric_add(&all->metric, outputs, batch);
     }
     all->samples += batch->count;

@@ -3,7 +3,8 @@
  * 1. For a network that is there already, by the names of its classes.
  * 2. Where `classes` is given, or the smallest label is 0: a label is its class.
  * 3. Otherwise (1 to 3, or -1 and 1) the labels that occur, in increasing order, are the classes,
- *    and each class is called by its label.
+ *    and each class is called by its label. Of negative ones only -1 beside 1 alone is taken: else
+ *    it more often marks samples without a class.
  *
  * The label that the loss ignores is no class, and stays as it is. */
 #include <stdio.h>
@@ -72,8 +73,7 @@ static nm_status number_by_names(nm_dataset *set, const nm_schema *schema)
     nm_status status = known ? NM_OK : NM_ERROR_MEMORY;
     for (int64_t i = 0; status == NM_OK && i < set->count; i++) {
         const known_class wanted = {labels[i], 0};
-        const known_class *found =
-            bsearch(&wanted, known, count, sizeof *known, compare_classes);
+        const known_class *found = bsearch(&wanted, known, count, sizeof *known, compare_classes);
         if (found) {
             labels[i] = found->number;
         } else if (!is_ignored(set, labels[i])) {
@@ -147,6 +147,20 @@ static void tell_gaps(const nm_dataset *set, int64_t distinct, int32_t largest)
     }
 }
 
+static nm_status negative_label(const nm_dataset *set, int32_t label)
+{
+    const int32_t *labels = set->targets;
+    int64_t sample = 0;
+    while (labels[sample] != label) {
+        sample++;
+    }
+    return nm_fail(
+        set->context, NM_ERROR_FORMAT,
+        "sample %lld has label %d; classes count from 0 (for samples without a class, set "
+        "the loss's ignore_index to %d)",
+        (long long)sample, label, label);
+}
+
 static nm_status find_classes(nm_dataset *set)
 {
     int64_t count;
@@ -155,7 +169,10 @@ static nm_status find_classes(nm_dataset *set)
     if (!distinct) {
         return NM_ERROR_MEMORY;
     }
-    if (count && distinct[0] != 0) {
+    const bool signs = count == 2 && distinct[0] == -1 && distinct[1] == 1;
+    if (count && distinct[0] < 0 && !signs) {
+        status = negative_label(set, distinct[0]);
+    } else if (count && distinct[0] != 0) {
         status = name_classes(set, distinct, count);
     } else if (count) {
         tell_gaps(set, count, distinct[count - 1]);

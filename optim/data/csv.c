@@ -353,10 +353,10 @@ static nm_status find_form(table *t)
 
 /* ---- The numbers ---- */
 
-static nm_status take_label(const walk *w, const nm_dataset *set, double number, int32_t *label)
+static nm_status take_label(const walk *w, double number, int32_t *label)
 {
     if (!nm_is_label(number)) {
-        return cell_error(w, "is no class label, which is an integer from 0; for a number to "
+        return cell_error(w, "is no class label, which is an integer; for a number to "
                              "predict say `targets: values`");
     }
     *label = (int32_t)number;
@@ -367,7 +367,7 @@ static nm_status take_target(const table *t, const walk *w, double number, nm_da
                              int64_t row)
 {
     if (t->options->targets == CSV_LABELS) {
-        return take_label(w, set, number, (int32_t *)set->memory[1] + row);
+        return take_label(w, number, (int32_t *)set->memory[1] + row);
     }
     ((float *)set->memory[1])[row] = (float)number;
     return NM_OK;

@@ -13,10 +13,10 @@ static void check_normalize(const void *options, const nm_value *at, nm_diagnost
     const nm_data_options *o = options;
     const bool given = o->loader.mean.count || o->loader.deviation.count;
     if (given && (o->normalize == NM_NORMALIZE_AUTO || o->normalize == NM_NORMALIZE_NONE)) {
-        nm_diagnose(d, at, "data: \"normalize\" is %s; give that, or \"mean\" and \"deviation\"",
+        nm_diagnose(d, at, "data: \"normalize\" is %s; give the one or the others",
                     o->normalize == NM_NORMALIZE_AUTO
                         ? "auto, which computes \"mean\" and \"deviation\""
-                        : "none");
+                        : "none, but there are \"mean\" or \"deviation\"");
     }
     if (o->normalize_targets == NM_NORMALIZE_GIVEN) {
         nm_diagnose(d, at, "data: \"normalize_targets\" must be one of default, none, auto");
@@ -123,10 +123,9 @@ static nm_status check_counts(nm_context *context, const nm_dataset *set, const 
                    strcmp(name, "training") == 0 ? "learn from" : "measure");
 }
 
-static nm_status check_all_count(nm_context *context, const nm_data *data)
+static nm_status check_held_out(nm_context *context, const nm_data *data)
 {
-    nm_status status = check_counts(context, &data->train, "training");
-    status = status == NM_OK ? check_counts(context, &data->validation, "validation") : status;
+    nm_status status = check_counts(context, &data->validation, "validation");
     return status == NM_OK ? check_counts(context, &data->test, "test") : status;
 }
 
@@ -136,10 +135,12 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
     if (status != NM_OK ||
         (status = open_set(context, o, &o->train, "train", NULL, &data->train)) != NM_OK ||
         (status = check_train(context, &data->train)) != NM_OK ||
+        (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
         (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
         (status = hold_out(context, o, data)) != NM_OK ||
-        (status = check_all_count(context, data)) != NM_OK) {
+        (status = check_counts(context, &data->train, "training")) != NM_OK ||
+        (status = check_held_out(context, data)) != NM_OK) {
         return status;
     }
     return nm_data_normalize(o, data);

@@ -194,7 +194,10 @@ static nm_status open_and_check(const nm_dataset_type *type, const void *options
                                 const nm_schema *schema, nm_dataset *set)
 {
     nm_status status = type->open(set->context, options, schema, set);
-    status = status == NM_OK ? nm_dataset_number_classes(set, schema) : status;
+    if (status == NM_OK && (status = nm_dataset_number_classes(set, schema)) != NM_OK &&
+        set->target_source) {
+        nm_fail_in(set->context, "%s", set->target_source);
+    }
     status = status == NM_OK ? nm_dataset_check(set) : status;
     status = status == NM_OK && schema ? nm_dataset_conform(set, schema) : status;
     set->sample_source = set->target_source = NULL;
@@ -211,7 +214,8 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
     reading = reading ? reading : &plain;
     *set = (nm_dataset){.context = context, .ignored = reading->ignored};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
-    if (status == NM_OK && (status = open_and_check(type, options, reading->schema, set)) != NM_OK) {
+    if (status == NM_OK &&
+        (status = open_and_check(type, options, reading->schema, set)) != NM_OK) {
         nm_dataset_close(set);
     }
     return status;

@@ -43,11 +43,11 @@ typedef struct nm_dataset {
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
 } nm_dataset;
 
-/* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`) from
- * options read by item.spec. `schema` is that of the network the samples are for, to be kept to where
- * the source leaves a choice (which columns, in which order, how categories are numbered); NULL: found
- * from the source, and left in `set`. Labels are left as they stand there; classes are numbered
- * afterwards. On failure it may leave memory in `set`: the caller closes it. */
+/* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`)
+ * from options read by item.spec. `schema` is that of the network the samples are for, to be kept
+ * to where the source leaves a choice (which columns, in which order, how categories are numbered);
+ * NULL: found from the source, and left in `set`. Labels are left as they stand there; classes are
+ * numbered afterwards. On failure it may leave memory in `set`: the caller closes it. */
 typedef struct nm_dataset_type {
     nm_item item;
     nm_status (*open)(nm_context *context, const void *options, const nm_schema *schema,

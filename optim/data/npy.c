@@ -19,13 +19,13 @@ static nm_tensor *read_array(nm_context *context, const char *path)
     return nm_dataset_look_for(context, path) == NM_OK ? nm_npy_read(context, path) : NULL;
 }
 
-/* The tensor's elements as f32 in new memory. */
-static float *as_floats(nm_context *context, nm_tensor *tensor)
+/* The tensor's elements as f64 in new memory. */
+static double *as_numbers(nm_context *context, nm_tensor *tensor)
 {
     int64_t count = nm_tensor_count(tensor);
-    float *values = nm_alloc_zero(context, (size_t)count, sizeof *values);
+    double *values = nm_alloc_zero(context, (size_t)count, sizeof *values);
     for (int64_t i = 0; values && i < count; i++) {
-        values[i] = (float)nm_tensor_get(tensor, i);
+        values[i] = nm_tensor_get(tensor, i);
     }
     return values;
 }
@@ -53,14 +53,14 @@ static nm_status take_samples(nm_dataset *set, nm_tensor *x)
     set->count = shape->dim[0];
     set->shape = row_shape(x);
     nm_dtype dtype = nm_tensor_dtype(x);
-    if (dtype == NM_U8 || dtype == NM_F32) {
+    if (dtype == NM_U8 || dtype == NM_F32 || dtype == NM_F64) {
         set->dtype = dtype;
         set->samples = set->count ? nm_tensor_data(x) : NULL;
         nm_dataset_add_channel(set);
         return NM_OK;
     }
-    set->dtype = NM_F32;
-    set->samples = set->memory[0] = as_floats(set->context, x);
+    set->dtype = NM_F64;
+    set->samples = set->memory[0] = as_numbers(set->context, x);
     nm_tensor_destroy(x);
     set->tensors[0] = NULL;
     return nm_context_status(set->context);
@@ -79,7 +79,7 @@ static nm_status take_labels(nm_dataset *set, nm_tensor *y)
         if (!nm_is_label(label)) {
             char text[32];
             return nm_fail(set->context, NM_ERROR_FORMAT,
-                           "%s: sample %lld has %s for a label; labels are integers from 0%s",
+                           "%s: sample %lld has %s for a label; labels are integers%s",
                            set->target_source, (long long)i, nm_format_float(label, text),
                            nm_dtype_is_float(nm_tensor_dtype(y))
                                ? " (to predict numbers, set targets: values)"
@@ -93,7 +93,8 @@ static nm_status take_labels(nm_dataset *set, nm_tensor *y)
 static nm_status take_values(nm_dataset *set, nm_tensor *y)
 {
     nm_dataset_values_shape(set, row_shape(y));
-    set->targets = set->memory[1] = as_floats(set->context, y);
+    set->target_dtype = NM_F64;
+    set->targets = set->memory[1] = as_numbers(set->context, y);
     return nm_context_status(set->context);
 }
 
@@ -163,11 +164,12 @@ static const nm_spec spec = {.name = "npy_options",
                              .count = NM_COUNT_OF(rows)};
 
 const nm_dataset_type nm_dataset_npy = {
-    .item =
-        NM_ITEM(nm_dataset_type, "npy", "samples and targets in NumPy's .npy files", .spec = &spec,
-                .doc = "Samples of u8 and shape [height, width] get a channel axis: [height, "
-                       "width, 1]. u8 and f32 stay as they are, other types become f32. "
-                       "Targets of an integer type are class labels, of a floating type "
-                       "values to predict, unless `targets` says otherwise."),
+    .item = NM_ITEM(
+        nm_dataset_type, "npy", "samples and targets in NumPy's .npy files", .spec = &spec,
+        .doc =
+            "Samples of u8 and shape [height, width] get a channel axis: [height, "
+            "width, 1], and are images of bytes, which are scaled by 1/255. All else is numbers. "
+            "Targets of an integer type are class labels, of a floating type "
+            "values to predict, unless `targets` says otherwise."),
     .open = npy_open,
 };

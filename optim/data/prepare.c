@@ -7,6 +7,7 @@
  *                     255 and those of 0 to 1 are often confused
  *   shapes            where only axes of one differ: [28, 28] for [28, 28, 1] */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "optim/data/normalize.h"
@@ -54,14 +55,15 @@ static nm_status wrong_shape(nm_context *context, const nm_shape *have, const nm
 {
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT], remedy[160] = "";
     if (is_channels_first(have, want)) {
-        snprintf(remedy, sizeof remedy, "; channels are the last axis: in NumPy, np.moveaxis(x, 1, "
-                                        "-1)");
+        snprintf(remedy, sizeof remedy,
+                 "; channels are the last axis: in NumPy, np.moveaxis(x, 1, "
+                 "-1)");
     } else if (nm_shape_count(have) == nm_shape_count(want)) {
-        snprintf(remedy, sizeof remedy, "; the elements are as many: reshape them if they stand in "
-                                        "this order");
+        snprintf(remedy, sizeof remedy,
+                 "; the elements are as many: reshape them if they stand in "
+                 "this order");
     }
-    return nm_fail(context, NM_ERROR_INPUT,
-                   "a sample has shape %s, but those of this network have %s%s",
+    return nm_fail(context, NM_ERROR_INPUT, "a sample has shape %s, but those trained on have %s%s",
                    nm_shape_text(have, a), nm_shape_text(want, b), remedy);
 }
 
@@ -86,7 +88,7 @@ static nm_status check_bytes(nm_context *context, const samples *s)
         if (!(value >= 0 && value <= 255) || value != floor(value)) {
             char text[32];
             return nm_fail(context, NM_ERROR_INPUT,
-                           "this network takes images of bytes, from 0 to 255, but the samples are "
+                           "the network takes images of bytes, from 0 to 255, but the samples are "
                            "%s, with %s among them; if they were scaled, undo that",
                            nm_dtype_name(s->dtype), nm_format_float(value, text));
         }
@@ -96,7 +98,7 @@ static nm_status check_bytes(nm_context *context, const samples *s)
         return NM_OK;
     }
     return nm_fail(context, NM_ERROR_INPUT,
-                   "this network takes images of bytes, from 0 to 255, but the samples are %s, all "
+                   "the network takes images of bytes, from 0 to 255, but the samples are %s, all "
                    "of them 0 or 1; multiply them by 255 if they were scaled, or give them as u8",
                    s->is_bool ? "bool" : nm_dtype_name(s->dtype));
 }
@@ -111,7 +113,7 @@ static nm_status check_type(nm_context *context, const nm_schema *schema, const 
     }
     if (s->dtype == NM_U8 && !s->is_bool && schema->shape.rank >= 3) {
         return nm_fail(context, NM_ERROR_INPUT,
-                       "this network was trained on images of floats, and the samples are bytes "
+                       "the network was trained on images of floats, and the samples are bytes "
                        "(u8); give them as f32, scaled as those were");
     }
     return NM_OK;
@@ -167,16 +169,14 @@ static nm_status conform_targets(const nm_dataset *set, const nm_schema *schema)
     char have[NM_SHAPE_TEXT], want[NM_SHAPE_TEXT];
     const bool labels = set->target_dtype == NM_I32;
     if (labels != (schema->classes > 0)) {
-        return nm_fail(set->context, NM_ERROR_INPUT,
-                       "the targets are %s, but this network was trained on %s",
-                       labels ? "class labels" : "values",
-                       schema->classes ? "class labels" : "values");
+        return nm_fail(
+            set->context, NM_ERROR_INPUT, "the targets are %s, but the network was trained on %s",
+            labels ? "class labels" : "values", schema->classes ? "class labels" : "values");
     }
     if (!nm_shape_equal(&set->target_shape, &schema->target_shape)) {
-        return nm_fail(set->context, NM_ERROR_INPUT,
-                       "a target has shape %s, but those of this network have %s",
-                       nm_shape_text(&set->target_shape, have),
-                       nm_shape_text(&schema->target_shape, want));
+        return nm_fail(
+            set->context, NM_ERROR_INPUT, "a target has shape %s, but those trained on have %s",
+            nm_shape_text(&set->target_shape, have), nm_shape_text(&schema->target_shape, want));
     }
     return NM_OK;
 }
@@ -249,8 +249,9 @@ nm_tensor *nm_schema_prepare(const nm_schema *schema, nm_tape *tape, nm_tensor *
     nm_tensor *y = nm_tape_tensor(tape, NM_F32, batch_of(s.count, &schema->shape));
     float *values = y ? nm_tensor_f32(y) : NULL;
     uint8_t *bytes = NULL;
-    if (values && nm_affine_create(context, &schema->shape, schema->bytes, schema->scale,
-                                   schema->mean, schema->deviation, &affine) == NM_OK &&
+    if (values &&
+        nm_affine_create(context, &schema->shape, schema->bytes, schema->scale, schema->mean,
+                         schema->deviation, &affine) == NM_OK &&
         (bytes = nm_alloc(context, (size_t)affine.length))) {
         apply(&affine, &s, bytes, values);
     }

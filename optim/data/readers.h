@@ -20,8 +20,8 @@
 /* Fails with NM_ERROR_IO and a remedy if there is no readable file at `path`. */
 nm_status nm_dataset_look_for(nm_context *context, const char *path);
 
-/* Whether a number from a file is a label: an integer from 0, or the one that is ignored. What the
- * classes are is checked by nm_dataset_check(). */
+/* Whether a number from a file is a label: an integer that an int32_t holds. What the classes are
+ * is found by nm_dataset_number_classes() and checked by nm_dataset_check(). */
 bool nm_is_label(double label);
 
 /* Gives u8 samples of shape [height, width] a channel axis: [height, width, 1]. */

@@ -1,5 +1,5 @@
-/* What is done to samples and targets before the network sees them: decided from the options and the
- * training set, and put into the schema, from where loaders and saved networks have it. */
+/* What is done to samples and targets before the network sees them: decided from the options and
+ * the training set, and put into the schema, from where loaders and saved networks have it. */
 #include <math.h>
 #include <string.h>
 
@@ -70,9 +70,8 @@ static nm_status compute(const nm_dataset *train, nm_schema *s)
     const int64_t channels = nm_dataset_channels(train);
     double *mean = nm_schema_alloc(s, (size_t)channels, sizeof *mean);
     double *deviation = nm_schema_alloc(s, (size_t)channels, sizeof *deviation);
-    nm_status status = mean && deviation
-                           ? nm_dataset_statistics(train, s->scale, mean, deviation)
-                           : NM_ERROR_MEMORY;
+    nm_status status = mean && deviation ? nm_dataset_statistics(train, s->scale, mean, deviation)
+                                         : NM_ERROR_MEMORY;
     if (status == NM_OK && !s->bytes) {
         status = keep_flags(train, mean, deviation);
     }

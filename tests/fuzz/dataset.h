@@ -69,7 +69,7 @@ static inline void fuzz_dataset(const char *yaml)
     nm_choice_read(NM_KIND_DATASET, nm_document_root(document), "fuzz", document, &d, &choice);
     require(nm_diagnostics_end(&d) == NM_OK);
     nm_dataset set;
-    if (nm_dataset_open(context, &choice, &(nm_ignored){true, -100}, &set) == NM_OK) {
+    if (nm_dataset_open(context, &choice, &(nm_reading){.ignored = {true, -100}}, &set) == NM_OK) {
         check_epoch(context, &set);
     } else {
         require(nm_context_status(context) != NM_OK && !set.samples);

@@ -24,11 +24,8 @@ START_TEST(an_ignored_label_is_no_class_and_may_stand_anywhere)
         int32_t labels[4];
         int64_t classes, counted;
     } rows[] = {
-        {-100, {-100, 1, 0, -100}, 2, 2},
-        {255, {1, 255, 0, 1}, 2, 3},
-        {0, {0, 2, 1, 0}, 3, 2},
-        {2, {0, 2, 1, 2}, 2, 2},
-        {7, {7, 7, 7, 7}, 0, 0},
+        {-100, {-100, 1, 0, -100}, 2, 2}, {255, {1, 255, 0, 1}, 2, 3}, {0, {0, 2, 1, 0}, 3, 2},
+        {2, {0, 2, 1, 2}, 2, 2},          {7, {7, 7, 7, 7}, 0, 0},
     };
     nm_context *context = test_context(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

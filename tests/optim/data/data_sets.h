@@ -35,7 +35,8 @@ static inline nm_status open_yaml(nm_dataset *set, const nm_ignored *ignored, co
     nm_status status = document ? nm_diagnostics_end(&d) : nm_context_status(context);
     *set = (nm_dataset){.context = context};
     if (status == NM_OK) {
-        status = nm_dataset_open(context, &choice, ignored, set);
+        const nm_reading reading = {.ignored = ignored ? *ignored : (nm_ignored){0}};
+        status = nm_dataset_open(context, &choice, &reading, set);
     }
     nm_document_destroy(document);
     return status;

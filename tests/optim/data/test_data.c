@@ -218,14 +218,13 @@ START_TEST(a_test_set_must_be_like_the_training_set)
     ck_assert_int_eq(data.test.classes, 3); /* though it has only two of them */
     nm_data_close(&data);
     open_data(&data, "{train: spirals, test: {csv: {path: %s}}}", three);
-    assert_error(context, NM_ERROR_INPUT,
-                 "the test set has 3 classes, the training set only 2; set \"classes\"");
+    assert_error(context, NM_ERROR_FORMAT, "sample 1 has label 2, but the 2 classes");
     const char *wide = write_csv("wide.csv", "1,2,3,0\n");
     open_data(&data, "{train: spirals, test: {csv: {path: %s}}}", wide);
-    assert_error(context, NM_ERROR_INPUT, "the test set's samples are [3], the training set's [2]");
+    assert_error(context, NM_ERROR_INPUT, "a sample has shape [3], but those trained on have [2]");
     open_data(&data, "{train: spirals, test: {csv: {path: %s, targets: values}}}", three);
     assert_error(context, NM_ERROR_INPUT,
-                 "the test set's targets are values, the training set's l");
+                 "the targets are values, but the network was trained on class labels");
     open_data(&data, "{train: {csv: {path: %s, target: none}}}", three);
     assert_error(context, NM_ERROR_INPUT, "the training set has no targets");
     open_data(&data, "{train: spirals, test: {csv: {path: nowhere.csv}}}");
