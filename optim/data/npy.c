@@ -14,9 +14,10 @@ typedef struct npy_options {
     int64_t classes;
 } npy_options;
 
-static nm_tensor *read_array(nm_context *context, const char *path)
+static nm_tensor *read_array(nm_context *context, const char *path, nm_npy_info *info)
 {
-    return nm_dataset_look_for(context, path) == NM_OK ? nm_npy_read(context, path) : NULL;
+    return nm_dataset_look_for(context, path) == NM_OK ? nm_npy_read_info(context, path, info)
+                                                       : NULL;
 }
 
 /* The tensor's elements as f64 in new memory. */
@@ -132,13 +133,15 @@ static nm_status npy_open(nm_context *context, const void *options, const nm_sch
     const npy_options *o = options;
     set->sample_source = nm_file_title(o->x);
     set->target_source = o->y ? nm_file_title(o->y) : NULL;
-    set->tensors[0] = read_array(context, o->x);
+    nm_npy_info info = {.is_bool = false};
+    set->tensors[0] = read_array(context, o->x, &info);
+    set->is_bool = info.is_bool;
     nm_status status =
         set->tensors[0] ? take_samples(set, set->tensors[0]) : nm_context_status(context);
     if (status != NM_OK || !o->y) {
         return status;
     }
-    nm_tensor *y = read_array(context, o->y);
+    nm_tensor *y = read_array(context, o->y, NULL);
     status = y ? take_targets(set, y, o->targets) : nm_context_status(context);
     nm_tensor_destroy(y);
     set->classes = status == NM_OK && set->target_dtype == NM_I32 ? o->classes : 0;
