@@ -78,10 +78,10 @@ NM_API nm_tensor *nm_gelu_with(nm_tape *tape, nm_tensor *x, const nm_gelu_option
 typedef struct nm_reduce_options {
     size_t struct_size;
     nm_ints axes;   /* those that go; negative ones count from the end; empty: all */
-    bool keep_dims; /* leave the axes that go, with length 1 */
+    bool keepdims; /* leave the axes that go, with length 1 */
 } nm_reduce_options;
 
-#define NM_REDUCE_DEFAULTS .keep_dims = false
+#define NM_REDUCE_DEFAULTS .keepdims = false
 #define NM_REDUCE_OPTIONS(...) (&(nm_reduce_options){NM_REDUCE_DEFAULTS, __VA_ARGS__})
 
 /* Sums of x along the axes, accurate to a few ulp whatever their length; the same for any number of

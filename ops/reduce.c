@@ -61,7 +61,7 @@ static nm_status reduce_infer(nm_infer *infer)
         return NM_ERROR_INPUT;
     }
     const nm_shape *in = infer->in[0];
-    if (((const nm_reduce_options *)infer->options)->keep_dims) {
+    if (((const nm_reduce_options *)infer->options)->keepdims) {
         infer->out[0] = kept_shape(in, gone);
         return NM_OK;
     }
@@ -157,15 +157,15 @@ static const nm_sample sum_samples[] = {
     {.in = {NM_NORMAL(3, 4)}},
     {.in = {NM_SCALAR_NORMAL}},
     {.options = "{axes: 0}", .in = {NM_NORMAL(3, 4)}},
-    {.options = "{axes: -1, keep_dims: true}", .in = {NM_NORMAL(3, 4)}},
+    {.options = "{axes: -1, keepdims: true}", .in = {NM_NORMAL(3, 4)}},
     {.options = "{axes: [0, 2]}", .in = {NM_NORMAL(2, 3, 4)}},
-    {.options = "{axes: [1, -1], keep_dims: true}", .in = {NM_NORMAL(2, 3, 2, 3)}},
+    {.options = "{axes: [1, -1], keepdims: true}", .in = {NM_NORMAL(2, 3, 2, 3)}},
 };
 #define mean_samples sum_samples
 static const nm_sample max_samples[] = {
     {.in = {NM_DISTINCT(3, 4)}},
     {.options = "{axes: 0}", .in = {NM_DISTINCT(3, 4)}},
-    {.options = "{axes: [0, 2], keep_dims: true}", .in = {NM_DISTINCT(2, 3, 4)}},
+    {.options = "{axes: [0, 2], keepdims: true}", .in = {NM_DISTINCT(2, 3, 4)}},
 };
 static const nm_sample max_mask_samples[] = {{.in = {NM_DISTINCT(3, 4), NM_DISTINCT(4)}}};
 
@@ -173,7 +173,7 @@ static const nm_reduce_options defaults = {NM_END(nm_reduce_options), NM_REDUCE_
 static const nm_option options[] = {
     {NM_FIELD(nm_reduce_options, axes), NM_OPTION_INTS,
      .doc = "the axes that go, negative ones counted from the end; none given: all"},
-    {NM_FIELD(nm_reduce_options, keep_dims), NM_OPTION_BOOL,
+    {NM_FIELD(nm_reduce_options, keepdims), NM_OPTION_BOOL,
      .doc = "leave the axes that go, with length 1"},
 };
 static const nm_spec spec = NM_SPEC(nm_reduce_options, defaults, options);

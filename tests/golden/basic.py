@@ -58,7 +58,7 @@ def reductions():
         case(op + "/first", x, lambda x: function(x, dim=(0,)), "{axes: 0}")
         case(op + "/last", x, lambda x: function(x, dim=(-1,)), "{axes: -1}")
         case(op + "/middle_kept", x, lambda x: function(x, dim=(1,), keepdim=True),
-             "{axes: [1], keep_dims: true}")
+             "{axes: [1], keepdims: true}")
         case(op + "/outer_two", x, lambda x: function(x, dim=(0, 2)), "{axes: [2, 0]}")
         case(op + "/long_rows", lambda: [normal(2, 700)], lambda x: function(x, dim=(1,)),
              "{axes: 1}")

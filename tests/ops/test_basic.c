@@ -389,7 +389,7 @@ END_TEST
 static void step(nm_tape *tape, nm_tensor *x)
 {
     nm_tape_reset(tape);
-    nm_tensor *y = nm_gelu(tape, nm_max(tape, x, .axes = NM_INTS(1), .keep_dims = true));
+    nm_tensor *y = nm_gelu(tape, nm_max(tape, x, .axes = NM_INTS(1), .keepdims = true));
     nm_tensor *z = nm_mean(tape, nm_sub(tape, nm_permute(tape, x), nm_permute(tape, y)));
     nm_backward(tape, z, 0);
 }
