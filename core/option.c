@@ -110,8 +110,8 @@ static const char *integer_expected(const nm_value *value)
     return whole ? "an integer of 64 bits (without point or exponent from 2^53 on)" : "an integer";
 }
 
-/* A number within the option's limits, or the default itself: a default may stand outside them to
- * mean "chosen by the op". */
+/* A number within the option's limits, one that has a name, or the default itself: a default may
+ * stand outside them to mean "chosen by the op". */
 static bool is_allowed(const reader *r, const nm_option *option, const nm_value *value,
                        double number, int index, bool is_default, const char *shown)
 {
@@ -122,13 +122,40 @@ static bool is_allowed(const reader *r, const nm_option *option, const nm_value 
     return false;
 }
 
+/* The value that a word stands for; NULL: it is none of the option's. */
+static const nm_named_value *named_value(const nm_option *option, const nm_value *value)
+{
+    for (const nm_named_value *named = option->named; named && named->name; named++) {
+        if (value->kind == NM_VALUE_SCALAR && !strcmp(value->text, named->name)) {
+            return named;
+        }
+    }
+    return NULL;
+}
+
+/* "a number, or one of default, unchanged" */
+static void expected_number(const reader *r, const nm_option *option, const nm_value *value,
+                            const char *what)
+{
+    nm_line line;
+    nm_line_begin(&line);
+    nm_line_add(&line, "%s", what);
+    nm_option_add_named(&line, option);
+    expected(r, option, value, line.text);
+}
+
 static bool read_integer(const reader *r, const nm_option *option, const nm_value *value, int index,
                          int64_t *out)
 {
     int64_t integer;
     char shown[32];
+    const nm_named_value *named = named_value(option, value);
+    if (named) {
+        *out = (int64_t)named->value;
+        return true;
+    }
     if (!is_integer(value, &integer)) {
-        expected(r, option, value, integer_expected(value));
+        expected_number(r, option, value, integer_expected(value));
         return false;
     }
     bool is_default = index < 0 && integer == *out; /* which is still in its place */
@@ -145,8 +172,13 @@ static bool read_float(const reader *r, const nm_option *option, const nm_value 
 {
     double number;
     char shown[32];
+    const nm_named_value *named = named_value(option, value);
+    if (named) {
+        *out = named->value;
+        return true;
+    }
     if (!is_number(value, &number)) {
-        expected(r, option, value, "a number");
+        expected_number(r, option, value, "a number");
         return false;
     }
     bool is_default = index < 0 && number == *out;
@@ -224,11 +256,21 @@ static void read_string(const reader *r, const nm_option *option, const nm_value
     }
 }
 
+/* Where "true" and "false" are among the names, YAML's other words for them will do. */
+static const char *enum_text(const nm_value *value)
+{
+    bool truth;
+    return nm_value_as_bool(value, &truth) ? (truth ? "true" : "false") : NULL;
+}
+
 static void read_enum(const reader *r, const nm_option *option, const nm_value *value, int *out)
 {
     int count = 0;
+    const char *truth = enum_text(value);
     for (; option->names[count]; count++) {
-        if (value->kind == NM_VALUE_SCALAR && !strcmp(value->text, option->names[count])) {
+        const char *name = option->names[count];
+        if (value->kind == NM_VALUE_SCALAR &&
+            (!strcmp(value->text, name) || (truth && !strcmp(truth, name)))) {
             *out = count;
             return;
         }

@@ -56,16 +56,23 @@ typedef enum nm_option_type {
  * zeros as the outer default and a member that is no option, such as `bool on`, set in its own.
  * A null leaves strings and choices at their defaults too; for other types it is an error. */
 
+/* A word that may stand for a number. */
+typedef struct nm_named_value {
+    const char *name; /* NULL ends a list of them */
+    double value;     /* anything, whatever the option's limits say */
+} nm_named_value;
+
 typedef struct nm_option {
     const char *name;
     size_t offset;
     nm_option_type type;
     const char *doc;          /* one line, with its unit */
     double min, max;          /* numbers (and list items); min == max: no limits. Both included */
-    const char *const *names; /* ENUM: NULL-terminated */
+    const char *const *names; /* ENUM: NULL-terminated; "true" is also yes and on, ... */
     const nm_spec *spec;      /* STRUCT */
     nm_kind kind;             /* CHOICE */
     unsigned flags;
+    const nm_named_value *named; /* INT, FLOAT: its words; NULL: none */
 } nm_option;
 
 #define NM_REQUIRED 1u /* leaving it out is an error */

@@ -7,9 +7,19 @@
 
 /* ---- Limits ---- */
 
+const char *nm_option_name_of(const nm_option *option, double value)
+{
+    for (const nm_named_value *named = option->named; named && named->name; named++) {
+        if (named->value == value) {
+            return named->name;
+        }
+    }
+    return NULL;
+}
+
 bool nm_option_in_range(const nm_option *option, double value)
 {
-    if (option->min == option->max) {
+    if (option->min == option->max || nm_option_name_of(option, value)) {
         return true;
     }
     bool above = option->min <= -NM_NO_LIMIT ||
@@ -40,6 +50,13 @@ void nm_option_add_range(nm_line *line, const nm_option *option)
     }
 }
 
+void nm_option_add_named(nm_line *line, const nm_option *option)
+{
+    for (const nm_named_value *named = option->named; named && named->name; named++) {
+        nm_line_add(line, "%s%s", named == option->named ? " or " : ", ", named->name);
+    }
+}
+
 void nm_option_add_names(nm_line *line, const nm_option *option)
 {
     nm_line_add(line, "one of ");
@@ -55,6 +72,7 @@ void nm_option_diagnose_range(nm_diagnostics *d, const nm_value *at, const char 
     nm_line range;
     nm_line_begin(&range);
     nm_option_add_range(&range, option);
+    nm_option_add_named(&range, option);
     if (index >= 0) {
         snprintf(item, sizeof item, "[%d]", index);
     }

@@ -26,6 +26,7 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
     case NM_OPTION_CHOICE: nm_line_add(&line, "%s", nm_kind_name(option->kind)); break;
     case NM_OPTION_VALUE: nm_line_add(&line, "any"); break;
     }
+    nm_option_add_named(&line, option);
     return copy_of(context, &line);
 }
 
@@ -95,13 +96,33 @@ static void add_struct(nm_line *line, const nm_spec *spec, const void *options)
     nm_line_add(line, "}");
 }
 
+static void add_int(nm_line *line, const nm_option *option, int64_t value)
+{
+    const char *name = nm_option_name_of(option, (double)value);
+    if (name) {
+        nm_line_add(line, "%s", name);
+    } else {
+        nm_line_add(line, "%lld", (long long)value);
+    }
+}
+
+static void add_number(nm_line *line, const nm_option *option, double value)
+{
+    const char *name = nm_option_name_of(option, value);
+    if (name) {
+        nm_line_add(line, "%s", name);
+    } else {
+        add_float(line, value);
+    }
+}
+
 static void add_field(nm_line *line, const nm_option *option, const void *options)
 {
     const void *field = nm_option_field(option, options);
     switch (option->type) {
     case NM_OPTION_BOOL: nm_line_add(line, *(const bool *)field ? "true" : "false"); break;
-    case NM_OPTION_INT: nm_line_add(line, "%lld", (long long)*(const int64_t *)field); break;
-    case NM_OPTION_FLOAT: add_float(line, *(const double *)field); break;
+    case NM_OPTION_INT: add_int(line, option, *(const int64_t *)field); break;
+    case NM_OPTION_FLOAT: add_number(line, option, *(const double *)field); break;
     case NM_OPTION_STRING: add_string(line, *(const char *const *)field); break;
     case NM_OPTION_ENUM: add_string(line, option->names[*(const int *)field]); break;
     case NM_OPTION_INTS: add_ints(line, field); break;

@@ -60,10 +60,10 @@ static nm_entry *make_entry(nm_context *context, const char *name, nm_role role,
     }
     entry->role = role;
     entry->purpose = purpose;
-    entry->trainable = role == NM_PARAMETER;
+    entry->trainable = true;
     entry->tensor = nm_tensor_create(context, dtype, shape);
     if (!entry->tensor || nm_tensor_set_name(entry->tensor, name) != NM_OK ||
-        nm_tensor_set_requires_grad(entry->tensor, entry->trainable) != NM_OK) {
+        nm_tensor_set_requires_grad(entry->tensor, role == NM_PARAMETER) != NM_OK) {
         destroy_entry(context, entry);
         return NULL;
     }
@@ -107,23 +107,31 @@ int64_t nm_store_parameters(const nm_store *store)
     return count;
 }
 
+void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)
+{
+    nm_entry *entry = nm_map_at(store->entries, index);
+    entry->trainable = trainable;
+    if (entry->role == NM_PARAMETER) {
+        nm_tensor_set_requires_grad(entry->tensor, trainable);
+    }
+    if (!trainable) {
+        nm_tensor_clear_grad(entry->tensor);
+    }
+}
+
 nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trainable)
 {
     int matches = 0;
     for (int i = 0; i < nm_store_count(store); i++) {
-        nm_entry *entry = nm_map_at(store->entries, i);
-        if (entry->role == NM_PARAMETER && fnmatch(pattern, entry->name, 0) == 0) {
-            entry->trainable = trainable;
-            nm_tensor_set_requires_grad(entry->tensor, trainable);
-            if (!trainable) {
-                nm_tensor_clear_grad(entry->tensor);
-            }
+        if (fnmatch(pattern, nm_store_at(store, i)->name, 0) == 0) {
+            nm_store_set_trainable_at(store, i, trainable);
             matches++;
         }
     }
     if (!matches) {
         const char *near = nm_map_nearest(store->entries, pattern);
-        return nm_fail(store->context, NM_ERROR_INPUT, "no parameter matches \"%s\"%s%s%s", pattern,
+        return nm_fail(store->context, NM_ERROR_INPUT,
+                       "no parameter or buffer matches \"%s\"%s%s%s", pattern,
                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
     return NM_OK;

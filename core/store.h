@@ -29,7 +29,8 @@ typedef struct nm_entry {
     nm_tensor *tensor; /* the store's; its name is the same */
     nm_role role;
     nm_purpose purpose;
-    bool trainable; /* change with nm_store_set_trainable() */
+    bool trainable; /* a parameter is learned, a buffer moves in training; change it with
+                       nm_store_set_trainable() */
 } nm_entry;
 
 typedef struct nm_store nm_store;
@@ -39,7 +40,7 @@ NM_API nm_store *nm_store_create(nm_context *context);
 NM_API void nm_store_destroy(nm_store *store);
 NM_API nm_context *nm_store_context(const nm_store *store);
 
-/* Adds a tensor of zeros. A taken name is an error. Parameters are trainable at first. */
+/* Adds a tensor of zeros. A taken name is an error. All are trainable at first. */
 NM_API nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purpose purpose,
                                nm_dtype dtype, nm_shape shape);
 NM_API int nm_store_count(const nm_store *store);
@@ -48,9 +49,12 @@ NM_API const nm_entry *nm_store_find(const nm_store *store, const char *name); /
 /* Elements of all parameters. */
 NM_API int64_t nm_store_parameters(const nm_store *store);
 
-/* Freezes or frees every parameter whose name matches a shell pattern ("conv*.weight", "*"). A
- * pattern that matches none is an error. */
+/* Freezes or frees every parameter and buffer whose name matches a shell pattern ("conv*.weight",
+ * "*"). A pattern that matches none is an error. A frozen buffer stays as it is: batch norm uses
+ * its running statistics in training too then. */
 NM_API nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trainable);
+/* The same for one entry. */
+NM_API void nm_store_set_trainable_at(nm_store *store, int index, bool trainable);
 /* nm_tensor_clear_grad() for all. */
 NM_API void nm_store_clear_grads(nm_store *store);
 

@@ -67,6 +67,11 @@ nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix)
     return add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, NM_I64, NM_SCALAR_SHAPE);
 }
 
+const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *tensor)
+{
+    return tensor ? nm_store_find(layer->model->store, nm_tensor_name(tensor)) : NULL;
+}
+
 void nm_layer_want_data(nm_layer *layer)
 {
     layer->model->network.wants_data = true;

@@ -136,6 +136,8 @@ NM_API nm_tensor *nm_layer_constant_parameter(nm_layer *layer, const char *suffi
 NM_API nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape,
                                   double value);
 NM_API nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix); /* i64, [] */
+/* What the store knows of a parameter or buffer, such as whether it is frozen; NULL for NULL. */
+NM_API const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *tensor);
 /* The network then asks for one pass with `initialize` on the first batch. */
 NM_API void nm_layer_want_data(nm_layer *layer);
 /* Resolves an axis option against the input's shape; axis 0, the batch, is an error. */

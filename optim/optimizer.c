@@ -1,6 +1,5 @@
 #include "optim/optimizer.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 #include "core/thread.h"
@@ -24,101 +23,6 @@ struct nm_optimizer {
     int count;
     member *members;
 };
-
-/* ---- Groups ---- */
-
-static const nm_group group_defaults = {NM_GROUP_DEFAULTS};
-static const nm_option group_rows[] = {
-    {NM_FIELD(nm_group, match), NM_OPTION_STRING, .flags = NM_REQUIRED,
-     .doc = "names of parameters, as a shell pattern such as \"conv*.weight\""},
-    {NM_FIELD(nm_group, rate), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
-     .doc = "factor on the learning rate"},
-    {NM_FIELD(nm_group, weight_decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
-     .doc = "instead of the optimizer's, also for biases; -1: the optimizer's"},
-    {NM_FIELD(nm_group, frozen), NM_OPTION_BOOL, .doc = "do not train them"},
-};
-const nm_spec nm_group_spec = {.name = "nm_group",
-                               .size = sizeof(nm_group),
-                               .defaults = &group_defaults,
-                               .options = group_rows,
-                               .count = NM_COUNT_OF(group_rows)};
-
-nm_group *nm_groups_read(const nm_value *list, nm_diagnostics *d, int *count)
-{
-    *count = 0;
-    if (!list || nm_value_is_null(list)) {
-        return NULL;
-    }
-    if (list->kind != NM_VALUE_LIST) {
-        nm_diagnose(d, list, "groups: expected a list such as [{match: \"*.bias\", rate: 2}]");
-        return NULL;
-    }
-    int errors = d->count;
-    nm_group *groups = nm_alloc_zero(d->context, (size_t)list->count, sizeof *groups);
-    for (int i = 0; groups && i < list->count; i++) {
-        /* Without a document: a group has no choices, whose options would live there. */
-        nm_spec_read(&nm_group_spec, list->items[i], "group", NULL, d, &groups[i]);
-    }
-    if (d->count > errors) {
-        nm_free(d->context, groups);
-        return NULL;
-    }
-    *count = groups ? list->count : 0;
-    return groups;
-}
-
-#define MOST_NAMES 64 /* considered for a suggestion */
-
-static nm_status no_match(const nm_optimizer *o, const char *pattern)
-{
-    const char *names[MOST_NAMES] = {""};
-    int count = o->count < MOST_NAMES ? o->count : MOST_NAMES;
-    for (int i = 0; i < count; i++) {
-        names[i] = o->members[i].entry->name;
-    }
-    const char *near = nm_nearest(pattern, names, count);
-    return nm_fail(o->context, NM_ERROR_INPUT, "group \"%s\" matches no parameter; %s \"%s\"%s",
-                   pattern, near ? "did you mean" : "they have names such as",
-                   near ? near : names[0], near ? "?" : "");
-}
-
-static nm_status apply_group(nm_optimizer *o, const nm_group *group)
-{
-    int matches = 0;
-    nm_status status = nm_spec_check(o->context, &nm_group_spec, "group", group);
-    for (int i = 0; i < o->count && status == NM_OK; i++) {
-        member *m = &o->members[i];
-        if (fnmatch(group->match, m->entry->name, 0) == 0) {
-            m->rate = group->rate;
-            m->weight_decay = group->weight_decay >= 0 ? group->weight_decay : m->weight_decay;
-            matches++;
-        }
-    }
-    if (status == NM_OK && !matches) {
-        return no_match(o, group->match);
-    }
-    return status;
-}
-
-/* The last group that matches decides, so a later one can take an earlier one's freezing back. */
-static nm_status apply_groups(nm_optimizer *o, const nm_group *groups, int count)
-{
-    nm_status status = NM_OK;
-    for (int i = 0; i < count && status == NM_OK; i++) {
-        status = apply_group(o, &groups[i]);
-    }
-    for (int i = 0; i < o->count && status == NM_OK; i++) {
-        const char *name = o->members[i].entry->name;
-        bool frozen = false;
-        for (int k = 0; k < count; k++) {
-            frozen = fnmatch(groups[k].match, name, 0) == 0 ? groups[k].frozen : frozen;
-        }
-        if (frozen) {
-            status = nm_store_set_trainable(o->store, name, false);
-        }
-    }
-    return status;
-}
 
 /* ---- Creation ---- */
 
@@ -168,7 +72,7 @@ static int state_count(const nm_optimizer *o)
     return states < all ? states : all;
 }
 
-static nm_status add_member(nm_optimizer *o, const nm_entry *entry)
+static nm_status add_member(nm_optimizer *o, const nm_entry *entry, const nm_setting *setting)
 {
     nm_dtype dtype = nm_tensor_dtype(entry->tensor);
     if (dtype != NM_F32 && dtype != NM_F64) {
@@ -178,11 +82,15 @@ static nm_status add_member(nm_optimizer *o, const nm_entry *entry)
     }
     bool decays = entry->purpose == NM_WEIGHT || o->common.decay_norm_and_bias;
     member *m = &o->members[o->count++];
-    *m = (member){.entry = entry, .rate = 1, .weight_decay = decays ? o->common.weight_decay : 0};
+    *m = (member){.entry = entry,
+                  .rate = setting->rate,
+                  .weight_decay = setting->weight_decay != NM_DEFAULT_DECAY ? setting->weight_decay
+                                  : decays                                  ? o->common.weight_decay
+                                                                            : 0};
     return add_states(o, m, state_count(o));
 }
 
-static nm_status add_members(nm_optimizer *o)
+static nm_status add_members(nm_optimizer *o, const nm_setting *settings)
 {
     int entries = nm_store_count(o->store);
     o->state = nm_store_create(o->context);
@@ -190,9 +98,23 @@ static nm_status add_members(nm_optimizer *o)
     nm_status status = nm_context_status(o->context);
     for (int i = 0; i < entries && status == NM_OK; i++) {
         const nm_entry *entry = nm_store_at(o->store, i);
-        status = entry->role == NM_PARAMETER ? add_member(o, entry) : NM_OK;
+        status = entry->role == NM_PARAMETER ? add_member(o, entry, &settings[i]) : NM_OK;
     }
     return status;
+}
+
+static nm_status build(nm_optimizer *o, const nm_choice *choice, const nm_group *groups, int count)
+{
+    nm_status status = copy_options(o, choice);
+    nm_setting *settings =
+        status == NM_OK
+            ? nm_alloc_zero(o->context, (size_t)nm_store_count(o->store), sizeof *settings)
+            : NULL;
+    if (settings && nm_groups_apply(o->store, groups, count, settings) == NM_OK) {
+        add_members(o, settings);
+    }
+    nm_free(o->context, settings);
+    return nm_context_status(o->context);
 }
 
 nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice, const nm_group *groups,
@@ -205,8 +127,7 @@ nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice, cons
     }
     o->context = context;
     o->store = store;
-    if (copy_options(o, choice) != NM_OK || add_members(o) != NM_OK ||
-        apply_groups(o, groups, groups ? group_count : 0) != NM_OK) {
+    if (build(o, choice, groups, groups ? group_count : 0) != NM_OK) {
         nm_optimizer_destroy(o);
         return NULL;
     }
@@ -315,4 +236,18 @@ const nm_optimizer_type *nm_optimizer_type_of(const nm_optimizer *o)
 nm_store *nm_optimizer_state(const nm_optimizer *o)
 {
     return o->state;
+}
+
+int nm_optimizer_count(const nm_optimizer *o)
+{
+    return o->count;
+}
+
+nm_member nm_optimizer_at(const nm_optimizer *o, int index)
+{
+    const member *m = &o->members[index];
+    return (nm_member){.entry = m->entry,
+                       .rate = o->common.rate * m->rate,
+                       .factor = m->rate,
+                       .weight_decay = m->weight_decay};
 }

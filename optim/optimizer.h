@@ -15,6 +15,7 @@
 
 #include "core/op.h"
 #include "core/store.h"
+#include "optim/groups.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,30 +73,12 @@ typedef struct nm_optimizer_type {
     void (*update)(const nm_update *update);
 } nm_optimizer_type;
 
-/* ---- Groups: parameters treated otherwise, by name ---- */
-
-/* A parameter belongs to the last group that matches its name. */
-typedef struct nm_group {
-    const char *match;   /* shell pattern: "conv*.weight"; one that matches nothing is an error */
-    double rate;         /* factor on the learning rate */
-    double weight_decay; /* instead of the optimizer's, for all that match; -1: the optimizer's */
-    bool frozen;         /* not updated: nm_store_set_trainable() off */
-} nm_group;
-
-#define NM_GROUP_DEFAULTS .rate = 1, .weight_decay = -1
-
-extern NM_API const nm_spec nm_group_spec;
-
-/* Reads a YAML list of groups (NULL: none). The result is new memory, free with nm_free(), but its
- * texts are the value's; NULL if there is none or it is wrong. Errors go to `d`. */
-NM_API nm_group *nm_groups_read(const nm_value *list, nm_diagnostics *d, int *count);
-
 /* ---- An optimizer at work ---- */
 
 typedef struct nm_optimizer nm_optimizer;
 
 /* For all parameters of `store`, which must outlive it, as `choice` says; its options are copied.
- * `groups` may be NULL. NULL on failure. */
+ * `groups` may be NULL; they freeze and free parameters of the store. NULL on failure. */
 NM_API nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice,
                                          const nm_group *groups, int group_count);
 NM_API void nm_optimizer_destroy(nm_optimizer *optimizer); /* NULL is fine */
@@ -112,6 +95,18 @@ NM_API const nm_optimizer_type *nm_optimizer_type_of(const nm_optimizer *optimiz
 /* Its state as a store of buffers, "momentum.conv1.weight" for example: to be written to a
  * checkpoint and read from it. */
 NM_API nm_store *nm_optimizer_state(const nm_optimizer *optimizer);
+
+/* A parameter as the optimizer and the groups treat it. */
+typedef struct nm_member {
+    const nm_entry *entry; /* frozen: not trainable */
+    double rate;           /* learning rate, before the schedule */
+    double factor;         /* the groups' part in it */
+    double weight_decay;   /* 0 where there is none */
+} nm_member;
+
+/* In the store's order, buffers left out. */
+NM_API int nm_optimizer_count(const nm_optimizer *optimizer);
+NM_API nm_member nm_optimizer_at(const nm_optimizer *optimizer, int index);
 
 /* ---- SGD ---- */
 

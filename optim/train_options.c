@@ -64,17 +64,8 @@ static const nm_option rows[] = {
      .doc = "of products in training: f32, or bf16 where the processor has units for it"},
 };
 
-/* Groups are read where the optimizer is made; here only so that errors come with all others. */
-static void check(const void *options, const nm_value *at, nm_diagnostics *d)
-{
-    int count;
-    (void)at;
-    nm_free(d->context, nm_groups_read(((const nm_train_options *)options)->groups, d, &count));
-}
-
 const nm_spec nm_train_spec = {.name = "nm_train_options",
                                .size = sizeof(nm_train_options),
                                .defaults = &defaults,
                                .options = rows,
-                               .count = NM_COUNT_OF(rows),
-                               .check = check};
+                               .count = NM_COUNT_OF(rows)};

@@ -89,6 +89,25 @@ static nm_status make_optimizer(nm_trainer *t)
     return nm_context_status(t->context);
 }
 
+/* Whether an update would change anything. */
+static nm_status check_trainable(const nm_trainer *t)
+{
+    int trainable = 0, count = nm_optimizer_count(t->optimizer);
+    for (int i = 0; i < count; i++) {
+        trainable += nm_optimizer_at(t->optimizer, i).entry->trainable;
+    }
+    if (trainable) {
+        return NM_OK;
+    }
+    return nm_fail(t->context, NM_ERROR_INPUT,
+                   count
+                       ? "groups: all parameters are frozen (%d of them), so nothing would be "
+                         "trained; leave some out of the groups, or free them by frozen: false"
+                       : "the network has no parameters (%d), so there is nothing to train; add a "
+                         "layer that has some, such as dense",
+                   count);
+}
+
 static nm_status name_files(nm_trainer *t)
 {
     const char *folder = t->setup.folder;
@@ -120,6 +139,7 @@ static nm_status build(nm_trainer *t)
     if (status == NM_OK) status = open_loaders(t);
     if (status == NM_OK) status = plan_steps(t);
     if (status == NM_OK) status = make_optimizer(t);
+    if (status == NM_OK) status = check_trainable(t);
     if (status == NM_OK) status = name_files(t);
     if (status == NM_OK) {
         t->tape = nm_tape_create(t->context);
@@ -279,11 +299,43 @@ nm_status nm_trainer_checkpoint(nm_trainer *t)
     return status;
 }
 
+static bool is_all_zero(nm_tensor *tensor)
+{
+    for (int64_t i = 0; i < nm_tensor_count(tensor); i++) {
+        if (nm_tensor_get(tensor, i) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Means that rest at 0 were never moved: the layer passes its input on. Who froze the parameters of
+ * a new network will not have meant that. */
+static void warn_of_unmoved_statistics(const nm_trainer *t)
+{
+    const nm_store *store = t->setup.network->store;
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        const char *last = strrchr(entry->name, '.');
+        if (entry->role == NM_BUFFER && !entry->trainable && last &&
+            strcmp(last, ".running_mean") == 0 && is_all_zero(entry->tensor)) {
+            nm_context_log(
+                t->context, NM_LOG_WARNING,
+                "\"%s\" is frozen as it began, at 0: the layer does not normalize; train "
+                "it first, or let the statistics move by a group {match: "
+                "\"*.running_*\", frozen: false}",
+                entry->name);
+            return;
+        }
+    }
+}
+
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
     t->stop = 0;
     t->began = nm_steady_seconds() - t->progress.seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
+    warn_of_unmoved_statistics(t);
     nm_status status = nm_trainer_prepare(t);
     while (status == NM_OK && !nm_trainer_is_over(t)) {
         status = nm_trainer_run_epoch(t);

@@ -95,9 +95,32 @@ nm_allocator test_allocator(test_memory *memory)
     return (nm_allocator){counted_resize, memory};
 }
 
+static char warnings[4096];
+static size_t warned, asked; /* bytes of it; of those asked for */
+
+void test_log(void *user, nm_log_level level, const char *message)
+{
+    (void)user;
+    if (level == NM_LOG_WARNING && warned < sizeof warnings - 1) {
+        snprintf(warnings + warned, sizeof warnings - warned, "%s\n", message);
+        warned += strlen(warnings + warned);
+    }
+}
+
+const char *test_warnings(void)
+{
+    size_t from = asked;
+    if (asked == warned) { /* room again */
+        warned = from = 0;
+        warnings[0] = 0;
+    }
+    asked = warned;
+    return warnings + from;
+}
+
 nm_context *test_context(test_memory *memory)
 {
-    nm_context_options options = {.threads = 2, .seed = 1};
+    nm_context_options options = {.threads = 2, .seed = 1, .log = test_log};
     if (memory) {
         options.allocator = test_allocator(memory);
     }

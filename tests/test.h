@@ -32,6 +32,11 @@ nm_context *test_context(test_memory *memory);
 /* Destroys it and, if there is a memory, asserts that nothing leaked. */
 void test_context_end(nm_context *context, test_memory *memory);
 
+/* The log of test_context(), and for contexts of others: keeps warnings, a line each, in a text of
+ * which test_warnings() gives what has come since it was asked before. */
+void test_log(void *user, nm_log_level level, const char *message);
+const char *test_warnings(void);
+
 /* Asserts the standing error: its status, and that its message contains `part`. Then clears it. */
 void assert_error(nm_context *context, nm_status status, const char *part);
 /* Asserts that no error stands; prints it if one does. */

@@ -10,7 +10,9 @@
  * 2. They never move in evaluation, nor in the pass that initializes by data, nor if the pass was
  *    only to infer shapes, nor if it failed here.
  * 3. Frozen, the layer normalizes with its running statistics in training too, and leaves them as
- *    they are; scale and shift go on learning unless they are frozen themselves. */
+ *    they are; scale and shift go on learning unless they are frozen themselves. It is frozen by
+ *    its option, or where either of the running statistics is (nm_store_set_trainable()): groups
+ *    freeze them along with scale and shift, so that a frozen layer stays the same function. */
 #include <math.h>
 
 #include "models/table.h"
@@ -30,9 +32,10 @@ typedef struct batch_norm_layer_options {
 } batch_norm_layer_options;
 
 typedef struct batch_norm_state {
-    nm_tensor *scale, *shift;              /* NULL: not affine */
-    nm_tensor *running_mean, *running_var; /* the second NULL: mean only */
-    nm_tensor *batches;                    /* of the cumulative average; NULL: moving */
+    nm_tensor *scale, *shift;               /* NULL: not affine */
+    nm_tensor *running_mean, *running_var;  /* the second NULL: mean only */
+    const nm_entry *mean_entry, *var_entry; /* the same in the store */
+    nm_tensor *batches;                     /* of the cumulative average; NULL: moving */
 } batch_norm_state;
 
 /* ---- Parameters and buffers ---- */
@@ -63,6 +66,8 @@ static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
     if (o->average == CUMULATIVE) {
         s->batches = nm_layer_counter(layer, "batches");
     }
+    s->mean_entry = nm_layer_entry(layer, s->running_mean);
+    s->var_entry = nm_layer_entry(layer, s->running_var);
     return nm_context_status(layer->context);
 }
 
@@ -152,12 +157,18 @@ static nm_batch_norm_result with(nm_layer *layer, nm_tape *tape, nm_tensor *x, b
                                                &options);
 }
 
+/* Promise 3. */
+static bool is_frozen(const batch_norm_layer_options *o, const batch_norm_state *s)
+{
+    return o->frozen || !s->mean_entry->trainable || (s->var_entry && !s->var_entry->trainable);
+}
+
 static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
                                           const nm_following *following)
 {
     const batch_norm_layer_options *o = layer->options;
     batch_norm_state *s = layer->state;
-    bool batch = pass->training && !o->frozen;
+    bool batch = pass->training && !is_frozen(o, s);
     nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
                                        : alone(layer, pass->tape, x, batch);
     if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {
@@ -214,7 +225,8 @@ static const nm_option rows[] = {
     {NM_FIELD(batch_norm_layer_options, mean_only), NM_OPTION_BOOL,
      .doc = "subtract the mean, do not divide by the deviation"},
     {NM_FIELD(batch_norm_layer_options, frozen), NM_OPTION_BOOL,
-     .doc = "normalize with the running statistics in training too, and never move them"},
+     .doc = "normalize with the running statistics in training too, and never move them; so it is "
+            "where groups freeze scale and shift, or the statistics by name"},
 };
 static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows, NULL);
 

@@ -740,6 +740,79 @@ START_TEST(a_nested_default_that_is_on_is_told_as_yaml)
 }
 END_TEST
 
+/* ---- Numbers that have names ---- */
+
+typedef struct named_options {
+    double decay;
+    int64_t batch;
+    int frozen;
+} named_options;
+
+static const nm_named_value decay_words[] = {{"default", -1}, {"unchanged", -2}, {NULL, 0}};
+static const nm_named_value batch_words[] = {{"auto", 0}, {NULL, 0}};
+static const char *const frozen_words[] = {"false", "true", "unchanged", NULL};
+static const nm_option named_rows[] = {
+    {NM_FIELD(named_options, decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT, .named = decay_words},
+    {NM_FIELD(named_options, batch), NM_OPTION_INT, .min = 1, .max = 9, .named = batch_words},
+    {NM_FIELD(named_options, frozen), NM_OPTION_ENUM, .names = frozen_words},
+};
+static const named_options named_defaults = {.decay = -2, .batch = 4, .frozen = 2};
+static const nm_spec named_spec = {
+    "named_options", sizeof(named_options), &named_defaults, named_rows, 3, NULL};
+
+static void read_named(const char *text, named_options *o, const char *error)
+{
+    nm_context *c = test_context(NULL);
+    nm_status status = nm_spec_read_text(c, &named_spec, text, "group", o);
+    ck_assert_int_eq(status, error ? NM_ERROR_INPUT : NM_OK);
+    if (error) {
+        assert_error(c, NM_ERROR_INPUT, error);
+    }
+    test_context_end(c, NULL);
+}
+
+START_TEST(a_word_may_stand_for_a_number)
+{
+    named_options o;
+    read_named("{decay: default, batch: auto}", &o, NULL);
+    ck_assert(o.decay == -1 && o.batch == 0 && o.frozen == 2);
+    read_named("{decay: unchanged, batch: 3}", &o, NULL);
+    ck_assert(o.decay == -2 && o.batch == 3);
+    read_named("{decay: defalt}", &o,
+               "group: \"decay\" must be a number or default, unchanged, not \"defalt\"");
+    read_named("{batch: 10}", &o,
+               "group: \"batch\" must be at least 1 and at most 9 or auto, not 10");
+    nm_context *c = test_context(NULL);
+    ck_assert_int_eq(nm_spec_check(c, &named_spec, "group", &(named_options){-1, 0, 0}), NM_OK);
+    ck_assert_int_ne(nm_spec_check(c, &named_spec, "group", &(named_options){-3, 0, 0}), NM_OK);
+    nm_context_clear_error(c);
+    char *type = nm_option_type_text(c, named_rows);
+    char *standard = nm_option_default_text(c, &named_spec, named_rows);
+    ck_assert_str_eq(type, "float or default, unchanged");
+    ck_assert_str_eq(standard, "unchanged");
+    nm_free(c, type);
+    nm_free(c, standard);
+    test_context_end(c, NULL);
+}
+END_TEST
+
+START_TEST(a_choice_of_true_false_and_more_takes_all_words_for_true_and_false)
+{
+    static const struct {
+        const char *text;
+        int index;
+    } cases[] = {{"{frozen: true}", 1}, {"{frozen: yes}", 1},       {"{frozen: On}", 1},
+                 {"{frozen: no}", 0},   {"{frozen: unchanged}", 2}, {"{frozen: FALSE}", 0}};
+    for (int i = 0; i < NM_COUNT_OF(cases); i++) {
+        named_options o;
+        read_named(cases[i].text, &o, NULL);
+        ck_assert_int_eq(o.frozen, cases[i].index);
+    }
+    named_options o;
+    read_named("{frozen: 1}", &o, "\"frozen\" must be one of false, true, unchanged, not 1");
+}
+END_TEST
+
 /* ---- Memory ---- */
 
 static nm_status read_everything(test_memory *memory)
@@ -793,5 +866,7 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           limits_on_no_side_still_exclude_what_is_no_number, the_check_across_fields_runs_for_c_too,
           a_nested_struct_is_checked_once_any_field_of_it_is_set,
           a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked,
-          an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml,
+          an_option_tells_its_type_default_and_range, a_word_may_stand_for_a_number,
+          a_choice_of_true_false_and_more_takes_all_words_for_true_and_false,
+          a_nested_default_that_is_on_is_told_as_yaml,
           every_failed_allocation_is_an_error_and_leaks_nothing)

@@ -116,6 +116,31 @@ START_TEST(frozen_statistics_normalize_while_the_rest_trains)
 }
 END_TEST
 
+/* pytorch#86590, lightly#1438: gradients stopped, the statistics did not. */
+START_TEST(a_batch_norm_frozen_by_name_stays_the_same_function)
+{
+    static const char *const patterns[] = {"bn1.*", "bn1.running_mean", "bn1.running_var"};
+    for (int i = 0; i < 3; i++) {
+        fixture f = begin("[dense: {units: 2}, batch_norm, relu]", NM_SHAPE(2));
+        nm_tensor_set(named(&f, "bn1.running_mean"), 0, 3);
+        nm_tensor_set(named(&f, "bn1.running_var"), 0, 4);
+        nm_store_set_trainable(f.store, patterns[i], false);
+        nm_tensor *x = batch_of_four(&f);
+        nm_tensor *evaluated = evaluate(&f, x), *trained = train(&f, x);
+        ck_assert(same_bits(evaluated, trained));
+        assert_near(value_of(&f, "bn1.running_mean", 0), 3, 0, 0);
+        assert_near(value_of(&f, "bn1.running_var", 0), 4, 0, 0);
+        nm_store_set_trainable(f.store, patterns[i], true);
+        nm_tape_reset(f.tape);
+        ck_assert(!same_bits(evaluate(&f, x), train(&f, x)));
+        ck_assert(value_of(&f, "bn1.running_var", 0) != 4);
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
 START_TEST(a_batch_of_one_is_an_error_in_training_that_names_the_layer)
 {
     fixture f = begin("[dense: {units: 2, bias: false}, batch_norm: {name: norm}]", NM_SHAPE(2));
@@ -390,6 +415,7 @@ TEST_MAIN("models/norm_layers", running_statistics_move_as_in_pytorch,
           the_cumulative_average_is_the_mean_over_all_batches,
           running_statistics_move_in_training_passes_only,
           frozen_statistics_normalize_while_the_rest_trains,
+          a_batch_norm_frozen_by_name_stays_the_same_function,
           a_batch_of_one_is_an_error_in_training_that_names_the_layer,
           batch_norm_keeps_only_what_it_needs, weight_norm_begins_with_the_initializers_weight,
           initialization_by_data_normalizes_the_first_batch,

@@ -290,54 +290,6 @@ START_TEST(weight_decay_spares_biases_and_normalization)
 }
 END_TEST
 
-START_TEST(a_group_has_its_own_rate_and_weight_decay)
-{
-    begin(NULL);
-    nm_tensor *a = add("a.weight", NM_WEIGHT, NM_F64, 1);
-    nm_tensor *b = add("b.weight", NM_WEIGHT, NM_F64, 1);
-    nm_tensor *bias = add("b.bias", NM_BIAS, NM_F64, 1);
-    set_one_gradient(a, 1);
-    set_one_gradient(b, 1);
-    set_one_gradient(bias, 1);
-    const nm_group groups[] = {{NM_GROUP_DEFAULTS, .match = "*", .rate = 2},
-                               {NM_GROUP_DEFAULTS, .match = "b.*", .rate = 0.5, .weight_decay = 2}};
-    step_once(&nm_sgd(.rate = 0.1, .weight_decay = 1), groups, 2);
-    assert_near(nm_tensor_get(a, 0), 1 - 0.1 * 2 * (1 + 1), 1e-15, 0);
-    assert_near(nm_tensor_get(b, 0), 1 - 0.1 * 0.5 * (1 + 2), 1e-15, 0);
-    assert_near(nm_tensor_get(bias, 0), 1 - 0.1 * 0.5 * (1 + 2), 1e-15, 0);
-    end(NULL);
-}
-END_TEST
-
-START_TEST(a_frozen_group_is_neither_differentiated_nor_moved)
-{
-    begin(NULL);
-    nm_tensor *a = add("a.weight", NM_WEIGHT, NM_F32, 1);
-    nm_tensor *b = add("b.weight", NM_WEIGHT, NM_F32, 1);
-    set_one_gradient(a, 1);
-    set_one_gradient(b, 1);
-    const nm_group groups[] = {{NM_GROUP_DEFAULTS, .match = "*", .frozen = true},
-                               {NM_GROUP_DEFAULTS, .match = "b.*"}};
-    step_once(&nm_sgd(.rate = 0.5, .weight_decay = 0.5), groups, 2);
-    assert_near(nm_tensor_get(a, 0), 1, 0, 0);
-    ck_assert(!nm_tensor_requires_grad(a));
-    ck_assert(nm_tensor_get(b, 0) < 1);
-    end(NULL);
-}
-END_TEST
-
-START_TEST(a_group_that_matches_nothing_is_an_error)
-{
-    begin(NULL);
-    add("conv.weight", NM_WEIGHT, NM_F32, 1);
-    const nm_group group = {NM_GROUP_DEFAULTS, .match = "conv.wieght"};
-    ck_assert_ptr_null(nm_optimizer_create(store, &nm_sgd(.rate = 0.1), &group, 1));
-    assert_error(context, NM_ERROR_INPUT,
-                 "group \"conv.wieght\" matches no parameter; did you mean \"conv.weight\"?");
-    end(NULL);
-}
-END_TEST
-
 /* ---- Options ---- */
 
 static void read_choice(const char *yaml, const char *error)
@@ -531,9 +483,7 @@ TEST_MAIN("optim/sgd", sgd_follows_its_formulas,
           the_schedule_scales_the_rate_and_clipping_the_gradient,
           without_a_gradient_a_parameter_stays, without_momentum_there_is_no_state,
           the_bits_do_not_depend_on_the_number_of_threads, every_parameter_of_many_moves_once,
-          weight_decay_spares_biases_and_normalization, a_group_has_its_own_rate_and_weight_decay,
-          a_frozen_group_is_neither_differentiated_nor_moved,
-          a_group_that_matches_nothing_is_an_error, wrong_options_are_named_with_their_place,
+          weight_decay_spares_biases_and_normalization, wrong_options_are_named_with_their_place,
           options_from_c_are_checked_too, the_norm_is_over_all_gradients,
           the_norm_neither_overflows_nor_underflows, the_norm_of_what_is_not_finite_is_not_finite,
           a_norm_of_a_million_is_accurate_on_any_number_of_threads,

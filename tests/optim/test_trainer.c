@@ -474,6 +474,36 @@ START_TEST(frozen_parameters_stay)
 }
 END_TEST
 
+START_TEST(statistics_frozen_before_they_ever_moved_are_warned_of)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    r.setup.options.epochs = 1;
+    small_train(&r);
+    nm_store_set_trainable(r.network.store, "norm.running_mean", false);
+    nm_trainer_run(r.trainer, NULL);
+    ck_assert_str_eq(test_warnings(), ""); /* they had moved */
+    nm_tensor_fill(r.network.mean, 0);
+    nm_trainer_run(r.trainer, NULL);
+    assert_fine(r.context);
+    ck_assert_ptr_nonnull(strstr(test_warnings(), "\"norm.running_mean\" is frozen as it began"));
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(a_run_in_which_nothing_would_be_trained_is_an_error)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    const nm_group group = {NM_GROUP_DEFAULTS, .match = "*", .frozen = true};
+    r.setup.options.group_list = &group;
+    r.setup.options.group_count = 1;
+    ck_assert_ptr_null(nm_trainer_create(r.context, &r.setup));
+    assert_error(r.context, NM_ERROR_INPUT, "groups: all parameters are frozen (5 of them)");
+    small_end(&r, NULL);
+}
+END_TEST
+
 /* ---- The `train` part of a file ---- */
 
 static nm_document *read_options(nm_context *context, const char *yaml, nm_train_options *options)
@@ -544,6 +574,12 @@ START_TEST(every_wrong_option_of_a_run_is_named_at_once)
     nm_document_destroy(document);
     document = read_options(
         r.context, "optimizer: {sgd: {rate: 1}}\ngroups: [{rate: 1}, {match: a, x: 1}]", &options);
+    assert_fine(r.context);
+    int count;
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, r.context);
+    ck_assert_ptr_null(nm_groups_read(options.groups, &d, &count));
+    nm_diagnostics_end(&d);
     ck_assert_ptr_nonnull(strstr(nm_context_error(r.context), "net.yaml:2:10: group: \"match\""));
     assert_error(r.context, NM_ERROR_INPUT, "net.yaml:2:32: group: unknown option \"x\"");
     nm_document_destroy(document);
@@ -625,5 +661,7 @@ TEST_MAIN("optim/trainer", a_network_learns, the_same_run_twice_gives_the_same_b
           what_does_not_fit_is_named, data_dependent_initialization_runs_once_before_the_first_step,
           a_clipped_step_is_as_long_as_rate_times_threshold,
           accumulated_batches_equal_one_of_their_size, frozen_parameters_stay,
-          a_run_is_described_in_yaml, every_wrong_option_of_a_run_is_named_at_once,
-          steady_steps_allocate_nothing, every_failing_allocation_is_an_error_without_a_leak)
+          statistics_frozen_before_they_ever_moved_are_warned_of,
+          a_run_in_which_nothing_would_be_trained_is_an_error, a_run_is_described_in_yaml,
+          every_wrong_option_of_a_run_is_named_at_once, steady_steps_allocate_nothing,
+          every_failing_allocation_is_an_error_without_a_leak)
