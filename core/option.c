@@ -263,6 +263,28 @@ static const char *enum_text(const nm_value *value)
     return nm_value_as_bool(value, &truth) ? (truth ? "true" : "false") : NULL;
 }
 
+static void read_strings(const reader *r, const nm_option *option, const nm_value *value,
+                         nm_strings *out)
+{
+    const bool list = value->kind == NM_VALUE_LIST;
+    const int count = list ? value->count : 1;
+    const char **texts = NULL;
+    for (int i = 0; i < count; i++) {
+        const nm_value *item = list ? value->items[i] : value;
+        if (item->kind != NM_VALUE_SCALAR || nm_value_is_null(item)) {
+            expected(r, option, item, list ? "a list of texts" : "a text, or a list of them");
+            return;
+        }
+    }
+    if (count && !(texts = nm_document_alloc(r->document, (size_t)count * sizeof *texts))) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        texts[i] = list ? value->items[i]->text : value->text;
+    }
+    *out = (nm_strings){count, texts};
+}
+
 static void read_enum(const reader *r, const nm_option *option, const nm_value *value, int *out)
 {
     int count = 0;
@@ -397,8 +419,8 @@ void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_do
 /* For these types a null means what leaving the option out does. */
 static bool may_be_null(const nm_option *option)
 {
-    return option->type == NM_OPTION_STRING || option->type == NM_OPTION_STRUCT ||
-           option->type == NM_OPTION_CHOICE;
+    return option->type == NM_OPTION_STRING || option->type == NM_OPTION_STRINGS ||
+           option->type == NM_OPTION_STRUCT || option->type == NM_OPTION_CHOICE;
 }
 
 static void read_option(const reader *r, const nm_option *option, const nm_value *value, void *out)
@@ -409,6 +431,7 @@ static void read_option(const reader *r, const nm_option *option, const nm_value
     case NM_OPTION_INT: read_integer(r, option, value, -1, field); break;
     case NM_OPTION_FLOAT: read_float(r, option, value, -1, field); break;
     case NM_OPTION_STRING: read_string(r, option, value, field); break;
+    case NM_OPTION_STRINGS: read_strings(r, option, value, field); break;
     case NM_OPTION_ENUM: read_enum(r, option, value, field); break;
     case NM_OPTION_INTS: read_ints(r, option, value, field); break;
     case NM_OPTION_FLOATS: read_floats(r, option, value, field); break;

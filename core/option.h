@@ -24,10 +24,20 @@ typedef struct nm_floats {
     double at[NM_MAX_LIST];
 } nm_floats;
 
+/* Texts, as many as there are, owned by the document. */
+typedef struct nm_strings {
+    int count;
+    const char *const *at;
+} nm_strings;
+
 /* A list literal for a C call: .axes = NM_INTS(0, 1) */
 #define NM_INTS(...) ((nm_ints){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define NM_FLOATS(...)                                                                             \
     ((nm_floats){sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
+
+#define NM_STRINGS(...)                                                                            \
+    ((nm_strings){sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                    \
+                  (const char *const[]){__VA_ARGS__}})
 
 /* A choice of one registered item with its options: `cosine` or `{cosine: {end: 0}}`. `options` is
  * a filled struct of item->spec (NULL if it has none), owned by the document the value came from.
@@ -39,22 +49,24 @@ typedef struct nm_choice {
 } nm_choice;
 
 typedef enum nm_option_type {
-    NM_OPTION_BOOL,   /* bool */
-    NM_OPTION_INT,    /* int64_t */
-    NM_OPTION_FLOAT,  /* double */
-    NM_OPTION_STRING, /* const char *, owned by the document; NULL allowed as default */
-    NM_OPTION_ENUM,   /* int, an index into `names` */
-    NM_OPTION_INTS,   /* nm_ints; a single number is a list of one */
-    NM_OPTION_FLOATS, /* nm_floats; the same */
-    NM_OPTION_STRUCT, /* a nested struct of `spec`, in place; see below */
-    NM_OPTION_CHOICE, /* nm_choice among `kind` */
-    NM_OPTION_VALUE   /* const nm_value *: the caller reads it himself */
+    NM_OPTION_BOOL,    /* bool */
+    NM_OPTION_INT,     /* int64_t */
+    NM_OPTION_FLOAT,   /* double */
+    NM_OPTION_STRING,  /* const char *, owned by the document; NULL allowed as default */
+    NM_OPTION_ENUM,    /* int, an index into `names` */
+    NM_OPTION_STRINGS, /* nm_strings; a single text is a list of one, a number is a text */
+    NM_OPTION_INTS,    /* nm_ints; a single number is a list of one */
+    NM_OPTION_FLOATS,  /* nm_floats; the same */
+    NM_OPTION_STRUCT,  /* a nested struct of `spec`, in place; see below */
+    NM_OPTION_CHOICE,  /* nm_choice among `kind` */
+    NM_OPTION_VALUE    /* const nm_value *: the caller reads it himself */
 } nm_option_type;
 
 /* A nested struct is left at the outer struct's default by `null` or `false`, takes the defaults of
  * its own spec by `true`, and is read upon those from a map. So a part that can be switched off has
  * zeros as the outer default and a member that is no option, such as `bool on`, set in its own.
- * A null leaves strings and choices at their defaults too; for other types it is an error. */
+ * A null leaves strings, lists of them and choices at their defaults too; for other types it is an
+ * error. */
 
 /* A word that may stand for a number. */
 typedef struct nm_named_value {

@@ -100,6 +100,11 @@ static bool same_floats(const nm_floats *a, const nm_floats *b)
     return same;
 }
 
+static bool same_strings(const nm_strings *a, const nm_strings *b)
+{
+    return a->count == b->count && (a->at == b->at || a->count == 0);
+}
+
 static bool same_structs(const nm_spec *spec, const void *a, const void *b)
 {
     for (int i = 0; i < spec->count; i++) {
@@ -128,6 +133,7 @@ bool nm_option_same(const nm_option *option, const void *a, const void *b)
     case NM_OPTION_ENUM: return *(const int *)a == *(const int *)b;
     case NM_OPTION_INTS: return same_ints(a, b);
     case NM_OPTION_FLOATS: return same_floats(a, b);
+    case NM_OPTION_STRINGS: return same_strings(a, b);
     case NM_OPTION_STRUCT: return same_structs(option->spec, a, b);
     case NM_OPTION_CHOICE:
         return ((const nm_choice *)a)->item == ((const nm_choice *)b)->item &&
@@ -219,6 +225,17 @@ static void check_enum(const checker *c, const nm_option *option, int index)
                 names.text, index);
 }
 
+static void check_strings(const checker *c, const nm_option *option, const nm_strings *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (!list->at || !list->at[i]) {
+            nm_diagnose(c->d, NULL, "%s: \"%s\"[%d] is NULL; it must be a text", c->what,
+                        option->name, i);
+            return;
+        }
+    }
+}
+
 /* A struct left at its default is fine: it may be switched off. */
 static void check_nested(const checker *c, const nm_option *option, const void *options)
 {
@@ -243,6 +260,7 @@ static void check_option(const checker *c, const nm_option *option)
     case NM_OPTION_INT: check_int(c, option, *(const int64_t *)field, -1); break;
     case NM_OPTION_FLOAT: check_float(c, option, *(const double *)field, -1); break;
     case NM_OPTION_ENUM: check_enum(c, option, *(const int *)field); break;
+    case NM_OPTION_STRINGS: check_strings(c, option, field); break;
     case NM_OPTION_INTS: check_ints(c, option, field); break;
     case NM_OPTION_FLOATS: check_floats(c, option, field); break;
     case NM_OPTION_STRUCT: check_nested(c, option, field); break;

@@ -20,6 +20,7 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
     case NM_OPTION_FLOAT: nm_line_add(&line, "float"); break;
     case NM_OPTION_STRING: nm_line_add(&line, "text"); break;
     case NM_OPTION_ENUM: nm_option_add_names(&line, option); break;
+    case NM_OPTION_STRINGS: nm_line_add(&line, "[text]"); break;
     case NM_OPTION_INTS: nm_line_add(&line, "[int]"); break;
     case NM_OPTION_FLOATS: nm_line_add(&line, "[float]"); break;
     case NM_OPTION_STRUCT: nm_line_add(&line, "{%s}", option->spec->name); break;
@@ -70,6 +71,14 @@ static void add_floats(nm_line *line, const nm_floats *list)
 static void add_string(nm_line *line, const char *text)
 {
     nm_line_add(line, text && !*text ? "\"\"" : "%s", text ? text : "none");
+}
+
+static void add_strings(nm_line *line, const nm_strings *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        nm_line_add(line, "%s%s", i ? ", " : "[", list->at[i]);
+    }
+    nm_line_add(line, list->count > 0 ? "]" : "none");
 }
 
 static bool is_all_zero(const void *memory, size_t size)
@@ -125,6 +134,7 @@ static void add_field(nm_line *line, const nm_option *option, const void *option
     case NM_OPTION_FLOAT: add_number(line, option, *(const double *)field); break;
     case NM_OPTION_STRING: add_string(line, *(const char *const *)field); break;
     case NM_OPTION_ENUM: add_string(line, option->names[*(const int *)field]); break;
+    case NM_OPTION_STRINGS: add_strings(line, field); break;
     case NM_OPTION_INTS: add_ints(line, field); break;
     case NM_OPTION_FLOATS: add_floats(line, field); break;
     case NM_OPTION_STRUCT: add_struct(line, option->spec, field); break;

@@ -842,6 +842,93 @@ static nm_status read_everything(test_memory *memory)
     return status;
 }
 
+/* ---- Lists of texts ---- */
+
+typedef struct texts_options {
+    nm_strings columns;
+} texts_options;
+
+static const texts_options texts_defaults = {.columns = {0}};
+static const nm_option texts_rows[] = {
+    {NM_FIELD(texts_options, columns), NM_OPTION_STRINGS, .doc = "names"},
+};
+static const nm_spec texts_spec = {
+    "texts_options", sizeof(texts_options), &texts_defaults, texts_rows, 1, NULL};
+
+/* Reads into `o`, whose texts are gone once `document` is. */
+static nm_status read_texts(const char *text, texts_options *o)
+{
+    nm_diagnostics d;
+    context = test_context(NULL);
+    document = nm_document_parse(context, text, SIZE_MAX, "net.yaml");
+    assert_fine(context);
+    nm_diagnostics_begin(&d, context);
+    nm_spec_read(&texts_spec, nm_document_root(document), "table", document, &d, o);
+    return nm_diagnostics_end(&d);
+}
+
+START_TEST(a_list_of_texts_is_of_any_length_and_one_text_is_a_list)
+{
+    texts_options o;
+    ck_assert_int_eq(read_texts("columns: [a, 'b c', 3, -1, x, x, x, x, x, last]", &o), NM_OK);
+    ck_assert_int_eq(o.columns.count, 10);
+    ck_assert_str_eq(o.columns.at[1], "b c");
+    ck_assert_str_eq(o.columns.at[2], "3");
+    ck_assert_str_eq(o.columns.at[9], "last");
+    done();
+    ck_assert_int_eq(read_texts("columns: age", &o), NM_OK);
+    ck_assert_int_eq(o.columns.count, 1);
+    ck_assert_str_eq(o.columns.at[0], "age");
+    done();
+    ck_assert_int_eq(read_texts("columns:", &o), NM_OK);
+    ck_assert_int_eq(o.columns.count, 0);
+    done();
+}
+END_TEST
+
+START_TEST(what_is_no_list_of_texts_is_refused)
+{
+    static const char *const wrong[][2] = {
+        {"columns: {a: b}",
+         "net.yaml:1:10: table: \"columns\" must be a text, or a list of them, not "
+         "a map of 1 entry"},
+        {"columns: [a, [b]]",
+         "net.yaml:1:14: table: \"columns\" must be a list of texts, not a list "
+         "of 1 item"},
+        {"columns: [a, ~]", "net.yaml:1:14: table: \"columns\" must be a list of texts, not null"},
+    };
+    texts_options o;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_int_eq(read_texts(wrong[i][0], &o), NM_ERROR_INPUT);
+        ck_assert_str_eq(nm_context_error(context), wrong[i][1]);
+        ck_assert_int_eq(o.columns.count, 0);
+        done();
+    }
+}
+END_TEST
+
+START_TEST(a_list_of_texts_from_c_is_checked_and_told_as_text)
+{
+    nm_context *c = test_context(NULL);
+    texts_options o = {.columns = NM_STRINGS("a", "b")};
+    ck_assert_int_eq(nm_spec_check(c, &texts_spec, "table", &o), NM_OK);
+    const nm_spec spec = {"texts_options", sizeof o, &o, texts_rows, 1, NULL};
+    char *type = nm_option_type_text(c, texts_rows);
+    char *standard = nm_option_default_text(c, &spec, texts_rows);
+    char *none = nm_option_default_text(c, &texts_spec, texts_rows);
+    ck_assert_str_eq(type, "[text]");
+    ck_assert_str_eq(standard, "[a, b]");
+    ck_assert_str_eq(none, "none");
+    nm_free(c, type);
+    nm_free(c, standard);
+    nm_free(c, none);
+    o.columns = NM_STRINGS("a", NULL);
+    ck_assert_int_eq(nm_spec_check(c, &texts_spec, "table", &o), NM_ERROR_INPUT);
+    ck_assert_str_eq(nm_context_error(c), "table: \"columns\"[1] is NULL; it must be a text");
+    test_context_end(c, NULL);
+}
+END_TEST
+
 START_TEST(every_failed_allocation_is_an_error_and_leaks_nothing)
 {
     test_every_allocation(read_everything);
@@ -869,4 +956,6 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           an_option_tells_its_type_default_and_range, a_word_may_stand_for_a_number,
           a_choice_of_true_false_and_more_takes_all_words_for_true_and_false,
           a_nested_default_that_is_on_is_told_as_yaml,
+          a_list_of_texts_is_of_any_length_and_one_text_is_a_list,
+          what_is_no_list_of_texts_is_refused, a_list_of_texts_from_c_is_checked_and_told_as_text,
           every_failed_allocation_is_an_error_and_leaks_nothing)
