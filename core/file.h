@@ -34,10 +34,13 @@ NM_API char *nm_file_read_gz(nm_context *context, const char *path, size_t limit
  * old file as it was. A failed write is remembered and reported by the commit too. Errors are
  * NM_ERROR_IO: "cannot write PATH: No space left on device".
  *
- * A symbolic link stays one: the file that it leads to is replaced. The new file has the old one's
- * permissions, or the usual ones (0666 less the umask). What is no regular file, such as a pipe or
- * /dev/stdout, cannot be replaced and is written to at once. Only a kill leaves the temporary file
- * (PATH.PROCESS-NUMBER.tmp) behind; it is never mistaken for the real one and may be removed. */
+ * A symbolic link stays one: the file that it leads to is replaced. A link that another user put
+ * into a folder open to all (/tmp) is refused. The new file has the old one's owner and permissions
+ * (where the owner cannot be kept, a warning is logged), or the usual ones (0666 less the umask).
+ * What is no regular file, such as a pipe or /dev/stdout, cannot be replaced and is written to at
+ * once; a pipe that nobody reads from is an error after five seconds. Only a kill leaves the
+ * temporary file behind (PATH.PROCESS-START-NUMBER.tmp); it is never mistaken for the real one, and
+ * the next nm_file_create() in that folder removes it. */
 typedef struct nm_file nm_file;
 NM_API nm_file *nm_file_create(nm_context *context, const char *path); /* NULL on failure */
 /* Unbuffered: gather small pieces first. */

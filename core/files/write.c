@@ -4,7 +4,8 @@
  *    one rename(), which the system does in one step.
  * 2. What the commit reported as done is on the disk: the file is synced before the rename, its
  *    folder after it.
- * 3. Whatever goes wrong, the temporary file is removed (only a kill can leave it behind). */
+ * 3. Whatever goes wrong, the temporary file is removed. Only a kill can leave it behind: then the
+ * next one who writes into that folder removes it. */
 #include "core/file.h"
 
 #include <errno.h>
@@ -12,11 +13,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAX_LINKS 40      /* symbolic links that lead to each other, as many as Linux follows */
-#define MAX_TEMPORARY 100 /* files that killed processes of the same number left behind */
+#include "core/files/write.h"
+
+/* How long a pipe without a reader is tried, and how often; milliseconds. */
+#define READER_PATIENCE 5000
+#define READER_PAUSE 10
 
 struct nm_file {
     nm_context *context;
@@ -28,94 +32,31 @@ struct nm_file {
     int error; /* errno of the first failure */
 };
 
-/* ---- Paths ---- */
-
-/* Length of the folder's part with its slash; 0: none. */
-static int folder_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? (int)(slash - path) + 1 : 0;
-}
-
-/* Where a link leads; NULL if memory ran out. */
-static char *join_link(nm_context *context, const char *from, const char *link)
-{
-    return *link == '/' ? nm_copy_string(context, link)
-                        : nm_format(context, "%.*s%s", folder_length(from), from, link);
-}
-
-static nm_status fail_to_write(nm_context *context, const char *path, int error)
-{
-    return nm_fail(context, NM_ERROR_IO, "cannot write \"%s\": %s", path,
-                   error == EISDIR ? "it is a folder" : strerror(error));
-}
-
-/* Follows links at the end of the path, so that a link stays one and its target is replaced. */
-static char *follow_links(nm_context *context, const char *path)
-{
-    char *at = nm_copy_string(context, path);
-    for (int links = 0; at && links < MAX_LINKS; links++) {
-        char link[PATH_MAX];
-        ssize_t length = readlink(at, link, sizeof link - 1);
-        if (length < 0) {
-            return at; /* no link, or nothing there yet */
-        }
-        link[length] = 0;
-        char *next = join_link(context, at, link);
-        nm_free(context, at);
-        at = next;
-    }
-    if (at) {
-        fail_to_write(context, path, ELOOP);
-        nm_free(context, at);
-    }
-    return NULL;
-}
-
 /* ---- Opening ---- */
 
-/* The temporary name, beside the target. The target's name is cut, as a name has at most 255 bytes.
- */
-static char *temporary_name(const nm_file *file, int attempt)
+/* The new file belongs to whom the old one did and has its mode, as far as the system lets it:
+ * never a wider one. */
+static void keep_owner(const nm_file *file, const struct stat *old)
 {
-    int folder = folder_length(file->target);
-    return nm_format(file->context, "%.*s%.200s.%ld-%d.tmp", folder, file->target,
-                     file->target + folder, (long)getpid(), attempt);
-}
-
-/* Opens a temporary file that nobody else has, with the mode of the file that it will replace. */
-static nm_status open_temporary(nm_file *file, const struct stat *old)
-{
-    mode_t mode = old ? old->st_mode & 0777 : 0666;
-    for (int attempt = 0; attempt < MAX_TEMPORARY; attempt++) {
-        file->temporary = temporary_name(file, attempt);
-        if (!file->temporary) {
-            return NM_ERROR_MEMORY;
-        }
-        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (file->fd >= 0) {
-            if (old) {
-                fchmod(file->fd, mode); /* past the umask; where there are no modes, never mind */
-            }
-            return NM_OK;
-        }
-        int error = errno;
-        nm_free(file->context, file->temporary);
-        file->temporary = NULL;
-        if (error != EEXIST) {
-            return fail_to_write(file->context, file->path, error);
-        }
+    struct stat now;
+    mode_t mode = old->st_mode & 0777;
+    if (fchown(file->fd, old->st_uid, old->st_gid) != 0) {
+        (void)!fchown(file->fd, (uid_t)-1, old->st_gid);
     }
-    return fail_to_write(file->context, file->path, EEXIST);
+    if (fstat(file->fd, &now) == 0 && now.st_gid != old->st_gid) {
+        mode = (mode & ~(mode_t)070) | (mode & 07) << 3; /* another group: as all others */
+    }
+    if (fstat(file->fd, &now) == 0 && now.st_uid != old->st_uid) {
+        nm_context_log(file->context, NM_LOG_WARNING,
+                       "%s belonged to user %ld and now belongs to user %ld", file->path,
+                       (long)old->st_uid, (long)now.st_uid);
+    }
+    fchmod(file->fd, mode); /* past the umask; where there are no modes, never mind */
 }
 
 static nm_status open_to_replace(nm_file *file, const struct stat *old)
 {
-    file->target = follow_links(file->context, file->path);
-    if (!file->target) {
-        return nm_context_status(file->context);
-    }
-    int length = folder_length(file->target);
+    int length = nm_file_folder_length(file->target);
     file->folder =
         nm_format(file->context, "%.*s", length ? length : 1, length ? file->target : ".");
     if (!file->folder) {
@@ -123,34 +64,65 @@ static nm_status open_to_replace(nm_file *file, const struct stat *old)
     }
     /* Renaming would replace a write-protected file too. */
     if (old && faccessat(AT_FDCWD, file->target, W_OK, AT_EACCESS) != 0) {
-        return fail_to_write(file->context, file->path, errno);
+        return nm_file_fail_with_errno(file->context, file->path, errno);
     }
-    return open_temporary(file, old);
+    nm_file_temporary_sweep(file->folder);
+    file->fd = nm_file_temporary_open(file->context, file->path, file->target,
+                                      old ? old->st_mode & 0700 : 0666, &file->temporary);
+    if (file->fd < 0) {
+        return nm_context_status(file->context);
+    }
+    if (old) {
+        keep_owner(file, old);
+    }
+    return NM_OK;
+}
+
+/* Whether it is worth waiting for somebody who reads from the pipe. */
+static bool lacks_reader(int error, bool pipe, int *patience)
+{
+    struct timespec pause = {0, READER_PAUSE * 1000000L};
+    if (error == EINTR) {
+        return true;
+    }
+    if (error != ENXIO || !pipe || *patience <= 0) {
+        return false;
+    }
+    *patience -= READER_PAUSE;
+    nanosleep(&pause, NULL);
+    return true;
 }
 
 /* A device or pipe cannot be replaced: what is written goes straight into it. */
-static nm_status open_directly(nm_file *file)
+static nm_status open_directly(nm_file *file, bool pipe)
 {
+    int patience = READER_PATIENCE;
     do {
-        file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    } while (file->fd < 0 && errno == EINTR);
-    return file->fd < 0 ? fail_to_write(file->context, file->path, errno) : NM_OK;
+        file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (pipe ? O_NONBLOCK : 0));
+    } while (file->fd < 0 && lacks_reader(errno, pipe, &patience));
+    if (file->fd < 0 && errno == ENXIO && pipe) {
+        return nm_file_fail_to_write(file->context, file->path,
+                                     "it is a pipe that nobody reads from");
+    }
+    if (file->fd < 0) {
+        return nm_file_fail_with_errno(file->context, file->path, errno);
+    }
+    if (pipe) { /* from here on a slow reader is waited for */
+        fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_NONBLOCK);
+    }
+    return NM_OK;
 }
 
 static nm_status open_file(nm_file *file)
 {
-    struct stat info;
-    if (!*file->path) { /* a temporary file could be made, but never renamed */
-        return fail_to_write(file->context, file->path, ENOENT);
+    nm_file_target target;
+    nm_status status = nm_file_target_find(file->context, file->path, &target);
+    if (status != NM_OK) {
+        return status;
     }
-    bool exists = stat(file->path, &info) == 0;
-    if (exists && S_ISDIR(info.st_mode)) {
-        return fail_to_write(file->context, file->path, EISDIR);
-    }
-    if (exists && !S_ISREG(info.st_mode)) {
-        return open_directly(file);
-    }
-    return open_to_replace(file, exists ? &info : NULL);
+    file->target = target.path;
+    return file->target ? open_to_replace(file, target.exists ? &target.info : NULL)
+                        : open_directly(file, S_ISFIFO(target.info.st_mode));
 }
 
 nm_file *nm_file_create(nm_context *context, const char *path)
@@ -183,7 +155,7 @@ nm_status nm_file_write(nm_file *file, const void *data, size_t size)
             file->error = count == 0 ? EIO : errno;
         }
     }
-    return file->error ? fail_to_write(file->context, file->path, file->error) : NM_OK;
+    return file->error ? nm_file_fail_with_errno(file->context, file->path, file->error) : NM_OK;
 }
 
 /* 0 or an errno. Devices and pipes know no syncing. */
@@ -238,7 +210,8 @@ nm_status nm_file_commit(nm_file *file)
             remember(file, errno);
         }
     }
-    nm_status status = file->error ? fail_to_write(file->context, file->path, file->error) : NM_OK;
+    nm_status status =
+        file->error ? nm_file_fail_with_errno(file->context, file->path, file->error) : NM_OK;
     nm_file_abandon(file);
     return status;
 }

@@ -2,7 +2,11 @@
 #ifndef NM_TESTS_CORE_FILES_FILES_H
 #define NM_TESTS_CORE_FILES_FILES_H
 
+#include <dirent.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -41,6 +45,44 @@ static inline void expect_exit(pid_t child)
     int result;
     ck_assert_int_eq(waitpid(child, &result, 0), child);
     ck_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+}
+
+static inline nm_status replace(nm_context *context, const char *path, const void *data,
+                                size_t size)
+{
+    nm_file *file = nm_file_create(context, path);
+    if (!file) {
+        return nm_context_status(context);
+    }
+    nm_file_write(file, data, size / 2);
+    nm_file_write(file, (const char *)data + size / 2, size - size / 2);
+    return nm_file_commit(file);
+}
+
+static inline int is_entry(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+/* How many entries a folder has. */
+static inline int entries(const char *folder)
+{
+    struct dirent **list;
+    int count = scandir(folder, &list, is_entry, alphasort);
+    ck_assert_int_ge(count, 0);
+    for (int i = 0; i < count; i++) {
+        free(list[i]);
+    }
+    free(list);
+    return count;
+}
+
+/* A folder of its own, so that its entries can be counted. */
+static inline const char *own_folder(const char *name)
+{
+    const char *path = test_path(name);
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    return path;
 }
 
 #endif
