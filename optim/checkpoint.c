@@ -8,7 +8,7 @@
 
 #define CHECKPOINT "norma checkpoint"
 #define NETWORK "norma network"
-#define VERSION "1"
+#define VERSION "2" /* of checkpoints: 2 holds no times, and knows its data whole */
 #define MODEL "model."
 #define OPTIMIZER "optimizer."
 
@@ -40,8 +40,6 @@ static const field fields[] = {
     INTEGER(batch, 0),
     INTEGER(step, 0),
     INTEGER(samples, 0),
-    NUMBER(seconds),
-    NUMBER(training_seconds),
     NUMBER(loss_sum),
     NUMBER(loss_weight),
     NUMBER(train_loss),
@@ -87,91 +85,6 @@ static nm_status read_field(nm_context *context, const nm_tensor_file *file, con
                    text ? "no such number: " : "missing", text ? text : "");
 }
 
-/* ---- What the run is told by ---- */
-
-/* FNV-1a. */
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
-{
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001B3ull;
-    }
-    return hash;
-}
-
-#define LOOKED_AT 64 /* samples, evenly spread: enough to tell data sets apart, and quick */
-
-static uint64_t fingerprint(const nm_dataset *set)
-{
-    uint64_t hash = 0xCBF29CE484222325ull;
-    size_t sample = nm_dataset_sample_bytes(set), target = nm_dataset_target_bytes(set);
-    int64_t looks = set->count < LOOKED_AT ? set->count : LOOKED_AT;
-    for (int64_t i = 0; i < looks; i++) {
-        int64_t index = i * (set->count / looks);
-        size_t row = (size_t)(set->rows ? set->rows[index] : index);
-        hash = mix(hash, (const char *)set->samples + row * sample, sample);
-        if (set->targets) {
-            hash = mix(hash, (const char *)set->targets + row * target, target);
-        }
-    }
-    return hash;
-}
-
-#define MARKS 5
-
-typedef struct mark {
-    const char *key;
-    const char *what; /* for the message */
-    char text[NM_SHAPE_TEXT + 64];
-} mark;
-
-/* A run with other marks is another run. */
-static void make_marks(const nm_trainer *t, mark marks[MARKS])
-{
-    char shape[NM_SHAPE_TEXT];
-    const nm_data *data = t->setup.data;
-    const nm_dataset *set = &data->train;
-    const nm_train_options *o = &t->setup.options;
-    const struct {
-        const char *key, *what;
-    } names[MARKS] = {{"seed", "the seed"},
-                      {"data", "the training set"},
-                      {"batches", "the batches (size, and number in an epoch)"},
-                      {"accumulate", "the number of accumulated batches"},
-                      {"optimizer", "the optimizer"}};
-    for (int i = 0; i < MARKS; i++) {
-        marks[i].key = names[i].key;
-        marks[i].what = names[i].what;
-    }
-    size_t size = sizeof marks->text;
-    snprintf(marks[0].text, size, "%" PRId64, o->seed);
-    snprintf(marks[1].text, size, "%" PRId64 " samples of %s, %016" PRIx64, set->count,
-             nm_shape_text(&set->shape, shape), fingerprint(set));
-    snprintf(marks[2].text, size, "%" PRId64 ", %" PRId64, data->loader.batch, t->batches);
-    snprintf(marks[3].text, size, "%" PRId64, o->accumulate);
-    snprintf(marks[4].text, size, "%s", nm_optimizer_type_of(t->optimizer)->item.name);
-}
-
-static nm_status check_marks(const nm_trainer *t, const nm_tensor_file *file)
-{
-    mark marks[MARKS];
-    make_marks(t, marks);
-    for (int i = 0; i < MARKS; i++) {
-        const char *text = nm_tensor_file_metadata(file, marks[i].key);
-        if (!text) {
-            return nm_fail(t->context, NM_ERROR_FORMAT, "the checkpoint's \"%s\" is missing",
-                           marks[i].key);
-        }
-        if (strcmp(text, marks[i].text) != 0) {
-            return nm_fail(t->context, NM_ERROR_INPUT,
-                           "this is another run's checkpoint: %s differs (%.200s there, %s here); "
-                           "make it the same, or begin a new run in another folder",
-                           marks[i].what, text, marks[i].text);
-        }
-    }
-    return NM_OK;
-}
-
 /* ---- Writing ---- */
 
 static bool is_finite(nm_tensor *tensor)
@@ -203,27 +116,16 @@ static nm_status check_finite(const nm_store *store)
     return NM_OK;
 }
 
-static nm_status set_marks(const nm_trainer *t, nm_tensor_writer *writer)
-{
-    mark marks[MARKS];
-    make_marks(t, marks);
-    nm_status status = NM_OK;
-    for (int i = 0; i < MARKS && status == NM_OK; i++) {
-        status = nm_tensor_writer_set_metadata(writer, marks[i].key, marks[i].text);
-    }
-    return status;
-}
-
 static nm_status describe_format(nm_tensor_writer *writer, const char *format)
 {
     nm_status status = nm_tensor_writer_set_metadata(writer, "format", format);
     return status == NM_OK ? nm_tensor_writer_set_metadata(writer, "version", VERSION) : status;
 }
 
-static nm_status fill_checkpoint(const nm_trainer *t, nm_tensor_writer *writer)
+static nm_status fill_checkpoint(nm_trainer *t, nm_tensor_writer *writer)
 {
     nm_status status = describe_format(writer, CHECKPOINT);
-    if (status == NM_OK) status = set_marks(t, writer);
+    if (status == NM_OK) status = nm_marks_write(t, writer);
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = write_field(writer, &fields[i], &t->progress);
     }
@@ -253,9 +155,6 @@ nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
     nm_tensor_writer *writer = nm_tensor_writer_create(t->context);
     if (!writer) {
         return nm_context_status(t->context);
-    }
-    if (t->began > 0) {
-        t->progress.seconds = nm_steady_seconds() - t->began;
     }
     nm_status status = check_finite(t->setup.network->store);
     if (status == NM_OK) status = check_finite(nm_optimizer_state(t->optimizer));
@@ -355,7 +254,7 @@ static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
     nm_progress progress;
     nm_store *state = nm_optimizer_state(t->optimizer);
     nm_status status = check_format(t->context, file);
-    if (status == NM_OK) status = check_marks(t, file);
+    if (status == NM_OK) status = nm_marks_check(t, file);
     if (status == NM_OK) status = read_progress(t, file, &progress);
     if (status == NM_OK) status = nm_store_read(state, OPTIMIZER, file);
     if (status != NM_OK) {

@@ -6,7 +6,8 @@
  *     optimizer.<state>.<name>    the optimizer's state, such as momentum
  *     metadata                    "format": "norma checkpoint", "version", the position (epoch,
  *                                 batch, step), sums of the running epoch, latest and best results,
- *                                 and what the run is told by: seed, data, batch, optimizer
+ *                                 and what the run is told by: seed, data, batch, optimizer. No
+ * times: the same run writes the same bytes
  *
  * Random state needs no place of its own: every random number is a function of the seed and the
  * position, and so is the learning rate.

@@ -115,6 +115,15 @@ static nm_status gather_gradients(nm_trainer *t)
 
 /* ---- The update ---- */
 
+/* At the end of an epoch the norm is told, whether or not it is needed for clipping; in the first
+ * update it is taken so that its memory is there (promise 2). */
+static bool wants_norm(const nm_trainer *t)
+{
+    const nm_progress *p = &t->progress;
+    bool first = t->training_seconds <= 0, last = p->step + 1 == t->steps;
+    return t->setup.options.clip_norm > 0 || first || last || p->batch == t->batches;
+}
+
 /* Limits gradients; what they are still to be multiplied by is left in *scale. */
 static nm_status clip(nm_trainer *t, double *scale)
 {
@@ -125,7 +134,7 @@ static nm_status clip(nm_trainer *t, double *scale)
         status = nm_clip_values(store, *scale, o->clip_value);
         *scale = 1;
     }
-    if (o->clip_norm > 0 && status == NM_OK) {
+    if (wants_norm(t) && status == NM_OK) {
         double norm = 0;
         status = nm_gradient_norm(store, &norm);
         norm *= *scale;
@@ -133,7 +142,7 @@ static nm_status clip(nm_trainer *t, double *scale)
         if (status == NM_OK && !isfinite(norm)) {
             return not_finite(t, "the norm of the gradients", norm);
         }
-        *scale *= nm_clip_factor(norm, o->clip_norm);
+        *scale *= o->clip_norm > 0 ? nm_clip_factor(norm, o->clip_norm) : 1;
     }
     return status;
 }
@@ -177,6 +186,6 @@ nm_status nm_trainer_update(nm_trainer *t)
         return status;
     }
     count_step(t);
-    t->progress.training_seconds += nm_steady_seconds() - begin;
+    t->training_seconds += nm_steady_seconds() - begin;
     return nm_trainer_report(t, t->setup.callbacks.on_step);
 }

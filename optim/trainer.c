@@ -167,6 +167,7 @@ nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup
     t->context = context;
     t->setup = *setup;
     t->saved_step = -1;
+    t->seconds = setup->seconds;
     t->progress = (nm_progress){.train_loss = (double)NAN,
                                 .validation = NM_NO_EVALUATION,
                                 .test = NM_NO_EVALUATION,
@@ -226,8 +227,8 @@ const nm_train_state *nm_trainer_state(nm_trainer *t)
     s->metric = t->metric;
     s->best_epoch = p->best_epoch;
     s->best = p->best;
-    s->seconds = t->began > 0 ? nm_steady_seconds() - t->began : p->seconds;
-    s->samples_per_second = ratio((double)p->samples, p->training_seconds);
+    s->seconds = t->began > 0 ? nm_steady_seconds() - t->began : t->seconds;
+    s->samples_per_second = ratio((double)(p->samples - t->earlier_samples), t->training_seconds);
     return s;
 }
 
@@ -333,7 +334,7 @@ static void warn_of_unmoved_statistics(const nm_trainer *t)
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
     t->stop = 0;
-    t->began = nm_steady_seconds() - t->progress.seconds;
+    t->began = nm_steady_seconds() - t->seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
     warn_of_unmoved_statistics(t);
     nm_status status = nm_trainer_prepare(t);
@@ -345,7 +346,7 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     }
     nm_tape_set_anomaly(t->tape, anomaly);
     nm_tape_reset(t->tape);
-    t->progress.seconds = nm_steady_seconds() - t->began;
+    t->seconds = nm_steady_seconds() - t->began;
     t->began = 0;
     if (result) {
         fill_result(t, result);
@@ -390,6 +391,7 @@ nm_status nm_trainer_resume(nm_trainer *t, const char *path)
     nm_status status = nm_checkpoint_read(t, path);
     if (status == NM_OK) {
         t->prepared = true;
+        t->earlier_samples = t->progress.samples;
         t->saved_step =
             t->checkpoint_path && !strcmp(path, t->checkpoint_path) ? t->progress.step : -1;
     }

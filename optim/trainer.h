@@ -96,7 +96,8 @@ typedef struct nm_train_state {
     int64_t step, steps;            /* updates made; of the whole run */
     double rate;                    /* learning rate of the last update */
     double loss;                    /* of the last update */
-    double gradient_norm;           /* the same, before clipping; NaN unless clip_norm is on */
+    double gradient_norm;           /* the same, before clip_norm; without that, of the first
+                                       update and an epoch's last only, else NaN */
     double train_loss;              /* mean of this epoch so far */
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
     const nm_metric_type *metric;   /* NULL: none */
@@ -104,7 +105,7 @@ typedef struct nm_train_state {
     int64_t best_epoch;             /* from 0; -1: none yet */
     double best;                    /* its metric or loss, as best_by says; NaN: none yet */
     double seconds;                 /* since the run began, resumed parts included */
-    double samples_per_second;      /* of training alone */
+    double samples_per_second;      /* of training alone, since it was resumed; NaN: none yet */
     const char *path;               /* on_checkpoint: the file written; else NULL */
 } nm_train_state;
 
@@ -132,6 +133,7 @@ typedef struct nm_trainer_setup {
      * can be made; NULL: nothing is written. */
     const char *folder;
     nm_train_callbacks callbacks;
+    double seconds; /* that earlier parts of a resumed run took: to be counted with this one's */
 } nm_trainer_setup;
 
 /* What `setup` points to must outlive the trainer. NULL on failure. */
@@ -164,7 +166,7 @@ typedef struct nm_train_result {
     double best;                             /* its metric or loss */
     double best_test_loss, best_test_metric; /* the best network's; NaN: none */
     double seconds;                          /* evaluation and files included */
-    double samples_per_second;               /* of training alone */
+    double samples_per_second;               /* of training alone, since it was resumed */
 } nm_train_result;
 
 /* Trains to the end; the network holds the last parameters then, "best.safetensors" the best ones.

@@ -16,8 +16,6 @@ typedef struct nm_progress {
     int64_t epoch, batch;           /* the next batch to take: its epoch, its number there */
     int64_t step;                   /* updates made */
     int64_t samples;                /* trained on, in all */
-    double seconds;                 /* of the run */
-    double training_seconds;        /* of its updates alone */
     double loss_sum, loss_weight;   /* over the running epoch */
     double train_loss;              /* of the last epoch that is over; NaN: none yet */
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
@@ -47,9 +45,14 @@ struct nm_trainer {
     nm_progress progress;
     nm_step step;
     nm_train_state state;
-    double began;       /* this run, on the steady clock, moved back by what earlier parts took */
-    int64_t saved_step; /* of the checkpoint on the disk; -1: none */
-    bool prepared;      /* data-dependent initialization is done */
+    double began;   /* this run, on the steady clock, moved back by what earlier parts took */
+    double seconds; /* when it last ended: of all parts */
+    double training_seconds;  /* of updates alone, in this part */
+    int64_t earlier_samples;  /* trained on before this part */
+    int64_t saved_step;       /* of the checkpoint on the disk; -1: none */
+    bool has_fingerprints;    /* they are taken when first needed */
+    uint64_t fingerprints[3]; /* of the training, validation and test set */
+    bool prepared;            /* data-dependent initialization is done */
     volatile sig_atomic_t stop;
 };
 
@@ -74,5 +77,10 @@ nm_status nm_trainer_run_epoch(nm_trainer *trainer);
 nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);
 nm_status nm_checkpoint_read(nm_trainer *trainer, const char *path);
 nm_status nm_best_write(nm_trainer *trainer, const char *path);
+
+/* checkpoint_marks.c: what a run is told by, as metadata of its checkpoint; whether that of a file
+ * is this run's. */
+nm_status nm_marks_write(nm_trainer *trainer, nm_tensor_writer *writer);
+nm_status nm_marks_check(nm_trainer *trainer, const nm_tensor_file *file);
 
 #endif

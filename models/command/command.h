@@ -3,10 +3,12 @@
 #ifndef NM_MODELS_COMMAND_COMMAND_H
 #define NM_MODELS_COMMAND_COMMAND_H
 
+#include <stdio.h>
+
 #include "norma.h"
 
-/* Exit codes: as the README promises. */
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
+/* Exit codes: as the README promises. A run that a signal ended adds its number to the last. */
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2, EXIT_SIGNAL = 128 };
 
 typedef struct command_flag {
     const char *name;  /* "--out" */
@@ -22,6 +24,8 @@ typedef struct command command;
 /* Parsed arguments. */
 typedef struct arguments {
     const command *command;
+    char **words; /* as they were given, behind the command's name */
+    int word_count;
     int count; /* positional */
     const char *positional[MAX_VALUES];
     int values;
@@ -68,6 +72,10 @@ bool use_colour(int descriptor);
 const char *bold(void);
 const char *plain(void);
 
+/* Words in one line, each in quotes where the shell would take it for something else: what a
+ * person is to paste. New memory, free with nm_free(); NULL if there is none. */
+char *shell_words(nm_context *context, const char *const *words, int count);
+
 /* ---- Text that wraps ---- */
 
 /* Prints `text` wrapped to the terminal's width (at most 100), every line indented. */
@@ -83,21 +91,25 @@ const char *kind_title(nm_kind kind, char title[KIND_TITLE]); /* "Layers", "Loss
 
 /* ---- JSON lines ---- */
 
-/* One object on one line of standard output: `json_line line = {0};`, its fields, its end. */
+/* One object on one line: `json_line line = {0};`, its fields, its end. */
 typedef struct json_line {
     int fields; /* so far */
+    FILE *to;   /* NULL: standard output */
 } json_line;
 
 void json_string(json_line *line, const char *key, const char *value); /* NULL value: null */
 void json_number(json_line *line, const char *key, double value);      /* not finite: null */
+void json_bool(json_line *line, const char *key, bool value);
 void json_integer(json_line *line, const char *key, int64_t value);
 /* A list: `count` values of an f32 tensor, from `first`. */
 void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t first,
                   int64_t count);
 void json_shape(json_line *line, const char *key, const nm_shape *shape);
-/* Ends and flushes the line. False if standard output cannot be written: stop then; main() says
- * so, and makes EXIT_FAILED of EXIT_FINE. */
+/* Ends and flushes the line. False if it cannot be written: stop then. Of standard output, main()
+ * says so, and makes EXIT_FAILED of EXIT_FINE. */
 bool json_end(const json_line *line);
+/* Text in its quotes, as it stands in such a line. */
+void json_text(FILE *to, const char *text);
 
 /* ---- The subcommands ---- */
 

@@ -1,31 +1,54 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/json.h"
 #include "models/command/command.h"
 
-static void put_text(const char *text)
+static FILE *target(const json_line *line)
 {
-    putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') {
-            printf("\\%c", *c);
-        } else if (*c == '\n') {
-            fputs("\\n", stdout);
-        } else if (*c < 0x20) {
-            printf("\\u%04x", *c);
-        } else {
-            putchar(*c);
-        }
+    return line->to ? line->to : stdout;
+}
+
+/* Escapes what a terminal or a parser would take for more than text. A byte that is no UTF-8, as
+ * names of files may have, becomes half of a surrogate pair, as Python has it: it can be told back.
+ */
+static void put_escaped(FILE *to, const char *text, int length)
+{
+    unsigned char c = (unsigned char)*text;
+    if (!length) {
+        fprintf(to, "\\udc%02x", c);
+    } else if (c == '"' || c == '\\') {
+        fprintf(to, "\\%c", c);
+    } else if (c == '\n') {
+        fputs("\\n", to);
+    } else if (c < ' ' || c == 127) {
+        fprintf(to, "\\u%04x", c);
+    } else if (c == 0xc2 && (unsigned char)text[1] < 0xa0) { /* C1, such as an escape sequence */
+        fprintf(to, "\\u%04x", (unsigned char)text[1]);
+    } else {
+        fprintf(to, "%.*s", length, text);
     }
-    putchar('"');
+}
+
+void json_text(FILE *to, const char *text)
+{
+    const char *end = text + strlen(text);
+    fputc('"', to);
+    while (text < end) {
+        int length = nm_utf8_length(text, end);
+        put_escaped(to, text, length);
+        text += length ? length : 1;
+    }
+    fputc('"', to);
 }
 
 static void put_key(json_line *line, const char *key)
 {
-    fputs(line->fields++ ? ", " : "{", stdout);
-    put_text(key);
-    fputs(": ", stdout);
+    fputs(line->fields++ ? ", " : "{", target(line));
+    json_text(target(line), key);
+    fputs(": ", target(line));
 }
 
 char *format_f32(double value, char text[32])
@@ -39,56 +62,63 @@ char *format_f32(double value, char text[32])
     return nm_format_float(value, text);
 }
 
-static void put_number(double value)
+static void put_number(FILE *to, double value)
 {
     char text[32];
-    fputs(isfinite(value) ? nm_format_float(value, text) : "null", stdout);
+    fputs(isfinite(value) ? nm_format_float(value, text) : "null", to);
 }
 
 void json_string(json_line *line, const char *key, const char *value)
 {
     put_key(line, key);
     if (value) {
-        put_text(value);
+        json_text(target(line), value);
     } else {
-        fputs("null", stdout);
+        fputs("null", target(line));
     }
 }
 
 void json_number(json_line *line, const char *key, double value)
 {
     put_key(line, key);
-    put_number(value);
+    put_number(target(line), value);
 }
 
 void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t first, int64_t count)
 {
     put_key(line, key);
-    putchar('[');
+    fputc('[', target(line));
     for (int64_t i = 0; i < count; i++) {
-        fputs(i ? ", " : "", stdout);
+        fputs(i ? ", " : "", target(line));
         double value = nm_tensor_get(tensor, first + i);
         char text[32];
-        fputs(isfinite(value) ? format_f32(value, text) : "null", stdout);
+        fputs(isfinite(value) ? format_f32(value, text) : "null", target(line));
     }
-    putchar(']');
+    fputc(']', target(line));
+}
+
+void json_bool(json_line *line, const char *key, bool value)
+{
+    put_key(line, key);
+    fputs(value ? "true" : "false", target(line));
 }
 
 void json_integer(json_line *line, const char *key, int64_t value)
 {
     put_key(line, key);
-    printf("%lld", (long long)value);
+    fprintf(target(line), "%lld", (long long)value);
 }
 
 void json_shape(json_line *line, const char *key, const nm_shape *shape)
 {
     char text[NM_SHAPE_TEXT];
     put_key(line, key);
-    fputs(nm_shape_text(shape, text), stdout);
+    fputs(nm_shape_text(shape, text), target(line));
 }
 
 bool json_end(const json_line *line)
 {
-    fputs(line->fields ? "}\n" : "{}\n", stdout);
-    return fflush(stdout) == 0 && !ferror(stdout);
+    FILE *to = target(line);
+    fputs(line->fields ? "}\n" : "{}\n", to);
+    return fflush(to) == 0 && !ferror(to);
 }

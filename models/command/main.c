@@ -155,7 +155,7 @@ static void tell(void *user, nm_log_level level, const char *message)
 
 static int run(const command *c, char **words, int count)
 {
-    arguments a = {.command = c};
+    arguments a = {.command = c, .words = words, .word_count = count};
     int code = parse(&a, words, count);
     if (code != EXIT_FINE) {
         return code;

@@ -80,6 +80,8 @@ NM_API nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64
 /* Samples that count: all but those with the ignored label. */
 NM_API int64_t nm_dataset_counted(const nm_dataset *set);
 
+/* A number that tells sets of other samples, targets, shapes or types apart, in their order. */
+NM_API uint64_t nm_dataset_fingerprint(const nm_dataset *set);
 /* Bytes of one row of samples and of targets. */
 NM_API size_t nm_dataset_sample_bytes(const nm_dataset *set);
 NM_API size_t nm_dataset_target_bytes(const nm_dataset *set);

@@ -152,8 +152,9 @@ START_TEST(output_that_cannot_be_written_is_a_failure)
         ck_assert_msg(message != NULL, "%s said \"%s\"", commands[i / 2][0], e->err);
         ck_assert_ptr_null(strstr(message + 1, "norma:")); /* it is told once */
         static const char *const left[] = {"unheard/checkpoint.safetensors",
-                                           "unheard/best.safetensors", "unheard/network.yaml"};
-        for (int n = 0; n < 3; n++) {
+                                           "unheard/best.safetensors", "unheard/network.yaml",
+                                           "unheard/log.jsonl"};
+        for (int n = 0; n < 4; n++) {
             unlink(test_path(left[n]));
         }
     }

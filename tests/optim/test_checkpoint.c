@@ -64,21 +64,17 @@ static void assert_same_results(const small_run *a, const small_run *b)
     assert_same_bits(a, b);
 }
 
-/* The tensors of two files: checkpoints differ in their times only. */
-static void assert_same_tensors(nm_context *context, const char *first, const char *second)
+/* All of two files: nothing in them has to do with the time. */
+static void assert_same_files(nm_context *context, const char *first, const char *second)
 {
-    nm_tensor_file *a = nm_tensor_file_read(context, first);
-    nm_tensor_file *b = nm_tensor_file_read(context, second);
+    size_t size[2];
+    char *bytes[2] = {nm_file_read(context, first, SIZE_MAX, &size[0]),
+                      nm_file_read(context, second, SIZE_MAX, &size[1])};
     assert_fine(context);
-    ck_assert_int_eq(nm_tensor_file_count(a), nm_tensor_file_count(b));
-    for (int i = 0; i < nm_tensor_file_count(a); i++) {
-        nm_tensor *x = nm_tensor_file_at(a, i);
-        nm_tensor *y = nm_tensor_file_find(b, nm_tensor_file_name(a, i));
-        ck_assert_msg(y && memcmp(nm_tensor_data(x), nm_tensor_data(y), nm_tensor_bytes(x)) == 0,
-                      "%s differs", nm_tensor_file_name(a, i));
-    }
-    nm_tensor_file_destroy(a);
-    nm_tensor_file_destroy(b);
+    ck_assert_msg(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0,
+                  "%s and %s differ", first, second);
+    nm_free(context, bytes[0]);
+    nm_free(context, bytes[1]);
 }
 
 /* 18 updates in three epochs, in one go or with an end after `part`. */
@@ -101,10 +97,10 @@ static void compare_with_resumed(int64_t part, int64_t accumulate)
     for (int64_t i = part; i < whole.result.steps; i++) {
         ck_assert(whole.losses[i] == second.losses[i]);
     }
-    assert_same_tensors(whole.context, test_path("whole/checkpoint.safetensors"),
-                        test_path("parts/checkpoint.safetensors"));
-    assert_same_tensors(whole.context, test_path("whole/best.safetensors"),
-                        test_path("parts/best.safetensors"));
+    assert_same_files(whole.context, test_path("whole/checkpoint.safetensors"),
+                      test_path("parts/checkpoint.safetensors"));
+    assert_same_files(whole.context, test_path("whole/best.safetensors"),
+                      test_path("parts/best.safetensors"));
     small_end(&whole, NULL);
     small_end(&first, NULL);
     small_end(&second, NULL);
@@ -175,7 +171,7 @@ START_TEST(resuming_a_finished_run_reports_its_results_again)
     small_train(&again);
     assert_fine(again.context);
     assert_same_results(&first, &again);
-    ck_assert(again.result.seconds > 0 && again.result.samples_per_second > 0);
+    ck_assert(again.result.seconds > 0 && isnan(again.result.samples_per_second));
     small_end(&first, NULL);
     small_end(&again, NULL);
 }
@@ -346,8 +342,8 @@ START_TEST(metadata_that_make_no_sense_are_named)
     begin(&r, NULL, NULL);
     refuses(&r, replaced(path, "norma checkpoint", "nxrma checkpoint"), NM_ERROR_FORMAT,
             "not a checkpoint of a training run");
-    refuses(&r, replaced(path, "\"version\":\"1\"", "\"version\":\"2\""), NM_ERROR_FORMAT,
-            "version 2, and this library reads version 1");
+    refuses(&r, replaced(path, "\"version\":\"2\"", "\"version\":\"3\""), NM_ERROR_FORMAT,
+            "version 3, and this library reads version 2");
     refuses(&r, replaced(path, "\"step\":\"7\"", "\"stop\":\"7\""), NM_ERROR_FORMAT,
             "\"step\" is missing");
     refuses(&r, replaced(path, "\"step\":\"7\"", "\"step\":\"x\""), NM_ERROR_FORMAT,

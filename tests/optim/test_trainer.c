@@ -418,10 +418,26 @@ START_TEST(a_clipped_step_is_as_long_as_rate_times_threshold)
 {
     double norm;
     double free = distance_of_first_step(0, &norm);
-    ck_assert(isnan(norm));
+    assert_near(norm, free / 0.5, 1e-5, 0);
     assert_near(distance_of_first_step(0.125, &norm), 0.5 * 0.125, 1e-5, 0);
     assert_near(norm, free / 0.5, 1e-5, 0);
     assert_near(distance_of_first_step(100, &norm), free, 1e-6, 0);
+}
+END_TEST
+
+START_TEST(the_norm_of_the_gradients_is_told_at_the_end_of_each_epoch)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    r.setup.options.epochs = 2;
+    r.setup.callbacks.on_step = note_norm;
+    small_train(&r);
+    assert_fine(r.context);
+    for (int64_t i = 0; i < r.result.steps; i++) {
+        bool told = i == 0 || (i + 1) % (r.result.steps / 2) == 0;
+        ck_assert(isnan(r.losses[i]) == !told);
+    }
+    small_end(&r, NULL);
 }
 END_TEST
 
@@ -660,6 +676,7 @@ TEST_MAIN("optim/trainer", a_network_learns, the_same_run_twice_gives_the_same_b
           anomaly_mode_names_the_op, a_last_batch_of_one_is_an_error_that_merging_avoids,
           what_does_not_fit_is_named, data_dependent_initialization_runs_once_before_the_first_step,
           a_clipped_step_is_as_long_as_rate_times_threshold,
+          the_norm_of_the_gradients_is_told_at_the_end_of_each_epoch,
           accumulated_batches_equal_one_of_their_size, frozen_parameters_stay,
           statistics_frozen_before_they_ever_moved_are_warned_of,
           a_run_in_which_nothing_would_be_trained_is_an_error, a_run_is_described_in_yaml,

@@ -1,10 +1,14 @@
 #include "models/command/train/folder.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define MOST_RUNS 100000
+#include "models/command/train/log.h"
+
+/* ---- Names ---- */
 
 bool path_exists(const char *path)
 {
@@ -24,48 +28,198 @@ bool path_join(char out[RUN_PATH], const char *folder, const char *name)
     return length > 0 && length < RUN_PATH;
 }
 
-/* runs/NAME for the first, runs/NAME-N for the others. */
-static bool run_name(const char *file, int number, char folder[RUN_PATH])
+bool folder_holds(const char *folder, const char *name)
+{
+    char path[RUN_PATH];
+    return path_join(path, folder, name) && path_exists(path);
+}
+
+/* The file's name without its ending. */
+static const char *base_name(const char *file, int *length)
 {
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
-    size_t length = strlen(name);
     const char *dot = strrchr(name, '.');
-    if (dot && dot > name) {
-        length = (size_t)(dot - name);
-    }
+    *length = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
+    return name;
+}
+
+bool run_name(const char *file, int number, char folder[RUN_PATH])
+{
+    int length;
+    const char *name = base_name(file, &length);
     char suffix[16] = "";
     if (number > 1) {
         snprintf(suffix, sizeof suffix, "-%d", number);
     }
-    int written = snprintf(folder, RUN_PATH, "runs/%.*s%s", (int)length, name, suffix);
+    int written = snprintf(folder, RUN_PATH, "runs/%.*s%s", length, name, suffix);
     return written > 0 && written < RUN_PATH;
 }
 
-bool next_run(const char *file, char folder[RUN_PATH])
+/* Its number if a folder's name is one that runs of the file get; 0 if it is not. */
+static int number_of(const char *file, const char *name)
 {
-    for (int number = 1; number < MOST_RUNS; number++) {
-        if (!run_name(file, number, folder)) {
-            return false;
-        }
-        if (!path_exists(folder)) {
-            return true;
-        }
+    int length;
+    const char *base = base_name(file, &length);
+    if (strncmp(name, base, (size_t)length) != 0) {
+        return 0;
     }
-    return false;
+    const char *rest = name + length;
+    if (!*rest) {
+        return 1;
+    }
+    bool number = *rest == '-' && strspn(rest + 1, "0123456789") == strlen(rest + 1);
+    long value = number ? strtol(rest + 1, NULL, 10) : 0;
+    return value > 1 && value < MOST_RUNS ? (int)value : 0;
 }
 
-bool newest_run(const char *file, char folder[RUN_PATH])
+/* ---- The runs of a file ---- */
+
+typedef struct found_run {
+    char folder[RUN_PATH];
+    run_record record;
+    bool is_there;
+} found_run;
+
+/* What is looked for in runs/, and what was found. */
+typedef struct search {
+    nm_context *context;
+    const char *file;
+    bool (*is_fit)(const char *folder, const run_record *record);
+    found_run newest; /* of the file's runs, whatever state they are in */
+    found_run fit;    /* the newest that fits */
+    found_run other;  /* one of that name, but of another file */
+} search;
+
+static bool is_newer(const found_run *a, const found_run *b, const search *s)
 {
-    bool found = false;
-    char candidate[RUN_PATH];
-    for (int number = 1; number < MOST_RUNS; number++) {
-        if (!run_name(file, number, candidate) || !is_folder(candidate)) {
-            break;
-        }
-        memcpy(folder, candidate, RUN_PATH);
-        found = true;
+    if (!b->is_there) {
+        return true;
     }
-    return found;
+    int order = strcmp(a->record.started, b->record.started);
+    return order > 0 || (order == 0 && number_of(s->file, strrchr(a->folder, '/') + 1) >
+                                           number_of(s->file, strrchr(b->folder, '/') + 1));
+}
+
+static void keep_newer(const search *s, const found_run *run, found_run *kept)
+{
+    if (is_newer(run, kept, s)) {
+        *kept = *run;
+    }
+}
+
+static void look_at(search *s, const char *folder)
+{
+    found_run run = {.is_there = true};
+    snprintf(run.folder, RUN_PATH, "%s", folder);
+    run.record = log_read(s->context, folder, s->file);
+    if (!run.record.is_there || !run.record.of_file) {
+        s->other = run;
+        return;
+    }
+    keep_newer(s, &run, &s->newest);
+    if (s->is_fit(run.folder, &run.record)) {
+        keep_newer(s, &run, &s->fit);
+    }
+}
+
+static void find_runs(search *s)
+{
+    char folder[RUN_PATH];
+    DIR *runs = opendir("runs");
+    for (struct dirent *entry; runs && (entry = readdir(runs));) {
+        if (number_of(s->file, entry->d_name) && path_join(folder, "runs", entry->d_name) &&
+            is_folder(folder)) {
+            look_at(s, folder);
+        }
+    }
+    if (runs) {
+        closedir(runs);
+    }
+}
+
+/* Where none of the file's own is there: what stands in its place. */
+static nm_status fail_to_find(const search *s, const char *remedy)
+{
+    const found_run *other = &s->other;
+    if (!other->is_there) {
+        return nm_fail(s->context, NM_ERROR_INPUT, "no run of %s is in runs/; %s", s->file, remedy);
+    }
+    return nm_fail(s->context, NM_ERROR_INPUT, "no run of %s is in runs/ (%s is of %s); %s",
+                   s->file, other->folder,
+                   *other->record.file ? other->record.file : "an unknown file: it has no log",
+                   remedy);
+}
+
+/* ---- To go on with ---- */
+
+static bool has_checkpoint(const char *folder, const run_record *record)
+{
+    (void)record;
+    return folder_holds(folder, "checkpoint.safetensors");
+}
+
+nm_status check_resumable(nm_context *context, const char *folder)
+{
+    if (folder_holds(folder, "checkpoint.safetensors")) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_INPUT,
+                   folder_holds(folder, "best.safetensors")
+                       ? "%s has no checkpoint.safetensors, only a network: there is nothing to "
+                         "resume"
+                       : "%s/checkpoint.safetensors is not there; there is nothing to resume",
+                   folder);
+}
+
+nm_status find_resumable(nm_context *context, const char *file, char folder[RUN_PATH])
+{
+    search s = {.context = context, .file = file, .is_fit = has_checkpoint};
+    find_runs(&s);
+    if (!s.newest.is_there) {
+        return fail_to_find(&s, "there is nothing to resume");
+    }
+    memcpy(folder, s.newest.folder, RUN_PATH);
+    return check_resumable(context, folder);
+}
+
+/* ---- To use ---- */
+
+static const char *const weights_names[] = {"best.safetensors", "checkpoint.safetensors"};
+
+static bool has_weights(const char *folder)
+{
+    return folder_holds(folder, weights_names[0]) || folder_holds(folder, weights_names[1]);
+}
+
+static bool is_good(const char *folder, const run_record *record)
+{
+    return !record->failed && has_weights(folder);
+}
+
+/* The newest run is not the one that is taken: said, since it is what a person would expect. */
+static void tell_choice(const search *s, const found_run *taken)
+{
+    const found_run *newest = &s->newest;
+    fprintf(stderr, "norma: %s %s%s%s; taking %s\n", newest->folder,
+            newest->record.failed ? "failed" : "has no network yet",
+            newest->record.failed && *newest->record.error ? ": " : "", newest->record.error,
+            taken->folder);
+}
+
+static nm_status find_newest(nm_context *context, const char *file, char folder[RUN_PATH])
+{
+    search s = {.context = context, .file = file, .is_fit = is_good};
+    find_runs(&s);
+    const found_run *taken = s.fit.is_there ? &s.fit : &s.newest;
+    if (!taken->is_there) {
+        return fail_to_find(&s, "train it first, or give --weights");
+    }
+    if ((strcmp(taken->folder, s.newest.folder) != 0 || taken->record.failed) &&
+        has_weights(taken->folder)) {
+        tell_choice(&s, taken);
+    }
+    memcpy(folder, taken->folder, RUN_PATH);
+    return NM_OK;
 }
 
 nm_status find_weights(nm_context *context, const char *file, const char *weights,
@@ -76,14 +230,12 @@ nm_status find_weights(nm_context *context, const char *file, const char *weight
         snprintf(path, RUN_PATH, "%s", weights);
         return NM_OK; /* a file; reading it says what is wrong with it */
     }
-    if (!weights && !newest_run(file, folder)) {
-        return nm_fail(context, NM_ERROR_INPUT,
-                       "no run of %s is in runs/; train it first, or give --weights", file);
+    if (!weights && find_newest(context, file, folder) != NM_OK) {
+        return nm_context_status(context);
     }
     const char *from = weights ? weights : folder;
-    static const char *const names[] = {"best.safetensors", "checkpoint.safetensors"};
     for (int i = 0; i < 2; i++) {
-        if (path_join(path, from, names[i]) && path_exists(path)) {
+        if (path_join(path, from, weights_names[i]) && path_exists(path)) {
             return NM_OK;
         }
     }

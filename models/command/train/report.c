@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/command/train/report.h"
 #include "models/command/train/train.h"
 
 /* ---- What a person sees ---- */
@@ -40,34 +41,71 @@ void print_epoch(run *r, const nm_train_state *s)
     progress_epoch(&r->progress, s->epoch, line);
 }
 
+void json_epoch(json_line *line, const nm_train_state *s)
+{
+    json_string(line, "event", "epoch");
+    json_integer(line, "epoch", s->epoch + 1);
+    json_integer(line, "step", s->step);
+    json_number(line, "rate", s->rate);
+    json_number(line, "train_loss", s->train_loss);
+    if (s->validation.samples) {
+        json_number(line, "validation_loss", s->validation.loss);
+        json_number(line, "validation_metric", s->validation.metric);
+    }
+    if (s->test.samples) {
+        json_number(line, "test_loss", s->test.loss);
+        json_number(line, "test_metric", s->test.metric);
+    }
+    json_number(line, "samples_per_second", s->samples_per_second);
+}
+
 bool print_epoch_json(const nm_train_state *s)
 {
     json_line line = {0};
-    json_string(&line, "event", "epoch");
-    json_integer(&line, "epoch", s->epoch + 1);
-    json_integer(&line, "step", s->step);
-    json_number(&line, "rate", s->rate);
-    json_number(&line, "train_loss", s->train_loss);
-    if (s->validation.samples) {
-        json_number(&line, "validation_loss", s->validation.loss);
-        json_number(&line, "validation_metric", s->validation.metric);
-    }
-    if (s->test.samples) {
-        json_number(&line, "test_loss", s->test.loss);
-        json_number(&line, "test_metric", s->test.metric);
-    }
-    json_number(&line, "samples_per_second", s->samples_per_second);
+    json_epoch(&line, s);
     return json_end(&line);
 }
 
 /* ---- The result ---- */
 
-int print_result_json(const run *r, const nm_train_result *result)
+const char *name_of_end(nm_train_end end)
 {
-    static const char *const ends[] = {"finished", "stopped_early", "stopped"};
+    static const char *const names[] = {"finished", "stopped_early", "stopped"};
+    return names[end];
+}
+
+/* The command that goes on with this run; new memory. */
+static char *resume_command(const run *r)
+{
+    char file[RUN_PATH];
+    const char *words[2 * MAX_VALUES + 8] = {"norma", "train", file}, *setting;
+    int count = 3;
+    /* A name that begins with a dash would be taken for an option. */
+    snprintf(file, sizeof file, "%s%s", *r->arguments->positional[0] == '-' ? "./" : "",
+             r->arguments->positional[0]);
+    for (int n = 0; (setting = argument_nth(r->arguments, "--set", n)); n++) {
+        words[count++] = "--set";
+        words[count++] = setting;
+    }
+    const char *const last[] = {"--out", r->folder, "--resume"};
+    for (int i = 0; i < 3; i++) {
+        words[count++] = last[i];
+    }
+    return shell_words(r->context, words, count);
+}
+
+void print_resume(const run *r, FILE *to)
+{
+    char *typed = resume_command(r);
+    fprintf(to, "stopped; to go on: %s\n", typed ? typed : "--resume");
+    nm_free(r->context, typed);
+}
+
+static void print_result_json(const run *r, const nm_train_result *result)
+{
     json_line line = {0};
     json_string(&line, "event", "result");
-    json_string(&line, "end", ends[result->end]);
+    json_string(&line, "end", name_of_end(result->end));
     json_integer(&line, "epochs", result->epochs);
     json_integer(&line, "steps", result->steps);
     json_number(&line, "train_loss", result->train_loss);
@@ -81,19 +119,12 @@ int print_result_json(const run *r, const nm_train_result *result)
     json_number(&line, "seconds", result->seconds);
     json_number(&line, "samples_per_second", result->samples_per_second);
     json_string(&line, "folder", r->folder);
-    json_end(&line);
-    return EXIT_FINE;
-}
-
-/* The command that goes on with this run, for the shell. */
-static void print_resume(const run *r)
-{
-    printf("stopped; to go on: norma train %s", r->arguments->positional[0]);
-    const char *setting;
-    for (int n = 0; (setting = argument_nth(r->arguments, "--set", n)); n++) {
-        printf(" --set '%s'", setting);
+    if (result->end == NM_TRAIN_STOPPED) {
+        char *typed = resume_command(r);
+        json_string(&line, "resume", typed);
+        nm_free(r->context, typed);
     }
-    printf(" --out %s --resume\n", r->folder);
+    json_end(&line);
 }
 
 static void print_loss(const nm_train_result *result, const nm_metric_type *metric)
@@ -109,12 +140,16 @@ static void print_loss(const nm_train_result *result, const nm_metric_type *metr
     printf("test loss %.4f%s\n", result->test_loss, value);
 }
 
-int print_result(const run *r, const nm_train_result *result)
+static void print_result_text(const run *r, const nm_train_result *result)
 {
     print_loss(result, nm_trainer_state(r->trainer)->metric);
-    printf("%lld epoch%s, %lld steps in %.1f s, %.0f samples/s\n", (long long)result->epochs,
-           result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds,
-           result->samples_per_second);
+    printf("%lld epoch%s, %lld steps in %.1f s", (long long)result->epochs,
+           result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds);
+    if (isnan(result->samples_per_second)) {
+        puts("; there was nothing left to train");
+    } else {
+        printf(", %.0f samples/s\n", result->samples_per_second);
+    }
     printf("saved in %s: checkpoint.safetensors", r->folder);
     if (result->best_epoch >= 0) {
         printf(", best.safetensors (epoch %lld)", (long long)result->best_epoch + 1);
@@ -123,7 +158,15 @@ int print_result(const run *r, const nm_train_result *result)
     if (result->end == NM_TRAIN_STOPPED_EARLY) {
         puts("stopped early: no better for the patience given");
     } else if (result->end == NM_TRAIN_STOPPED) {
-        print_resume(r);
+        print_resume(r, stdout);
     }
-    return EXIT_FINE;
+}
+
+void print_result(const run *r, const nm_train_result *result)
+{
+    if (r->json) {
+        print_result_json(r, result);
+    } else if (!r->quiet) {
+        print_result_text(r, result);
+    }
 }

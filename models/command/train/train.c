@@ -1,34 +1,18 @@
 /* norma train: a network's file from beginning to end, or from where a run stopped. */
-#include <signal.h>
 #include <stdio.h>
 
+#include "models/command/train/interrupt.h"
 #include "models/command/train/train.h"
 
-/* Ctrl-C ends the run after the running step, with a checkpoint. A second one ends it at once. A
- * signal handler takes no argument of ours, hence the one variable that is not in a struct. */
-static nm_trainer *volatile running;
-
-static void on_interrupt(int number)
-{
-    if (running) {
-        nm_trainer_stop(running);
-    }
-    signal(number, SIG_DFL);
-}
-
-/* Between begin and end. A signal that was ignored stays so: nohup, a background job. */
-static void catch_interrupts(nm_trainer *trainer)
-{
-    static const int numbers[] = {SIGINT, SIGTERM};
-    running = trainer;
-    for (int i = 0; i < 2; i++) {
-        if (signal(numbers[i], trainer ? on_interrupt : SIG_DFL) == SIG_IGN) {
-            signal(numbers[i], SIG_IGN);
-        }
-    }
-}
-
 /* ---- Callbacks ---- */
+
+/* Ends the run after the running step, with a checkpoint. */
+static void stop_if_told(const run *r)
+{
+    if (interrupt_number() || r->unheard) {
+        nm_trainer_stop(r->trainer);
+    }
+}
 
 static nm_status on_step(void *user, const nm_train_state *s)
 {
@@ -39,51 +23,49 @@ static nm_status on_step(void *user, const nm_train_state *s)
     }
     progress_step(&r->progress, s->epoch * s->batches + s->batch - 1, s->loss,
                   s->samples_per_second);
+    stop_if_told(r);
     return NM_OK;
 }
 
+/* Whoever reads the output may have gone away, or the disk be full: the epoch is kept all the same.
+ */
 static nm_status on_epoch(void *user, const nm_train_state *s)
 {
     run *r = user;
     print_epoch(r, s);
-    if (r->json && !print_epoch_json(s)) {
-        return nm_fail(r->context, NM_ERROR_IO, "cannot write to standard output");
-    }
+    log_epoch(&r->log, s);
+    r->unheard = r->json && !print_epoch_json(s);
+    stop_if_told(r);
     return NM_OK;
 }
 
-/* ---- The run ---- */
+/* ---- The run's folder ---- */
 
-/* Finds the run's folder, and refuses to write over a run that is not to be continued. */
-static int choose_folder(run *r, char checkpoint[RUN_PATH])
+static bool has_flag(const run *r, const char *flag)
 {
-    const char *file = r->arguments->positional[0];
+    return argument_value(r->arguments, flag) != NULL;
+}
+
+/* What can be said about the folder before the data is read, which may take long. */
+static nm_status choose_folder(run *r)
+{
     const char *out = argument_value(r->arguments, "--out");
-    bool resume = argument_value(r->arguments, "--resume") != NULL;
-    bool found = true;
-    if (out) {
-        found = snprintf(r->folder, RUN_PATH, "%s", out) < RUN_PATH;
-    } else if (resume) {
-        found = newest_run(file, r->folder);
-    } else {
-        found = next_run(file, r->folder);
+    if (out && snprintf(r->folder, RUN_PATH, "%s", out) >= RUN_PATH) {
+        return nm_fail(r->context, NM_ERROR_INPUT, "the folder's name is too long");
     }
-    if (!found || !path_join(checkpoint, r->folder, "checkpoint.safetensors")) {
-        return resume && !out
-                   ? bad_usage("no run of %s is in runs/; there is nothing to resume", file)
-                   : bad_usage("the folder's name is too long");
+    if (has_flag(r, "--resume")) {
+        return out ? check_resumable(r->context, out)
+                   : find_resumable(r->context, r->arguments->positional[0], r->folder);
     }
-    char best[RUN_PATH];
-    bool there = path_exists(checkpoint);
-    if (resume && !there) {
-        return bad_usage("%s is not there; there is nothing to resume", checkpoint);
-    }
-    there |= path_join(best, r->folder, "best.safetensors") && path_exists(best);
-    if (!resume && there) {
-        return bad_usage("%s holds a run already; --resume continues it, another --out keeps it",
-                         r->folder);
-    }
-    return EXIT_FINE;
+    return out ? check_free(r->context, out) : NM_OK;
+}
+
+static nm_status claim_folder(run *r)
+{
+    return has_flag(r, "--resume") ? claim_again(r->context, r->folder, &r->claim)
+           : has_flag(r, "--out")
+               ? claim_new(r->context, r->folder, &r->claim)
+               : claim_next(r->context, r->arguments->positional[0], r->folder, &r->claim);
 }
 
 /* The file as it was, beside the results. */
@@ -92,8 +74,7 @@ static nm_status keep_file(const run *r)
     char path[RUN_PATH];
     size_t size;
     char *text = nm_file_read(r->context, r->arguments->positional[0], NM_VALUE_MAX_BYTES, &size);
-    nm_file *copy = text && nm_folder_create(r->context, r->folder) == NM_OK &&
-                            path_join(path, r->folder, "network.yaml")
+    nm_file *copy = text && path_join(path, r->folder, "network.yaml")
                         ? nm_file_create(r->context, path)
                         : NULL;
     nm_status status = copy ? nm_file_write(copy, text, size) : nm_context_status(r->context);
@@ -106,27 +87,89 @@ static nm_status keep_file(const run *r)
     return status;
 }
 
-static nm_status train(run *r, const char *checkpoint, nm_train_result *result)
+/* ---- The run ---- */
+
+static nm_status make_trainer(run *r)
 {
     nm_trainer_setup setup = nm_config_setup(&r->config);
     setup.folder = r->folder;
     setup.callbacks = (nm_train_callbacks){.user = r, .on_step = on_step, .on_epoch = on_epoch};
+    if (has_flag(r, "--resume")) {
+        setup.seconds = log_read(r->context, r->folder, NULL).seconds;
+    }
     r->trainer = nm_trainer_create(r->context, &setup);
-    if (!r->trainer) {
-        return nm_context_status(r->context);
+    return nm_context_status(r->context);
+}
+
+/* From its first step, or from the checkpoint. */
+static nm_status begin(run *r)
+{
+    char checkpoint[RUN_PATH];
+    nm_status status = make_trainer(r);
+    if (status == NM_OK && has_flag(r, "--resume")) {
+        path_join(checkpoint, r->folder, "checkpoint.safetensors");
+        status = nm_trainer_resume(r->trainer, checkpoint);
+    } else if (status == NM_OK) {
+        status = keep_file(r);
     }
-    nm_status status = argument_value(r->arguments, "--resume")
-                           ? nm_trainer_resume(r->trainer, checkpoint)
-                           : keep_file(r);
     if (status == NM_OK) {
-        catch_interrupts(r->trainer);
-        status = nm_trainer_run(r->trainer, result);
-        catch_interrupts(NULL);
+        r->log = (run_log){.to = r->claim.log, .folder = r->folder};
+        log_start(&r->log, r->arguments, &r->config, nm_trainer_state(r->trainer)->step);
     }
+    return status;
+}
+
+static nm_status train(run *r, nm_train_result *result)
+{
+    nm_status status = nm_trainer_run(r->trainer, result);
     if (r->begun) {
         progress_end(&r->progress);
     }
+    bool stopped = status == NM_OK && result->end == NM_TRAIN_STOPPED;
+    log_end(&r->log, result, stopped ? interrupt_number() : 0,
+            status == NM_OK ? NULL : nm_context_error(r->context));
     return status;
+}
+
+/* Opens the file, claims the folder, trains. */
+static nm_status run_all(run *r, nm_train_result *result)
+{
+    const char *settings[MAX_VALUES];
+    int count = argument_list(r->arguments, "--set", settings);
+    nm_status status = choose_folder(r);
+    if (status == NM_OK) {
+        status = nm_config_open(r->context, r->arguments->positional[0], settings, count,
+                                NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &r->config);
+    }
+    if (status != NM_OK) {
+        return status;
+    }
+    interrupts_catch();
+    status = claim_folder(r);
+    status = status == NM_OK ? begin(r) : status;
+    if (status == NM_OK) {
+        status = train(r, result);
+        claim_end(&r->claim);
+    } else {
+        claim_undo(&r->claim);
+    }
+    interrupts_release();
+    return status;
+}
+
+/* What is said at the end, and the exit code. */
+static int conclude(const run *r, nm_status status, const nm_train_result *result)
+{
+    if (status != NM_OK) {
+        return report_error(r->context);
+    }
+    if (r->unheard) {
+        print_resume(r, stderr);
+        return EXIT_FINE; /* main() sees, and says, that standard output failed */
+    }
+    print_result(r, result);
+    bool interrupted = result->end == NM_TRAIN_STOPPED && interrupt_number();
+    return interrupted ? EXIT_SIGNAL + interrupt_number() : EXIT_FINE;
 }
 
 static int run_train(nm_context *context, const arguments *a)
@@ -135,23 +178,8 @@ static int run_train(nm_context *context, const arguments *a)
              .arguments = a,
              .quiet = argument_value(a, "--quiet") != NULL,
              .json = argument_value(a, "--json") != NULL};
-    char checkpoint[RUN_PATH];
-    int code = choose_folder(&r, checkpoint);
-    if (code != EXIT_FINE) {
-        return code;
-    }
-    const char *settings[MAX_VALUES];
-    int count = argument_list(a, "--set", settings);
     nm_train_result result;
-    nm_status status = nm_config_open(context, a->positional[0], settings, count,
-                                      NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &r.config);
-    if (status == NM_OK) {
-        status = train(&r, checkpoint, &result);
-    }
-    code = status != NM_OK ? report_error(context)
-           : r.json        ? print_result_json(&r, &result)
-           : r.quiet       ? EXIT_FINE
-                           : print_result(&r, &result);
+    int code = conclude(&r, run_all(&r, &result), &result);
     nm_trainer_destroy(r.trainer);
     nm_config_close(&r.config);
     return code;
@@ -162,9 +190,9 @@ const command command_train = {
     .usage = "FILE",
     .summary = "train the network of a YAML file",
     .doc = "Trains the network that FILE describes and keeps the run in a folder: the last state "
-           "(checkpoint.safetensors), the best network (best.safetensors) and the file "
-           "(network.yaml). Progress goes to standard error. Ctrl-C ends the run after the running "
-           "step, so that it can be resumed.",
+           "(checkpoint.safetensors), the best network (best.safetensors), the file (network.yaml) "
+           "and a log (log.jsonl). Progress goes to standard error. Ctrl-C, SIGTERM or a closed "
+           "terminal end the run after the running step, so that it can be resumed.",
     .flags = {{"--set", "KEY=VALUE",
                "set a value of the file: train.epochs=3, model.0.dense.units=8"},
               {"--out", "DIR", "the run's folder; default: runs/NAME, runs/NAME-2, ..."},

@@ -5,6 +5,7 @@
 #include "models/command/command.h"
 #include "models/command/progress.h"
 #include "models/command/train/folder.h"
+#include "models/command/train/log.h"
 
 typedef struct run {
     nm_context *context;
@@ -12,9 +13,12 @@ typedef struct run {
     nm_config config;
     nm_trainer *trainer;
     char folder[RUN_PATH];
+    run_claim claim;
+    run_log log;
     progress progress;
     bool begun; /* the bar */
     bool quiet, json;
+    bool unheard; /* standard output cannot be written */
 } run;
 
 /* ---- report.c ---- */
@@ -23,8 +27,9 @@ typedef struct run {
 void print_epoch(run *r, const nm_train_state *state);
 /* The same as JSON on standard output; false if that cannot be written. */
 bool print_epoch_json(const nm_train_state *state);
-/* The end, in one of the two ways; an exit code. */
-int print_result(const run *r, const nm_train_result *result);
-int print_result_json(const run *r, const nm_train_result *result);
+/* The end, in the way that was asked for. */
+void print_result(const run *r, const nm_train_result *result);
+/* What to type for going on with the run, on that stream. */
+void print_resume(const run *r, FILE *to);
 
 #endif

@@ -1,0 +1,65 @@
+/* Telling data sets apart by their contents, wherever they came from. */
+#include <string.h>
+
+#include "optim/data/dataset.h"
+
+#define LANES                                                                                      \
+    4 /* words hashed side by side: one after the other would be bound by the multiplier */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t word_at(const char *bytes, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, size < sizeof word ? size : sizeof word);
+    return word;
+}
+
+static uint64_t mix_bytes(uint64_t hash, const char *bytes, size_t size)
+{
+    uint64_t lanes[LANES] = {hash, 1, 2, 3};
+    const size_t block = LANES * sizeof *lanes;
+    size_t at = 0;
+    for (; at + block <= size; at += block) {
+        for (size_t i = 0; i < LANES; i++) {
+            lanes[i] = mix(lanes[i], word_at(bytes + at + i * sizeof *lanes, block));
+        }
+    }
+    hash = lanes[0];
+    for (int i = 1; i < LANES; i++) {
+        hash = mix(hash, lanes[i]);
+    }
+    for (; at < size; at += sizeof *lanes) {
+        hash = mix(hash, word_at(bytes + at, size - at));
+    }
+    return hash;
+}
+
+static uint64_t mix_shape(uint64_t hash, const nm_shape *shape, nm_dtype dtype)
+{
+    hash = mix(mix(hash, (uint64_t)dtype), (uint64_t)shape->rank);
+    for (int i = 0; i < shape->rank; i++) {
+        hash = mix(hash, (uint64_t)shape->dim[i]);
+    }
+    return hash;
+}
+
+uint64_t nm_dataset_fingerprint(const nm_dataset *set)
+{
+    uint64_t hash = mix(0, (uint64_t)set->count);
+    size_t sample = nm_dataset_sample_bytes(set), target = nm_dataset_target_bytes(set);
+    hash = mix_shape(hash, &set->shape, set->dtype);
+    hash = mix_shape(hash, &set->target_shape, set->target_dtype);
+    for (int64_t i = 0; i < set->count; i++) {
+        size_t row = (size_t)(set->rows ? set->rows[i] : i);
+        hash = mix_bytes(hash, (const char *)set->samples + row * sample, sample);
+        if (set->targets) {
+            hash = mix_bytes(hash, (const char *)set->targets + row * target, target);
+        }
+    }
+    return hash;
+}
