@@ -111,13 +111,23 @@ def seeds(name):
     return (seed for make in chosen for seed in make())
 
 
+def run(command):
+    """What a program that is no entry would not do: it says something, and succeeds."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
+        said = 0
+        for line in program.stdout:
+            said += sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+    return program.returncode or (0 if said else f"{command[0]}: it says nothing")
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory(prefix="norma-seeds-") as folder:
         for number, seed in enumerate(seeds(sys.argv[1])):
             Path(folder, f"{number:02}").write_bytes(seed)
-        sys.exit(subprocess.call([*sys.argv[2:], folder]))
+        sys.exit(run([*sys.argv[2:], folder]))
 
 
 if __name__ == "__main__":

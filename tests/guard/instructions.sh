@@ -8,9 +8,9 @@ need_hot_loops
 # Instructions of one run of a loop.
 count()
 {
-    OMP_NUM_THREADS=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
-        --toggle-collect=hot "$hot_loops" "$1" 2>&1 |
-        sed -n 's/^runs //p; s/^==.* Collected : //p' | {
+    ask "$1" env OMP_NUM_THREADS=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --collect-atstart=no --toggle-collect=hot "$hot_loops" "$1"
+    answer "$1" | sed -n 's/^runs //p; s/^==.* Collected : //p' | {
         read -r runs && read -r collected && echo $((collected / runs))
     }
 }

@@ -4,7 +4,8 @@
  *     kernels FILE              writes the numbers
  *     kernels FILE REFERENCE    also compares them with those of another build of the kernels
  *
- * Prints the largest difference, relative to the largest number of its tensor. */
+ * Prints the largest difference, relative to the largest number of its tensor, and whether the
+ * compiler optimized. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,11 @@
 #include "ops/ops.h"
 
 #define TOLERANCE 1e-5
+#ifdef __OPTIMIZE__
+#define OPTIMIZED ""
+#else
+#define OPTIMIZED ", not optimized"
+#endif
 
 typedef struct run {
     nm_context *context;
@@ -237,7 +243,7 @@ int main(int argc, char **argv)
     if (nm_context_status(r.context) != NM_OK) {
         stop(nm_context_error(r.context));
     }
-    printf("%d tensors, largest difference %.2g\n", r.tensors, r.worst);
+    printf("%d tensors, largest difference %.2g%s\n", r.tensors, r.worst, OPTIMIZED);
     fclose(r.file);
     if (r.reference) {
         fclose(r.reference);

@@ -4,7 +4,9 @@
 . "$(dirname "$0")/claim.sh"
 norma=$NORMA_BUILD/norma
 page=$(sed 's/\\-/-/g; s/\\f.//g; s/"//g' "$NORMA_SOURCE/docs/norma.1")
-completion=$("$norma" completion) || exit 1
+ask completion "$norma" completion
+claim_of completion "the command prints a completion" says '^complete .* norma$'
+completion=$(answer completion)
 
 # completed WORD...: what the completion offers for the last word.
 completed()
@@ -19,27 +21,29 @@ completed()
     )
 }
 
+[ -n "$completion" ] || finish # what follows asks about what it offers
+
 commands=$(completed "")
 claim_runs "the completion offers commands" test -n "$commands"
 for command in $commands; do
-    claim_runs "norma help $command works" "$norma" help "$command"
+    ask help "$norma" help "$command"
+    claim_of help "norma help $command works" says .
     claim "the man page tells about $command" \
-        "$(grep -qE "^\.(B|BI|BR) $command( |\$)" <<<"$page" || echo "no heading for $command")"
+        "$(says "^\.B[IR]* $command\( \|\$\)" <<<"$page")"
     for flag in $(completed "$command" --); do
-        claim "norma help $command tells about $flag" \
-            "$("$norma" help "$command" | grep -qe " $flag " || echo "not there")"
+        claim_of help "norma help $command tells about $flag" says " $flag "
         claim "the man page tells about $command $flag" \
-            "$(sed -nE "/^\.(B|BI|BR) $command( |\$)/,/^\.(RE|SH)/p" <<<"$page" | grep -qe "$flag" ||
-                echo "not there")"
+            "$(sed -nE "/^\.(B|BI|BR) $command( |\$)/,/^\.(RE|SH)/p" <<<"$page" | says "$flag")"
     done
 done
 for flag in $(sed -n 's/^\.[BI]* \(--[a-z-]*\).*/\1/p' <<<"$page" | sort -u); do
-    claim "a command takes $flag, which the man page lists" \
-        "$(grep -qe "$flag" <<<"$completion" || echo "none")"
+    claim_of completion "a command takes $flag, which the man page lists" says "$flag"
 done
-claim "gr completes to gradcheck" "$([ "$(completed gr)" = gradcheck ] || completed gr)"
-claim "op batch_n completes to an op" "$(completed op batch_n | grep -q '^batch_norm$' || echo "it does not")"
-claim "the page is well-formed" "$(command -v groff >/dev/null &&
-    groff -man -Tutf8 -ww "$NORMA_SOURCE/docs/norma.1" 2>&1 >/dev/null)"
+claim "gr completes to gradcheck" "$([ "$(completed gr)" = gradcheck ] || echo "to: $(completed gr)")"
+claim "op batch_n completes to an op" "$(completed op batch_n | says '^batch_norm$')"
+if command -v groff >/dev/null; then
+    claim "the page is well-formed" \
+        "$(groff -man -Tutf8 -ww "$NORMA_SOURCE/docs/norma.1" 2>&1 >/dev/null || echo "groff failed")"
+fi
 
 finish
