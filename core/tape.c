@@ -221,3 +221,14 @@ void nm_tape_discard(nm_tape *tape, nm_tensor *x)
         nm_tensor_release(x);
     }
 }
+
+const nm_op *nm_tensor_origin(const nm_tensor *x, const char **scope, nm_tensor **input)
+{
+    if (!x || !x->tape || x->node < 0) {
+        return NULL;
+    }
+    const nm_node *node = x->tape->nodes[x->node];
+    *scope = node->scope;
+    *input = node->tensors[0];
+    return node->op;
+}

@@ -135,6 +135,12 @@ const nm_value *nm_value_get(const nm_value *map, const char *key)
     return NULL;
 }
 
+const nm_value *nm_value_place(const nm_value *map, const char *key)
+{
+    const nm_value *value = nm_value_get(map, key);
+    return value ? value : map;
+}
+
 static bool is_upper(char c)
 {
     return c >= 'A' && c <= 'Z';

@@ -64,6 +64,8 @@ NM_API nm_status nm_document_set(nm_document *document, const char *assignment);
 
 /* The entry of a map, or NULL if it is missing or `map` is NULL or no map. */
 NM_API const nm_value *nm_value_get(const nm_value *map, const char *key);
+/* The same for messages: where the entry stands or, if it is missing, the map; NULL for NULL. */
+NM_API const nm_value *nm_value_place(const nm_value *map, const char *key);
 /* A null scalar: empty, ~ or null, not in quotes. */
 NM_API bool nm_value_is_null(const nm_value *value);
 

@@ -30,7 +30,7 @@ typedef struct reader {
     const nm_value *root;
     config_parts parts;
     unsigned needs;
-    bool data_fine; /* its options are right */
+    bool data_fine, train_fine; /* its options are right */
 } reader;
 
 /* Whether the part is there; reports a needed one that is not. A null is no part. */
@@ -74,11 +74,13 @@ static void read_loss(reader *r)
 static void read_train(reader *r)
 {
     nm_config *c = r->config;
+    const int errors = r->d->count;
     c->train = *(const nm_train_options *)nm_train_spec.defaults;
     if (has_part(r, &r->parts.train, "train", r->needs & NM_NEED_TRAIN)) {
         nm_spec_read(&nm_train_spec, r->parts.train, "train", c->document, r->d, &c->train);
         c->groups = nm_groups_read(c->train.groups, r->d, &c->train.group_count);
         c->train.group_list = c->groups;
+        r->train_fine = r->d->count == errors;
     }
 }
 
@@ -89,9 +91,23 @@ static void read_model(reader *r)
     }
 }
 
+static bool has_more_than_a_model(const reader *r)
+{
+    const nm_value *const others[] = {r->parts.data, r->parts.loss, r->parts.train};
+    for (int i = 0; i < NM_COUNT_OF(others); i++) {
+        if (others[i] && !nm_value_is_null(others[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_parts(reader *r)
 {
     nm_spec_read(&spec, r->root, "the file", r->config->document, r->d, &r->parts);
+    if (r->needs & NM_NEED_WHOLE && has_more_than_a_model(r)) {
+        r->needs |= NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN;
+    }
     if (r->root->kind == NM_VALUE_MAP) {
         read_model(r);
         r->data_fine = read_data(r);
@@ -139,65 +155,20 @@ static void build_model(reader *r)
     }
 }
 
-/* ---- The loss against the network and the data ---- */
+/* ---- The parts against each other ---- */
 
-/* [2, ...shape] */
-static nm_shape batch_of(const nm_shape *shape)
-{
-    nm_shape batch = {.rank = shape->rank + 1, .dim = {2}};
-    memcpy(batch.dim + 1, shape->dim, (size_t)shape->rank * sizeof *shape->dim);
-    return batch;
-}
-
-/* Computes the loss of a batch without elements. */
-static void run_loss_dry(const reader *r, const nm_loss *loss, nm_tape *tape)
+/* As the trainer will see them. */
+static void check_run(const reader *r)
 {
     const nm_config *c = r->config;
-    const nm_dataset *set = &c->data.train;
-    nm_batch batch = {.count = 2,
-                      .target_shape = batch_of(&set->target_shape),
-                      .target_dtype = set->target_dtype,
-                      .targets = (void *)(uintptr_t)set->targets};
-    nm_tape_set_dry(tape, true);
-    nm_tensor *outputs = nm_tape_tensor(tape, NM_F32, batch_of(nm_model_output(c->model)));
-    if (!nm_loss_of(loss, tape, outputs, &batch)) {
-        nm_diagnose_standing(r->d, r->parts.loss);
+    nm_trainer_setup setup = nm_config_setup(c);
+    setup.only_evaluates = !(r->needs & NM_NEED_TRAIN);
+    if (!r->train_fine) {
+        setup.options = *(const nm_train_options *)nm_train_spec.defaults;
     }
-}
-
-/* Labels are looked at one by one only in training, when it would be late to find this. */
-static void check_classes(const reader *r, const nm_loss *loss)
-{
-    const nm_config *c = r->config;
-    const nm_shape *output = nm_model_output(c->model);
-    int64_t outputs = output->rank ? output->dim[output->rank - 1] : 0;
-    if (loss->type->wants_labels && outputs < c->data.train.classes) {
-        nm_diagnose(r->d, r->parts.model,
-                    "model: the data has %lld classes, and each takes an output, but the network "
-                    "ends with %lld",
-                    (long long)c->data.train.classes, (long long)outputs);
+    if (c->loss.item && c->data.train.count && nm_model_output(c->model)->rank >= 0) {
+        nm_trainer_check(r->context, &setup, r->d);
     }
-}
-
-static void check_loss(const reader *r)
-{
-    nm_loss loss;
-    const nm_config *c = r->config;
-    bool ready =
-        c->loss.item && c->data.train.count && c->model && nm_model_output(c->model)->rank >= 0;
-    if (!ready || nm_context_status(r->context) != NM_OK ||
-        nm_loss_begin(&loss, r->context, &c->loss) != NM_OK) {
-        return;
-    }
-    int errors = r->d->count;
-    nm_tape *tape = nm_tape_create(r->context);
-    if (tape) {
-        run_loss_dry(r, &loss, tape);
-    }
-    if (r->d->count == errors) {
-        check_classes(r, &loss);
-    }
-    nm_tape_destroy(tape);
 }
 
 /* ---- All of it ---- */
@@ -219,7 +190,9 @@ static nm_status read_config(reader *r)
     nm_status status = nm_context_status(r->context);
     if (status == NM_OK && (status = open_data(r)) == NM_OK) {
         build_model(r);
-        check_loss(r);
+        if (r->config->model && nm_context_status(r->context) == NM_OK) {
+            check_run(r);
+        }
         status = nm_diagnostics_end(r->d);
     }
     return status;
@@ -268,5 +241,6 @@ nm_trainer_setup nm_config_setup(const nm_config *config)
         .data = &config->data,
         .loss = config->loss,
         .options = config->train,
+        .file = config->document ? nm_document_root(config->document) : NULL,
     };
 }

@@ -22,7 +22,8 @@ extern "C" {
 #define NM_NEED_DATA 1u  /* the data, which is opened. Otherwise it is opened only for the shape */
                          /* of a sample, where the model does not say it */
 #define NM_NEED_LOSS 2u  /* the loss */
-#define NM_NEED_TRAIN 4u /* the train part */
+#define NM_NEED_TRAIN 4u /* the train part; whatever training would refuse is looked for */
+#define NM_NEED_WHOLE 8u /* all three, unless the file has nothing but a model */
 
 /* Treat as read-only. What a part that is missing would hold is zero, or its defaults. */
 typedef struct nm_config {

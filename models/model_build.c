@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "core/op.h"
 #include "models/model_internal.h"
 
 /* ---- One layer ---- */
@@ -44,7 +45,7 @@ static void add_cost(layer_record *record, const layer_cost *before, const layer
 
 static bool is_built(nm_layer *layer, const nm_tensor *x)
 {
-    if (layer->model->stage == MODEL_MEASURING || !layer->type->build) {
+    if (layer->model->stage != MODEL_BUILDING || !layer->type->build) {
         return true;
     }
     return layer->type->build(layer, nm_tensor_shape(x)) == NM_OK;
@@ -58,7 +59,7 @@ static nm_tensor *run(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     if (y && check_output(layer, x, y) != NM_OK) {
         return NULL;
     }
-    if (y) {
+    if (y && layer->model->stage != MODEL_TRYING) {
         layer_cost after = cost_so_far(layer->model, pass->tape);
         add_cost(record, &before, &after);
         record->output = without_batch(nm_tensor_shape(y));
@@ -151,4 +152,63 @@ void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_opti
         run_dry(model);
         report(model, d);
     }
+}
+
+/* ---- Trials ---- */
+
+/* Where the layer of that label stands: messages and nodes hold the very text. */
+static const nm_value *place_of(const nm_model *m, const char *label)
+{
+    for (int i = 0; i < m->count; i++) {
+        if (m->records[i]->layer.label == label) {
+            return m->records[i]->layer.at;
+        }
+    }
+    return m->layers.last->at;
+}
+
+/* What the outputs come from, but for a change of shape, and dropout. */
+static void find_origin(const nm_model *m, const nm_tensor *y, nm_trial *trial)
+{
+    nm_tensor *input = NULL;
+    const nm_op *op = nm_tensor_origin(y, &trial->layer, &input);
+    while (op && (op->flags & NM_OP_VIEW || strcmp(op->item.name, "dropout") == 0)) {
+        op = nm_tensor_origin(input, &trial->layer, &input);
+    }
+    trial->op = op;
+    trial->at = place_of(m, op ? trial->layer : NULL);
+}
+
+static nm_tensor *try_layers(nm_model *m, const nm_pass *pass, const nm_shape *x)
+{
+    m->failed = NULL;
+    m->stage = MODEL_TRYING;
+    nm_tensor *y =
+        nm_layers_run(&m->layers, pass, nm_tape_tensor(pass->tape, m->options.dtype, *x));
+    m->stage = MODEL_READY;
+    return y;
+}
+
+nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
+{
+    nm_model *m = self;
+    nm_random random = nm_random_create(m->options.seed, 0);
+    nm_pass dry = *pass;
+    *trial = (nm_trial){.output = {.rank = -1}};
+    if (m->stage != MODEL_READY) {
+        return nm_context_status(m->context);
+    }
+    dry.random = &random;
+    dry.tape = nm_tape_create(m->context);
+    if (dry.tape) {
+        nm_tape_set_dry(dry.tape, true);
+        nm_tensor *y = try_layers(m, &dry, x);
+        trial->at = m->failed;
+        if (y) {
+            trial->output = *nm_tensor_shape(y);
+            find_origin(m, y, trial);
+        }
+    }
+    nm_tape_destroy(dry.tape);
+    return nm_context_status(m->context);
 }

@@ -25,10 +25,11 @@ typedef struct layer_record {
     layer_cost cost;
 } layer_record;
 
-/* A pass runs the layers' forward; two others come before, on a dry tape. */
+/* A pass runs the layers' forward; two others come before, on a dry tape, and some may between. */
 typedef enum model_stage {
     MODEL_BUILDING,  /* with one sample: layers are built */
     MODEL_MEASURING, /* with two: the difference in cost is that of a sample */
+    MODEL_TRYING,    /* as often as asked, once it is built */
     MODEL_READY
 } model_stage;
 
@@ -72,7 +73,9 @@ void nm_model_fuse(nm_model *model);
 
 /* ---- models/model_build.c ---- */
 
-/* Builds a layer on its first run, or measures it. */
+/* The network's try_on. */
+nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial);
+/* Builds a layer on its first run, measures it, or tries it. */
 nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
 
 #endif

@@ -283,7 +283,7 @@ static nm_model *make_model(nm_context *context, nm_document *document)
     m->context = context;
     m->document = document;
     m->input.rank = m->output.rank = -1;
-    m->network = (nm_network){.self = m, .forward = network_forward};
+    m->network = (nm_network){.self = m, .forward = network_forward, .try_on = nm_model_try};
     m->names = nm_map_create(context);
     m->store = m->network.store = nm_store_create(context);
     return m;

@@ -142,6 +142,9 @@ static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, co
         return nm_layer_fail(layer, "weight_norm: \"init: data\" needs a first batch of at least "
                                     "two values a channel, not one; enlarge the batch");
     }
+    if (nm_pass_is_dry(pass)) {
+        return nm_context_status(layer->context);
+    }
     nm_batch_norm_result r = nm_batch_norm_with(pass->tape, t, NULL, NULL, NULL, NULL, NULL);
     if (r.var) {
         set_from_statistics(weight, r.mean, r.var);
@@ -152,7 +155,7 @@ static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, co
 static nm_status initialize(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
                             nm_tensor *x, nm_linear_fn *linear)
 {
-    if (!weight->norm.on || weight->norm.init != NM_WEIGHT_INIT_DATA || nm_pass_is_dry(pass)) {
+    if (!weight->norm.on || weight->norm.init != NM_WEIGHT_INIT_DATA) {
         return NM_OK;
     }
     bool recording = nm_tape_set_recording(pass->tape, false);

@@ -107,6 +107,13 @@ static void check_group(const nm_store *store, const nm_group *group, nm_diagnos
     }
 }
 
+void nm_groups_check(const nm_store *store, const nm_group *groups, int count, nm_diagnostics *d)
+{
+    for (int i = 0; i < count; i++) {
+        check_group(store, &groups[i], d);
+    }
+}
+
 /* ---- Applying them ---- */
 
 /* What groups say of an entry, beside its settings. */
@@ -173,21 +180,14 @@ static void freeze(nm_store *store, const verdict *verdicts)
     }
 }
 
-static nm_status check_groups(const nm_store *store, const nm_group *groups, int count)
-{
-    nm_diagnostics d;
-    nm_diagnostics_begin(&d, nm_store_context(store));
-    for (int i = 0; i < count; i++) {
-        check_group(store, &groups[i], &d);
-    }
-    return nm_diagnostics_end(&d);
-}
-
 nm_status nm_groups_apply(nm_store *store, const nm_group *groups, int count, nm_setting *settings)
 {
     nm_context *context = nm_store_context(store);
     const int entries = nm_store_count(store);
-    verdict *verdicts = check_groups(store, groups, count) == NM_OK
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, context);
+    nm_groups_check(store, groups, count, &d);
+    verdict *verdicts = nm_diagnostics_end(&d) == NM_OK
                             ? nm_alloc_zero(context, (size_t)entries, sizeof *verdicts)
                             : NULL;
     for (int i = 0; verdicts && i < entries; i++) {

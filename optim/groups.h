@@ -44,6 +44,11 @@ extern NM_API const nm_spec nm_group_spec;
  * texts are the value's; NULL if there is none or it is wrong. Errors go to `d`. */
 NM_API nm_group *nm_groups_read(const nm_value *list, nm_diagnostics *d, int *count);
 
+/* What is wrong with groups for this store, each with its place, to `d`: options out of their
+ * ranges, and patterns that match nothing. */
+NM_API void nm_groups_check(const nm_store *store, const nm_group *groups, int count,
+                            nm_diagnostics *d);
+
 /* What the groups make of one entry of a store: none of it is NM_UNCHANGED. */
 typedef struct nm_setting {
     double rate;         /* factor */

@@ -21,6 +21,7 @@ typedef struct nm_loss_type {
     int64_t (*weight)(const void *options, const nm_batch *batch);
     /* The label whose samples count for nothing. NULL: none. */
     nm_ignored (*ignored)(const void *options);
+    bool takes_softmax; /* of the outputs, which are of any size: none must come before it */
 } nm_loss_type;
 
 /* A loss with its options. Holds no memory of its own. */

@@ -52,6 +52,7 @@ const nm_loss_type nm_loss_cross_entropy = {
     .metric = "accuracy",
     .compute = cross_entropy,
     .weight = cross_entropy_weight,
+    .takes_softmax = true,
     .ignored = cross_entropy_ignored,
 };
 

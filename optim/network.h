@@ -20,12 +20,26 @@ typedef struct nm_pass {
     nm_precision precision; /* of the products of dense and conv2d, and of their gradients' */
 } nm_pass;
 
+/* What a dry run found out. */
+typedef struct nm_trial {
+    nm_shape output;        /* of the batch */
+    const struct nm_op *op; /* what the outputs come from, whatever their shape was made by; NULL:
+                               not known */
+    const char *layer;      /* where that op ran: `layer "softmax1"`; NULL: not known */
+    const nm_value *at; /* where that layer, or on failure the one that failed, stands in a file;
+                           NULL: not known */
+} nm_trial;
+
 typedef struct nm_network {
     void *self;
     nm_store *store; /* parameters and buffers */
     /* x is [batch, ...sample shape]; returns the output, NULL on failure. */
     nm_tensor *(*forward)(void *self, const nm_pass *pass, nm_tensor *x);
     bool wants_data; /* run one pass with `initialize` on the first batch before training */
+    /* A pass over a batch of shape x as pass->training and initialize say, without elements, on a
+     * tape of its own; nothing changes by it. Fails as forward() would, so that it is known before
+     * the first step. NULL: forward() will tell. */
+    nm_status (*try_on)(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial);
 } nm_network;
 
 #ifdef __cplusplus

@@ -14,100 +14,6 @@ double nm_steady_seconds(void)
 
 /* ---- Creation ---- */
 
-static nm_status find_metric(nm_trainer *t)
-{
-    const nm_item *item = t->setup.options.metric.item;
-    if (!item && t->loss.type->metric) {
-        item = nm_find(t->context, NM_KIND_METRIC, t->loss.type->metric);
-    }
-    t->metric = (const nm_metric_type *)(const void *)item;
-    if (t->metric && t->metric->wants_labels != t->loss.type->wants_labels) {
-        return nm_fail(
-            t->context, NM_ERROR_INPUT,
-            "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that "
-            "fit",
-            item->name, t->metric->wants_labels ? "class labels" : "values",
-            t->loss.type->item.name, t->loss.type->wants_labels ? "class labels" : "values");
-    }
-    return NM_OK;
-}
-
-static nm_loader *open_loader(nm_trainer *t, const nm_dataset *set, bool training)
-{
-    const nm_data *data = t->setup.data;
-    uint64_t seed = (uint64_t)t->setup.options.seed;
-    if (!set->count || nm_context_status(t->context) != NM_OK) {
-        return NULL;
-    }
-    return nm_loader_create(t->context, set, &data->loader, training, seed);
-}
-
-static nm_status open_loaders(nm_trainer *t)
-{
-    const nm_data *data = t->setup.data;
-    if (!data->train.count) {
-        return nm_fail(t->context, NM_ERROR_INPUT, "train: there are no training samples");
-    }
-    t->train = open_loader(t, &data->train, true);
-    t->validation = open_loader(t, &data->validation, false);
-    t->test = open_loader(t, &data->test, false);
-    return nm_context_status(t->context);
-}
-
-static nm_status plan_steps(nm_trainer *t)
-{
-    const nm_train_options *o = &t->setup.options;
-    t->batches = nm_loader_batches(t->train);
-    t->steps_per_epoch = (t->batches + o->accumulate - 1) / o->accumulate;
-    bool overflow = __builtin_mul_overflow(o->epochs, t->steps_per_epoch, &t->steps);
-    t->steps = o->steps ? o->steps : t->steps;
-    if (overflow && !o->steps) {
-        return nm_fail(t->context, NM_ERROR_INPUT, "train: %lld epochs are too many",
-                       (long long)o->epochs);
-    }
-    return nm_schedule_begin(&t->schedule, t->context, &o->schedule, &o->warmup, t->steps,
-                             t->steps_per_epoch);
-}
-
-/* Of the C program's groups, or of those of the file. */
-static nm_status make_optimizer(nm_trainer *t)
-{
-    const nm_train_options *o = &t->setup.options;
-    nm_store *store = t->setup.network->store;
-    if (o->group_list) {
-        t->optimizer = nm_optimizer_create(store, &o->optimizer, o->group_list, o->group_count);
-        return nm_context_status(t->context);
-    }
-    int count;
-    nm_diagnostics d;
-    nm_diagnostics_begin(&d, t->context);
-    nm_group *groups = nm_groups_read(o->groups, &d, &count);
-    if (nm_diagnostics_end(&d) == NM_OK) {
-        t->optimizer = nm_optimizer_create(store, &o->optimizer, groups, count);
-    }
-    nm_free(t->context, groups);
-    return nm_context_status(t->context);
-}
-
-/* Whether an update would change anything. */
-static nm_status check_trainable(const nm_trainer *t)
-{
-    int trainable = 0, count = nm_optimizer_count(t->optimizer);
-    for (int i = 0; i < count; i++) {
-        trainable += nm_optimizer_at(t->optimizer, i).entry->trainable;
-    }
-    if (trainable) {
-        return NM_OK;
-    }
-    return nm_fail(t->context, NM_ERROR_INPUT,
-                   count
-                       ? "groups: all parameters are frozen (%d of them), so nothing would be "
-                         "trained; leave some out of the groups, or free them by frozen: false"
-                       : "the network has no parameters (%d), so there is nothing to train; add a "
-                         "layer that has some, such as dense",
-                   count);
-}
-
 static nm_status name_files(nm_trainer *t)
 {
     const char *folder = t->setup.folder;
@@ -119,46 +25,7 @@ static nm_status name_files(nm_trainer *t)
     return nm_context_status(t->context);
 }
 
-static nm_status check_setup(const nm_trainer *t)
-{
-    const nm_trainer_setup *s = &t->setup;
-    if (!s->network || !s->network->store || !s->network->forward || !s->data) {
-        return nm_fail(t->context, NM_ERROR_INPUT, "train: %s missing",
-                       !s->data      ? "the data are"
-                       : !s->network ? "the network is"
-                                     : "the network's store or forward function is");
-    }
-    return nm_spec_check(t->context, &nm_train_spec, "train", &s->options);
-}
-
-static nm_status build(nm_trainer *t)
-{
-    nm_status status = check_setup(t);
-    if (status == NM_OK) status = nm_loss_begin(&t->loss, t->context, &t->setup.loss);
-    if (status == NM_OK) status = find_metric(t);
-    if (status == NM_OK) status = open_loaders(t);
-    if (status == NM_OK) status = plan_steps(t);
-    if (status == NM_OK) status = make_optimizer(t);
-    if (status == NM_OK) status = check_trainable(t);
-    if (status == NM_OK) status = name_files(t);
-    if (status == NM_OK) {
-        t->tape = nm_tape_create(t->context);
-    }
-    return nm_context_status(t->context);
-}
-
-/* The products themselves are f32 where they cannot be bf16; a user who asked should know. */
-static void tell_precision(const nm_trainer *t)
-{
-    if (t->setup.options.precision == NM_PRECISION_BF16 && !nm_has_bf16()) {
-        nm_context_log(
-            t->context, NM_LOG_WARNING,
-            "precision: bf16: this processor has no units for bf16 (AMX or AVX-512 BF16); "
-            "training goes on in f32");
-    }
-}
-
-nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
+static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
 {
     nm_trainer *t = nm_alloc_zero(context, 1, sizeof *t);
     if (!t) {
@@ -177,12 +44,35 @@ nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup
                                 .best_test_loss = (double)NAN,
                                 .best_test_metric = (double)NAN};
     t->step.gradient_norm = t->step.loss = (double)NAN;
-    if (build(t) != NM_OK) {
+    return t;
+}
+
+static nm_status build(nm_trainer *t)
+{
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, t->context);
+    nm_trainer_plan(t, &d);
+    return nm_diagnostics_end(&d) == NM_OK ? name_files(t) : nm_context_status(t->context);
+}
+
+nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
+{
+    nm_trainer *t = make(context, setup);
+    if (!t || build(t) != NM_OK) {
         nm_trainer_destroy(t);
         return NULL;
     }
-    tell_precision(t);
+    nm_trainer_warn(t);
     return t;
+}
+
+void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup, nm_diagnostics *d)
+{
+    nm_trainer *t = make(context, setup);
+    if (t) {
+        nm_trainer_plan(t, d);
+    }
+    nm_trainer_destroy(t);
 }
 
 void nm_trainer_destroy(nm_trainer *t)
@@ -244,6 +134,11 @@ nm_status nm_trainer_report(nm_trainer *t,
                        (long long)t->progress.step);
     }
     return nm_context_status(t->context);
+}
+
+const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer)
+{
+    return trainer->optimizer;
 }
 
 static void fill_result(nm_trainer *t, nm_train_result *r)
@@ -333,6 +228,9 @@ static void warn_of_unmoved_statistics(const nm_trainer *t)
 
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
+    if (!t->train) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "train: this trainer was made to evaluate only");
+    }
     t->stop = 0;
     t->began = nm_steady_seconds() - t->seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
@@ -370,7 +268,7 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluatio
     if (!set->count) {
         return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
     }
-    nm_loader *loader = open_loader(t, set, false);
+    nm_loader *loader = nm_loader_create(t->context, set, &t->setup.data->loader, false, 0);
     nm_status status =
         loader ? nm_trainer_measure(t, loader, result) : nm_context_status(t->context);
     nm_loader_destroy(loader);

@@ -134,11 +134,20 @@ typedef struct nm_trainer_setup {
     const char *folder;
     nm_train_callbacks callbacks;
     double seconds; /* that earlier parts of a resumed run took: to be counted with this one's */
+    const nm_value *file; /* the network's file, whose places messages then tell; NULL: none */
+    bool only_evaluates;  /* nothing but nm_trainer_evaluate() is wanted: what concerns training
+                             alone is not looked at, and may be missing */
 } nm_trainer_setup;
 
-/* What `setup` points to must outlive the trainer. NULL on failure. */
+/* What `setup` points to must outlive the trainer. NULL on failure: whatever the run would refuse
+ * before its first step is refused here, a line for every independent mistake. What is right but
+ * seldom meant is logged as a warning. */
 NM_API nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup);
 NM_API void nm_trainer_destroy(nm_trainer *trainer); /* NULL is fine */
+/* The same mistakes, to `d`, without a trainer, files or warnings. Options without an optimizer,
+ * where `d` has errors already, are those of a part that is wrong or missing: only the rest is
+ * looked at. Groups freeze and free parameters here too. */
+NM_API void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup, nm_diagnostics *d);
 
 /* Takes up the run that a checkpoint was made in: parameters, buffers, optimizer, position, best
  * result. Before nm_trainer_run(). Fails, and changes nothing, if the file is broken, or of another
@@ -179,6 +188,8 @@ NM_API void nm_trainer_stop(nm_trainer *trainer);
 /* Evaluates the network now, on the set with the trainer's loss and metric. */
 NM_API nm_status nm_trainer_evaluate(nm_trainer *trainer, const nm_dataset *set,
                                      nm_evaluation *result);
+/* How parameters are moved, groups included; NULL if it only evaluates. */
+NM_API const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer);
 /* Where the run is; valid until the next step. */
 NM_API const nm_train_state *nm_trainer_state(nm_trainer *trainer);
 

@@ -36,6 +36,8 @@ struct nm_trainer {
     nm_trainer_setup setup; /* a copy */
     nm_loss loss;
     const nm_metric_type *metric; /* NULL: none */
+    nm_loader_options loader;     /* the data's, with `last_batch` decided */
+    nm_trial trial;               /* of a whole batch; output.rank -1: the network tells nothing */
     nm_schedule schedule;
     nm_optimizer *optimizer;
     nm_tape *tape;
@@ -65,6 +67,11 @@ nm_status nm_trainer_report(nm_trainer *trainer,
 nm_status nm_trainer_measure(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
 /* The trainer's checkpoint, with its callback; nothing if there is no folder. */
 nm_status nm_trainer_checkpoint(nm_trainer *trainer);
+
+/* train_plan.c: all that is decided before the first step, and all that is refused then, to `d`;
+ * what is right in itself but seldom meant, to the log. */
+void nm_trainer_plan(nm_trainer *trainer, nm_diagnostics *d);
+void nm_trainer_warn(const nm_trainer *trainer);
 
 /* train_step.c: data-dependent initialization; one update, with its callbacks. */
 nm_status nm_trainer_prepare(nm_trainer *trainer);

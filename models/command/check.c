@@ -95,31 +95,146 @@ static void print_json(const nm_model *model)
     }
 }
 
+/* ---- What training would do ---- */
+
+/* Whether there is something to tell: groups, or what is frozen without them. */
+static bool has_groups(const nm_trainer *trainer, const nm_config *config)
+{
+    return trainer && config->train.groups && config->train.group_count;
+}
+
+/* Buffers have neither rate nor decay; those that rest are worth a row. */
+static void print_resting(const nm_store *store, int width)
+{
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        char elements[32];
+        if (entry->role == NM_BUFFER && !entry->trainable) {
+            printf("%-*s  %12s %16s\n", width, entry->name,
+                   grouped(nm_tensor_count(entry->tensor), elements), "frozen");
+        }
+    }
+}
+
+static int longest_name(const nm_store *store)
+{
+    int width = 9;
+    for (int i = 0; i < nm_store_count(store); i++) {
+        int length = (int)strlen(nm_store_at(store, i)->name);
+        width = length > width ? length : width;
+    }
+    return width < 48 ? width : 48;
+}
+
+/* The groups as they come out. */
+static void print_groups(nm_trainer *trainer, const nm_store *store)
+{
+    int width = longest_name(store);
+    const nm_optimizer *optimizer = nm_trainer_optimizer(trainer);
+    printf("\n%s%-*s  %12s %16s %12s%s\n", bold(), width, "parameter", "elements", "learning rate",
+           "weight decay", plain());
+    for (int i = 0; i < nm_optimizer_count(optimizer); i++) {
+        nm_member m = nm_optimizer_at(optimizer, i);
+        char elements[32], rate[32], decay[32];
+        bool trains = m.entry->trainable;
+        printf("%-*s  %12s %16s %12s\n", width, m.entry->name,
+               grouped(nm_tensor_count(m.entry->tensor), elements),
+               trains ? format_f32(m.rate, rate) : "frozen",
+               trains ? format_f32(m.weight_decay, decay) : "");
+    }
+    print_resting(store, width);
+}
+
+static void print_batches(nm_trainer *trainer, const nm_config *config)
+{
+    const nm_train_state *s = nm_trainer_state(trainer);
+    const nm_loader_options *o = &config->data.loader;
+    int64_t samples = config->data.train.count;
+    int64_t last = samples - (s->batches - 1) * o->batch;
+    char texts[4][32];
+    printf("\nTraining: %s samples, %s batch%s of %s an epoch", grouped(samples, texts[0]),
+           grouped(s->batches, texts[1]), s->batches == 1 ? "" : "es",
+           grouped(s->batches == 1 ? last : o->batch, texts[2]));
+    if (s->batches > 1 && last != o->batch && o->last_batch != NM_SHORT_DROP) {
+        printf(", the last of %lld", (long long)last);
+    }
+    printf("; %s updates.\n", grouped(s->steps, texts[3]));
+}
+
+static bool print_groups_json(nm_trainer *trainer)
+{
+    const nm_optimizer *optimizer = nm_trainer_optimizer(trainer);
+    bool written = true;
+    for (int i = 0; i < nm_optimizer_count(optimizer) && written; i++) {
+        nm_member m = nm_optimizer_at(optimizer, i);
+        json_line line = {0};
+        json_string(&line, "parameter", m.entry->name);
+        json_integer(&line, "elements", nm_tensor_count(m.entry->tensor));
+        json_number(&line, "rate", m.entry->trainable ? m.rate : 0);
+        json_number(&line, "weight_decay", m.entry->trainable ? m.weight_decay : 0);
+        json_bool(&line, "frozen", !m.entry->trainable);
+        written = json_end(&line);
+    }
+    return written;
+}
+
+/* ---- The command ---- */
+
+static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
+{
+    bool groups = has_groups(trainer, config);
+    if (json) {
+        if (!groups || print_groups_json(trainer)) {
+            print_json(config->model);
+        }
+        return;
+    }
+    print_table(config->model);
+    if (groups) {
+        print_groups(trainer, nm_model_store(config->model));
+    }
+    if (trainer) {
+        print_batches(trainer, config);
+    }
+}
+
 static int run_check(nm_context *context, const arguments *a)
 {
     const char *settings[MAX_VALUES];
     int count = argument_list(a, "--set", settings);
     nm_config config;
-    if (nm_config_open(context, a->positional[0], settings, count, 0, &config) != NM_OK) {
-        return report_error(context);
+    nm_trainer *trainer = NULL;
+    nm_status status =
+        nm_config_open(context, a->positional[0], settings, count, NM_NEED_WHOLE, &config);
+    if (status == NM_OK && config.train.optimizer.item) { /* else it is only a model */
+        nm_trainer_setup setup = nm_config_setup(&config);
+        trainer = nm_trainer_create(context, &setup);
+        status = nm_context_status(context);
     }
-    if (argument_value(a, "--json")) {
-        print_json(config.model);
-    } else {
-        print_table(config.model);
+    if (status == NM_OK) {
+        print_all(trainer, &config, argument_value(a, "--json") != NULL);
     }
+    int code = status == NM_OK ? EXIT_FINE : report_error(context);
+    nm_trainer_destroy(trainer);
     nm_config_close(&config);
-    return EXIT_FINE;
+    return code;
 }
 
 const command command_check = {
     .name = "check",
     .usage = "FILE",
     .summary = "check a YAML file and show its layers",
-    .doc = "Reads FILE, reports every mistake with its line and column, and prints the layers with "
-           "their output shapes, parameters, multiply-adds and activation memory.",
+    .doc =
+        "Reads FILE, opens its data, reports every mistake that training would not begin with, "
+        "with "
+        "its line and column, and prints the layers with their output shapes, parameters, "
+        "multiply-adds and activation memory, what the groups of parameters come out as, and how "
+        "many updates there would be. Of a file that has nothing but a model, the model is "
+        "checked.",
     .flags = {{"--set", "KEY=VALUE", "set a value of the file"},
-              {"--json", NULL, "one JSON object a layer, the total last"}},
+              {"--json", NULL,
+               "one JSON object a layer, the total last; before them one a parameter if there are "
+               "groups"}},
     .least = 1,
     .most = 1,
     .run = run_check,

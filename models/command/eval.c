@@ -66,6 +66,7 @@ static nm_status evaluate(nm_config *config, const char *set_name, const nm_data
                        set_name);
     }
     nm_trainer_setup setup = nm_config_setup(config);
+    setup.only_evaluates = true;
     nm_trainer *trainer = nm_trainer_create(config->context, &setup);
     nm_status status =
         trainer ? nm_trainer_evaluate(trainer, *set, result) : nm_context_status(config->context);
@@ -87,7 +88,7 @@ static int run_eval(nm_context *context, const arguments *a)
         find_weights(context, a->positional[0], argument_value(a, "--weights"), weights);
     if (status == NM_OK) {
         status = nm_config_open(context, a->positional[0], settings, count,
-                                NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &config);
+                                NM_NEED_DATA | NM_NEED_LOSS, &config);
     }
     if (status == NM_OK) {
         status = nm_model_load(config.model, weights);

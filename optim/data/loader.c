@@ -46,30 +46,16 @@ struct nm_loader {
 
 /* ---- The plan of an epoch ---- */
 
-/* What evaluation leaves out. */
-static void plain_options(nm_loader_options *o)
-{
-    o->shuffle = o->flip = false;
-    o->crop = o->shift = 0;
-    o->last_batch = NM_SHORT_KEEP;
-}
-
-static nm_status plan(nm_loader *l)
+static void plan(nm_loader *l)
 {
     int64_t count = l->set.count, batch = l->options.batch;
     int64_t full = count / batch, rest = count % batch;
     int last =
         full || l->options.last_batch == NM_SHORT_DROP ? l->options.last_batch : NM_SHORT_KEEP;
-    l->batches = full + (rest && last == NM_SHORT_KEEP);
+    bool keeps = last == NM_SHORT_KEEP || last == NM_SHORT_AUTO;
+    l->batches = full + (rest && keeps);
     l->samples = count - (last == NM_SHORT_DROP ? rest : 0);
     l->largest = full ? batch + (last == NM_SHORT_MERGE ? rest : 0) : rest;
-    if (!l->batches) {
-        return nm_fail(l->context, NM_ERROR_INPUT,
-                       "loader: a batch of %lld is more than the %lld samples, and \"last_batch\" "
-                       "says to drop a short one; reduce the batch",
-                       (long long)batch, (long long)count);
-    }
-    return NM_OK;
 }
 
 /* The samples of a batch, in the epoch's order: from *first, as many as returned. */
@@ -325,15 +311,24 @@ static void plan_workers(nm_loader *l)
     l->workers = worth < 1 ? 1 : worth < threads ? (int)worth : threads;
 }
 
-static nm_status build(nm_loader *l, const nm_loader_options *options)
+static nm_status check(const nm_loader *l, const nm_loader_options *options, bool augment)
+{
+    nm_diagnostics d;
+    nm_diagnostics_begin(&d, l->context);
+    nm_loader_diagnose(&l->set, options, augment, NULL, &d);
+    return nm_diagnostics_end(&d);
+}
+
+static nm_status build(nm_loader *l)
 {
     describe(l);
-    nm_status status = nm_loader_check(l->context, &l->set, options, &l->options);
-    if (status != NM_OK || (status = plan(l)) != NM_OK || (status = make_affines(l)) != NM_OK) {
-        return status;
+    plan(l);
+    nm_status status = make_affines(l);
+    if (status == NM_OK) {
+        plan_workers(l);
+        status = make_memory(l);
     }
-    plan_workers(l);
-    return make_memory(l);
+    return status;
 }
 
 nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
@@ -346,9 +341,9 @@ nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
     *l =
         (nm_loader){.context = context, .set = *set, .options = *options, .seed = seed, .next = -1};
     if (!augment) {
-        plain_options(&l->options);
+        nm_loader_plain(&l->options);
     }
-    if (build(l, options) != NM_OK) {
+    if (check(l, options, augment) != NM_OK || build(l) != NM_OK) {
         nm_loader_destroy(l);
         return NULL;
     }

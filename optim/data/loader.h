@@ -16,7 +16,14 @@
 extern "C" {
 #endif
 
-typedef enum nm_short_batch { NM_SHORT_KEEP, NM_SHORT_DROP, NM_SHORT_MERGE } nm_short_batch;
+typedef enum nm_short_batch {
+    NM_SHORT_KEEP,
+    NM_SHORT_DROP,
+    NM_SHORT_MERGE,
+    NM_SHORT_AUTO /* for a trainer: merged if the network cannot be trained on it, or if it is of
+                     one sample and the network does not tell; else kept, as a loader by itself does
+                   */
+} nm_short_batch;
 
 /* A sample x becomes (x * scale - mean) / deviation, per channel, which is the last axis; targets
  * that are values become (y - target_mean) / target_deviation. Images, samples of shape [height,
@@ -25,8 +32,8 @@ typedef enum nm_short_batch { NM_SHORT_KEEP, NM_SHORT_DROP, NM_SHORT_MERGE } nm_
 typedef struct nm_loader_options {
     int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped) */
     bool shuffle;   /* another order every epoch */
-    int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before,
-                       so that batch norm never meets a batch of one */
+    int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before;
+                       batch norm cannot be trained on a batch of one sample */
     nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */
     nm_floats deviation; /* the same; none: 1 */
     double scale;        /* 0: 1/255 for images of bytes, 1 for all else */
@@ -45,7 +52,8 @@ typedef struct nm_loader_options {
 } nm_loader_options;
 
 /* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
-#define NM_LOADER_DEFAULTS .batch = 128, .shuffle = true, .prefetch = true
+#define NM_LOADER_DEFAULTS                                                                         \
+    .batch = 128, .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
 
 extern NM_API const nm_spec nm_loader_spec;
 

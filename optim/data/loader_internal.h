@@ -9,9 +9,12 @@ extern const char *const nm_short_batch_names[];
 
 /* Whether images are to be moved or mirrored. */
 bool nm_loader_augments(const nm_loader_options *options);
-/* Whether the options are within their ranges, and those that are used fit the samples. */
-nm_status nm_loader_check(nm_context *context, const nm_dataset *set,
-                          const nm_loader_options *options, const nm_loader_options *used);
+/* Leaves out what evaluation does. */
+void nm_loader_plain(nm_loader_options *options);
+/* All that nm_loader_create() would refuse of the same arguments: options out of their ranges, and
+ * those that do not fit the samples. `at`: the part of a file that they are of; NULL: none. */
+void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options, bool augment,
+                        const nm_value *at, nm_diagnostics *d);
 
 #define NM_LOADER_ROW(at, field, type_, doc_, ...)                                                 \
     {                                                                                              \
@@ -27,8 +30,9 @@ nm_status nm_loader_check(nm_context *context, const nm_dataset *set,
     NM_LOADER_ROW(at, shuffle, BOOL, "another order of the training samples in every epoch",       \
                   .flags = 0),                                                                     \
     NM_LOADER_ROW(at, last_batch, ENUM,                                                            \
-                  "a short last batch in training: keep it, drop it, or merge it into the one "    \
-                  "before", .names = nm_short_batch_names),                                        \
+                  "a short last batch in training: keep it, drop it, merge it into the one "       \
+                  "before, or auto: merge it if it cannot be trained on, as one sample cannot "    \
+                  "with batch norm, else keep it", .names = nm_short_batch_names),                 \
     NM_LOADER_ROW(at, mean, FLOATS,                                                                \
                   "subtracted from the scaled samples; one number, or one a channel",              \
                   .min = -1e30, .max = 1e30),                                                      \

@@ -312,6 +312,25 @@ START_TEST(the_scope_says_where_an_error_was)
 }
 END_TEST
 
+START_TEST(a_tensor_tells_the_op_that_made_it)
+{
+    begin(NULL);
+    const char *scope = "untouched";
+    nm_tensor *input = NULL;
+    nm_tensor *x = number(2);
+    nm_tape_set_scope(tape, "layer \"last\"");
+    nm_tensor *y = nm_neg(tape, x);
+    nm_tape_set_scope(tape, NULL);
+    ck_assert_ptr_null(nm_tensor_origin(x, &scope, &input));
+    ck_assert_str_eq(scope, "untouched");
+    ck_assert_str_eq(nm_tensor_origin(y, &scope, &input)->item.name, "neg");
+    ck_assert_str_eq(scope, "layer \"last\"");
+    ck_assert_ptr_eq(input, x);
+    nm_tensor_destroy(x);
+    end(NULL);
+}
+END_TEST
+
 START_TEST(a_loss_must_be_one_number)
 {
     begin(NULL);
@@ -598,10 +617,10 @@ TEST_MAIN("core/tape", gradients_of_a_product_are_the_other_factors,
           a_frozen_parameter_gets_no_gradient, backward_gives_memory_back_unless_told_to_keep_it,
           a_failed_backward_leaves_a_usable_tape, ops_pass_null_on_and_the_first_error_stays,
           types_are_checked_and_named, tensors_of_another_tape_or_context_are_refused,
-          the_scope_says_where_an_error_was, a_loss_must_be_one_number,
-          anomaly_mode_names_the_first_bad_output, anomaly_mode_names_the_first_bad_gradient,
-          a_dry_tape_infers_shapes_and_computes_nothing, an_op_can_be_called_by_name,
-          options_of_another_version_are_noticed, a_million_nodes_work,
+          the_scope_says_where_an_error_was, a_tensor_tells_the_op_that_made_it,
+          a_loss_must_be_one_number, anomaly_mode_names_the_first_bad_output,
+          anomaly_mode_names_the_first_bad_gradient, a_dry_tape_infers_shapes_and_computes_nothing,
+          an_op_can_be_called_by_name, options_of_another_version_are_noticed, a_million_nodes_work,
           a_steady_step_allocates_nothing, any_allocation_may_fail,
           the_short_way_gives_the_bits_of_the_long_one,
           small_results_keep_their_elements_while_others_come_and_go,

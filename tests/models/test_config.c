@@ -210,7 +210,7 @@ START_TEST(a_loss_that_does_not_fit_is_found_before_training)
                              *const image[] = {
                                  "model.2={op: {apply: {reshape: {shape: [-1, 4, 2]}}}}"};
     refuse(good, ALL, few, 1, NM_ERROR_INPUT,
-           "net.yaml:2:3: model: the data has 3 classes, and each takes an output, but the network "
+           "net.yaml:5:5: model: the data has 3 classes, and each takes an output, but the network "
            "ends with 2");
     refuse(good, ALL, mse, 1, NM_ERROR_INPUT,
            "--set:1:6: mse: it needs values to predict, but the data set has class labels; choose "

@@ -106,6 +106,7 @@ START_TEST(a_short_last_batch_is_kept_dropped_or_merged)
         {9, 4, NM_SHORT_MERGE, 2, 9, 5}, {8, 4, NM_SHORT_KEEP, 2, 8, 4},
         {8, 4, NM_SHORT_DROP, 2, 8, 4},  {8, 4, NM_SHORT_MERGE, 2, 8, 4},
         {3, 4, NM_SHORT_KEEP, 1, 3, 3},  {3, 4, NM_SHORT_MERGE, 1, 3, 3},
+        {9, 4, NM_SHORT_AUTO, 3, 9, 1},
         {5, 1, NM_SHORT_MERGE, 5, 5, 1}, {3, 1000000000, NM_SHORT_KEEP, 1, 3, 3},
     };
     context = test_context(NULL);
@@ -315,7 +316,7 @@ START_TEST(options_that_do_not_fit_are_refused)
                  "\"deviation\"[0] must be above 0");
     expect_error(&flat, (nm_loader_options){.batch = 1, .mean = NM_FLOATS((double)NAN)},
                  "\"mean\"[0] must be");
-    expect_error(&flat, (nm_loader_options){.batch = 1, .last_batch = 3}, "\"last_batch\"");
+    expect_error(&flat, (nm_loader_options){.batch = 1, .last_batch = 4}, "\"last_batch\"");
     expect_error(&flat, (nm_loader_options){.batch = 1, .flip = true},
                  "the samples have shape [1]; remove them");
     expect_error(&square, (nm_loader_options){.batch = 1, .mean = NM_FLOATS(1, 2, 3)},

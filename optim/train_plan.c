@@ -1,0 +1,408 @@
+/* What a run decides before its first step, and all that it would refuse then. The trainer and
+ * whoever only wants to know (nm_trainer_check()) come here alike: there is no second list of
+ * rules. Every independent mistake is reported, at its place in the file where there is one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "optim/data/loader_internal.h"
+#include "optim/trainer_internal.h"
+
+/* ---- Places and reports ---- */
+
+/* A part of the network's file, or the file. */
+static const nm_value *part(const nm_trainer *t, const char *name)
+{
+    return nm_value_place(t->setup.file, name);
+}
+
+static const nm_value *option(const nm_trainer *t, const char *name, const char *key)
+{
+    return nm_value_place(part(t, name), key);
+}
+
+static const nm_value *place_of(const nm_choice *choice, const nm_value *otherwise)
+{
+    return choice->at ? choice->at : otherwise;
+}
+
+/* Whether all is well; else the error goes to `d`. */
+static bool is_fine(const nm_trainer *t, nm_diagnostics *d, const nm_value *at)
+{
+    if (nm_context_status(t->context) == NM_OK) {
+        return true;
+    }
+    nm_diagnose_standing(d, at);
+    return false;
+}
+
+/* ---- What is given ---- */
+
+static bool is_complete(const nm_trainer *t, nm_diagnostics *d)
+{
+    const nm_trainer_setup *s = &t->setup;
+    if (!s->network || !s->network->store || !s->network->forward || !s->data) {
+        nm_diagnose(d, NULL, "train: %s missing",
+                    !s->data      ? "the data are"
+                    : !s->network ? "the network is"
+                                  : "the network's store or forward function is");
+        return false;
+    }
+    if (!s->data->train.count && !s->only_evaluates) {
+        nm_diagnose(d, part(t, "data"), "train: there are no training samples");
+        return false;
+    }
+    return true;
+}
+
+/* Whether there is a train part to look at. A wrong or missing one was reported where it was read.
+ */
+static bool has_options(const nm_trainer *t, nm_diagnostics *d)
+{
+    if (t->setup.only_evaluates || (!t->setup.options.optimizer.item && d->count)) {
+        return false;
+    }
+    nm_spec_check(t->context, &nm_train_spec, "train", &t->setup.options);
+    return is_fine(t, d, part(t, "train"));
+}
+
+/* ---- Loss and metric ---- */
+
+static nm_status find_metric(nm_trainer *t)
+{
+    const nm_item *item = t->setup.options.metric.item;
+    if (!item && t->loss.type->metric) {
+        item = nm_find(t->context, NM_KIND_METRIC, t->loss.type->metric);
+    }
+    t->metric = (const nm_metric_type *)(const void *)item;
+    if (t->metric && t->metric->wants_labels != t->loss.type->wants_labels) {
+        return nm_fail(
+            t->context, NM_ERROR_INPUT,
+            "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that "
+            "fit",
+            item->name, t->metric->wants_labels ? "class labels" : "values",
+            t->loss.type->item.name, t->loss.type->wants_labels ? "class labels" : "values");
+    }
+    return NM_OK;
+}
+
+static bool plan_loss(nm_trainer *t, nm_diagnostics *d)
+{
+    nm_loss_begin(&t->loss, t->context, &t->setup.loss);
+    return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
+}
+
+static bool plan_metric(nm_trainer *t, nm_diagnostics *d)
+{
+    find_metric(t);
+    return is_fine(t, d, place_of(&t->setup.options.metric, option(t, "train", "metric")));
+}
+
+/* ---- Parameters ---- */
+
+static void make_optimizer(nm_trainer *t, const nm_group *groups, int count, nm_diagnostics *d)
+{
+    const int errors = d->count;
+    nm_store *store = t->setup.network->store;
+    nm_groups_check(store, groups, count, d);
+    if (d->count == errors) {
+        t->optimizer = nm_optimizer_create(store, &t->setup.options.optimizer, groups, count);
+        is_fine(t, d, place_of(&t->setup.options.optimizer, part(t, "train")));
+    }
+}
+
+/* Whether an update would change anything. */
+static void check_trainable(const nm_trainer *t, nm_diagnostics *d)
+{
+    int trainable = 0, count = nm_optimizer_count(t->optimizer);
+    for (int i = 0; i < count; i++) {
+        trainable += nm_optimizer_at(t->optimizer, i).entry->trainable;
+    }
+    if (!count) {
+        nm_diagnose(d, part(t, "model"),
+                    "the network has no parameters, so there is nothing to train; add a layer that "
+                    "has some, such as dense");
+    } else if (!trainable) {
+        nm_diagnose(d, option(t, "train", "groups"),
+                    "groups: all %d parameters are frozen, so nothing would be trained; leave some "
+                    "out of the groups, or free them by frozen: false",
+                    count);
+    }
+}
+
+/* With the C program's groups, or those of the file. */
+static void plan_parameters(nm_trainer *t, nm_diagnostics *d)
+{
+    const nm_train_options *o = &t->setup.options;
+    const int errors = d->count;
+    if (o->group_list) {
+        make_optimizer(t, o->group_list, o->group_count, d);
+    } else {
+        int count;
+        nm_group *groups = nm_groups_read(o->groups, d, &count);
+        if (d->count == errors) {
+            make_optimizer(t, groups, count, d);
+        }
+        nm_free(t->context, groups);
+    }
+    if (t->optimizer) {
+        check_trainable(t, d);
+    }
+}
+
+/* ---- Batches ---- */
+
+/* [batch, ...sample] */
+static nm_shape batch_of(int64_t batch, const nm_shape *sample)
+{
+    nm_shape shape = {.rank = sample->rank + 1, .dim = {batch}};
+    memcpy(shape.dim + 1, sample->dim, (size_t)sample->rank * sizeof *sample->dim);
+    return shape;
+}
+
+/* Whether the network takes a batch of so many samples; the error stands. */
+static bool takes(const nm_trainer *t, int64_t batch, nm_trial *trial)
+{
+    const nm_network *network = t->setup.network;
+    const bool training = !t->setup.only_evaluates;
+    const nm_pass pass = {.training = training, .initialize = training && network->wants_data};
+    const nm_shape x = batch_of(batch, &t->setup.data->train.shape);
+    *trial = (nm_trial){.output = {.rank = -1}};
+    return !network->try_on || network->try_on(network->self, &pass, &x, trial) == NM_OK;
+}
+
+/* A batch of one is what the file says, so it is the file's place that is told. */
+static void report_batch(nm_trainer *t, int64_t batch, const nm_value *layer, nm_diagnostics *d)
+{
+    if (batch == 1) {
+        bool only_one = t->setup.data->train.count == 1;
+        nm_fail_in(t->context, "data: batches of one sample cannot be trained on; %s",
+                   only_one ? "there is no other" : "enlarge \"batch\"");
+    }
+    nm_diagnose_standing(d, batch == 1 ? option(t, "data", "batch") : layer);
+}
+
+static void report_last_batch(nm_trainer *t, int64_t rest, nm_diagnostics *d)
+{
+    nm_fail_in(t->context,
+               "data: the last batch of an epoch has %lld sample%s (%lld in batches of %lld) and "
+               "cannot be trained on; leave \"last_batch\" out, or let it be merge or drop",
+               (long long)rest, rest == 1 ? "" : "s", (long long)t->setup.data->train.count,
+               (long long)t->loader.batch);
+    nm_diagnose_standing(d, option(t, "data", "last_batch"));
+}
+
+/* Whether it can be trained on, as far as that is known: a network that tells nothing is spared a
+ * single sample. */
+static bool takes_last(const nm_trainer *t, int64_t rest)
+{
+    nm_trial trial;
+    const bool tells = t->setup.network->try_on != NULL;
+    return tells ? takes(t, rest, &trial) : rest > 1 || t->loader.last_batch == NM_SHORT_KEEP;
+}
+
+/* The short batch at the end of an epoch, behind a whole one. */
+static bool plan_last_batch(nm_trainer *t, int64_t rest, nm_diagnostics *d)
+{
+    int *last = &t->loader.last_batch;
+    if ((*last != NM_SHORT_AUTO && *last != NM_SHORT_KEEP) || takes_last(t, rest)) {
+        return true;
+    }
+    const nm_status status = nm_context_status(t->context);
+    if (*last == NM_SHORT_KEEP || (status != NM_OK && status != NM_ERROR_INPUT)) {
+        report_last_batch(t, rest, d);
+        return false;
+    }
+    nm_context_clear_error(t->context);
+    *last = NM_SHORT_MERGE;
+    return true;
+}
+
+static bool try_batches(nm_trainer *t, nm_diagnostics *d)
+{
+    const int64_t count = t->setup.data->train.count, batch = t->loader.batch;
+    const int64_t whole = t->setup.only_evaluates ? 2 : batch < count ? batch : count;
+    if (!takes(t, whole, &t->trial)) {
+        report_batch(t, whole, t->trial.at, d);
+        return false;
+    }
+    const int64_t rest = count > batch && !t->setup.only_evaluates ? count % batch : 0;
+    return !rest || plan_last_batch(t, rest, d);
+}
+
+static nm_loader *open_loader(nm_trainer *t, const nm_dataset *set, bool training)
+{
+    uint64_t seed = (uint64_t)t->setup.options.seed;
+    bool wanted = set->count && nm_context_status(t->context) == NM_OK;
+    return wanted ? nm_loader_create(t->context, set, &t->loader, training, seed) : NULL;
+}
+
+static bool plan_batches(nm_trainer *t, nm_diagnostics *d)
+{
+    const nm_data *data = t->setup.data;
+    const bool trains = !t->setup.only_evaluates;
+    const int errors = d->count;
+    if (!data->train.count) {
+        return false; /* only sets of others are to be evaluated */
+    }
+    t->loader = data->loader;
+    nm_loader_diagnose(&data->train, &t->loader, trains, part(t, "data"), d);
+    if (d->count > errors || !try_batches(t, d)) {
+        return false;
+    }
+    t->train = trains ? open_loader(t, &data->train, true) : NULL;
+    t->validation = trains ? open_loader(t, &data->validation, false) : NULL;
+    t->test = trains ? open_loader(t, &data->test, false) : NULL;
+    return is_fine(t, d, part(t, "data"));
+}
+
+static void plan_steps(nm_trainer *t, nm_diagnostics *d)
+{
+    const nm_train_options *o = &t->setup.options;
+    t->batches = nm_loader_batches(t->train);
+    t->steps_per_epoch = (t->batches + o->accumulate - 1) / o->accumulate;
+    bool overflow = __builtin_mul_overflow(o->epochs, t->steps_per_epoch, &t->steps);
+    t->steps = o->steps ? o->steps : t->steps;
+    if (overflow && !o->steps) {
+        nm_diagnose(d, option(t, "train", "epochs"), "train: %lld epochs are too many",
+                    (long long)o->epochs);
+        return;
+    }
+    nm_schedule_begin(&t->schedule, t->context, &o->schedule, &o->warmup, t->steps,
+                      t->steps_per_epoch);
+    is_fine(t, d, option(t, "train", "warmup"));
+}
+
+/* ---- Outputs ---- */
+
+/* Computes the loss of a batch without elements. */
+static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    const int64_t count = t->trial.output.dim[0];
+    const nm_batch batch = {.count = count,
+                            .target_shape = batch_of(count, &set->target_shape),
+                            .target_dtype = set->target_dtype,
+                            .targets = (void *)(uintptr_t)set->targets};
+    nm_tape_set_dry(t->tape, true);
+    nm_loss_of(&t->loss, t->tape, nm_tape_tensor(t->tape, NM_F32, t->trial.output), &batch);
+    nm_tape_set_dry(t->tape, false);
+    nm_tape_reset(t->tape);
+    return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
+}
+
+static int64_t width_of(const nm_trainer *t)
+{
+    const nm_shape *output = &t->trial.output;
+    return output->rank > 0 ? output->dim[output->rank - 1] : 0;
+}
+
+/* Labels are looked at one by one only in training, when it would be late to find this. */
+static bool classes_fit(const nm_trainer *t, nm_diagnostics *d)
+{
+    const int64_t classes = t->setup.data->train.classes;
+    if (!t->loss.type->wants_labels || width_of(t) >= classes) {
+        return true;
+    }
+    nm_diagnose(d, t->trial.at ? t->trial.at : part(t, "model"),
+                "model: the data has %lld classes, and each takes an output, but the network ends "
+                "with %lld",
+                (long long)classes, (long long)width_of(t));
+    return false;
+}
+
+/* ---- All of it ---- */
+
+void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
+{
+    t->steps_per_epoch = 1;
+    if (!is_complete(t, d)) {
+        return;
+    }
+    const bool trains = has_options(t, d);
+    const bool has_loss = plan_loss(t, d);
+    if (has_loss) {
+        plan_metric(t, d);
+    }
+    if (trains) {
+        plan_parameters(t, d);
+    }
+    const bool has_batches = plan_batches(t, d);
+    if (has_batches && trains) {
+        plan_steps(t, d);
+    }
+    t->tape = nm_tape_create(t->context);
+    if (has_batches && has_loss && t->tape && t->trial.output.rank >= 0 && loss_fits(t, d)) {
+        classes_fit(t, d);
+    }
+}
+
+/* ---- What may be right, but seldom is ---- */
+
+static void warn(const nm_trainer *t, const nm_value *at, const char *format, ...) NM_PRINTF(3, 4);
+
+static void warn(const nm_trainer *t, const nm_value *at, const char *format, ...)
+{
+    char message[1024], place[512] = "";
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    if (at && at->line > 0) {
+        snprintf(place, sizeof place, "%s:%d:%d: ", at->file, at->line, at->column);
+    }
+    nm_context_log(t->context, NM_LOG_WARNING, "%s%s", place, message);
+}
+
+/* tflearn PR#562. */
+static void warn_of_softmax(const nm_trainer *t)
+{
+    const nm_trial *trial = &t->trial;
+    const char *op = trial->op ? trial->op->item.name : "";
+    const char *loss = t->loss.type->item.name;
+    const double others = (double)width_of(t) - 1;
+    if (strcmp(op, "log_softmax") == 0) {
+        warn(t, trial->at,
+             "%s: the loss \"%s\" takes a log_softmax itself; remove the layer, which "
+             "changes nothing and takes time",
+             trial->layer, loss);
+    } else if (strcmp(op, "softmax") == 0 || strcmp(op, "sigmoid") == 0) {
+        warn(t, trial->at,
+             "%s: the loss \"%s\" takes a softmax itself, and of outputs between 0 and 1 it makes "
+             "no probability above %.4f, however long it is trained; remove the layer",
+             trial->layer, loss, exp(1) / (exp(1) + others));
+    }
+}
+
+static void warn_of_outputs(const nm_trainer *t)
+{
+    const int64_t classes = t->setup.data->train.classes;
+    if (classes && width_of(t) > classes) {
+        warn(t, t->trial.at,
+             "model: the network has %lld outputs for the %lld classes of the data; those behind "
+             "them are never right",
+             (long long)width_of(t), (long long)classes);
+    }
+}
+
+/* The products themselves are f32 where they cannot be bf16; a user who asked should know. */
+static void warn_of_precision(const nm_trainer *t)
+{
+    if (t->setup.options.precision == NM_PRECISION_BF16 && !nm_has_bf16()) {
+        warn(t, NULL,
+             "precision: bf16: this processor has no units for bf16 (AMX or AVX-512 "
+             "BF16); training goes on in f32");
+    }
+}
+
+void nm_trainer_warn(const nm_trainer *t)
+{
+    if (t->loss.type->takes_softmax) {
+        warn_of_softmax(t);
+    }
+    if (t->loss.type->wants_labels) {
+        warn_of_outputs(t);
+    }
+    if (!t->setup.only_evaluates) {
+        warn_of_precision(t);
+    }
+}
