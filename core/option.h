@@ -78,11 +78,13 @@ typedef struct nm_option {
     const char *name;
     size_t offset;
     nm_option_type type;
-    const char *doc;          /* one line, with its unit */
-    double min, max;          /* numbers (and list items); min == max: no limits. Both included */
-    const char *const *names; /* ENUM: NULL-terminated; "true" is also yes and on, ... */
-    const nm_spec *spec;      /* STRUCT */
-    nm_kind kind;             /* CHOICE */
+    const char *doc; /* one line, with its unit */
+    double min, max; /* numbers (and list items); min == max: no limits. Both included */
+    /* ENUM: NULL-terminated; "true" is also yes and on, ... VALUE: what it is, one text, or NULL.
+     */
+    const char *const *names;
+    const nm_spec *spec; /* STRUCT; VALUE: of the maps in it, or NULL */
+    nm_kind kind;        /* CHOICE */
     unsigned flags;
     const nm_named_value *named; /* INT, FLOAT: its words; NULL: none */
 } nm_option;

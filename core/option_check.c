@@ -29,6 +29,19 @@ bool nm_option_in_range(const nm_option *option, double value)
     return above && below && value == value; /* no limit is wide enough for NaN */
 }
 
+/* A large power of ten, such as a limit often is, as 1e9. */
+static char *format_limit(double limit, char text[32])
+{
+    char exponent[32];
+    nm_format_float(limit, text);
+    const size_t length = strlen(text);
+    if (length > 6 && text[0] == '1' && strspn(text + 1, "0") == length - 1) {
+        snprintf(exponent, sizeof exponent, "1e%zu", length - 1);
+        memcpy(text, exponent, sizeof exponent);
+    }
+    return text;
+}
+
 void nm_option_add_range(nm_line *line, const nm_option *option)
 {
     char number[32];
@@ -38,12 +51,12 @@ void nm_option_add_range(nm_line *line, const nm_option *option)
     bool from = option->min > -NM_NO_LIMIT, to = option->max < NM_NO_LIMIT;
     if (from) {
         nm_line_add(line, "%s %s", option->flags & NM_MIN_OPEN ? "above" : "at least",
-                    nm_format_float(option->min, number));
+                    format_limit(option->min, number));
     }
     if (to) {
         nm_line_add(line, "%s%s %s", from ? " and " : "",
                     option->flags & NM_MAX_OPEN ? "below" : "at most",
-                    nm_format_float(option->max, number));
+                    format_limit(option->max, number));
     }
     if (!from && !to) {
         nm_line_add(line, "a number");

@@ -25,7 +25,7 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
     case NM_OPTION_FLOATS: nm_line_add(&line, "[float]"); break;
     case NM_OPTION_STRUCT: nm_line_add(&line, "{%s}", option->spec->name); break;
     case NM_OPTION_CHOICE: nm_line_add(&line, "%s", nm_kind_name(option->kind)); break;
-    case NM_OPTION_VALUE: nm_line_add(&line, "any"); break;
+    case NM_OPTION_VALUE: nm_line_add(&line, "%s", option->names ? option->names[0] : "any"); break;
     }
     nm_option_add_named(&line, option);
     return copy_of(context, &line);

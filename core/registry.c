@@ -195,8 +195,9 @@ const char *nm_map_nearest(const nm_map *map, const char *name)
 
 const char *nm_kind_name(nm_kind kind)
 {
-    static const char *const names[NM_KIND_COUNT] = {
-        "op", "layer", "initializer", "loss", "optimizer", "schedule", "data set", "metric"};
+    static const char *const names[NM_KIND_COUNT] = {"op",       "layer",     "initializer",
+                                                     "loss",     "optimizer", "schedule",
+                                                     "data set", "metric",    "part"};
     return names[kind];
 }
 

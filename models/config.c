@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "models/parts.h"
+
 /* ---- The parts ---- */
 
 /* Read one by one, so that a message begins with the part's name. */
@@ -9,18 +11,23 @@ typedef struct config_parts {
     const nm_value *model, *data, *loss, *train;
 } config_parts;
 
+static const char *const a_part[] = {"a part"};
 static const config_parts defaults = {.model = NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .doc = "a list of layers"},
-    {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .doc = "where samples come from"},
-    {NM_FIELD(config_parts, loss), NM_OPTION_VALUE, .doc = "such as cross_entropy"},
-    {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .doc = "the optimizer and its rate, epochs"},
+    {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .names = a_part,
+     .doc = "the network, a list of layers; every command needs it"},
+    {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .names = a_part,
+     .doc = "where samples come from; training and evaluation need it"},
+    {NM_FIELD(config_parts, loss), NM_OPTION_VALUE, .names = a_part,
+     .doc = "such as cross_entropy; training and evaluation need it"},
+    {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .names = a_part,
+     .doc = "the optimizer and its rate, epochs; training needs it"},
 };
-static const nm_spec spec = {.name = "config_parts",
-                             .size = sizeof(config_parts),
-                             .defaults = &defaults,
-                             .options = rows,
-                             .count = NM_COUNT_OF(rows)};
+const nm_spec nm_file_spec = {.name = "config_parts",
+                              .size = sizeof(config_parts),
+                              .defaults = &defaults,
+                              .options = rows,
+                              .count = NM_COUNT_OF(rows)};
 
 /* A file being read. */
 typedef struct reader {
@@ -104,7 +111,7 @@ static bool has_more_than_a_model(const reader *r)
 
 static void read_parts(reader *r)
 {
-    nm_spec_read(&spec, r->root, "the file", r->config->document, r->d, &r->parts);
+    nm_spec_read(&nm_file_spec, r->root, "the file", r->config->document, r->d, &r->parts);
     if (r->needs & NM_NEED_WHOLE && has_more_than_a_model(r)) {
         r->needs |= NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN;
     }

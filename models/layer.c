@@ -8,6 +8,7 @@
 
 static const nm_layer_options no_options = {.name = NULL};
 static const nm_option only_name[] = {NM_LAYER_ROWS(nm_layer_options)};
+const char *const nm_layer_list[] = {"a list of layers", NULL};
 const nm_spec nm_layer_spec = NM_LAYER_SPEC(nm_layer_options, no_options, only_name, NULL);
 
 /* ---- Parameters and buffers ---- */

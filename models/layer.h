@@ -89,6 +89,9 @@ typedef struct nm_layer_options {
 /* For layers that have no other option. */
 extern NM_API const nm_spec nm_layer_spec;
 
+/* `names` of options that are lists of layers. */
+extern NM_API const char *const nm_layer_list[];
+
 /* A layer spec from its options struct, a value of it, the table, and a check across options or
  * NULL. */
 #define NM_LAYER_SPEC(type, defaults_, rows_, check_)                                              \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "models/model_internal.h"
+#include "models/parts.h"
 
 #define LONGEST_NAME 60
 
@@ -234,15 +235,16 @@ static const model_part defaults = {.fuse = true};
 static const nm_option rows[] = {
     {NM_FIELD(model_part, input), NM_OPTION_INTS, .min = 1, .max = 1e9,
      .doc = "the shape of a sample, such as [28, 28, 1]: height, width, channels"},
-    {NM_FIELD(model_part, layers), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
+    {NM_FIELD(model_part, layers), NM_OPTION_VALUE, .flags = NM_REQUIRED, .names = nm_layer_list,
+     .doc = "the layers, one after the other"},
     {NM_FIELD(model_part, fuse), NM_OPTION_BOOL,
      .doc = "run a layer together with those behind it where one op does both"},
 };
-static const nm_spec spec = {.name = "model_part",
-                             .size = sizeof(model_part),
-                             .defaults = &defaults,
-                             .options = rows,
-                             .count = NM_COUNT_OF(rows)};
+const nm_spec nm_model_spec = {.name = "model_part",
+                               .size = sizeof(model_part),
+                               .defaults = &defaults,
+                               .options = rows,
+                               .count = NM_COUNT_OF(rows)};
 
 static void set_input(nm_model *m, const nm_ints *input, const nm_value *at, nm_diagnostics *d)
 {
@@ -260,7 +262,7 @@ static void set_input(nm_model *m, const nm_ints *input, const nm_value *at, nm_
 static const nm_value *read_part(nm_model *m, const nm_value *map, nm_diagnostics *d)
 {
     model_part part;
-    nm_spec_read(&spec, map, "model", m->document, d, &part);
+    nm_spec_read(&nm_model_spec, map, "model", m->document, d, &part);
     const nm_value *input = nm_value_get(map, "input");
     if (input && part.input.count) {
         set_input(m, &part.input, input, d);

@@ -11,17 +11,18 @@ static const nm_option early_rows[] = {
      .doc = "how much better it must get for patience to begin anew; the best network is the "
             "best, whatever this says"},
 };
-static const nm_spec early_spec = {.name = "nm_early_stopping",
-                                   .size = sizeof(nm_early_stopping),
-                                   .defaults = &early_defaults,
-                                   .options = early_rows,
-                                   .count = NM_COUNT_OF(early_rows)};
+const nm_spec nm_early_stopping_spec = {.name = "nm_early_stopping",
+                                        .size = sizeof(nm_early_stopping),
+                                        .defaults = &early_defaults,
+                                        .options = early_rows,
+                                        .count = NM_COUNT_OF(early_rows)};
 
 /* ---- Train ---- */
 
 #define MOST 1e15 /* epochs, updates: beyond what any run makes */
 
 static const char *const best_by_names[] = {"metric", "loss", NULL};
+static const char *const list[] = {"a list of maps"};
 static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
 static const nm_option rows[] = {
     {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .min = 1, .max = 1e9,
@@ -40,11 +41,11 @@ static const nm_option rows[] = {
      .doc = "scale gradients down to this norm, all taken together; 0: do not"},
     {NM_FIELD(nm_train_options, clip_value), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
      .doc = "limit every element of a gradient to it, before clip_norm; 0: do not"},
-    {NM_FIELD(nm_train_options, groups), NM_OPTION_VALUE,
+    {NM_FIELD(nm_train_options, groups), NM_OPTION_VALUE, .spec = &nm_group_spec, .names = list,
      .doc = "parameters treated otherwise: [{match: \"*.bias\", rate: 2}, ...]"},
     {NM_FIELD(nm_train_options, seed), NM_OPTION_INT, .max = 9e18,
      .doc = "seed of shuffling, augmentation and dropout"},
-    {NM_FIELD(nm_train_options, early_stopping), NM_OPTION_STRUCT, .spec = &early_spec,
+    {NM_FIELD(nm_train_options, early_stopping), NM_OPTION_STRUCT, .spec = &nm_early_stopping_spec,
      .doc = "end the run when it gets no better"},
     {NM_FIELD(nm_train_options, keep_best), NM_OPTION_BOOL,
      .doc = "keep the best network in a file of its own"},

@@ -40,6 +40,8 @@ typedef struct nm_early_stopping {
 
 #define NM_EARLY_STOPPING_DEFAULTS .on = true, .patience = 5
 
+extern NM_API const nm_spec nm_early_stopping_spec;
+
 /* By what the best network is known, for keep_best and early stopping: on the validation samples if
  * there are any, else on the test set, else by the training loss. */
 typedef enum nm_best_by { NM_BEST_BY_METRIC, NM_BEST_BY_LOSS } nm_best_by;

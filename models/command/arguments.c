@@ -110,22 +110,36 @@ static int terminal_width(void)
     return size.ws_col < 100 ? size.ws_col : 100;
 }
 
-/* Lines that begin with a space are kept as they are. */
-void print_wrapped(const char *text, int indent)
+/* How much of a line of `length` bytes goes into `width` columns: up to a space, or its first word.
+ */
+static int fitting(const char *text, int length, int width)
 {
-    int width = terminal_width() - indent;
-    while (*text) {
-        int line = (int)strcspn(text, "\n");
-        int length = line;
-        if (length > width && *text != ' ') {
-            length = width;
-            while (length > 0 && text[length] != ' ') {
-                length--;
-            }
-            length = length ? length : (int)strcspn(text, " \n");
-        }
-        printf("%*s%.*s\n", length ? indent : 0, "", length, text);
+    if (length <= width || *text == ' ') {
+        return length; /* lines that begin with a space are kept as they are */
+    }
+    int fits = width;
+    while (fits > 0 && text[fits] != ' ') {
+        fits--;
+    }
+    return fits > 0 ? fits : (int)strcspn(text, " \n");
+}
+
+void print_wrapped_from(int column, const char *text, int indent)
+{
+    const int width = terminal_width();
+    for (bool first = true; *text || first; first = false) {
+        const int at = first ? column : indent;
+        int length = fitting(text, (int)strcspn(text, "\n"), width - at);
+        printf("%*s%.*s\n", first || !length ? 0 : indent, "", length, text);
         text += length;
         text += *text == ' ' || *text == '\n';
+    }
+}
+
+void print_wrapped(const char *text, int indent)
+{
+    if (*text) {
+        printf("%*s", *text == '\n' ? 0 : indent, "");
+        print_wrapped_from(indent, text, indent);
     }
 }

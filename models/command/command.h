@@ -80,14 +80,19 @@ char *shell_words(nm_context *context, const char *const *words, int count);
 
 /* Prints `text` wrapped to the terminal's width (at most 100), every line indented. */
 void print_wrapped(const char *text, int indent);
+/* The same where `column` columns of the first line are printed already. */
+void print_wrapped_from(int column, const char *text, int indent);
 /* The shortest text that reads back as the same f32; returns `text`. */
 char *format_f32(double value, char text[32]);
 
 /* ---- The reference, as Markdown ---- */
 
 void print_reference(nm_context *context);
+/* From what is written in YAML to what lies below: ops are the last. */
+extern const nm_kind kinds_in_order[NM_KIND_COUNT];
 #define KIND_TITLE 32
-const char *kind_title(nm_kind kind, char title[KIND_TITLE]); /* "Layers", "Losses" */
+const char *kind_title(nm_kind kind, char title[KIND_TITLE]);   /* "Layers", "Losses" */
+const char *kind_plural(nm_kind kind, char plural[KIND_TITLE]); /* "layers", "losses" */
 
 /* ---- JSON lines ---- */
 

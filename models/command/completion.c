@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "models/command/command.h"
+#include "models/command/options.h"
 
 static void print_flags(const command *c)
 {
@@ -35,10 +36,10 @@ static int run_completion(nm_context *context, const arguments *a)
         printf("%s ", nm_item_at(context, NM_KIND_OP, i)->name);
     }
     fputs("' ;;\n    help) names='", stdout);
-    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
-        for (int i = 0; i < nm_item_count(context, (nm_kind)kind); i++) {
-            printf("%s ", nm_item_at(context, (nm_kind)kind, i)->name);
-        }
+    const char *names[MOST_NAMES];
+    int count = help_names(context, names);
+    for (int i = 0; i < count; i++) {
+        printf("%s ", names[i]);
     }
     puts("' ;;\n    esac\n"
          "    COMPREPLY=($(compgen -W \"$flags $names\" -- \"$word\"))\n"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/options.h"
 
 static void print_heading(const char *text)
 {
@@ -11,11 +12,15 @@ static void print_heading(const char *text)
 
 /* ---- Registered items ---- */
 
+#define MEANING 21 /* the column where meanings begin */
+
 /* A name, what it is, and its meaning below. */
 static void print_entry(int indent, const char *name, const char *what, const char *doc)
 {
-    printf("%*s%s%-*s%s %s\n", indent, "", bold(), 18 - indent, name, plain(), what);
-    print_wrapped(doc ? doc : "", 21);
+    int written = printf("%*s%s%-*s%s ", indent, "", bold(), MEANING - 3 - indent, name, plain());
+    written -= (int)(strlen(bold()) + strlen(plain()));
+    print_wrapped_from(written, what, MEANING);
+    print_wrapped(doc ? doc : "", MEANING);
 }
 
 static void print_port(const nm_port *port)
@@ -45,35 +50,12 @@ static void print_ports(const nm_op *op)
 
 static void print_options(nm_context *context, const nm_spec *spec, int indent);
 
-/* "int, default -1, at least -6 and at most 5" */
-static void describe_option(nm_context *context, const nm_spec *spec, const nm_option *o,
-                            char text[512])
-{
-    bool required = o->flags & NM_REQUIRED, nested = o->type == NM_OPTION_STRUCT;
-    char *type = nm_option_type_text(context, o);
-    char *standard = nm_option_default_text(context, spec, o);
-    char *range = nm_option_range_text(context, o);
-    snprintf(text, 512, "%s", nested ? "the options below" : type ? type : "");
-    const char *const parts[][2] = {{", required", required ? "" : NULL},
-                                    {", default ", required ? NULL : standard},
-                                    {", ", range && *range ? range : NULL}};
-    for (int i = 0; i < 3; i++) {
-        size_t at = strlen(text);
-        if (parts[i][1] && (i != 1 || *parts[i][1])) {
-            snprintf(text + at, 512 - at, "%s%s", parts[i][0], parts[i][1]);
-        }
-    }
-    nm_free(context, type);
-    nm_free(context, standard);
-    nm_free(context, range);
-}
-
 static void print_option(nm_context *context, const nm_spec *spec, const nm_option *o, int indent)
 {
-    char what[512];
+    char what[OPTION_TEXT];
     describe_option(context, spec, o, what);
     print_entry(indent, o->name, what, o->doc);
-    if (o->type == NM_OPTION_STRUCT && o->spec) {
+    if (o->spec) {
         print_options(context, o->spec, indent + 2);
     }
 }
@@ -150,71 +132,149 @@ static void print_overview(const nm_context *context)
     for (int i = 0; commands[i]; i++) {
         printf("  %-24s %s\n", commands[i]->name, commands[i]->summary);
     }
-    puts("\n`norma help NAME` tells about a command, op, layer, loss, optimizer, schedule, ...:");
-    for (int kind = NM_KIND_LAYER; kind < NM_KIND_COUNT; kind++) {
-        print_heading(kind_title((nm_kind)kind, title));
-        print_items(context, (nm_kind)kind);
+    puts("\n`norma help NAME` tells about each of these, about ops, which `norma ops` lists, and "
+         "about any\noption of them:");
+    for (int i = 0; kinds_in_order[i] != NM_KIND_OP; i++) {
+        print_heading(kind_title(kinds_in_order[i], title));
+        print_items(context, kinds_in_order[i]);
     }
     puts("\nExit codes: 0 fine, 1 failed at run time, 2 the input was wrong.");
+}
+
+/* ---- An option, wherever it stands ---- */
+
+/* Whether two places say the same about it: a `name` is in every layer. */
+static bool says_the_same(nm_context *context, const option_place *a, const option_place *b)
+{
+    char one[OPTION_TEXT], other[OPTION_TEXT];
+    describe_option(context, a->spec, a->option, one);
+    describe_option(context, b->spec, b->option, other);
+    return a->option->spec == b->option->spec && strcmp(one, other) == 0 &&
+           strcmp(a->option->doc, b->option->doc) == 0;
+}
+
+/* "of the layers dense, conv2d": the places from `first` on that say the same, which are then told.
+ */
+static void print_owners(nm_context *context, option_list *list, int first)
+{
+    char owners[OPTION_TEXT], kind[KIND_TITLE];
+    const option_place *place = &list->place[first];
+    int length = snprintf(owners, sizeof owners, "%s", place->item->name), alike = 1;
+    for (int i = first + 1; i < list->count; i++) {
+        option_place *other = &list->place[i];
+        if (other->option && other->kind == place->kind && says_the_same(context, place, other)) {
+            length += snprintf(owners + length, sizeof owners - (size_t)length, ", %s",
+                               other->item->name);
+            length = length < OPTION_TEXT ? length : OPTION_TEXT - 1;
+            other->option = NULL;
+            alike++;
+        }
+    }
+    printf("%s%s%s, an option of the %s %s:\n", bold(), place->path, plain(),
+           alike > 1 ? kind_plural(place->kind, kind) : nm_kind_name(place->kind), owners);
+}
+
+/* An option that is a part of a file by itself: both have one name. */
+static bool is_told_as_part(const nm_context *context, const option_place *place)
+{
+    return place->kind == NM_KIND_PART && place->option->type != NM_OPTION_CHOICE &&
+           nm_find(context, NM_KIND_PART, place->option->name);
+}
+
+static bool print_found_options(nm_context *context, const char *name, bool found)
+{
+    option_list list;
+    find_options(context, name, &list);
+    for (int i = 0; i < list.count; i++) {
+        const option_place *place = &list.place[i];
+        if (place->option && !is_told_as_part(context, place)) {
+            fputs(found ? "\n" : "", stdout);
+            print_owners(context, &list, i);
+            print_option(context, place->spec, place->option, 2);
+            found = true;
+        }
+    }
+    return found;
 }
 
 /* ---- help ---- */
 
 static int unknown_name(nm_context *context, const char *name)
 {
-    const char *best = NULL;
-    for (int kind = 0; kind < NM_KIND_COUNT && !best; kind++) {
-        const char *names[512];
-        int count = nm_item_count(context, (nm_kind)kind);
-        count = count < 512 ? count : 512;
-        for (int i = 0; i < count; i++) {
-            names[i] = nm_item_at(context, (nm_kind)kind, i)->name;
-        }
-        best = nm_nearest(name, names, count);
-    }
-    best = best ? best : nearest_command(name);
+    const char *names[MOST_NAMES];
+    const char *best = nm_nearest(name, names, help_names(context, names));
     return best ? bad_usage("nothing is called \"%s\"; did you mean \"%s\"?", name, best)
                 : bad_usage("nothing is called \"%s\"; `norma help` and `norma ops` list the names",
                             name);
 }
 
-/* A name may stand for several things: the layer, the op, ... All are told. */
+static bool print_found_command(const char *name)
+{
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            print_command(commands[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "optimizer" or "optimizers": what there is of them. */
+static bool print_found_kind(nm_context *context, const char *name, bool found)
+{
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        char title[KIND_TITLE], plural[KIND_TITLE];
+        if (strcmp(name, nm_kind_name((nm_kind)kind)) == 0 ||
+            strcmp(name, kind_plural((nm_kind)kind, plural)) == 0) {
+            fputs(found ? "\n" : "", stdout);
+            printf("%s%s:%s\n", bold(), kind_title((nm_kind)kind, title), plain());
+            print_items(context, (nm_kind)kind);
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* A name may stand for several things: a command, a part of a file, the layer, the op, options of
+ * others. All are told, in this order. */
+static int print_all_called(nm_context *context, const char *name)
+{
+    bool found = print_found_command(name);
+    for (int i = 0; i < NM_KIND_COUNT; i++) {
+        const nm_kind kind = kinds_in_order[i];
+        const nm_item *item = nm_find(context, kind, name);
+        if (item) {
+            fputs(found ? "\n" : "", stdout);
+            print_item(context, kind, item);
+            found = true;
+        }
+    }
+    found = print_found_kind(context, name, found);
+    found = print_found_options(context, name, found);
+    return found ? EXIT_FINE : unknown_name(context, name);
+}
+
 static int run_help(nm_context *context, const arguments *a)
 {
     if (argument_value(a, "--markdown")) {
         print_reference(context);
         return EXIT_FINE;
     }
-    if (!a->count) {
-        print_overview(context);
-        return EXIT_FINE;
+    if (a->count) {
+        return print_all_called(context, a->positional[0]);
     }
-    const char *name = a->positional[0];
-    bool found = false;
-    for (int i = 0; commands[i]; i++) {
-        if (strcmp(commands[i]->name, name) == 0) {
-            print_command(commands[i]);
-            found = true;
-        }
-    }
-    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
-        const nm_item *item = nm_find(context, (nm_kind)kind, name);
-        if (item) {
-            fputs(found ? "\n" : "", stdout);
-            print_item(context, (nm_kind)kind, item);
-            found = true;
-        }
-    }
-    return found ? EXIT_FINE : unknown_name(context, name);
+    print_overview(context);
+    return EXIT_FINE;
 }
 
 const command command_help = {
     .name = "help",
     .usage = "[NAME]",
-    .summary = "tell about a command or anything registered",
-    .doc =
-        "Prints the formula, shapes and options of an op, layer, loss, optimizer, schedule, data "
-        "set, metric or initializer, or the usage of a command.",
+    .summary = "tell about a command, a part of a file, or anything else by its name",
+    .doc = "Prints the usage of a command; the formula, shapes and options of an op, layer, loss, "
+           "optimizer, schedule, data set, metric or initializer; what stands in a part of a "
+           "network's file; or what an option means, such as patience or train.clip_norm. A name "
+           "may stand for several of these: all are told.",
     .flags = {{"--markdown", NULL, "print the whole reference as Markdown"}},
     .most = 1,
     .run = run_help,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/options.h"
 
 /* Text for a table's cell: on one line, with bars escaped. */
 static void print_cell(const char *text)
@@ -14,14 +15,27 @@ static void print_cell(const char *text)
     }
 }
 
+/* What has an entry of its own is not told here. */
+static void print_type(nm_context *context, const nm_option *o)
+{
+    const nm_item *part = part_of_spec(context, o->spec);
+    char *type = o->type == NM_OPTION_STRUCT ? NULL : nm_option_type_text(context, o);
+    print_cell(type ? type : "a map");
+    if (part) {
+        printf(", see [%s](#%s)", part->name, part->name);
+    } else if (o->spec) {
+        fputs(" of the options below", stdout);
+    }
+    nm_free(context, type);
+}
+
 static void print_option(nm_context *context, const nm_spec *spec, const nm_option *o,
                          const char *prefix)
 {
-    char *type = nm_option_type_text(context, o);
     char *standard = nm_option_default_text(context, spec, o);
     char *range = nm_option_range_text(context, o);
     printf("| `%s%s` | ", prefix, o->name);
-    print_cell(o->type == NM_OPTION_STRUCT ? "the options below" : type);
+    print_type(context, o);
     fputs(" | ", stdout);
     print_cell(o->flags & NM_REQUIRED ? "required" : standard);
     fputs(" | ", stdout);
@@ -31,10 +45,9 @@ static void print_option(nm_context *context, const nm_spec *spec, const nm_opti
         print_cell(range);
     }
     puts(" |");
-    nm_free(context, type);
     nm_free(context, standard);
     nm_free(context, range);
-    if (o->type == NM_OPTION_STRUCT && o->spec) {
+    if (o->spec && !part_of_spec(context, o->spec)) {
         char inner[128];
         snprintf(inner, sizeof inner, "%s%s.", prefix, o->name);
         for (int i = 0; i < o->spec->count; i++) {
@@ -75,11 +88,22 @@ static void print_doc(const char *doc)
     puts(doc[strlen(doc) - 1] == '\n' ? "```\n" : "\n```\n");
 }
 
-const char *kind_title(nm_kind kind, char title[KIND_TITLE])
+const nm_kind kinds_in_order[NM_KIND_COUNT] = {
+    NM_KIND_PART,     NM_KIND_LAYER,   NM_KIND_INITIALIZER, NM_KIND_LOSS, NM_KIND_OPTIMIZER,
+    NM_KIND_SCHEDULE, NM_KIND_DATASET, NM_KIND_METRIC,      NM_KIND_OP};
+
+const char *kind_plural(nm_kind kind, char plural[KIND_TITLE])
 {
     const char *name = nm_kind_name(kind);
     bool hisses = name[0] && name[strlen(name) - 1] == 's'; /* losses */
-    snprintf(title, KIND_TITLE, "%c%s%s", name[0] - 'a' + 'A', name + 1, hisses ? "es" : "s");
+    snprintf(plural, KIND_TITLE, "%s%s", name, hisses ? "es" : "s");
+    return plural;
+}
+
+const char *kind_title(nm_kind kind, char title[KIND_TITLE])
+{
+    kind_plural(kind, title);
+    title[0] = (char)(title[0] - 'a' + 'A');
     return title;
 }
 
@@ -108,12 +132,8 @@ void print_reference(nm_context *context)
          "--markdown` from the same tables that read YAML and check ranges; `norma help NAME` "
          "prints "
          "one entry.\n");
-    /* From what is written in YAML to what lies below. */
-    static const nm_kind order[] = {NM_KIND_LAYER,     NM_KIND_INITIALIZER, NM_KIND_LOSS,
-                                    NM_KIND_OPTIMIZER, NM_KIND_SCHEDULE,    NM_KIND_DATASET,
-                                    NM_KIND_METRIC,    NM_KIND_OP};
     for (int n = 0; n < NM_KIND_COUNT; n++) {
-        nm_kind k = order[n];
+        nm_kind k = kinds_in_order[n];
         char title[KIND_TITLE];
         printf("## %s\n\n", kind_title(k, title));
         for (int i = 0; i < nm_item_count(context, k); i++) {

@@ -91,8 +91,9 @@ static nm_tensor *residual_forward_with(nm_layer *layer, const nm_pass *pass, nm
 static const residual_options defaults = {.body = NULL};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(residual_options),
-    {NM_FIELD(residual_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
-    {NM_FIELD(residual_options, shortcut), NM_OPTION_VALUE,
+    {NM_FIELD(residual_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED,
+     .names = nm_layer_list, .doc = "the layers"},
+    {NM_FIELD(residual_options, shortcut), NM_OPTION_VALUE, .names = nm_layer_list,
      .doc = "layers beside them; none: the input itself"},
 };
 static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows, NULL);

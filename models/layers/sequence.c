@@ -26,7 +26,8 @@ static void sequence_read(nm_layer *layer, nm_diagnostics *d)
 static const sequence_options sequence_defaults = {.body = NULL};
 static const nm_option sequence_rows[] = {
     NM_LAYER_ROWS(sequence_options),
-    {NM_FIELD(sequence_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
+    {NM_FIELD(sequence_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED,
+     .names = nm_layer_list, .doc = "the layers"},
 };
 static const nm_spec sequence_spec =
     NM_LAYER_SPEC(sequence_options, sequence_defaults, sequence_rows, NULL);
@@ -68,7 +69,8 @@ static const nm_option repeat_rows[] = {
     NM_LAYER_ROWS(repeat_options),
     {NM_FIELD(repeat_options, times), NM_OPTION_INT, .min = 1, .max = 10000, .flags = NM_REQUIRED,
      .doc = "how often"},
-    {NM_FIELD(repeat_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .doc = "the layers"},
+    {NM_FIELD(repeat_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .names = nm_layer_list,
+     .doc = "the layers"},
 };
 static const nm_spec repeat_spec =
     NM_LAYER_SPEC(repeat_options, repeat_defaults, repeat_rows, NULL);

@@ -1,0 +1,39 @@
+#include "models/parts.h"
+
+#include "optim/data/data.h"
+#include "optim/trainer.h"
+
+static const nm_item parts[] = {
+    NM_ITEM(nm_item, "file", "a network's file", .spec = &nm_file_spec,
+            .doc = "model: [dense: {units: 16}, relu, dense: {units: 3}]\n"
+                   "data: {train: {csv: {path: train.csv}}, batch: 16}\n"
+                   "loss: cross_entropy\n"
+                   "train: {epochs: 20, optimizer: {sgd: {rate: 0.1}}}"),
+    NM_ITEM(nm_item, "model", "the network", .spec = &nm_model_spec,
+            .doc = "A list of layers, or a map of these options. A layer is a name (relu), or a "
+                   "name with options (dense: {units: 10})."),
+    NM_ITEM(nm_item, "data", "where samples come from, and what is done to them",
+            .spec = &nm_data_spec),
+    NM_ITEM(nm_item, "loss", "what training makes small",
+            .doc = "The name of a loss, or a name with options:\n"
+                   "loss: cross_entropy\n"
+                   "loss: {cross_entropy: {ignore_index: 255}}"),
+    NM_ITEM(nm_item, "train", "how the network is trained", .spec = &nm_train_spec),
+    NM_ITEM(nm_item, "warmup", "a part of train: a learning rate that rises at first",
+            .spec = &nm_warmup_spec, .doc = "train: {warmup: {epochs: 5}}"),
+    NM_ITEM(nm_item, "early_stopping", "a part of train: an end where it gets no better",
+            .spec = &nm_early_stopping_spec, .doc = "train: {early_stopping: {patience: 5}}"),
+    NM_ITEM(nm_item, "groups", "a part of train: parameters treated otherwise, by name",
+            .spec = &nm_group_spec,
+            .doc = "A list:\ntrain: {groups: [{match: \"conv*\", frozen: true}, {match: "
+                   "\"*.bias\", rate: 2}]}"),
+};
+
+nm_status nm_register_parts(nm_context *context)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < NM_COUNT_OF(parts) && status == NM_OK; i++) {
+        status = nm_register(context, NM_KIND_PART, &parts[i]);
+    }
+    return status;
+}
