@@ -1,5 +1,5 @@
 /* What is not arithmetic: the engine on scalars, and the optimizer. */
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 
 /* ---- A chain of scalar products: built, run and differentiated ---- */
 

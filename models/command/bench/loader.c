@@ -1,5 +1,5 @@
 /* Batches of generated images, as a loader hands them out. */
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 
 #define IMAGES 6400
 

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 
 #define WARM_UP 4
 #define MAX_TIMES 20000

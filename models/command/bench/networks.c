@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 #include "models/config.h"
 #include "models/command/zoo.h" /* zoo_networks: made by meson.build */
 

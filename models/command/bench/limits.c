@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "core/thread.h"
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 #include "ops/kernels/kernel.h"
 
 #define LIMIT_SECONDS 0.15 /* for each, at most */

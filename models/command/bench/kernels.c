@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/op.h"
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 
 /* A row is an op on one sample, as in the op's own samples for the gradient check. */
 typedef struct kernel {

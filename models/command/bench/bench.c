@@ -1,5 +1,5 @@
 /* norma bench: how fast this machine trains, beside what it could do. */
-#include "models/command/bench.h"
+#include "models/command/bench/bench.h"
 
 #include <math.h>
 #include <stdio.h>
