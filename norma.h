@@ -27,6 +27,7 @@
 #include "optim/data/data.h"
 #include "optim/data/dataset.h"
 #include "optim/evaluate.h"
+#include "optim/groups.h"
 #include "optim/data/loader.h"
 #include "optim/data/schema.h"
 #include "optim/loss.h"

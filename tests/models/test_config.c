@@ -133,7 +133,7 @@ START_TEST(mistakes_in_all_parts_come_at_once)
         "net.yaml:2:23: dense: unknown option \"bais\"; did you mean \"bias\"?\n"
         "net.yaml:3:5: model: unknown layer \"rleu\"; did you mean \"relu\"?\n"
         "net.yaml:5:11: data: unknown data set \"spiral\"; did you mean \"spirals\"?\n"
-        "net.yaml:6:10: data: \"batch\" must be at least 1 and at most 1000000000, not 0\n"
+        "net.yaml:6:10: data: \"batch\" must be at least 1 and at most 1e9, not 0\n"
         "net.yaml:7:41: cross_entropy: \"label_smoothing\" must be at least 0 and at most 1, not "
         "2\n"
         "net.yaml:9:11: train: \"epochs\" must be an integer, not \"some\"\n"

@@ -201,7 +201,7 @@ START_TEST(a_mistake_is_told_with_its_place_and_remedy)
     refused("- dense: {units: many}", vector,
             "net.yaml:1:18: dense: \"units\" must be an integer, not \"many\"");
     refused("- dense: {units: 0}", vector,
-            "net.yaml:1:18: dense: \"units\" must be at least 1 and at most 10000000, not 0");
+            "net.yaml:1:18: dense: \"units\" must be at least 1 and at most 1e7, not 0");
     refused("- rleu", vector,
             "net.yaml:1:3: model: unknown layer \"rleu\"; did you mean \"relu\"?");
     refused("- dense:\n  units: 3", vector,
@@ -275,7 +275,7 @@ START_TEST(the_sample_shape_may_stand_in_the_file)
     refused("{input: [2, 3], layers: [flatten]}", NM_SHAPE(3, 2),
             "net.yaml:1:9: model: \"input\" is [2, 3], but the samples are [3, 2]");
     refused("{input: [0], layers: [relu]}", NM_SHAPE(3),
-            "net.yaml:1:10: model: \"input\"[0] must be at least 1 and at most 1000000000, not 0");
+            "net.yaml:1:10: model: \"input\"[0] must be at least 1 and at most 1e9, not 0");
     refused("{input: [1, 1, 1, 1, 1, 1], layers: [relu]}", NM_SHAPE(3),
             "net.yaml:1:9: model: \"input\" has at most 5 dimensions, not 6");
     refused("{inputs: [1]}", NM_SHAPE(3),

@@ -1,4 +1,4 @@
-/* norma bench: what its parts share. bench.c has the command, bench_measure.c the clock and the
+/* norma bench: what its parts share. bench.c has the command, measure.c the clock and the
  * rows, limits.c what the machine can do, the others what is measured. */
 #ifndef NM_MODELS_COMMAND_BENCH_BENCH_H
 #define NM_MODELS_COMMAND_BENCH_BENCH_H
