@@ -280,7 +280,7 @@ START_TEST(the_sample_shape_may_stand_in_the_file)
             "net.yaml:1:9: model: \"input\" has at most 5 dimensions, not 6");
     refused("{inputs: [1]}", NM_SHAPE(3),
             "net.yaml:1:2: model: unknown option \"inputs\"; did you mean \"input\"?\n"
-            "net.yaml:1:1: model: \"layers\" is missing (the layers); add it");
+            "net.yaml:1:1: model: \"layers\" is missing (the layers, one after the other); add it");
 }
 END_TEST
 
