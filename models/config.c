@@ -63,11 +63,13 @@ static bool read_data(reader *r)
     return false;
 }
 
-/* What the loss ignores may stand in the data. Of a file without a loss: what is usual. */
-static void tell_ignored(nm_config *c)
+/* What the loss needs decides how targets are read, and what it ignores may stand among them. Of a
+ * file without a loss: what is usual. */
+static void tell_data(nm_config *c)
 {
     const nm_choice usual = {.item = &nm_loss_cross_entropy.item};
     c->data_options.ignored = nm_loss_choice_ignored(c->loss.item ? &c->loss : &usual);
+    c->data_options.wanted = nm_loss_choice_wants(&c->loss);
 }
 
 static void read_loss(reader *r)
@@ -119,7 +121,7 @@ static void read_parts(reader *r)
         read_model(r);
         r->data_fine = read_data(r);
         read_loss(r);
-        tell_ignored(r->config);
+        tell_data(r->config);
         read_train(r);
     } else if (nm_value_is_null(r->root)) {
         has_part(r, &r->parts.model, "model", true);

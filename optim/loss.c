@@ -34,6 +34,13 @@ nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
                : (nm_ignored){0};
 }
 
+int nm_loss_choice_wants(const nm_choice *choice)
+{
+    return !choice->item                   ? NM_WANTED_ANY
+           : type_of(choice)->wants_labels ? NM_WANTED_LABELS
+                                           : NM_WANTED_VALUES;
+}
+
 static nm_status check_targets(const nm_loss *loss, const nm_batch *batch)
 {
     bool labels = batch->target_dtype == NM_I32;

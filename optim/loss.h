@@ -46,6 +46,9 @@ NM_API nm_ignored nm_loss_ignored(const nm_loss *loss);
 /* The same of a choice that nothing began yet; no item: none. */
 NM_API nm_ignored nm_loss_choice_ignored(const nm_choice *choice);
 
+/* What targets the loss needs; no item: any. */
+NM_API int nm_loss_choice_wants(const nm_choice *choice); /* nm_wanted */
+
 /* ---- The built-in ones ---- */
 
 /* Of softmax(outputs) against labels: nm_cross_entropy() in ops/loss.h. */

@@ -183,9 +183,8 @@ static nm_status find_classes(nm_dataset *set)
 
 nm_status nm_dataset_number_classes(nm_dataset *set, const nm_schema *schema)
 {
-    if (set->target_dtype != NM_I32 || !set->targets || set->count < 1 ||
-        (set->schema && set->schema->class_names)) {
-        return NM_OK; /* the reader has done it */
+    if (set->target_dtype != NM_I32 || !set->targets || set->count < 1 || set->is_numbered) {
+        return NM_OK;
     }
     if (schema) {
         set->classes = schema->classes;

@@ -61,7 +61,8 @@ static nm_status open_set(nm_context *context, const nm_data_options *o, const n
     if (!choice->item) {
         return NM_OK;
     }
-    const nm_reading reading = {.schema = schema, .ignored = o->ignored};
+    const nm_reading reading = {
+        .schema = schema, .ignored = o->ignored, .wanted = o->wanted, .fills_later = true};
     if (nm_dataset_open(context, choice, &reading, set) != NM_OK) {
         return nm_fail_in(context, "%s", name);
     }
@@ -110,6 +111,15 @@ static nm_status hold_out(nm_context *context, const nm_data_options *o, nm_data
     return status == NM_OK ? NM_OK : nm_fail_in(context, "data: validation");
 }
 
+/* By what is in the training samples alone. */
+static nm_status fill_missing(nm_data *data)
+{
+    nm_dataset *all = data->whole.count ? &data->whole : &data->train;
+    nm_status status = all->missing ? nm_dataset_fill(all, &data->train, data->schema) : NM_OK;
+    data->train.missing = data->validation.missing = NM_MISSING_REFUSE;
+    return status;
+}
+
 /* A set of samples that are all ignored. */
 static nm_status check_counts(nm_context *context, const nm_dataset *set, const char *name)
 {
@@ -137,8 +147,9 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
         (status = check_train(context, &data->train)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
-        (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
         (status = hold_out(context, o, data)) != NM_OK ||
+        (status = fill_missing(data)) != NM_OK ||
+        (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = check_held_out(context, data)) != NM_OK) {
         return status;

@@ -38,6 +38,7 @@ typedef struct nm_data_options {
     int normalize_targets; /* nm_normalize, of targets that are values: default, none or auto */
     nm_loader_options loader;
     nm_ignored ignored; /* not an option: what the loss ignores, a label that may stand anywhere */
+    int wanted;         /* nm_wanted, no option either: what the loss needs */
 } nm_data_options;
 
 extern NM_API const nm_spec nm_data_spec;

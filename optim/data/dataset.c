@@ -155,7 +155,7 @@ static nm_status check_samples(const nm_dataset *set)
                        nm_dtype_name(set->dtype));
     }
     nm_status status = check_shape(set, "sample", &set->shape);
-    return status != NM_OK || set->dtype == NM_U8
+    return status != NM_OK || set->dtype == NM_U8 || set->missing
                ? status
                : check_finite(set, "sample", set->dtype, set->samples, nm_shape_count(&set->shape));
 }
@@ -191,12 +191,16 @@ nm_status nm_dataset_check(nm_dataset *set)
 }
 
 static nm_status open_and_check(const nm_dataset_type *type, const void *options,
-                                const nm_schema *schema, nm_dataset *set)
+                                const nm_reading *reading, nm_dataset *set)
 {
+    const nm_schema *schema = reading->schema;
     nm_status status = type->open(set->context, options, schema, set);
     if (status == NM_OK && (status = nm_dataset_number_classes(set, schema)) != NM_OK &&
         set->target_source) {
         nm_fail_in(set->context, "%s", set->target_source);
+    }
+    if (status == NM_OK && set->missing && !reading->fills_later) {
+        status = nm_dataset_fill(set, set, set->schema);
     }
     status = status == NM_OK ? nm_dataset_check(set) : status;
     status = status == NM_OK && schema ? nm_dataset_conform(set, schema) : status;
@@ -212,10 +216,9 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
     const void *options = !choice->options && spec ? spec->defaults : choice->options;
     const nm_reading plain = {.schema = NULL};
     reading = reading ? reading : &plain;
-    *set = (nm_dataset){.context = context, .ignored = reading->ignored};
+    *set = (nm_dataset){.context = context, .ignored = reading->ignored, .wanted = reading->wanted};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
-    if (status == NM_OK &&
-        (status = open_and_check(type, options, reading->schema, set)) != NM_OK) {
+    if (status == NM_OK && (status = open_and_check(type, options, reading, set)) != NM_OK) {
         nm_dataset_close(set);
     }
     return status;

@@ -20,6 +20,21 @@ static inline bool nm_is_ignored(const nm_ignored *ignored, int64_t label)
     return ignored->on && label == ignored->label;
 }
 
+/* What the targets are to be, where they could be both. */
+typedef enum nm_wanted {
+    NM_WANTED_ANY, /* as the data looks */
+    NM_WANTED_LABELS,
+    NM_WANTED_VALUES
+} nm_wanted;
+
+/* How cells of a table that are missing are filled, each column for itself. */
+typedef enum nm_missing {
+    NM_MISSING_REFUSE, /* they are an error */
+    NM_MISSING_MEAN,
+    NM_MISSING_MEDIAN,
+    NM_MISSING_ZERO
+} nm_missing;
+
 /* Sample i stands at row rows[i] of `samples` and `targets`. Read-only once it is open. */
 typedef struct nm_dataset {
     nm_context *context;
@@ -34,6 +49,10 @@ typedef struct nm_dataset {
     const void *targets;       /* NULL: none (prediction) */
     int64_t classes;           /* labels are 0..classes-1, or ignored; 0: no labels */
     nm_ignored ignored;        /* usually what the loss ignores: nm_loss_ignored() */
+    int wanted;                /* nm_wanted: while it is being opened */
+    int missing;               /* nm_missing: NaN among the samples are still to be filled so, and
+                                  the samples are f64 if there are any */
+    bool is_numbered;          /* labels are classes of the schema, which the reader numbered */
     const int64_t *rows;       /* NULL: sample i is row i */
     nm_schema *schema;         /* what the reader found of columns and class names, which
                                   nm_dataset_close() destroys; NULL: nothing */
@@ -58,7 +77,13 @@ typedef struct nm_dataset_type {
 typedef struct nm_reading {
     const nm_schema *schema; /* of the network the samples are for; NULL: a training set */
     nm_ignored ignored;      /* the label that is let through */
+    int wanted;              /* nm_wanted, as the loss needs */
+    bool fills_later;        /* the caller calls nm_dataset_fill() */
 } nm_reading;
+
+/* Fills what is missing in all of the set's rows by what is found in those of `from`, a view of it
+ * or the set itself, as the set's `fill` says, and puts that into the columns of the schema. */
+NM_API nm_status nm_dataset_fill(nm_dataset *set, const nm_dataset *from, nm_schema *schema);
 
 /* Opens the chosen data set and checks it, against the schema too if there is one. `reading` may be
  * NULL: neither. Messages begin with the choice's name; `set` is empty on failure. */

@@ -99,9 +99,14 @@ static nm_status take_values(nm_dataset *set, nm_tensor *y)
     return nm_context_status(set->context);
 }
 
-static bool are_labels(int targets, const nm_tensor *y)
+/* As the option says, or the loss needs; else by their type. */
+static bool are_labels(int targets, int wanted, const nm_tensor *y)
 {
-    return targets == NPY_LABELS || (targets == NPY_AUTO && !nm_dtype_is_float(nm_tensor_dtype(y)));
+    if (targets != NPY_AUTO) {
+        return targets == NPY_LABELS;
+    }
+    return wanted == NM_WANTED_ANY ? !nm_dtype_is_float(nm_tensor_dtype(y))
+                                   : wanted == NM_WANTED_LABELS;
 }
 
 static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
@@ -114,7 +119,7 @@ static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
                        set->target_source, nm_shape_text(shape, text), set->sample_source,
                        (long long)set->count);
     }
-    if (!are_labels(targets, y)) {
+    if (!are_labels(targets, set->wanted, y)) {
         return take_values(set, y);
     }
     if (nm_tensor_count(y) != set->count) {

@@ -23,14 +23,30 @@ typedef enum nm_column_kind {
     NM_COLUMN_CATEGORY, /* a text among some: an element each, 1 for the cell's, 0 for the others */
 } nm_column_kind;
 
-/* A column of a table that samples are made of. */
+/* How dates are written that do not begin with the year. */
+typedef enum nm_date_order {
+    NM_DATE_YEAR_FIRST, /* all of them do */
+    NM_DATE_DAY_FIRST,
+    NM_DATE_MONTH_FIRST,
+} nm_date_order;
+
+/* A column of a table that samples are made of, or a target. */
 typedef struct nm_column {
     const char *name; /* "": the table has no header */
+    int64_t place;    /* its index in the table; -1: not known */
     int kind;         /* nm_column_kind */
+    int order;        /* DATE: nm_date_order */
     double fill;      /* what a missing cell counts as; NaN: it is an error */
     int count;        /* CATEGORY: of texts */
     const char *const *categories;
 } nm_column;
+
+/* A column that is not used. */
+typedef struct nm_unused_column {
+    const char *name; /* as above */
+    int64_t place;
+    const char *why; /* for people: "it counts the rows" */
+} nm_unused_column;
 
 typedef struct nm_schema_chunk nm_schema_chunk;
 
@@ -46,12 +62,17 @@ typedef struct nm_schema {
     const double *mean, *deviation; /* [channels] */
     int columns;                    /* in the order of a sample's elements; 0: no table */
     const nm_column *column;
+    int64_t places; /* columns of the table that was trained on, with all others; 0: not known */
+    int unused;     /* those of them that are neither the sample's nor the target's */
+    const nm_unused_column *unused_column;
     /* The target */
     nm_shape target_shape;          /* []: a class label */
     int64_t classes;                /* 0: values */
     const char *const *class_names; /* [classes], as they stand in the data; NULL: 0, 1, 2, ... */
     int targets;                    /* names of values; 0: none */
     const char *const *target_names;
+    int target_columns; /* of a table: where classes or values stand; 0: not known */
+    const nm_column *target_column;
     int64_t target_channels; /* of the next two: the target's elements; 0: there are none */
     const double *target_mean, *target_deviation;
 } nm_schema;

@@ -13,13 +13,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ", separator: ;, classes: 3",
         ", separator: \"\\t\", targets: values",
         ", separator: ' '",
+        ", missing: median, missing_texts: [x, '7']",
+        ", target: [-1, 0], ignore: ['b*', 1], targets: values",
+        ", columns: [0, 1], header: no, missing: zero",
+        ", categories: [0], quote: none",
+        ", quote: \"'\", decimal: ','",
+        ", missing: mean, targets: labels",
+        ", decimal: ., header: yes",
+        ", columns: '*', target: y",
     };
     char file[64], yaml[256];
     if (!size) {
         return 0;
     }
     int file_number = fuzz_file(data + 1, size - 1, file);
-    snprintf(yaml, sizeof yaml, "csv: {path: %s%s}", file, options[data[0] % 8]);
+    snprintf(yaml, sizeof yaml, "csv: {path: %s%s}", file, options[data[0] % 16]);
     fuzz_dataset(yaml);
     close(file_number);
     return 0;

@@ -70,10 +70,18 @@ def idx_seeds():
 
 
 def csv_seeds():
-    for options in range(8):  # the entry's first byte chooses options
+    for options in range(16):  # the entry's first byte chooses options
         yield bytes([options]) + b"a,b,label\n1,2.5,0\n-3e2,.5,1\n"
     yield b"\x03" + b'"1","2"\r\n"3","4"\r\n'
     yield b"\x05" + b"1;2;0\n3;4;2\n"
+    yield b"\x00" + b"5.1,3.5,Iris-setosa\n6.4,3.2,Iris-virginica\n5.0,3,Iris-setosa\n\n"
+    yield b"\x08" + b"id,day,on,kind,y\n1,31.1.2020,yes,a,0\n2,1.2.2020,no,b,1\n3,?,yes,a,0\n4,,no,b,1\n"
+    yield b"\x00" + b"sep=;\n# note\na;'b c';y\n1.234,5;'x''y';0\n-1,25;'z';1\n"
+    yield b"\x00" + b"  1.5  2.25 3\n -1 2e1   4\r7 8 9\r"
+    yield b"\x00" + b"2,2,setosa,virginica\n1,2,0\n3,4,1\n"
+    yield b"\x09" + "a,b,a,y\n1,ä,2,x\n3,ö,4,y\n".encode("utf-16")
+    yield b"\x00" + "größe;y\n1,5;ja\n2,5;nein\n".encode("latin-1")
+    yield b"\x0a" + b"2020-01-31 10:15:30.5,10:15 PM,1\nJan 31 2020,23:59,0\n1/31/20,0:00,1\n"
 
 
 def yaml_seeds():

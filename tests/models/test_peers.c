@@ -80,7 +80,7 @@ static const coverage users[] = {
      "a_shape_that_does_not_fit_names_the_layer_and_both_shapes"},
     {16, "a decimal comma from the locale: libfann#32", "core/test_value.c",
      "a_locale_with_a_decimal_comma_changes_no_number"},
-    {16, "the same, of a data file", "optim/data/test_csv.c", "the_locale_does_not_matter"},
+    {16, "the same, of a data file", "optim/data/csv/test_csv.c", "the_locale_does_not_matter"},
 };
 
 /* ---- What was wrong in code ---- */

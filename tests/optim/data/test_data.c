@@ -221,7 +221,7 @@ START_TEST(a_test_set_must_be_like_the_training_set)
     assert_error(context, NM_ERROR_FORMAT, "sample 1 has label 2, but the 2 classes");
     const char *wide = write_csv("wide.csv", "1,2,3,0\n");
     open_data(&data, "{train: spirals, test: {csv: {path: %s}}}", wide);
-    assert_error(context, NM_ERROR_INPUT, "a sample has shape [3], but those trained on have [2]");
+    assert_error(context, NM_ERROR_INPUT, "wide.csv: 4 columns, but a sample has 2 elements");
     open_data(&data, "{train: spirals, test: {csv: {path: %s, targets: values}}}", three);
     assert_error(context, NM_ERROR_INPUT,
                  "the targets are values, but the network was trained on class labels");
