@@ -35,6 +35,11 @@ typedef struct field {
 #member, offsetof(nm_progress, member), false, 0, true                                     \
     }
 
+#define NEW_INTEGER(member, least)                                                                 \
+    {                                                                                              \
+#member, offsetof(nm_progress, member), true, least, true                                  \
+    }
+
 static const field fields[] = {
     INTEGER(epoch, 0),
     INTEGER(batch, 0),
@@ -55,6 +60,8 @@ static const field fields[] = {
     NUMBER(best_test_metric),
     NEW_NUMBER(reference),
     INTEGER(waited, 0),
+    NEW_INTEGER(bad_epoch, -1),
+    NEW_NUMBER(first_loss),
 };
 
 static nm_status write_field(nm_tensor_writer *writer, const field *f, const nm_progress *progress)
@@ -108,8 +115,9 @@ static nm_status check_finite(const nm_store *store)
         nm_dtype dtype = nm_tensor_dtype(entry->tensor);
         if ((dtype == NM_F32 || dtype == NM_F64) && !is_finite(entry->tensor)) {
             return nm_fail(nm_store_context(store), NM_ERROR_NUMERIC,
-                           "not written, since \"%s\" has a NaN or infinity in it; lower the "
-                           "learning rate, or train with anomaly: true to see where it begins",
+                           "not written, since \"%s\" has a NaN or infinity in it; clip the "
+                           "gradients (train: {clip_norm: 1}) or lower the learning rate, or train "
+                           "with anomaly: true to see where it begins",
                            entry->name);
         }
     }
@@ -225,7 +233,7 @@ static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
                                nm_progress *progress)
 {
     nm_status status = NM_OK;
-    *progress = (nm_progress){.reference = (double)NAN};
+    *progress = (nm_progress){.reference = (double)NAN, .bad_epoch = -1, .first_loss = (double)NAN};
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = read_field(t->context, file, &fields[i], progress);
     }

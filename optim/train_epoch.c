@@ -9,6 +9,10 @@ static double measure(const nm_trainer *t, bool *higher)
 {
     const nm_progress *p = &t->progress;
     const nm_evaluation *e = t->validation ? &p->validation : t->test ? &p->test : NULL;
+    if (e && !isfinite(e->loss)) { /* whatever a metric makes of it */
+        *higher = false;
+        return (double)NAN;
+    }
     bool by_metric = e && t->metric && t->setup.options.best_by == NM_BEST_BY_METRIC;
     *higher = by_metric && t->metric->higher_is_better;
     return by_metric ? e->metric : e ? e->loss : p->train_loss;
@@ -60,6 +64,7 @@ static nm_status evaluate_all(nm_trainer *t)
     if (t->test && status == NM_OK) {
         status = nm_trainer_measure(t, t->test, &t->progress.test);
     }
+    nm_trainer_watch(t);
     return status == NM_OK ? judge(t) : status;
 }
 
@@ -80,6 +85,7 @@ static nm_status end_epoch(nm_trainer *t)
     const nm_train_options *o = &t->setup.options;
     bool whole = p->batch == t->batches, last = p->step >= t->steps;
     p->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : (double)NAN;
+    p->first_loss = p->epoch == 0 && whole ? p->train_loss : p->first_loss;
     t->state.is_best = false;
     nm_status status = NM_OK;
     if (last || (p->epoch + 1) % o->evaluate_every == 0) {

@@ -46,26 +46,6 @@ nm_status nm_trainer_prepare(nm_trainer *t)
 
 /* ---- A batch ---- */
 
-/* Where the run is, in front of a message. */
-static nm_status fail_here(nm_trainer *t)
-{
-    return nm_fail_in(t->context, "epoch %lld, step %lld", (long long)t->progress.epoch + 1,
-                      (long long)t->progress.step + 1);
-}
-
-static nm_status not_finite(nm_trainer *t, const char *what, double value)
-{
-    char rate[32];
-    const char *kept = t->saved_step >= 0 ? t->checkpoint_path : NULL;
-    nm_format_float(t->step.rate, rate);
-    nm_fail(t->context, NM_ERROR_NUMERIC,
-            "%s is %s, at a learning rate of %s; lower the rate, add a warm-up or clip_norm, or "
-            "train with anomaly: true to see where it begins%s%s",
-            what, isnan(value) ? "NaN" : "infinite", rate,
-            kept ? "; the last good checkpoint is " : "", kept ? kept : "");
-    return fail_here(t);
-}
-
 static nm_status backward(nm_trainer *t, nm_tensor *loss, double weight)
 {
     bool accumulates = t->setup.options.accumulate > 1;
@@ -84,7 +64,7 @@ static nm_status train_on(nm_trainer *t, const nm_batch *batch)
     double value = loss ? nm_tensor_item(loss) : 0;
     nm_status status = nm_context_status(t->context);
     if (status == NM_OK && !isfinite(value)) {
-        return not_finite(t, "the loss", value);
+        return nm_trainer_not_finite(t, "the loss", value);
     }
     if (status == NM_OK) {
         status = backward(t, loss, weight);
@@ -93,18 +73,18 @@ static nm_status train_on(nm_trainer *t, const nm_batch *batch)
     t->step.weight += weight;
     t->progress.samples += batch->count;
     t->progress.batch++;
-    return status == NM_ERROR_NUMERIC ? fail_here(t) : status;
+    return status == NM_ERROR_NUMERIC ? nm_trainer_fail_here(t) : status;
 }
 
 /* Forward and backward over the batches of one update. */
 static nm_status gather_gradients(nm_trainer *t)
 {
-    nm_batch batch;
+    nm_batch *batch = &t->step.batch;
     nm_status status = NM_OK;
     for (int64_t i = 0; i < t->setup.options.accumulate && t->progress.batch < t->batches; i++) {
-        status = nm_loader_next(t->train, &batch);
+        status = nm_loader_next(t->train, batch);
         if (status == NM_OK) {
-            status = train_on(t, &batch);
+            status = train_on(t, batch);
         }
         if (status != NM_OK) {
             return status;
@@ -140,7 +120,7 @@ static nm_status clip(nm_trainer *t, double *scale)
         norm *= *scale;
         t->step.gradient_norm = norm;
         if (status == NM_OK && !isfinite(norm)) {
-            return not_finite(t, "the norm of the gradients", norm);
+            return nm_trainer_not_finite(t, "the norm of the gradients", norm);
         }
         *scale *= o->clip_norm > 0 ? nm_clip_factor(norm, o->clip_norm) : 1;
     }

@@ -41,6 +41,8 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
                                 .best_epoch = -1,
                                 .best = (double)NAN,
                                 .reference = (double)NAN,
+                                .bad_epoch = -1,
+                                .first_loss = (double)NAN,
                                 .best_test_loss = (double)NAN,
                                 .best_test_metric = (double)NAN};
     t->step.gradient_norm = t->step.loss = (double)NAN;
@@ -141,14 +143,15 @@ const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer)
     return trainer->optimizer;
 }
 
-static void fill_result(nm_trainer *t, nm_train_result *r)
+static void fill_result(nm_trainer *t, nm_status status, nm_train_result *r)
 {
     const nm_progress *p = &t->progress;
     const nm_train_state *s = nm_trainer_state(t);
     bool is_accuracy = t->metric && strcmp(t->metric->item.name, "accuracy") == 0;
-    *r = (nm_train_result){.end = p->step >= t->steps ? NM_TRAIN_FINISHED
-                                  : t->stop           ? NM_TRAIN_STOPPED
-                                                      : NM_TRAIN_STOPPED_EARLY,
+    *r = (nm_train_result){.end = status == NM_ERROR_NUMERIC ? NM_TRAIN_DIVERGED
+                                  : p->step >= t->steps      ? NM_TRAIN_FINISHED
+                                  : t->stop                  ? NM_TRAIN_STOPPED
+                                                             : NM_TRAIN_STOPPED_EARLY,
                            .epochs = p->epoch,
                            .steps = p->step,
                            .train_loss = s->train_loss,
@@ -242,12 +245,15 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     if (status == NM_OK && t->saved_step != t->progress.step) {
         status = nm_trainer_checkpoint(t);
     }
+    if (status == NM_OK && !(t->stop && t->progress.step < t->steps)) {
+        status = nm_trainer_conclude(t);
+    }
     nm_tape_set_anomaly(t->tape, anomaly);
     nm_tape_reset(t->tape);
     t->seconds = nm_steady_seconds() - t->began;
     t->began = 0;
     if (result) {
-        fill_result(t, result);
+        fill_result(t, status, result);
     }
     return status;
 }

@@ -161,7 +161,8 @@ NM_API nm_status nm_trainer_save(nm_trainer *trainer, const char *path);
 typedef enum nm_train_end {
     NM_TRAIN_FINISHED,      /* all epochs or steps are made */
     NM_TRAIN_STOPPED_EARLY, /* early stopping */
-    NM_TRAIN_STOPPED        /* nm_trainer_stop() */
+    NM_TRAIN_STOPPED,       /* nm_trainer_stop() */
+    NM_TRAIN_DIVERGED       /* a loss is not finite: the run failed */
 } nm_train_end;
 
 typedef struct nm_train_result {
@@ -181,9 +182,10 @@ typedef struct nm_train_result {
 } nm_train_result;
 
 /* Trains to the end; the network holds the last parameters then, "best.safetensors" the best ones.
- * At a good end of any sort, the checkpoint is up to date. Where the loss is not finite: fails with
- * NM_ERROR_NUMERIC and a message that says where and what to do. `result` may be NULL; it is filled
- * in also on failure. */
+ * At a good end of any sort, the checkpoint is up to date. Where the loss is not finite, in
+ * training or in the last evaluation: fails with NM_ERROR_NUMERIC and a message that says since
+ * when and what to do. A run that learned nothing is told of by warnings. `result` may be NULL; it
+ * is filled in also on failure. */
 NM_API nm_status nm_trainer_run(nm_trainer *trainer, nm_train_result *result);
 /* Ends the run after the running update. For callbacks, and safe in a signal handler. */
 NM_API void nm_trainer_stop(nm_trainer *trainer);

@@ -21,14 +21,17 @@ typedef struct nm_progress {
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
     int64_t best_epoch;
     double best, best_test_loss, best_test_metric;
-    double reference; /* what early stopping has to see bettered by min_delta; NaN: none yet */
-    int64_t waited;   /* evaluations since then */
+    double reference;  /* what early stopping has to see bettered by min_delta; NaN: none yet */
+    int64_t waited;    /* evaluations since then */
+    int64_t bad_epoch; /* since which an evaluation's loss is not finite; -1: it is */
+    double first_loss; /* train_loss of the first epoch; NaN: none yet */
 } nm_progress;
 
 /* One update in the making. */
 typedef struct nm_step {
     double loss, weight; /* sums over its batches */
     double rate, gradient_norm;
+    nm_batch batch; /* the last of them, valid until the next is taken */
 } nm_step;
 
 struct nm_trainer {
@@ -79,6 +82,13 @@ nm_status nm_trainer_update(nm_trainer *trainer);
 
 /* train_epoch.c: what is left of the running epoch; what follows when it is over. */
 nm_status nm_trainer_run_epoch(nm_trainer *trainer);
+
+/* train_advice.c: fails with what mends it; where the run is, in front of a standing error; looks
+ * at an evaluation; at the end of a run, warnings, and an error if its evaluation is not finite. */
+nm_status nm_trainer_not_finite(nm_trainer *trainer, const char *what, double value);
+nm_status nm_trainer_fail_here(nm_trainer *trainer);
+void nm_trainer_watch(nm_trainer *trainer);
+nm_status nm_trainer_conclude(nm_trainer *trainer);
 
 /* checkpoint.c */
 nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);

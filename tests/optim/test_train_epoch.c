@@ -1,4 +1,6 @@
 /* What follows an epoch: evaluation, the best network, early stopping. */
+#include <unistd.h>
+
 #include "tests/optim/small_run.h"
 
 /* ---- Evaluation ---- */
@@ -307,6 +309,146 @@ START_TEST(small_steps_count_once_they_add_up_to_min_delta)
 }
 END_TEST
 
+/* ---- Runs that come to nothing ---- */
+
+/* In evaluation the outputs are those of x times a weight of the test's, from the epoch on that it
+ * says. */
+static nm_tensor *break_forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    small_run *r = self;
+    nm_tensor *y = small_forward(&r->network, pass, x);
+    bool bad = !pass->training && r->epochs_seen >= r->kill_at;
+    return y && bad ? nm_affine(pass->tape, y, r->losses[0], 0) : y;
+}
+
+static nm_status count_epoch(void *user, const nm_train_state *state)
+{
+    (void)state;
+    ((small_run *)user)->epochs_seen++;
+    return NM_OK;
+}
+
+/* Trains four epochs, in which evaluation breaks from `epoch` on, by a factor. */
+static void train_broken(small_run *r, int64_t epoch, double factor, const char *folder)
+{
+    small_begin(r, NULL);
+    r->network.network.forward = break_forward;
+    r->network.network.self = r;
+    r->kill_at = epoch;
+    r->losses[0] = factor;
+    r->setup.options.epochs = 4;
+    r->setup.folder = test_path(folder);
+    r->setup.callbacks.on_epoch = count_epoch;
+    small_train(r);
+}
+
+/* pytorch-lightning#6848. */
+START_TEST(an_evaluation_that_is_not_finite_is_named_since_when_and_no_success)
+{
+    small_run r;
+    train_broken(&r, 0, (double)NAN, "never");
+    ck_assert_ptr_nonnull(strstr(test_warnings(), "epoch 1: the test loss is NaN"));
+    ck_assert_int_eq(r.result.end, NM_TRAIN_DIVERGED);
+    ck_assert_int_eq(r.result.best_epoch, -1);
+    ck_assert_int_eq(r.result.steps, 20);
+    assert_error(r.context, NM_ERROR_NUMERIC, "the test loss is NaN since epoch 1, though");
+    ck_assert(access(test_path("never/best.safetensors"), F_OK) != 0);
+    ck_assert(access(test_path("never/checkpoint.safetensors"), F_OK) == 0);
+    small_end(&r, NULL);
+    train_broken(&r, 2, (double)INFINITY, "later");
+    ck_assert_ptr_nonnull(strstr(test_warnings(), "epoch 3: the test loss is "));
+    ck_assert_int_lt(r.result.best_epoch, 2);
+    assert_error(r.context, NM_ERROR_NUMERIC, " since epoch 3, though");
+    ck_assert(access(test_path("later/best.safetensors"), F_OK) == 0);
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(a_resumed_run_knows_since_when_its_evaluation_is_not_finite)
+{
+    small_run r;
+    train_broken(&r, 1, (double)NAN, "resumed");
+    nm_context_clear_error(r.context);
+    nm_trainer_destroy(r.trainer);
+    r.setup.options.epochs = 5;
+    r.trainer = nm_trainer_create(r.context, &r.setup);
+    nm_trainer_resume(r.trainer, test_path("resumed/checkpoint.safetensors"));
+    assert_fine(r.context);
+    ck_assert_int_eq(small_train(&r), NM_ERROR_NUMERIC);
+    assert_error(r.context, NM_ERROR_NUMERIC, " since epoch 2, though");
+    test_warnings();
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(an_evaluation_that_became_finite_again_is_a_success)
+{
+    small_run r;
+    train_broken(&r, 0, (double)NAN, "again");
+    nm_context_clear_error(r.context);
+    nm_trainer_destroy(r.trainer);
+    r.losses[0] = 1;
+    r.setup.options.epochs = 5;
+    r.trainer = nm_trainer_create(r.context, &r.setup);
+    nm_trainer_resume(r.trainer, test_path("again/checkpoint.safetensors"));
+    ck_assert_int_eq(small_train(&r), NM_OK);
+    assert_fine(r.context);
+    ck_assert_int_eq(r.result.best_epoch, 4);
+    test_warnings();
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(a_loss_that_rose_is_warned_of)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 30};
+    r.network.plain = true;
+    r.setup.options.epochs = 2;
+    small_train(&r);
+    assert_fine(r.context);
+    const char *warnings = test_warnings();
+    ck_assert_ptr_nonnull(strstr(warnings, "the training loss rose, from "));
+    ck_assert_ptr_nonnull(strstr(warnings, "clip the gradients (train: {clip_norm: 1})"));
+    small_end(&r, NULL);
+    small_begin(&r, NULL);
+    small_train(&r);
+    ck_assert_str_eq(test_warnings(), "");
+    small_end(&r, NULL);
+}
+END_TEST
+
+/* What standardizing would mend is told by the numbers of the batch. */
+static void diverge(double factor, double clip_norm, const double *mean, const char *said,
+                    const char *not_said)
+{
+    small_run r;
+    small_begin(&r, NULL);
+    r.network.plain = true;
+    r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 1e30};
+    r.setup.options.clip_norm = clip_norm;
+    r.data.loader.channel_mean = mean;
+    for (int i = 0; i < MOST_SAMPLES * INPUTS; i++) {
+        r.train.x[i] *= (float)factor;
+    }
+    ck_assert_int_eq(small_train(&r), NM_ERROR_NUMERIC);
+    ck_assert_ptr_null(strstr(nm_context_error(r.context), not_said));
+    assert_error(r.context, NM_ERROR_NUMERIC, said);
+    test_warnings();
+    small_end(&r, NULL);
+}
+
+START_TEST(the_message_on_divergence_names_what_mends_it)
+{
+    const double mean[INPUTS] = {0};
+    diverge(1, 0, NULL, "; clip the gradients (train: {clip_norm: 1}), or lower", "standardize");
+    diverge(1000, 0, NULL, "; standardize the inputs, which reach ", "targets");
+    diverge(1000, 0, mean, "; clip the gradients", "standardize");
+    diverge(1, 1e25, NULL, "; lower the learning rate", "clip the gradients");
+}
+END_TEST
+
 TEST_MAIN("optim/train_epoch", evaluation_does_not_depend_on_the_batch_size,
           ignored_labels_count_for_nothing_in_any_batch_size,
           evaluation_happens_every_so_many_epochs_and_at_the_end,
@@ -317,4 +459,8 @@ TEST_MAIN("optim/train_epoch", evaluation_does_not_depend_on_the_batch_size,
           the_best_is_the_lowest_loss_and_waiting_begins_anew_at_each,
           the_best_is_the_highest_accuracy, early_stopping_waits_as_long_as_told,
           early_stopping_goes_on_while_it_gets_better, min_delta_is_for_patience_alone,
-          small_steps_count_once_they_add_up_to_min_delta)
+          small_steps_count_once_they_add_up_to_min_delta,
+          an_evaluation_that_is_not_finite_is_named_since_when_and_no_success,
+          a_resumed_run_knows_since_when_its_evaluation_is_not_finite,
+          an_evaluation_that_became_finite_again_is_a_success, a_loss_that_rose_is_warned_of,
+          the_message_on_divergence_names_what_mends_it)

@@ -70,7 +70,7 @@ bool print_epoch_json(const nm_train_state *s)
 
 const char *name_of_end(nm_train_end end)
 {
-    static const char *const names[] = {"finished", "stopped_early", "stopped"};
+    static const char *const names[] = {"finished", "stopped_early", "stopped", "diverged"};
     return names[end];
 }
 
