@@ -246,11 +246,17 @@ static void read_bool(const reader *r, const nm_option *option, const nm_value *
     }
 }
 
+/* A text, or what it means as a path. */
+static const char *text_of(const reader *r, const nm_option *option, const nm_value *value)
+{
+    return option->flags & NM_PATH ? nm_document_path(r->document, value) : value->text;
+}
+
 static void read_string(const reader *r, const nm_option *option, const nm_value *value,
                         const char **out)
 {
     if (value->kind == NM_VALUE_SCALAR) {
-        *out = value->text;
+        *out = text_of(r, option, value);
     } else {
         expected(r, option, value, "text");
     }
@@ -280,7 +286,7 @@ static void read_strings(const reader *r, const nm_option *option, const nm_valu
         return;
     }
     for (int i = 0; i < count; i++) {
-        texts[i] = list ? value->items[i]->text : value->text;
+        texts[i] = text_of(r, option, list ? value->items[i] : value);
     }
     *out = (nm_strings){count, texts};
 }

@@ -92,8 +92,13 @@ typedef struct nm_option {
 #define NM_REQUIRED 1u /* leaving it out is an error */
 #define NM_MIN_OPEN 2u /* the minimum itself is not allowed */
 #define NM_MAX_OPEN 4u /* the maximum itself is not allowed */
+#define NM_PATH 8u     /* texts are paths, see below */
 
 #define NM_NO_LIMIT 1e300 /* min or max: no limit on that side */
+
+/* Paths of files to read. In a YAML file they are meant from the file's own folder (one that is
+ * found only from the current folder is taken from there, and that is logged as a warning); in
+ * --set, from the current folder. The field gets the path as it is meant for this process. */
 
 struct nm_spec {
     const char *name;     /* of the struct, for documentation */

@@ -10,6 +10,11 @@ static char *copy_of(nm_context *context, const nm_line *line)
 
 /* ---- Types ---- */
 
+static const char *text_name(const nm_option *option)
+{
+    return option->flags & NM_PATH ? "path" : "text";
+}
+
 char *nm_option_type_text(nm_context *context, const nm_option *option)
 {
     nm_line line;
@@ -18,9 +23,9 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
     case NM_OPTION_BOOL: nm_line_add(&line, "bool"); break;
     case NM_OPTION_INT: nm_line_add(&line, "int"); break;
     case NM_OPTION_FLOAT: nm_line_add(&line, "float"); break;
-    case NM_OPTION_STRING: nm_line_add(&line, "text"); break;
+    case NM_OPTION_STRING: nm_line_add(&line, "%s", text_name(option)); break;
     case NM_OPTION_ENUM: nm_option_add_names(&line, option); break;
-    case NM_OPTION_STRINGS: nm_line_add(&line, "[text]"); break;
+    case NM_OPTION_STRINGS: nm_line_add(&line, "[%s]", text_name(option)); break;
     case NM_OPTION_INTS: nm_line_add(&line, "[int]"); break;
     case NM_OPTION_FLOATS: nm_line_add(&line, "[float]"); break;
     case NM_OPTION_STRUCT: nm_line_add(&line, "{%s}", option->spec->name); break;

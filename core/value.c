@@ -80,10 +80,10 @@ nm_document *nm_document_parse_within(nm_context *context, const char *text, siz
     document->context = context;
     document->most_bytes = most_bytes;
     document->most_nodes = most_nodes;
-    const char *name = nm_document_copy(document, file ? file : "", file ? strlen(file) : 0);
-    if (name) {
+    document->name = nm_document_copy(document, file ? file : "", file ? strlen(file) : 0);
+    if (document->name) {
         document->root =
-            nm_document_parse_into(document, text ? text : "", text ? size : 0, name, 0);
+            nm_document_parse_into(document, text ? text : "", text ? size : 0, document->name, 0);
     }
     if (!document->root) {
         nm_document_destroy(document);
@@ -100,6 +100,10 @@ nm_document *nm_document_read(nm_context *context, const char *path)
         return NULL;
     }
     nm_document *document = nm_document_parse(context, text, size, path);
+    if (document && nm_document_keep_source(document, text, size, path) != NM_OK) {
+        nm_document_destroy(document);
+        document = NULL;
+    }
     nm_free(context, text);
     return document;
 }

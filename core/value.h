@@ -62,6 +62,12 @@ NM_API const nm_value *nm_document_root(const nm_document *document);
  * shares with the changed place keeps its old value. On failure the document is as it was. */
 NM_API nm_status nm_document_set(nm_document *document, const char *assignment);
 
+/* The document as it is now, as text: that of its file, with what nm_document_set() changed changed
+ * there too, and comments and all else left as they were. Relative paths among the options that
+ * were read are rewritten so that they hold from a file in `folder`, which must be there; NULL:
+ * they stay. New memory, free with nm_free(); NULL on failure. */
+NM_API char *nm_document_text(nm_document *document, const char *folder, size_t *size);
+
 /* The entry of a map, or NULL if it is missing or `map` is NULL or no map. */
 NM_API const nm_value *nm_value_get(const nm_value *map, const char *key);
 /* The same for messages: where the entry stands or, if it is missing, the map; NULL for NULL. */

@@ -30,10 +30,16 @@ bool nm_value_as_bool(const nm_value *value, bool *result);
 /* ---- Documents ---- */
 
 typedef struct nm_document_chunk nm_document_chunk;
+typedef struct nm_path_read nm_path_read;
 
 struct nm_document {
     nm_context *context;
     const nm_value *root;
+    const char *name;        /* of its file, as the values have it */
+    const char *source;      /* the text, where it was read from a file; else NULL */
+    size_t source_size;
+    bool folder;             /* relative paths are meant from the file's folder */
+    nm_path_read *paths; /* those that were read */
     nm_document_chunk *chunks; /* the newest first; values never move */
     size_t most_bytes;         /* of text */
     int most_nodes;
@@ -50,6 +56,14 @@ nm_value *nm_document_value(nm_document *document, nm_value_kind kind, const cha
  * `first_column` is added to the columns of the first line. */
 const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
                                        const char *file, int first_column);
+
+/* Of a document that was read from that file: its text, for nm_document_text(). */
+nm_status nm_document_keep_source(nm_document *document, const char *text, size_t size,
+                                  const char *path);
+/* What a path means for this process that an option has as its value: from the folder of the file
+ * it stands in, or where it is found only from the current folder, from that; one that was set
+ * (--set), from the current folder. The document's; NULL if memory ran out. */
+const char *nm_document_path(nm_document *document, const nm_value *value);
 
 /* ---- Options ---- */
 

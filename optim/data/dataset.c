@@ -52,7 +52,8 @@ nm_status nm_dataset_look_for(nm_context *context, const char *path)
     if (strstr(path, "fashion-mnist")) {
         remedy = "Debian has it: apt install dataset-fashion-mnist";
     } else if (path[0] != '/') {
-        remedy = "the path is taken from the folder that the program was started in";
+        remedy = "a path in a file is meant from that file's folder, one in --set from the current "
+                 "folder";
     }
     return nm_fail(context, NM_ERROR_IO, "cannot read %s: %s; %s", path, strerror(error), remedy);
 }

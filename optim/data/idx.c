@@ -246,9 +246,9 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
 
 static const idx_options defaults = {0};
 static const nm_option rows[] = {
-    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .flags = NM_REQUIRED,
+    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the images, plain or gzip: [count, height, width], or any shape"},
-    {NM_FIELD(idx_options, labels), NM_OPTION_STRING,
+    {NM_FIELD(idx_options, labels), NM_OPTION_STRING, .flags = NM_PATH,
      .doc = "path of the labels, plain or gzip: [count] integers; none: for prediction only"},
     {NM_FIELD(idx_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
      .doc = "number of classes; 0: the largest label plus one"},

@@ -156,9 +156,9 @@ static nm_status npy_open(nm_context *context, const void *options, const nm_sch
 static const npy_options defaults = {0};
 static const char *const targets_names[] = {"auto", "labels", "values", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .flags = NM_REQUIRED,
+    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the samples: [count, ...], samples first, channels last"},
-    {NM_FIELD(npy_options, y), NM_OPTION_STRING,
+    {NM_FIELD(npy_options, y), NM_OPTION_STRING, .flags = NM_PATH,
      .doc = "path of the targets: [count] or [count, ...]; none: for prediction only"},
     {NM_FIELD(npy_options, targets), NM_OPTION_ENUM, .names = targets_names,
      .doc = "what the targets are: class labels, values to predict, or told by their type"},

@@ -16,6 +16,12 @@ bool path_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool is_file(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 static bool is_folder(const char *path)
 {
     struct stat info;
@@ -90,14 +96,19 @@ typedef struct search {
     found_run other;  /* one of that name, but of another file */
 } search;
 
+static int number_of_run(const search *s, const found_run *run)
+{
+    const char *slash = strrchr(run->folder, '/');
+    return number_of(s->file, slash ? slash + 1 : run->folder);
+}
+
 static bool is_newer(const found_run *a, const found_run *b, const search *s)
 {
     if (!b->is_there) {
         return true;
     }
     int order = strcmp(a->record.started, b->record.started);
-    return order > 0 || (order == 0 && number_of(s->file, strrchr(a->folder, '/') + 1) >
-                                           number_of(s->file, strrchr(b->folder, '/') + 1));
+    return order > 0 || (order == 0 && number_of_run(s, a) > number_of_run(s, b));
 }
 
 static void keep_newer(const search *s, const found_run *run, found_run *kept)
@@ -107,12 +118,13 @@ static void keep_newer(const search *s, const found_run *run, found_run *kept)
     }
 }
 
-static void look_at(search *s, const char *folder)
+/* `own`: it is the file's, whatever the log says. */
+static void look_at(search *s, const char *folder, bool own)
 {
     found_run run = {.is_there = true};
     snprintf(run.folder, RUN_PATH, "%s", folder);
     run.record = log_read(s->context, folder, s->file);
-    if (!run.record.is_there || !run.record.of_file) {
+    if (!run.record.is_there || !(own || run.record.of_file)) {
         s->other = run;
         return;
     }
@@ -122,14 +134,30 @@ static void look_at(search *s, const char *folder)
     }
 }
 
+/* The network.yaml of a run is that run's. */
+static void look_around(search *s)
+{
+    char folder[RUN_PATH];
+    const char *slash = strrchr(s->file, '/');
+    int length = slash ? (int)(slash - s->file) : 1;
+    if (strcmp(slash ? slash + 1 : s->file, "network.yaml") == 0 && length > 0 &&
+        length < RUN_PATH) {
+        snprintf(folder, sizeof folder, "%.*s", length, slash ? s->file : ".");
+        if (folder_holds(folder, "log.jsonl")) {
+            look_at(s, folder, true);
+        }
+    }
+}
+
 static void find_runs(search *s)
 {
     char folder[RUN_PATH];
+    look_around(s);
     DIR *runs = opendir("runs");
     for (struct dirent *entry; runs && (entry = readdir(runs));) {
         if (number_of(s->file, entry->d_name) && path_join(folder, "runs", entry->d_name) &&
             is_folder(folder)) {
-            look_at(s, folder);
+            look_at(s, folder, false);
         }
     }
     if (runs) {

@@ -15,8 +15,9 @@
 
 /* ---- Names ---- */
 
-/* Whether there is something of that name. */
+/* Whether there is something of that name; whether it is a file, and no pipe or folder. */
 bool path_exists(const char *path);
+bool is_file(const char *path);
 /* "FOLDER/name"; false if it is too long. */
 bool path_join(char out[RUN_PATH], const char *folder, const char *name);
 /* Whether the folder holds something of that name. */

@@ -74,19 +74,32 @@ const char *name_of_end(nm_train_end end)
     return names[end];
 }
 
-/* The command that goes on with this run; new memory. */
-static char *resume_command(const run *r)
+/* The file and the settings as they were given; or, where the file was a pipe that will not be
+ * there again, the one in the run's folder, which has the settings. Returns the number of words. */
+static int add_file(const run *r, char file[RUN_PATH], const char **words)
 {
-    char file[RUN_PATH];
-    const char *words[2 * MAX_VALUES + 8] = {"norma", "train", file}, *setting;
-    int count = 3;
+    int count = 1;
+    const char *given = r->arguments->positional[0], *setting;
+    words[0] = file;
+    if (!is_file(given)) {
+        path_join(file, r->folder, "network.yaml");
+        return count;
+    }
     /* A name that begins with a dash would be taken for an option. */
-    snprintf(file, sizeof file, "%s%s", *r->arguments->positional[0] == '-' ? "./" : "",
-             r->arguments->positional[0]);
+    snprintf(file, RUN_PATH, "%s%s", *given == '-' ? "./" : "", given);
     for (int n = 0; (setting = argument_nth(r->arguments, "--set", n)); n++) {
         words[count++] = "--set";
         words[count++] = setting;
     }
+    return count;
+}
+
+/* The command that goes on with this run; new memory. */
+static char *resume_command(const run *r)
+{
+    char file[RUN_PATH];
+    const char *words[2 * MAX_VALUES + 8] = {"norma", "train"};
+    int count = 2 + add_file(r, file, words + 2);
     const char *const last[] = {"--out", r->folder, "--resume"};
     for (int i = 0; i < 3; i++) {
         words[count++] = last[i];

@@ -68,12 +68,12 @@ static nm_status claim_folder(run *r)
                : claim_next(r->context, r->arguments->positional[0], r->folder, &r->claim);
 }
 
-/* The file as it was, beside the results. */
+/* The file as it is used, settings applied, beside the results. */
 static nm_status keep_file(const run *r)
 {
     char path[RUN_PATH];
     size_t size;
-    char *text = nm_file_read(r->context, r->arguments->positional[0], NM_VALUE_MAX_BYTES, &size);
+    char *text = nm_document_text(r->config.document, r->folder, &size);
     nm_file *copy = text && path_join(path, r->folder, "network.yaml")
                         ? nm_file_create(r->context, path)
                         : NULL;

@@ -49,7 +49,7 @@ static const char *const header_names[] = {"auto", "yes", "no", NULL};
 static const char *const decimal_names[] = {"auto", ".", ",", NULL};
 static const char *const missing_names[] = {"refuse", "mean", "median", "zero", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(csv_options, path), NM_OPTION_STRING, .flags = NM_REQUIRED,
+    {NM_FIELD(csv_options, path), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the file, plain or gzip; -: standard input"},
     {NM_FIELD(csv_options, target), NM_OPTION_STRINGS,
      .doc = "the targets' columns: names, patterns such as \"y*\", or indexes from 0, or from -1 "

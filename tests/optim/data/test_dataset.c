@@ -206,7 +206,7 @@ START_TEST(a_missing_file_comes_with_a_remedy)
                  "idx: cannot read /nowhere/fashion-mnist/train-images-idx3-ubyte.gz: No such file "
                  "or directory; Debian has it: apt install dataset-fashion-mnist");
     open_set(&set, "idx: {images: nowhere.gz}");
-    assert_error(context, NM_ERROR_IO, "the path is taken from the folder");
+    assert_error(context, NM_ERROR_IO, "a path in a file is meant from that file");
     open_set(&set, "idx: {labels: x}");
     assert_error(context, NM_ERROR_INPUT, "\"images\" is missing");
     nm_context_destroy(context);
