@@ -281,7 +281,8 @@ static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
     const int64_t count = t->trial.output.dim[0];
     const nm_batch batch = {.count = count,
                             .target_shape = batch_of(count, &set->target_shape),
-                            .target_dtype = set->target_dtype,
+                            .target_dtype =
+                                set->target_dtype == NM_F64 ? NM_F32 : set->target_dtype,
                             .targets = (void *)(uintptr_t)set->targets};
     nm_tape_set_dry(t->tape, true);
     nm_loss_of(&t->loss, t->tape, nm_tape_tensor(t->tape, NM_F32, t->trial.output), &batch);

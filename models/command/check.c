@@ -189,6 +189,10 @@ static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
         }
         return;
     }
+    if (config->data.schema) {
+        print_data_table(config->data.schema);
+        putchar('\n');
+    }
     print_table(config->model);
     if (groups) {
         print_groups(trainer, nm_model_store(config->model));
@@ -226,8 +230,8 @@ const command command_check = {
     .summary = "check a YAML file and show its layers",
     .doc =
         "Reads FILE, opens its data, reports every mistake that training would not begin with, "
-        "with "
-        "its line and column, and prints the layers with their output shapes, parameters, "
+        "with its line and column, and prints what each column of the data is and what the network "
+        "gets of it, the layers with their output shapes, parameters, "
         "multiply-adds and activation memory, what the groups of parameters come out as, and how "
         "many updates there would be. Of a file that has nothing but a model, the model is "
         "checked.",

@@ -85,6 +85,9 @@ void print_wrapped_from(int column, const char *text, int indent);
 /* The shortest text that reads back as the same f32; returns `text`. */
 char *format_f32(double value, char text[32]);
 
+/* What samples and targets are and what is done to them, a row a column. */
+void print_data_table(const nm_schema *schema);
+
 /* ---- The reference, as Markdown ---- */
 
 void print_reference(nm_context *context);

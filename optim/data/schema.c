@@ -99,18 +99,28 @@ int64_t nm_schema_class_of(const nm_schema *schema, const char *name)
 
 const char *const nm_column_kind_names[] = {"number", "flag", "date", "category", NULL};
 
+static const char *const order_names[] = {"year_first", "day_first", "month_first", NULL};
+
+#define MOST_PLACES (1 << 24)
+
 typedef struct column_options {
     const char *name;
+    int64_t place;
     int kind;
+    int order;
     double fill;
     const nm_value *categories;
 } column_options;
 
-static const column_options column_defaults = {.name = "", .fill = (double)NAN};
+static const column_options column_defaults = {.name = "", .place = -1, .fill = (double)NAN};
 static const nm_option column_rows[] = {
     {NM_FIELD(column_options, name), NM_OPTION_STRING, .doc = "the column's header"},
+    {NM_FIELD(column_options, place), NM_OPTION_INT, .min = 0, .max = MOST_PLACES,
+     .doc = "its index in the table, from 0; -1: not known"},
     {NM_FIELD(column_options, kind), NM_OPTION_ENUM, .names = nm_column_kind_names,
      .doc = "what its cells are"},
+    {NM_FIELD(column_options, order), NM_OPTION_ENUM, .names = order_names,
+     .doc = "of dates that do not begin with the year"},
     {NM_FIELD(column_options, fill), NM_OPTION_FLOAT, .doc = "what a missing cell counts as"},
     {NM_FIELD(column_options, categories), NM_OPTION_VALUE, .doc = "texts that may stand in it"},
 };
@@ -120,11 +130,31 @@ static const nm_spec column_spec = {.name = "column_options",
                                     .options = column_rows,
                                     .count = NM_COUNT_OF(column_rows)};
 
+typedef struct unused_options {
+    const char *name;
+    int64_t place;
+    const char *why;
+} unused_options;
+
+static const unused_options unused_defaults = {.name = "", .place = -1, .why = ""};
+static const nm_option unused_rows[] = {
+    {NM_FIELD(unused_options, name), NM_OPTION_STRING, .doc = "the column's header"},
+    {NM_FIELD(unused_options, place), NM_OPTION_INT, .min = 0, .max = MOST_PLACES,
+     .doc = "its index in the table"},
+    {NM_FIELD(unused_options, why), NM_OPTION_STRING, .doc = "why it is not used"},
+};
+static const nm_spec unused_spec = {.name = "unused_options",
+                                    .size = sizeof(unused_options),
+                                    .defaults = &unused_defaults,
+                                    .options = unused_rows,
+                                    .count = NM_COUNT_OF(unused_rows)};
+
 typedef struct sample_options {
     nm_ints shape;
     bool bytes;
     double scale;
-    const nm_value *mean, *deviation, *columns;
+    const nm_value *mean, *deviation, *columns, *unused;
+    int64_t places;
 } sample_options;
 
 static const sample_options sample_defaults = {.scale = 1};
@@ -137,6 +167,9 @@ static const nm_option sample_rows[] = {
     {NM_FIELD(sample_options, mean), NM_OPTION_VALUE, .doc = "of each channel, after scaling"},
     {NM_FIELD(sample_options, deviation), NM_OPTION_VALUE, .doc = "of each channel"},
     {NM_FIELD(sample_options, columns), NM_OPTION_VALUE, .doc = "of a table"},
+    {NM_FIELD(sample_options, unused), NM_OPTION_VALUE, .doc = "columns that are left out"},
+    {NM_FIELD(sample_options, places), NM_OPTION_INT, .min = 0, .max = MOST_PLACES,
+     .doc = "columns of the table, with all others"},
 };
 static const nm_spec sample_spec = {.name = "sample_options",
                                     .size = sizeof(sample_options),
@@ -147,7 +180,7 @@ static const nm_spec sample_spec = {.name = "sample_options",
 typedef struct target_options {
     const nm_value *shape;
     int64_t classes;
-    const nm_value *names, *mean, *deviation;
+    const nm_value *names, *mean, *deviation, *columns;
 } target_options;
 
 static const target_options target_defaults = {0};
@@ -158,6 +191,7 @@ static const nm_option target_rows[] = {
     {NM_FIELD(target_options, names), NM_OPTION_VALUE, .doc = "of classes, or of the values"},
     {NM_FIELD(target_options, mean), NM_OPTION_VALUE, .doc = "of each value"},
     {NM_FIELD(target_options, deviation), NM_OPTION_VALUE, .doc = "of each value"},
+    {NM_FIELD(target_options, columns), NM_OPTION_VALUE, .doc = "of a table, where it stands"},
 };
 static const nm_spec target_spec = {.name = "target_options",
                                     .size = sizeof(target_options),
@@ -225,6 +259,8 @@ static void read_column(const reader *r, const nm_value *value, nm_column *colum
     column_options o;
     nm_spec_read(&column_spec, value, "a column", r->document, r->d, &o);
     *column = (nm_column){.kind = o.kind,
+                          .place = o.place,
+                          .order = o.order,
                           .fill = o.fill,
                           .name = nm_schema_copy(r->schema, o.name, strlen(o.name)),
                           .categories = read_texts(r, o.categories, "categories")};
@@ -232,19 +268,38 @@ static void read_column(const reader *r, const nm_value *value, nm_column *colum
     if (o.kind == NM_COLUMN_CATEGORY && !column->count) {
         nm_diagnose(r->d, value, "a column of categories has none");
     }
+    if (isinf(o.fill)) {
+        nm_diagnose(r->d, value, "\"fill\" must be a finite number");
+    }
 }
 
-static void read_columns(const reader *r, const nm_value *list)
+/* *count of them. */
+static const nm_column *read_columns(const reader *r, const nm_value *list, int *count)
+{
+    nm_column *columns = is_list(r, list, "columns")
+                             ? nm_schema_alloc(r->schema, (size_t)list->count, sizeof *columns)
+                             : NULL;
+    *count = columns ? list->count : 0;
+    for (int i = 0; i < *count; i++) {
+        read_column(r, list->items[i], &columns[i]);
+    }
+    return columns;
+}
+
+static void read_unused(const reader *r, const nm_value *list)
 {
     nm_schema *s = r->schema;
-    if (!is_list(r, list, "columns")) {
-        return;
-    }
-    nm_column *columns = nm_schema_alloc(s, (size_t)list->count, sizeof *columns);
-    s->column = columns;
-    s->columns = columns ? list->count : 0;
-    for (int i = 0; i < s->columns; i++) {
-        read_column(r, list->items[i], &columns[i]);
+    nm_unused_column *columns = is_list(r, list, "unused")
+                                    ? nm_schema_alloc(s, (size_t)list->count, sizeof *columns)
+                                    : NULL;
+    s->unused_column = columns;
+    s->unused = columns ? list->count : 0;
+    for (int i = 0; i < s->unused; i++) {
+        unused_options o;
+        nm_spec_read(&unused_spec, list->items[i], "a column", r->document, r->d, &o);
+        columns[i] = (nm_unused_column){.name = nm_schema_copy(s, o.name, strlen(o.name)),
+                                        .place = o.place,
+                                        .why = nm_schema_copy(s, o.why, strlen(o.why))};
     }
 }
 
@@ -282,7 +337,9 @@ static void read_sample(const reader *r, const nm_value *value)
     s->mean = read_numbers(r, o.mean, "mean", false);
     s->deviation = read_numbers(r, o.deviation, "deviation", true);
     s->channels = s->mean ? o.mean->count : 0;
-    read_columns(r, o.columns);
+    s->column = read_columns(r, o.columns, &s->columns);
+    s->places = o.places;
+    read_unused(r, o.unused);
     check_sample(r, value, &o);
 }
 
@@ -317,11 +374,15 @@ static void read_target(const reader *r, const nm_value *value)
     s->target_mean = read_numbers(r, o.mean, "mean", false);
     s->target_deviation = read_numbers(r, o.deviation, "deviation", true);
     s->target_channels = s->target_mean ? o.mean->count : 0;
+    s->target_column = read_columns(r, o.columns, &s->target_columns);
     int64_t elements = nm_shape_count(&s->target_shape);
-    if ((names && count != (s->classes ? s->classes : elements)) ||
+    const int64_t places = s->classes ? 1 : elements;
+    if ((s->target_columns && s->target_columns != places) ||
+        (names && count != (s->classes ? s->classes : elements)) ||
         !s->target_mean != !s->target_deviation ||
         (s->target_mean && (o.mean->count != elements || o.deviation->count != elements))) {
-        nm_diagnose(r->d, value, "names, mean and deviation must be as many as the targets");
+        nm_diagnose(r->d, value,
+                    "names, mean, deviation and columns must be as many as the targets");
     }
 }
 

@@ -34,11 +34,23 @@ static void add_texts(nm_text *t, const char *name, const char *const *texts, in
     nm_text_add(t, "]");
 }
 
+static void add_place(nm_text *t, int64_t place)
+{
+    if (place >= 0) {
+        nm_text_add(t, ", place: %lld", (long long)place);
+    }
+}
+
 static void add_column(nm_text *t, const nm_column *column)
 {
     nm_text_add(t, "{name: ");
     nm_text_add_quoted(t, column->name);
+    add_place(t, column->place);
     nm_text_add(t, ", kind: %s", nm_column_kind_names[column->kind]);
+    if (column->order != NM_DATE_YEAR_FIRST) {
+        nm_text_add(t, ", order: %s",
+                    column->order == NM_DATE_DAY_FIRST ? "day_first" : "month_first");
+    }
     if (!isnan(column->fill)) {
         nm_text_add(t, ", fill: ");
         nm_text_add_float(t, column->fill);
@@ -47,17 +59,27 @@ static void add_column(nm_text *t, const nm_column *column)
     nm_text_add(t, "}");
 }
 
-static void add_columns(nm_text *t, const nm_schema *s)
+static void add_columns(nm_text *t, const nm_column *columns, int count)
 {
-    if (!s->columns) {
-        return;
+    for (int i = 0; i < count; i++) {
+        nm_text_add(t, i ? ", " : ", columns: [");
+        add_column(t, &columns[i]);
     }
-    nm_text_add(t, ", columns: [");
-    for (int i = 0; i < s->columns; i++) {
-        nm_text_add(t, i ? ", " : "");
-        add_column(t, &s->column[i]);
+    nm_text_add(t, count ? "]" : "");
+}
+
+static void add_unused(nm_text *t, const nm_schema *s)
+{
+    for (int i = 0; i < s->unused; i++) {
+        const nm_unused_column *column = &s->unused_column[i];
+        nm_text_add(t, i ? ", {name: " : ", unused: [{name: ");
+        nm_text_add_quoted(t, column->name);
+        add_place(t, column->place);
+        nm_text_add(t, ", why: ");
+        nm_text_add_quoted(t, column->why);
+        nm_text_add(t, "}");
     }
-    nm_text_add(t, "]");
+    nm_text_add(t, s->unused ? "]" : "");
 }
 
 void nm_schema_write(const nm_schema *s, nm_text *t)
@@ -68,7 +90,11 @@ void nm_schema_write(const nm_schema *s, nm_text *t)
     nm_text_add_float(t, s->scale);
     add_numbers(t, "mean", s->mean, s->channels);
     add_numbers(t, "deviation", s->deviation, s->channels);
-    add_columns(t, s);
+    add_columns(t, s->column, s->columns);
+    if (s->places) {
+        nm_text_add(t, ", places: %lld", (long long)s->places);
+    }
+    add_unused(t, s);
     nm_text_add(t, "}\ntarget: {shape: ");
     add_shape(t, &s->target_shape);
     nm_text_add(t, ", classes: %lld", (long long)s->classes);
@@ -76,5 +102,6 @@ void nm_schema_write(const nm_schema *s, nm_text *t)
               s->classes ? s->classes : s->targets);
     add_numbers(t, "mean", s->target_mean, s->target_channels);
     add_numbers(t, "deviation", s->target_deviation, s->target_channels);
+    add_columns(t, s->target_column, s->target_columns);
     nm_text_add(t, "}\n");
 }

@@ -79,6 +79,11 @@ static nm_status no_column(const csv_table *t, const char *option, const char *n
                        "%s: \"%s\": no column \"%s\"; did you mean \"%s\"?", t->text.title, option,
                        shown, nm_csv_shown(near, strlen(near), meant));
     }
+    if (strchr(name, ',')) {
+        return nm_fail(t->context, NM_ERROR_INPUT,
+                       "%s: \"%s\": no column \"%s\"; for several, write a list: [...]",
+                       t->text.title, option, shown);
+    }
     return nm_fail(t->context, NM_ERROR_INPUT,
                    "%s: \"%s\": no column \"%s\"; give %san index from 0 to %lld, or from -1 back",
                    t->text.title, option, shown, t->form.header ? "a name of the header or " : "",

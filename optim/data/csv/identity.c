@@ -1,6 +1,7 @@
 /* Columns that tell samples apart and say nothing about them: left out unless they are asked for.
  *
- *   all different, and called id, key, index, "Unnamed: 0" or the like, ..._id, ...Id
+ *   all different, and called id, key, index, "Unnamed: 0" or the like, ..._id, ...Id, or first in
+ *   a table with a header, but without a name
  *   counting the rows from 0 or 1, and called no, nr, row, case or the like, or without a name
  *
  * What only counts, called otherwise (year, week, x), stays, and is named in a warning. A column
@@ -32,12 +33,14 @@ static bool ends_with_id(const char *name)
     return (apart || camel) && nm_csv_same_word(name + length - 2, 2, "id");
 }
 
+/* The first column of a table with a header, but without a name of its own, holds the names of the
+ * rows: R and pandas write it so. */
 static bool names_identity(const csv_table *t, const csv_column *c)
 {
     static const char *const words[] = {"id",   "ids",   "index", "idx",        "uuid",
                                         "guid", "rowid", "key",   "unnamed: 0", NULL};
-    (void)t;
-    return is_among(c->name, words) || ends_with_id(c->name);
+    return is_among(c->name, words) || ends_with_id(c->name) ||
+           (!*c->name && t->form.header && c == t->column);
 }
 
 static bool names_count(const csv_table *t, const csv_column *c)
@@ -47,7 +50,7 @@ static bool names_count(const csv_table *t, const csv_column *c)
         "#",      "s.no",       "sno",  "row",    "rownames", "rownumber",   "row_number",
         "case",   "obs",        "obs.", "sample", "record",   "observation", "instance",
         "serial", "unnamed: 0", "id",   "",       NULL};
-    return is_among(c->name, words) && (*c->name || t->form.header || c == t->column);
+    return is_among(c->name, words) && (*c->name || c == t->column);
 }
 
 static bool counts_rows(const csv_table *t, const csv_column *c)
@@ -116,7 +119,7 @@ void nm_csv_leave_identities_out(csv_table *t)
         if (why) {
             c->role = CSV_ROLE_OUT;
             c->why = why;
-        } else {
+        } else if (left > 1) {
             warn_of_counting(t, i);
         }
     }
