@@ -4,11 +4,12 @@
 
 /* ---- Evaluation ---- */
 
-/* What the best network is known by; `higher` says which way is better. */
+/* What tells whether the network got better; `higher` says which way that is. Never the test set:
+ * it would no longer tell how good the network is on samples that had no part in making it. */
 static double measure(const nm_trainer *t, bool *higher)
 {
     const nm_progress *p = &t->progress;
-    const nm_evaluation *e = t->validation ? &p->validation : t->test ? &p->test : NULL;
+    const nm_evaluation *e = t->validation ? &p->validation : NULL;
     if (e && !isfinite(e->loss)) { /* whatever a metric makes of it */
         *higher = false;
         return (double)NAN;
@@ -37,22 +38,31 @@ static void wait_or_begin_anew(nm_trainer *t, double value, bool higher)
     p->waited = better ? 0 : p->waited + 1;
 }
 
+/* The network as it is now is the one to keep. */
+static nm_status keep_network(nm_trainer *t)
+{
+    nm_progress *p = &t->progress;
+    p->best_epoch = p->epoch;
+    p->best_test_loss = p->test.loss;
+    p->best_test_metric = p->test.metric;
+    bool keep = t->setup.options.keep_best && t->best_path;
+    return keep ? nm_best_write(t, t->best_path) : NM_OK;
+}
+
+/* Without a validation set there is nothing to choose by, so the last network is kept, but none
+ * whose evaluation is not finite. */
 static nm_status judge(nm_trainer *t)
 {
     nm_progress *p = &t->progress;
     bool higher;
     double value = measure(t, &higher);
     wait_or_begin_anew(t, value, higher);
-    t->state.is_best = is_better(value, p->best, 0, higher);
-    if (!t->state.is_best) {
-        return NM_OK;
+    if (!t->validation) {
+        return isfinite(t->test ? p->test.loss : p->train_loss) ? keep_network(t) : NM_OK;
     }
-    p->best = value;
-    p->best_epoch = p->epoch;
-    p->best_test_loss = p->test.loss;
-    p->best_test_metric = p->test.metric;
-    bool keep = t->setup.options.keep_best && t->best_path;
-    return keep ? nm_best_write(t, t->best_path) : NM_OK;
+    t->state.is_best = is_better(value, p->best, 0, higher);
+    p->best = t->state.is_best ? value : p->best;
+    return t->state.is_best ? keep_network(t) : NM_OK;
 }
 
 static nm_status evaluate_all(nm_trainer *t)

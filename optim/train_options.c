@@ -46,11 +46,16 @@ static const nm_option rows[] = {
     {NM_FIELD(nm_train_options, seed), NM_OPTION_INT, .max = 9e18,
      .doc = "seed of shuffling, augmentation and dropout"},
     {NM_FIELD(nm_train_options, early_stopping), NM_OPTION_STRUCT, .spec = &nm_early_stopping_spec,
-     .doc = "end the run when it gets no better"},
+     .doc = "end the run when it gets no better on the validation set, or without one in the "
+            "training loss"},
     {NM_FIELD(nm_train_options, keep_best), NM_OPTION_BOOL,
-     .doc = "keep the best network in a file of its own"},
+     .doc =
+         "keep the best network in a file of its own: the best on the validation set, or without "
+         "one the last"},
     {NM_FIELD(nm_train_options, best_by), NM_OPTION_ENUM, .names = best_by_names,
-     .doc = "what is best: by the metric (the loss where there is none), or by the loss"},
+     .doc =
+         "what is best on the validation set: by the metric (the loss where there is none), or by "
+         "the loss"},
     {NM_FIELD(nm_train_options, evaluate_every), NM_OPTION_INT, .min = 1, .max = 1e9,
      .doc = "evaluate after every so many epochs, and after the last"},
     {NM_FIELD(nm_train_options, checkpoint_every), NM_OPTION_INT, .max = 1e9,

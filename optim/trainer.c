@@ -229,6 +229,17 @@ static void warn_of_unmoved_statistics(const nm_trainer *t)
     }
 }
 
+/* The training loss goes on falling when a network only learns its samples by heart. */
+static void warn_of_stopping_by_training(const nm_trainer *t)
+{
+    if (t->setup.options.early_stopping.on && !t->validation) {
+        nm_context_log(
+            t->context, NM_LOG_WARNING,
+            "early_stopping: there is no validation set, so it goes by the training loss; "
+            "hold samples out to go by, with data.validation");
+    }
+}
+
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
     if (!t->train) {
@@ -238,6 +249,7 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     t->began = nm_steady_seconds() - t->seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
     warn_of_unmoved_statistics(t);
+    warn_of_stopping_by_training(t);
     nm_status status = nm_trainer_prepare(t);
     while (status == NM_OK && !nm_trainer_is_over(t)) {
         status = nm_trainer_run_epoch(t);

@@ -42,8 +42,9 @@ typedef struct nm_early_stopping {
 
 extern NM_API const nm_spec nm_early_stopping_spec;
 
-/* By what the best network is known, for keep_best and early stopping: on the validation samples if
- * there are any, else on the test set, else by the training loss. */
+/* By what the best network is known on the validation set, for keep_best and early stopping.
+ * Without a validation set the last network is kept, and early stopping goes by the training loss,
+ * with a warning. The test set decides nothing: what chose a network cannot tell how good it is. */
 typedef enum nm_best_by { NM_BEST_BY_METRIC, NM_BEST_BY_LOSS } nm_best_by;
 
 typedef struct nm_train_options {
@@ -58,10 +59,10 @@ typedef struct nm_train_options {
     const nm_value *groups; /* a list of nm_group */
     int64_t seed;           /* of shuffling, augmentation and dropout */
     nm_early_stopping early_stopping;
-    bool keep_best;
-    int best_by;                    /* nm_best_by */
-    int64_t evaluate_every;         /* epochs; the last one is always evaluated */
-    int64_t checkpoint_every;       /* epochs; 0: not by epochs */
+    bool keep_best;           /* in a file of its own; without a validation set, the last one */
+    int best_by;              /* nm_best_by */
+    int64_t evaluate_every;   /* epochs; the last one is always evaluated */
+    int64_t checkpoint_every; /* epochs; 0: not by epochs */
     int64_t checkpoint_every_steps; /* updates; 0: not by updates */
     int64_t accumulate;             /* batches whose gradients make one update; see below */
     bool anomaly;                   /* look for the first NaN or infinity; slow */
@@ -103,9 +104,11 @@ typedef struct nm_train_state {
     double train_loss;              /* mean of this epoch so far */
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
     const nm_metric_type *metric;   /* NULL: none */
-    bool is_best;                   /* on_epoch: this epoch's network is the best so far */
-    int64_t best_epoch;             /* from 0; -1: none yet */
-    double best;                    /* its metric or loss, as best_by says; NaN: none yet */
+    bool is_best;                   /* on_epoch: this epoch's network is the best so far, by the
+                                       validation set */
+    int64_t best_epoch;             /* of the one that is kept, from 0; -1: none yet */
+    double best;                    /* its metric or loss, as best_by says; NaN: none yet, or no
+                                       validation set to choose by */
     double seconds;                 /* since the run began, resumed parts included */
     double samples_per_second;      /* of training alone, since it was resumed; NaN: none yet */
     const char *path;               /* on_checkpoint: the file written; else NULL */
@@ -174,14 +177,15 @@ typedef struct nm_train_result {
     double test_metric;   /* the same */
     double test_accuracy; /* the same where the metric is "accuracy", else NaN */
     double validation_loss, validation_metric;
-    int64_t best_epoch;                      /* from 0; -1: none */
-    double best;                             /* its metric or loss */
-    double best_test_loss, best_test_metric; /* the best network's; NaN: none */
+    int64_t best_epoch;                      /* of the network that is kept, from 0; -1: none */
+    double best;                             /* its metric or loss on the validation set */
+    double best_test_loss, best_test_metric; /* the kept network's; NaN: none */
     double seconds;                          /* evaluation and files included */
     double samples_per_second;               /* of training alone, since it was resumed */
 } nm_train_result;
 
-/* Trains to the end; the network holds the last parameters then, "best.safetensors" the best ones.
+/* Trains to the end; the network holds the last parameters then, "best.safetensors" the best ones,
+ * or without a validation set those of the last evaluation.
  * At a good end of any sort, the checkpoint is up to date. Where the loss is not finite, in
  * training or in the last evaluation: fails with NM_ERROR_NUMERIC and a message that says since
  * when and what to do. A run that learned nothing is told of by warnings. `result` may be NULL; it

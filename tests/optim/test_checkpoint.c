@@ -30,6 +30,7 @@ static void begin(small_run *r, const char *folder, test_memory *memory)
     r->data.train.count = 43;
     r->data.loader.prefetch = !memory;
     r->sgd.nesterov = true;
+    r->data.validation = small_set(r->context, &r->test, 33);
     r->setup.folder = folder;
     r->setup.callbacks.on_step = note_step;
     r->setup.options.schedule = (nm_choice){.item = &nm_schedule_one_cycle.item};

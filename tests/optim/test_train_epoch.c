@@ -121,16 +121,54 @@ START_TEST(a_run_stopped_after_its_last_evaluation_reports_none)
 }
 END_TEST
 
-START_TEST(without_a_test_set_the_training_loss_decides)
+/* LSTM-FCN#7, shapeformer#2: the best network was chosen by the test set. */
+START_TEST(without_a_validation_set_the_last_network_is_kept)
 {
     small_run r;
+    unsigned char last[MOST_BYTES], kept[MOST_BYTES];
     small_begin(&r, NULL);
-    r.data.test = (nm_dataset){0};
+    r.setup.folder = test_path("last");
+    r.setup.options.epochs = 12;
+    r.sgd.rate = 1; /* too large, so that an earlier one is better on the test set */
     small_train(&r);
     assert_fine(r.context);
-    ck_assert(isnan(r.result.test_loss) && isnan(r.result.test_accuracy));
-    ck_assert_int_ge(r.result.best_epoch, 0);
-    ck_assert(r.result.best > 0);
+    ck_assert_int_eq(r.result.best_epoch, 11);
+    ck_assert(isnan(r.result.best));
+    ck_assert(r.result.best_test_loss == r.result.test_loss);
+    size_t size = small_bits(&r, last);
+    nm_parameters_read(r.network.store, test_path("last/best.safetensors"));
+    small_bits(&r, kept);
+    ck_assert(memcmp(last, kept, size) == 0);
+    small_end(&r, NULL);
+}
+END_TEST
+
+static nm_status must_not_be_best(void *user, const nm_train_state *state)
+{
+    (void)user;
+    ck_assert(!state->is_best && state->best_epoch == state->epoch);
+    return NM_OK;
+}
+
+START_TEST(without_a_validation_set_patience_is_with_the_training_loss_and_that_is_said)
+{
+    small_run r;
+    test_warnings();
+    small_begin(&r, NULL);
+    r.network.plain = true;
+    r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 0.01}; /* the training loss falls */
+    r.setup.options.epochs = 10;
+    r.setup.options.early_stopping = (nm_early_stopping){.on = true, .patience = 1};
+    r.setup.callbacks.on_epoch = must_not_be_best;
+    for (int i = 0; i < 33; i++) {
+        r.test.labels[i] = 1 - r.test.labels[i]; /* and the test loss rises */
+    }
+    small_train(&r);
+    assert_fine(r.context);
+    ck_assert_int_eq(r.result.end, NM_TRAIN_FINISHED);
+    ck_assert_ptr_nonnull(strstr(test_warnings(),
+                                 "early_stopping: there is no validation set, so it "
+                                 "goes by the training loss"));
     small_end(&r, NULL);
 }
 END_TEST
@@ -153,10 +191,17 @@ END_TEST
 
 /* ---- The best network, early stopping ---- */
 
+/* The test samples are what the best is chosen by, and no longer a test. */
+static void validate(small_run *r)
+{
+    r->data.validation = small_set(r->context, &r->test, 33);
+}
+
 START_TEST(the_best_network_is_kept_in_a_file)
 {
     small_run r;
     small_begin(&r, NULL);
+    validate(&r);
     r.setup.folder = test_path("best");
     r.setup.options.epochs = 12;
     r.setup.options.best_by = NM_BEST_BY_LOSS;
@@ -166,9 +211,9 @@ START_TEST(the_best_network_is_kept_in_a_file)
     ck_assert_int_lt(r.result.best_epoch, 11);
     nm_evaluation e;
     nm_parameters_read(r.network.store, test_path("best/best.safetensors"));
-    nm_trainer_evaluate(r.trainer, &r.data.test, &e);
+    nm_trainer_evaluate(r.trainer, &r.data.validation, &e);
     assert_fine(r.context);
-    ck_assert(e.loss == r.result.best && e.loss < r.result.test_loss);
+    ck_assert(e.loss == r.result.best && e.loss < r.result.validation_loss);
     small_end(&r, NULL);
 }
 END_TEST
@@ -185,6 +230,7 @@ static nm_status set_bias(void *user, const nm_train_state *state)
 static void follow_biases(small_run *r, nm_best_by best_by, const double *biases, int count)
 {
     small_begin(r, NULL);
+    validate(r);
     r->network.plain = true;
     r->sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 1e-30};
     r->setup.options.epochs = 40;
@@ -235,6 +281,7 @@ START_TEST(early_stopping_waits_as_long_as_told)
 {
     small_run r;
     small_begin(&r, NULL);
+    validate(&r);
     r.sgd.rate = 1e-30; /* nothing gets better */
     r.network.plain = true;
     r.setup.options.epochs = 50;
@@ -252,6 +299,7 @@ START_TEST(early_stopping_goes_on_while_it_gets_better)
 {
     small_run r;
     small_begin(&r, NULL);
+    validate(&r);
     r.network.plain = true;
     r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 0.01};
     r.setup.options.best_by = NM_BEST_BY_LOSS;
@@ -270,6 +318,7 @@ START_TEST(min_delta_is_for_patience_alone)
 {
     small_run r;
     small_begin(&r, NULL);
+    validate(&r);
     r.network.plain = true;
     r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 0.01};
     r.setup.options.best_by = NM_BEST_BY_LOSS;
@@ -291,6 +340,7 @@ START_TEST(small_steps_count_once_they_add_up_to_min_delta)
 {
     small_run r;
     small_begin(&r, NULL);
+    validate(&r);
     r.network.plain = true;
     r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 1e-30};
     r.setup.options.epochs = 30;
@@ -454,7 +504,8 @@ TEST_MAIN("optim/train_epoch", evaluation_does_not_depend_on_the_batch_size,
           evaluation_happens_every_so_many_epochs_and_at_the_end,
           an_epoch_that_is_not_evaluated_has_no_loss_of_evaluation,
           a_run_stopped_after_its_last_evaluation_reports_none,
-          without_a_test_set_the_training_loss_decides,
+          without_a_validation_set_the_last_network_is_kept,
+          without_a_validation_set_patience_is_with_the_training_loss_and_that_is_said,
           the_validation_samples_decide_before_the_test_set, the_best_network_is_kept_in_a_file,
           the_best_is_the_lowest_loss_and_waiting_begins_anew_at_each,
           the_best_is_the_highest_accuracy, early_stopping_waits_as_long_as_told,

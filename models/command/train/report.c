@@ -114,6 +114,18 @@ void print_resume(const run *r, FILE *to)
     nm_free(r->context, typed);
 }
 
+static bool has_validation(const run *r)
+{
+    return r->config.data.validation.count > 0;
+}
+
+/* Whether the metric chose the network, and not the loss. */
+static const nm_metric_type *chooser(const run *r)
+{
+    const nm_metric_type *metric = nm_trainer_state(r->trainer)->metric;
+    return r->config.train.best_by == NM_BEST_BY_METRIC ? metric : NULL;
+}
+
 static void print_result_json(const run *r, const nm_train_result *result)
 {
     json_line line = {0};
@@ -127,6 +139,10 @@ static void print_result_json(const run *r, const nm_train_result *result)
     json_number(&line, "test_metric", result->test_metric);
     json_number(&line, "validation_loss", result->validation_loss);
     json_number(&line, "validation_metric", result->validation_metric);
+    json_string(&line, "chosen_by",
+                !has_validation(r) ? "last"
+                : chooser(r)       ? chooser(r)->item.name
+                                   : "loss");
     json_number(&line, "best_epoch", result->best_epoch < 0 ? NAN : (double)result->best_epoch + 1);
     json_number(&line, "best_test_metric", result->best_test_metric);
     json_number(&line, "seconds", result->seconds);
@@ -153,6 +169,30 @@ static void print_loss(const nm_train_result *result, const nm_metric_type *metr
     printf("test loss %.4f%s\n", result->test_loss, value);
 }
 
+/* Which network is in best.safetensors, and what it was chosen by. */
+static void print_kept(const run *r, const nm_train_result *result)
+{
+    char value[64];
+    if (result->best_epoch >= 0) {
+        printf(", best.safetensors (epoch %lld, ", (long long)result->best_epoch + 1);
+        if (!has_validation(r)) {
+            fputs("the last: there is no validation set to choose by)", stdout);
+        } else if (chooser(r)) {
+            describe_metric(value, sizeof value, chooser(r)->item.name, result->best);
+            printf("the best on the validation set%s)", value);
+        } else {
+            printf("the best on the validation set, loss %.4f)", result->best);
+        }
+    }
+    putchar('\n');
+}
+
+static const char *patience_with(const run *r)
+{
+    return has_validation(r) ? "the validation set"
+                             : "the training loss: there is no validation set";
+}
+
 static void print_result_text(const run *r, const nm_train_result *result)
 {
     print_loss(result, nm_trainer_state(r->trainer)->metric);
@@ -164,12 +204,10 @@ static void print_result_text(const run *r, const nm_train_result *result)
         printf(", %.0f samples/s\n", result->samples_per_second);
     }
     printf("saved in %s: checkpoint.safetensors", r->folder);
-    if (result->best_epoch >= 0) {
-        printf(", best.safetensors (epoch %lld)", (long long)result->best_epoch + 1);
-    }
-    putchar('\n');
+    print_kept(r, result);
     if (result->end == NM_TRAIN_STOPPED_EARLY) {
-        puts("stopped early: no better for the patience given");
+        printf("stopped early: no better for %lld evaluations, by %s\n",
+               (long long)r->config.train.early_stopping.patience, patience_with(r));
     } else if (result->end == NM_TRAIN_STOPPED) {
         print_resume(r, stdout);
     }
