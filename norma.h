@@ -29,12 +29,15 @@
 #include "optim/evaluate.h"
 #include "optim/groups.h"
 #include "optim/data/loader.h"
+#include "optim/data/open_file.h"
 #include "optim/data/schema.h"
+#include "optim/groups.h"
 #include "optim/loss.h"
 #include "optim/metric.h"
 #include "optim/network.h"
 #include "optim/optim.h"
 #include "optim/optimizer.h"
+#include "optim/saved.h"
 #include "optim/schedule.h"
 #include "optim/trainer.h"
 
@@ -44,5 +47,6 @@
 #include "models/layer.h"
 #include "models/model.h"
 #include "models/open.h"
+#include "models/predictor.h"
 
 #endif

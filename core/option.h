@@ -146,6 +146,10 @@ NM_API char *nm_option_default_text(nm_context *context, const nm_spec *spec,
                                     const nm_option *option);
 NM_API char *nm_option_range_text(nm_context *context, const nm_option *option);
 
+/* Whether the option has the same value in both structs; texts, values and choices of one item are
+ * the same only where they are one in memory. */
+NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b);
+
 /* Options structs that C callers fill begin with a member `size_t struct_size`. The call macros set
  * it, so a struct of another version of the library is noticed: they end their list of options with
  * this, which also spares ISO C's rule that "..." takes at least one argument. */

@@ -8,7 +8,7 @@
 #ifndef NM_CORE_TEXT_H
 #define NM_CORE_TEXT_H
 
-#include "core/value.h"
+#include "core/option.h"
 
 typedef struct nm_text {
     nm_context *context;
@@ -27,6 +27,9 @@ void nm_text_add_quoted(nm_text *text, const char *string);
 void nm_text_add_float(nm_text *text, double value);
 /* A value in YAML's flow style, on one line: reading it gives the same tree. */
 void nm_text_add_value(nm_text *text, const nm_value *value);
+/* What differs from the spec's defaults, as a map in flow style; a choice is {NAME: {...}}. */
+void nm_text_add_options(nm_text *text, const nm_spec *spec, const void *options);
+void nm_text_add_choice(nm_text *text, const nm_choice *choice);
 /* The text, new memory to be freed with nm_free(); NULL, with an error, if memory ran out. Leaves
  * `text` empty. */
 char *nm_text_end(nm_text *text);

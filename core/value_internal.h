@@ -76,8 +76,6 @@ static inline const void *nm_option_field(const nm_option *option, const void *o
 const char *nm_option_name_of(const nm_option *option, double value);
 /* Whether a number is within the option's limits, or has a name. */
 bool nm_option_in_range(const nm_option *option, double value);
-/* Whether the option has the same value in both structs. */
-bool nm_option_same(const nm_option *option, const void *a, const void *b);
 /* "at least 0 and below 1"; nothing if there are no limits. */
 void nm_option_add_range(nm_line *line, const nm_option *option);
 /* " or default, unchanged"; nothing if no number has a name. */

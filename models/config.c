@@ -1,5 +1,7 @@
 #include "models/config.h"
 
+#include "models/model_internal.h"
+
 #include <string.h>
 
 #include "models/parts.h"
@@ -38,6 +40,7 @@ typedef struct reader {
     config_parts parts;
     unsigned needs;
     bool data_fine, train_fine; /* its options are right */
+    nm_saved *saved; /* of a trained network, with a schema; NULL: it is to be trained */
 } reader;
 
 /* Whether the part is there; reports a needed one that is not. A null is no part. */
@@ -133,7 +136,8 @@ static void read_parts(reader *r)
 static bool wants_data_open(const reader *r)
 {
     const nm_model *m = r->config->model;
-    return r->data_fine && (r->needs & NM_NEED_DATA || (m && nm_model_input(m)->rank < 0));
+    return !r->saved && r->data_fine &&
+           (r->needs & NM_NEED_DATA || (m && nm_model_input(m)->rank < 0));
 }
 
 /* A file that cannot be read is a mistake like others, unless there are no others. */
@@ -157,7 +161,10 @@ static void build_model(reader *r)
     nm_config *c = r->config;
     nm_model_options options = {NM_MODEL_DEFAULTS, .seed = (uint64_t)c->train.seed};
     bool known = c->model && nm_model_input(c->model)->rank >= 0;
-    if (c->model && c->data.train.count) {
+    if (c->model && r->saved) {
+        nm_model_build(c->model, &r->saved->schema->shape, &options, r->d);
+    } else if (c->model && c->data.train.count) {
+        nm_model_set_schema(c->model, c->data.schema);
         nm_model_build(c->model, &c->data.train.shape, &options, r->d);
     } else if (known || (c->model && !r->parts.data)) {
         nm_model_build(c->model, NULL, &options, r->d);
@@ -207,8 +214,8 @@ static nm_status read_config(reader *r)
     return status;
 }
 
-nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
-                         int count, unsigned needs, nm_config *config)
+static nm_status open_with(nm_context *context, const char *path, const char *const *settings,
+                           int count, unsigned needs, nm_saved *saved, nm_config *config)
 {
     nm_diagnostics d;
     *config = (nm_config){.context = context};
@@ -217,7 +224,7 @@ nm_status nm_config_open(nm_context *context, const char *path, const char *cons
         return nm_context_status(context);
     }
     nm_diagnostics_begin(&d, context);
-    reader r = {.config = config, .context = context, .d = &d, .needs = needs};
+    reader r = {.config = config, .context = context, .d = &d, .needs = needs, .saved = saved};
     nm_status status = apply_settings(config->document, settings, count, &d);
     if (status == NM_OK) {
         r.root = nm_document_root(config->document);
@@ -226,6 +233,42 @@ nm_status nm_config_open(nm_context *context, const char *path, const char *cons
     if (status != NM_OK) {
         nm_config_close(config);
     }
+    return status;
+}
+
+nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
+                         int count, unsigned needs, nm_config *config)
+{
+    return open_with(context, path, settings, count, needs, NULL, config);
+}
+
+static nm_status take_saved(nm_config *c, nm_saved *saved, const char *file)
+{
+    const nm_choice loss = saved->loss;
+    if (nm_model_take(c->model, saved) != NM_OK) {
+        nm_fail_in(c->context, "%s", file);
+        nm_config_close(c);
+        return nm_context_status(c->context);
+    }
+    c->loss = c->loss.item ? c->loss : loss;
+    return NM_OK;
+}
+
+nm_status nm_config_open_trained(nm_context *context, const char *path, const char *const *settings,
+                                 int count, const char *saved_path, nm_config *config)
+{
+    nm_saved saved = {.context = context};
+    char *file = nm_saved_find(context, saved_path);
+    *config = (nm_config){.context = context};
+    nm_status status = file ? nm_saved_open(context, file, &saved) : nm_context_status(context);
+    if (status == NM_OK) {
+        const bool told = saved.schema != NULL;
+        status = open_with(context, path, settings, count, told ? 0 : NM_NEED_DATA,
+                           told ? &saved : NULL, config);
+    }
+    status = status == NM_OK ? take_saved(config, &saved, file) : status;
+    nm_saved_close(&saved);
+    nm_free(context, file);
     return status;
 }
 

@@ -42,6 +42,13 @@ typedef struct nm_config {
  * files that cannot be read are NM_ERROR_IO or NM_ERROR_FORMAT. `config` is empty on failure. */
 NM_API nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
                                 int count, unsigned needs, nm_config *config);
+/* The same for a network that is trained: `saved` (a file, or the folder of a run) gives the
+ * parameters and, if it says so, what samples are. No data are opened then; where it does not say
+ * it, the training set is, since only that can. The loss is the saved one where the file has none.
+ */
+NM_API nm_status nm_config_open_trained(nm_context *context, const char *path,
+                                        const char *const *settings, int count, const char *saved,
+                                        nm_config *config);
 /* Closes the data and destroys the model; leaves it empty, an empty one is fine. */
 NM_API void nm_config_close(nm_config *config);
 

@@ -1,7 +1,6 @@
 #include "models/model.h"
 
 #include "models/model_internal.h"
-#include "optim/checkpoint.h"
 
 /* ---- Making and destroying ---- */
 
@@ -28,6 +27,8 @@ void nm_model_destroy(nm_model *model)
     nm_free(context, model->records);
     nm_map_destroy(model->names);
     nm_store_destroy(model->store);
+    nm_saved_close(&model->saved);
+    nm_free(context, model->description);
     nm_document_destroy(model->own_document);
     nm_free(context, model);
 }
@@ -94,26 +95,28 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
     return nm_layers_run(&model->layers, pass, x);
 }
 
+/* Values in the targets' own units. */
+static void restore(const nm_schema *schema, nm_tensor *y)
+{
+    const nm_shape *shape = nm_tensor_shape(y);
+    float *values = schema->target_channels ? nm_tensor_f32(y) : NULL;
+    if (values && nm_tensor_count(y) == shape->dim[0] * schema->target_channels) {
+        nm_schema_restore(schema, values, shape->dim[0]);
+    }
+}
+
 nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 {
     nm_pass pass = {.tape = tape};
+    const nm_schema *schema = model->options.dtype == NM_F32 ? model->schema : NULL;
     bool recording = nm_tape_set_recording(tape, false);
-    nm_tensor *y = nm_model_forward(model, &pass, x);
+    x = schema ? nm_schema_prepare(schema, tape, x) : x;
+    nm_tensor *y = x ? nm_model_forward(model, &pass, x) : NULL;
+    if (y && schema) {
+        restore(schema, y);
+    }
     nm_tape_set_recording(tape, recording);
     return y;
-}
-
-/* ---- Files ---- */
-
-nm_status nm_model_load(nm_model *model, const char *path)
-{
-    model->folded = false;
-    return nm_parameters_read(model->store, path);
-}
-
-nm_status nm_model_save(const nm_model *model, const char *path)
-{
-    return nm_parameters_write(model->store, path);
 }
 
 /* ---- What it is made of ---- */

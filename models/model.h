@@ -15,14 +15,14 @@
  *
  * From a program:
  *
- *     nm_model *model = nm_model_open(context, "net.yaml", NULL);
- *     nm_model_load(model, "best.safetensors");
+ *     nm_model *model = nm_model_open_saved(context, "runs/net");
  *     nm_tensor *y = nm_model_predict(model, tape, x); */
 #ifndef NM_MODELS_MODEL_H
 #define NM_MODELS_MODEL_H
 
 #include "core/option.h"
 #include "optim/network.h"
+#include "optim/saved.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,7 +66,12 @@ NM_API nm_store *nm_model_store(const nm_model *model);
 NM_API const nm_network *nm_model_network(const nm_model *model);
 /* x is [batch, ...sample]. NULL on failure. */
 NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x);
-/* In inference, without recording. */
+/* In inference, without recording. Where the model has a schema (it was loaded from a file that has
+ * one, or belongs to a config whose data are open), x holds raw samples, [batch, ...] of any
+ * numeric type, as the data sets have them: they are scaled and standardized as in training, and
+ * values come back in the targets' own units. Class scores stay scores: nm_softmax() makes
+ * probabilities of them. Without a schema, or with parameters of f64, x goes into the network as it
+ * is. */
 NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
 /* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d
  * layer goes into copies of that one's weights, weight norm is computed once, and activations go
@@ -75,10 +80,23 @@ NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
  * `fuse` it does nothing. */
 NM_API nm_status nm_model_fold(nm_model *model);
 
-/* Parameters and buffers, as safetensors. A file that does not fit changes nothing. A file of the
- * trainer's, in which the network's tensors stand among others, is read too. */
+/* ---- Files (optim/saved.h says what is in them) ---- */
+
+/* A model from a saved network alone: a safetensors file, or the folder of a run, of which the best
+ * network is taken, else the last. With its parameters and its schema. NULL on failure. */
+NM_API nm_model *nm_model_open_saved(nm_context *context, const char *path);
+/* Parameters and buffers, and the schema if the file has one, into a model that is there already.
+ * A file of another network is refused, with the first difference, and changes nothing. One without
+ * a description need only have the right tensors; a trainer's checkpoint is read too. */
 NM_API nm_status nm_model_load(nm_model *model, const char *path);
+/* All that nm_model_open_saved() needs, but that a model without schema is saved without one. */
 NM_API nm_status nm_model_save(const nm_model *model, const char *path);
+/* What was loaded beside the parameters: loss, metric, version. Without its file. */
+NM_API const nm_saved *nm_model_saved(const nm_model *model);
+/* What samples are, and what is done to them; NULL: not known. */
+NM_API const nm_schema *nm_model_schema(const nm_model *model);
+/* The schema must outlive the model, or the next call; NULL: none. */
+NM_API void nm_model_set_schema(nm_model *model, const nm_schema *schema);
 
 /* ---- What it is made of ---- */
 

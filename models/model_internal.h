@@ -4,6 +4,7 @@
 
 #include "models/layer.h"
 #include "models/model.h"
+#include "optim/saved.h"
 
 /* What a layer costs, or several. */
 typedef struct layer_cost {
@@ -47,6 +48,9 @@ struct nm_model {
     nm_map *names; /* of layers, to their records */
     nm_store *store;
     nm_network network;
+    char *description;       /* the part `model` as text: the network's */
+    const nm_schema *schema; /* what samples are and what is done to them; NULL: not known */
+    nm_saved saved;          /* what was loaded, without its tensors */
     model_stage stage;
     bool folded;            /* inference runs with folded weights */
     bool apart;             /* the file says fuse: false */
@@ -65,6 +69,12 @@ static inline layer_record *record_of(nm_layer *layer)
  * has the list, for messages. */
 void nm_layers_read(nm_model *model, const nm_value *list, const char *what, const char *prefix,
                     int depth, nm_diagnostics *d, nm_layers *layers);
+
+/* ---- models/model_saved.c ---- */
+
+/* Parameters from an open file, of the same network or refused; what else it holds, if it has a
+ * description, goes over to the model and `saved` is empty then. */
+nm_status nm_model_take(nm_model *model, nm_saved *saved);
 
 /* ---- models/fuse.c ---- */
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "models/model_internal.h"
 #include "models/parts.h"
 
@@ -291,11 +292,19 @@ static nm_model *make_model(nm_context *context, nm_document *document)
     return m;
 }
 
+static void describe(nm_model *m, const nm_value *value)
+{
+    nm_text text = {.context = m->context};
+    nm_text_add_value(&text, value);
+    m->network.description = m->description = nm_text_end(&text);
+}
+
 nm_model *nm_model_read(nm_context *context, nm_document *document, const nm_value *value,
                         nm_diagnostics *d)
 {
     nm_model *m = make_model(context, document);
     if (m && m->names && m->store) {
+        describe(m, value);
         const nm_value *list = value->kind == NM_VALUE_MAP ? read_part(m, value, d) : value;
         if (list) {
             nm_layers_read(m, list, "model", NULL, 0, d, &m->layers);

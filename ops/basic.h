@@ -77,7 +77,7 @@ NM_API nm_tensor *nm_gelu_with(nm_tape *tape, nm_tensor *x, const nm_gelu_option
 
 typedef struct nm_reduce_options {
     size_t struct_size;
-    nm_ints axes;   /* those that go; negative ones count from the end; empty: all */
+    nm_ints axes;  /* those that go; negative ones count from the end; empty: all */
     bool keepdims; /* leave the axes that go, with length 1 */
 } nm_reduce_options;
 

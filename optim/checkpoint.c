@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "optim/saved_internal.h"
 #include "optim/trainer_internal.h"
 
-#define CHECKPOINT "norma checkpoint"
-#define NETWORK "norma network"
-#define VERSION "2" /* of checkpoints: 2 holds no times, and knows its data whole */
-#define MODEL "model."
+#define CHECKPOINT NM_FORMAT_CHECKPOINT
+#define NETWORK NM_FORMAT_NETWORK
+#define VERSION NM_FORMAT_VERSION
+#define MODEL NM_MODEL_PREFIX
 #define OPTIMIZER "optimizer."
 
 /* ---- Progress as metadata ---- */
@@ -108,7 +109,7 @@ static bool is_finite(nm_tensor *tensor)
 }
 
 /* Promise 3 of the trainer. */
-static nm_status check_finite(const nm_store *store)
+nm_status nm_store_check_finite(const nm_store *store)
 {
     for (int i = 0; i < nm_store_count(store); i++) {
         const nm_entry *entry = nm_store_at(store, i);
@@ -130,10 +131,24 @@ static nm_status describe_format(nm_tensor_writer *writer, const char *format)
     return status == NM_OK ? nm_tensor_writer_set_metadata(writer, "version", VERSION) : status;
 }
 
+/* What a prediction needs beside the tensors. */
+static nm_status describe_network(const nm_trainer *t, nm_tensor_writer *writer)
+{
+    const nm_trainer_setup *s = &t->setup;
+    const nm_description description = {
+        .model = s->network->description,
+        .schema = s->data->schema,
+        .loss = {.item = &t->loss.type->item, .options = t->loss.options},
+        .metric = {.item = t->metric ? &t->metric->item : NULL,
+                   .options = s->options.metric.options}};
+    return nm_description_write(t->context, &description, writer);
+}
+
 static nm_status fill_checkpoint(nm_trainer *t, nm_tensor_writer *writer)
 {
     nm_status status = describe_format(writer, CHECKPOINT);
     if (status == NM_OK) status = nm_marks_write(t, writer);
+    if (status == NM_OK) status = describe_network(t, writer);
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = write_field(writer, &fields[i], &t->progress);
     }
@@ -164,16 +179,18 @@ nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
     if (!writer) {
         return nm_context_status(t->context);
     }
-    nm_status status = check_finite(t->setup.network->store);
-    if (status == NM_OK) status = check_finite(nm_optimizer_state(t->optimizer));
+    nm_status status = nm_store_check_finite(t->setup.network->store);
+    if (status == NM_OK) status = nm_store_check_finite(nm_optimizer_state(t->optimizer));
     if (status == NM_OK) status = fill_checkpoint(t, writer);
     return finish(t->context, writer, path, status);
 }
 
-static nm_status fill_network(const nm_store *store, nm_tensor_writer *writer)
+static nm_status fill_network(const nm_trainer *t, nm_tensor_writer *writer)
 {
-    nm_status status = check_finite(store);
+    const nm_store *store = t->setup.network->store;
+    nm_status status = nm_store_check_finite(store);
     if (status == NM_OK) status = describe_format(writer, NETWORK);
+    if (status == NM_OK) status = describe_network(t, writer);
     return status == NM_OK ? nm_store_write(store, NULL, writer) : status;
 }
 
@@ -184,7 +201,7 @@ nm_status nm_best_write(nm_trainer *t, const char *path)
     if (!writer) {
         return nm_context_status(t->context);
     }
-    nm_status status = fill_network(t->setup.network->store, writer);
+    nm_status status = fill_network(t, writer);
     for (int i = 0; i < NM_COUNT_OF(fields); i++) {
         for (int k = 0; k < NM_COUNT_OF(told) && status == NM_OK; k++) {
             if (!strcmp(fields[i].key, told[k])) {
@@ -193,14 +210,6 @@ nm_status nm_best_write(nm_trainer *t, const char *path)
         }
     }
     return finish(t->context, writer, path, status);
-}
-
-nm_status nm_parameters_write(const nm_store *store, const char *path)
-{
-    nm_context *context = nm_store_context(store);
-    nm_tensor_writer *writer = nm_tensor_writer_create(context);
-    return writer ? finish(context, writer, path, fill_network(store, writer))
-                  : nm_context_status(context);
 }
 
 /* ---- Reading ---- */
@@ -286,16 +295,4 @@ nm_status nm_checkpoint_read(nm_trainer *t, const char *path)
     nm_status status = take_checkpoint(t, file);
     nm_tensor_file_destroy(file);
     return status == NM_OK ? NM_OK : nm_fail_in(t->context, "%s", path);
-}
-
-nm_status nm_parameters_read(nm_store *store, const char *path)
-{
-    nm_context *context = nm_store_context(store);
-    nm_tensor_file *file = nm_tensor_file_read(context, path);
-    if (!file) {
-        return nm_context_status(context);
-    }
-    nm_status status = nm_store_read(store, has_format(file, CHECKPOINT) ? MODEL : NULL, file);
-    nm_tensor_file_destroy(file);
-    return status == NM_OK ? NM_OK : nm_fail_in(context, "%s", path);
 }

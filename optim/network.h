@@ -35,6 +35,9 @@ typedef struct nm_network {
     nm_store *store; /* parameters and buffers */
     /* x is [batch, ...sample shape]; returns the output, NULL on failure. */
     nm_tensor *(*forward)(void *self, const nm_pass *pass, nm_tensor *x);
+    /* What the network is, as the value of `model` in YAML, to be saved with it; NULL: its program
+     * knows. */
+    const char *description;
     bool wants_data; /* run one pass with `initialize` on the first batch before training */
     /* A pass over a batch of shape x as pass->training and initialize say, without elements, on a
      * tape of its own; nothing changes by it. Fails as forward() would, so that it is known before

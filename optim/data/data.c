@@ -168,6 +168,40 @@ nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_d
     return status;
 }
 
+static nm_status open_one(nm_context *context, const nm_data_options *o, const nm_schema *schema,
+                          nm_set which, nm_data *data)
+{
+    nm_status status = nm_spec_check(context, &nm_data_spec, "data", o);
+    if (status == NM_OK && which == NM_SET_TEST) {
+        return open_set(context, o, &o->test, "test", schema, &data->test);
+    }
+    if (status == NM_OK) {
+        status = open_set(context, o, &o->train, "train", schema, &data->train);
+    }
+    return status == NM_OK ? hold_out(context, o, data) : status;
+}
+
+nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
+                           const nm_schema *schema, nm_set which, nm_data *data)
+{
+    static const char *const names[] = {"training", "validation", "test"};
+    *data = (nm_data){.train.context = context};
+    nm_status status = open_one(context, options, schema, which, data);
+    const nm_dataset *sets[] = {&data->train, &data->validation, &data->test};
+    if (status == NM_OK && !sets[which]->count) {
+        status = nm_fail(context, NM_ERROR_INPUT, "data: there is no %s set", names[which]);
+    }
+    if (status == NM_OK && !sets[which]->targets) {
+        status = nm_fail(context, NM_ERROR_INPUT, "data: the %s set has no targets", names[which]);
+    }
+    data->loader = nm_schema_loader(schema, options->loader.batch);
+    if (status != NM_OK) {
+        data->train.context = context;
+        nm_data_close(data);
+    }
+    return status;
+}
+
 void nm_data_close(nm_data *data)
 {
     nm_schema_destroy(data->schema);

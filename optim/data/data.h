@@ -56,6 +56,15 @@ typedef struct nm_data {
  * set must have samples and targets of the same shapes and types, and labels within the training
  * set's classes. The choices' options are not needed afterwards. `data` is empty on failure. */
 NM_API nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data);
+
+/* One of the sets, for a network that is there already: samples and targets must be those of
+ * `schema`, which must outlive `data`, and are prepared as it says. Nothing else is opened: for the
+ * test set, not the training set. NM_ERROR_INPUT if there is no such set. */
+typedef enum nm_set { NM_SET_TRAIN, NM_SET_VALIDATION, NM_SET_TEST } nm_set;
+NM_API nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
+                                  const nm_schema *schema, nm_set which, nm_data *data);
+/* Loader options that prepare samples as the schema says, in batches of `batch`. */
+NM_API nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch);
 NM_API void nm_data_close(nm_data *data); /* leaves it empty; an empty one is fine */
 
 #ifdef __cplusplus

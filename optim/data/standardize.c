@@ -134,3 +134,10 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
     tell_loader(s, &data->loader);
     return status;
 }
+
+nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch)
+{
+    nm_loader_options loader = {NM_LOADER_DEFAULTS, .batch = batch};
+    tell_loader(schema, &loader);
+    return loader;
+}

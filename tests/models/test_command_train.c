@@ -333,9 +333,7 @@ START_TEST(eval_says_what_is_missing)
     assert_code(e, 2);
     assert_says(e->err, "there is no validation set");
     e = norma("eval", "net.yaml", "--weights", "missing", "--set", "model.0.dense.units=5");
-    assert_says(e->err, "dense1.weight");
-    assert_says(e->err, "[16, 2]");
-    assert_says(e->err, "[5, 2]");
+    assert_says(e->err, "layer dense1 has {units: 16} there, {units: 5} here");
     ck_assert_int_ne(e->code, 0);
 }
 END_TEST
@@ -403,11 +401,10 @@ START_TEST(predict_says_what_samples_look_like)
     nm_close(context);
     const ended *e = norma("predict", "net.yaml", "--weights", "shapes", "--in", "wrong.npy");
     assert_code(e, 2);
-    assert_says(e->err, "[5, 3]");
-    assert_says(e->err, "[2]");
+    assert_says(e->err, "a sample has shape [3], but those trained on have [2]");
     e = norma("predict", "net.yaml", "--weights", "shapes");
     assert_code(e, 2);
-    assert_says(e->err, "predict: --in FILE is missing");
+    assert_says(e->err, "predict: the samples are missing: norma predict net.yaml FILE");
 }
 END_TEST
 

@@ -1,0 +1,204 @@
+#include "models/command/predictions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+
+static int64_t width_of(const predictions *p)
+{
+    return nm_tensor_count(p->outputs) / p->set.count;
+}
+
+static double output(const predictions *p, int64_t row, int64_t i)
+{
+    return nm_tensor_get(p->outputs, row * width_of(p) + i);
+}
+
+/* Of equal probabilities the first. */
+static int64_t best_class(const predictions *p, int64_t row)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < width_of(p); i++) {
+        best = output(p, row, i) > output(p, row, best) ? i : best;
+    }
+    return best;
+}
+
+#define NAME_TEXT 32
+
+/* What output `i` is called. */
+static const char *output_name(const predictions *p, int64_t i, char text[NAME_TEXT])
+{
+    if (p->is_classifier) {
+        return nm_schema_class_name(p->schema, i, text);
+    }
+    if (i < p->schema->targets) {
+        return p->schema->target_names[i];
+    }
+    snprintf(text, NAME_TEXT, "output %lld", (long long)i);
+    return text;
+}
+
+/* ---- Lines ---- */
+
+static void print_class(const predictions *p, int64_t row)
+{
+    char text[NAME_TEXT];
+    int64_t best = best_class(p, row);
+    printf("%lld: class %s, probability %.4f\n", (long long)row,
+           nm_schema_class_name(p->schema, best, text), output(p, row, best));
+}
+
+static void print_values(const predictions *p, int64_t row)
+{
+    const bool named = p->schema->targets > 1;
+    printf("%lld:", (long long)row);
+    for (int64_t i = 0; i < width_of(p); i++) {
+        char text[32], name[NAME_TEXT];
+        printf("%s %s%s%s", named && i ? "," : "", named ? output_name(p, i, name) : "",
+               named ? " " : "", format_f32(output(p, row, i), text));
+    }
+    putchar('\n');
+}
+
+static bool print_json(const predictions *p, int64_t row)
+{
+    json_line line = {0};
+    json_integer(&line, "sample", row);
+    if (p->is_classifier) {
+        char text[NAME_TEXT];
+        int64_t best = best_class(p, row);
+        json_integer(&line, "class", best);
+        if (p->schema->class_names) {
+            json_string(&line, "name", nm_schema_class_name(p->schema, best, text));
+        }
+        json_number(&line, "probability", output(p, row, best));
+    }
+    json_numbers(&line, p->is_classifier ? "probabilities" : "outputs", p->outputs,
+                 row * width_of(p), width_of(p));
+    return json_end(&line);
+}
+
+void predictions_print(const predictions *p, bool json)
+{
+    bool written = true;
+    for (int64_t row = 0; row < p->set.count && written; row++) {
+        if (json) {
+            written = print_json(p, row);
+        } else if (p->is_classifier) {
+            print_class(p, row);
+        } else {
+            print_values(p, row);
+        }
+    }
+}
+
+/* ---- Files ---- */
+
+/* A cell, in quotes where it needs them (RFC 4180). */
+static void add_cell(nm_text *t, const char *cell)
+{
+    if (!cell[strcspn(cell, ",\"\r\n")]) {
+        nm_text_add(t, "%s", cell);
+        return;
+    }
+    nm_text_add(t, "\"");
+    for (const char *at = cell; *at; at++) {
+        nm_text_add(t, *at == '"' ? "\"\"" : "%c", *at);
+    }
+    nm_text_add(t, "\"");
+}
+
+static void add_number(nm_text *t, double value)
+{
+    char text[32];
+    nm_text_add(t, ",%s", format_f32(value, text));
+}
+
+static void add_csv_header(nm_text *t, const predictions *p)
+{
+    nm_text_add(t, p->is_classifier ? "sample,class,probability" : "sample");
+    for (int64_t i = 0; i < width_of(p); i++) {
+        char name[NAME_TEXT];
+        nm_text_add(t, ",");
+        add_cell(t, output_name(p, i, name));
+    }
+    nm_text_add(t, "\n");
+}
+
+static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
+{
+    char name[NAME_TEXT];
+    nm_text_add(t, "%lld", (long long)row);
+    if (p->is_classifier) {
+        int64_t best = best_class(p, row);
+        nm_text_add(t, ",");
+        add_cell(t, nm_schema_class_name(p->schema, best, name));
+        add_number(t, output(p, row, best));
+    }
+    for (int64_t i = 0; i < width_of(p); i++) {
+        add_number(t, output(p, row, i));
+    }
+    nm_text_add(t, "\n");
+}
+
+static void add_json_row(nm_text *t, const predictions *p, int64_t row)
+{
+    char name[NAME_TEXT], number[32];
+    nm_text_add(t, "%s{\"sample\": %lld", row ? ",\n" : "[\n", (long long)row);
+    if (p->is_classifier) {
+        int64_t best = best_class(p, row);
+        nm_text_add(t, ", \"class\": ");
+        nm_text_add_quoted(t, nm_schema_class_name(p->schema, best, name));
+        nm_text_add(t, ", \"probability\": %s", format_f32(output(p, row, best), number));
+    }
+    nm_text_add(t, ", \"outputs\": {");
+    for (int64_t i = 0; i < width_of(p); i++) {
+        nm_text_add(t, i ? ", " : "");
+        nm_text_add_quoted(t, output_name(p, i, name));
+        nm_text_add(t, ": %s", format_f32(output(p, row, i), number));
+    }
+    nm_text_add(t, row == p->set.count - 1 ? "}}\n]\n" : "}}");
+}
+
+static char *make_text(const predictions *p, bool csv)
+{
+    nm_text text = {.context = p->context};
+    if (csv) {
+        add_csv_header(&text, p);
+    }
+    for (int64_t row = 0; row < p->set.count && !text.failed; row++) {
+        (csv ? add_csv_row : add_json_row)(&text, p, row);
+    }
+    return nm_text_end(&text);
+}
+
+static nm_status write_text(nm_context *context, const char *path, const char *text)
+{
+    nm_file *file = nm_file_create(context, path);
+    if (!file) {
+        return nm_context_status(context);
+    }
+    nm_file_write(file, text, strlen(text)); /* a failure is the commit's too */
+    return nm_file_commit(file);
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+    size_t length = strlen(path), tail = strlen(end);
+    return length >= tail && strcmp(path + length - tail, end) == 0;
+}
+
+nm_status predictions_write(const predictions *p, const char *path)
+{
+    const bool csv = ends_with(path, ".csv");
+    if (!csv && !ends_with(path, ".json")) {
+        return nm_npy_write(p->outputs, path);
+    }
+    char *text = make_text(p, csv);
+    nm_status status =
+        text ? write_text(p->context, path, text) : nm_context_status(p->context);
+    nm_free(p->context, text);
+    return status;
+}

@@ -1,0 +1,91 @@
+#include "models/command/trained.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool is_saved_file(const char *path)
+{
+    static const char end[] = ".safetensors";
+    const size_t length = strlen(path), tail = sizeof end - 1;
+    return length > tail && strcmp(path + length - tail, end) == 0;
+}
+
+/* The network.yaml of a run, beside its saved file; false if there is none. */
+static bool find_network_file(const char *weights, char path[RUN_PATH])
+{
+    const char *slash = strrchr(weights, '/');
+    int length = slash ? (int)(slash - weights) : 1;
+    int written =
+        snprintf(path, RUN_PATH, "%.*s/network.yaml", length, slash ? weights : ".");
+    return written > 0 && written < RUN_PATH && path_exists(path);
+}
+
+static nm_status open_with_yaml(trained *t, const char *yaml, const arguments *a)
+{
+    const char *settings[MAX_VALUES];
+    int count = argument_list(a, "--set", settings);
+    nm_status status =
+        nm_config_open_trained(t->context, yaml, settings, count, t->weights, &t->config);
+    if (status == NM_OK) {
+        t->has_config = true;
+        t->model = t->config.model;
+        t->loss = t->config.loss;
+    }
+    return status;
+}
+
+static nm_status open_alone(trained *t)
+{
+    t->model = t->own = nm_model_open_saved(t->context, t->weights);
+    if (t->model) {
+        t->loss = nm_model_saved(t->model)->loss;
+    }
+    return nm_context_status(t->context);
+}
+
+/* A run's folder, or a file in it. */
+static nm_status open_run(trained *t, const char *path, const arguments *a)
+{
+    char yaml[RUN_PATH];
+    char *file = nm_saved_find(t->context, path);
+    int length = file ? snprintf(t->weights, RUN_PATH, "%s", file) : 0;
+    nm_free(t->context, file);
+    if (length < 0 || length >= RUN_PATH) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "the path is too long: %.80s...", path);
+    }
+    if (!file) {
+        return nm_context_status(t->context);
+    }
+    if (find_network_file(t->weights, yaml)) {
+        return open_with_yaml(t, yaml, a);
+    }
+    if (argument_value(a, "--set")) {
+        return nm_fail(t->context, NM_ERROR_INPUT,
+                       "--set changes a network's file, and there is none beside %s", t->weights);
+    }
+    return open_alone(t);
+}
+
+nm_status trained_open(nm_context *context, const arguments *a, trained *t)
+{
+    const char *path = a->positional[0], *weights = argument_value(a, "--weights");
+    *t = (trained){.context = context};
+    if (!weights && (is_folder(path) || is_saved_file(path))) {
+        return open_run(t, path, a);
+    }
+    nm_status status = find_weights(context, path, weights, t->weights);
+    return status == NM_OK ? open_with_yaml(t, path, a) : status;
+}
+
+void trained_close(trained *t)
+{
+    nm_model_destroy(t->own);
+    nm_config_close(&t->config);
+}

@@ -1,0 +1,20 @@
+/* Any file of samples, told apart by its contents: IDX, NPY, or else CSV; gzip around it. */
+#ifndef NM_OPTIM_DATA_OPEN_FILE_H
+#define NM_OPTIM_DATA_OPEN_FILE_H
+
+#include "optim/data/dataset.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opens samples for a network that is there already: `reading->schema` must say what they are. A
+ * table brings its targets along, if it has their columns; arrays have them in a file of their own,
+ * `targets` (NULL: none). "-" is the standard input. `set` is empty on failure. */
+NM_API nm_status nm_dataset_open_file(nm_context *context, const char *path, const char *targets,
+                                      const nm_reading *reading, nm_dataset *set);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

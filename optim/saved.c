@@ -1,0 +1,221 @@
+#include "optim/saved.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/op.h"
+#include "optim/data/schema_write.h"
+#include "optim/saved_internal.h"
+#include "optim/table.h"
+
+#define TEXT_KEY "network"
+#define TEXT_BYTES ((size_t)64 << 20) /* of a description: tables of a million columns */
+#define TEXT_NODES (1 << 23)
+
+const char *nm_version(void)
+{
+    return NM_VERSION_TEXT;
+}
+
+/* ---- Writing ---- */
+
+static void add_choice(nm_text *text, const char *key, const nm_choice *choice)
+{
+    if (choice->item) {
+        nm_text_add(text, "%s: ", key);
+        nm_text_add_choice(text, choice);
+        nm_text_add(text, "\n");
+    }
+}
+
+char *nm_description_text(nm_context *context, const nm_description *d)
+{
+    nm_text text = {.context = context};
+    nm_text_add(&text, "norma: \"%s\"\n", NM_VERSION_TEXT);
+    if (d->model) {
+        nm_text_add(&text, "model: %s\n", d->model);
+    }
+    if (d->schema) {
+        nm_schema_write(d->schema, &text);
+    }
+    add_choice(&text, "loss", &d->loss);
+    add_choice(&text, "metric", &d->metric);
+    if (d->temperature > 0 && d->temperature != 1) {
+        nm_text_add(&text, "temperature: ");
+        nm_text_add_float(&text, d->temperature);
+        nm_text_add(&text, "\n");
+    }
+    return nm_text_end(&text);
+}
+
+nm_status nm_description_write(nm_context *context, const nm_description *description,
+                               nm_tensor_writer *writer)
+{
+    char *text = nm_description_text(context, description);
+    nm_status status =
+        text ? nm_tensor_writer_set_metadata(writer, TEXT_KEY, text) : nm_context_status(context);
+    nm_free(context, text);
+    return status;
+}
+
+nm_status nm_saved_write(const nm_store *store, const nm_description *description, const char *path)
+{
+    nm_context *context = nm_store_context(store);
+    nm_tensor_writer *writer = nm_tensor_writer_create(context);
+    if (!writer) {
+        return nm_context_status(context);
+    }
+    nm_status status = nm_store_check_finite(store);
+    if (status == NM_OK)
+        status = nm_tensor_writer_set_metadata(writer, "format", NM_FORMAT_NETWORK);
+    if (status == NM_OK)
+        status = nm_tensor_writer_set_metadata(writer, "version", NM_FORMAT_VERSION);
+    if (status == NM_OK) status = nm_description_write(context, description, writer);
+    if (status == NM_OK) status = nm_store_write(store, NULL, writer);
+    if (status == NM_OK) status = nm_tensor_writer_write(writer, path);
+    nm_tensor_writer_destroy(writer);
+    return status == NM_ERROR_NUMERIC ? nm_fail_in(context, "%s", path) : status;
+}
+
+/* ---- Reading ---- */
+
+typedef struct parts {
+    const char *norma;
+    const nm_value *model, *sample, *target;
+    nm_choice loss, metric;
+    double temperature;
+} parts;
+
+static const parts defaults = {.temperature = 1};
+static const nm_option rows[] = {
+    {NM_FIELD(parts, norma), NM_OPTION_STRING, .doc = "version of the library that wrote it"},
+    {NM_FIELD(parts, model), NM_OPTION_VALUE, .doc = "the layers"},
+    {NM_FIELD(parts, sample), NM_OPTION_VALUE, .doc = "what samples are"},
+    {NM_FIELD(parts, target), NM_OPTION_VALUE, .doc = "what targets are"},
+    {NM_FIELD(parts, loss), NM_OPTION_CHOICE, .kind = NM_KIND_LOSS, .doc = "trained with"},
+    {NM_FIELD(parts, metric), NM_OPTION_CHOICE, .kind = NM_KIND_METRIC, .doc = "measured by"},
+    {NM_FIELD(parts, temperature), NM_OPTION_FLOAT, .min = 1e-6, .max = 1e6,
+     .doc = "class scores are divided by it"},
+};
+static const nm_spec spec = {.name = "parts",
+                             .size = sizeof(parts),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows)};
+
+static void read_parts(nm_saved *saved, nm_diagnostics *d)
+{
+    parts p;
+    nm_spec_read(&spec, nm_document_root(saved->document), "the description of the network",
+                 saved->document, d, &p);
+    saved->version = p.norma;
+    saved->model = p.model;
+    saved->loss = p.loss;
+    saved->metric = p.metric;
+    saved->temperature = p.temperature;
+    if (p.sample) {
+        saved->schema = nm_schema_read(saved->context, p.sample, p.target, saved->document, d);
+    }
+}
+
+/* Hostile until checked: the text goes through the same reader as any network's file. */
+static nm_status read_text(nm_saved *saved)
+{
+    nm_diagnostics d;
+    const char *text = nm_tensor_file_metadata(saved->file, TEXT_KEY);
+    saved->temperature = 1;
+    if (!text) {
+        return NM_OK;
+    }
+    saved->document = nm_document_parse_within(saved->context, text, SIZE_MAX, "its description",
+                                               TEXT_BYTES, TEXT_NODES);
+    if (!saved->document) {
+        return nm_context_status(saved->context);
+    }
+    nm_diagnostics_begin(&d, saved->context);
+    read_parts(saved, &d);
+    return nm_diagnostics_end(&d);
+}
+
+static bool is_checkpoint(const nm_tensor_file *file)
+{
+    const char *format = nm_tensor_file_metadata(file, "format");
+    return format && strcmp(format, NM_FORMAT_CHECKPOINT) == 0;
+}
+
+nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved)
+{
+    *saved = (nm_saved){.context = context, .file = nm_tensor_file_read(context, path)};
+    if (!saved->file) {
+        return nm_context_status(context);
+    }
+    saved->prefix = is_checkpoint(saved->file) ? NM_MODEL_PREFIX : NULL;
+    nm_status status = read_text(saved);
+    if (status != NM_OK) {
+        nm_fail_in(context, "%s", path);
+        nm_saved_close(saved);
+    }
+    return status;
+}
+
+void nm_saved_close(nm_saved *saved)
+{
+    if (saved->context) {
+        nm_schema_destroy(saved->schema);
+        nm_document_destroy(saved->document);
+        nm_tensor_file_destroy(saved->file);
+    }
+    *saved = (nm_saved){0};
+}
+
+nm_status nm_saved_read(const nm_saved *saved, nm_store *store)
+{
+    return nm_store_read(store, saved->prefix, saved->file);
+}
+
+/* ---- Where it is ---- */
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *nm_saved_find(nm_context *context, const char *path)
+{
+    static const char *const names[] = {"best.safetensors", "checkpoint.safetensors"};
+    if (!is_folder(path)) {
+        return nm_copy_string(context, path);
+    }
+    for (int i = 0; i < NM_COUNT_OF(names); i++) {
+        char *file = nm_format(context, "%s/%s", path, names[i]);
+        if (!file || access(file, F_OK) == 0) {
+            return file;
+        }
+        nm_free(context, file);
+    }
+    nm_fail(context, NM_ERROR_INPUT,
+            "%s has neither best.safetensors nor checkpoint.safetensors: nothing was saved there",
+            path);
+    return NULL;
+}
+
+/* ---- Tensors alone ---- */
+
+nm_status nm_parameters_read(nm_store *store, const char *path)
+{
+    nm_saved saved;
+    nm_context *context = nm_store_context(store);
+    nm_status status = nm_saved_open(context, path, &saved);
+    if (status == NM_OK && (status = nm_saved_read(&saved, store)) != NM_OK) {
+        nm_fail_in(context, "%s", path);
+    }
+    nm_saved_close(&saved);
+    return status;
+}
+
+nm_status nm_parameters_write(const nm_store *store, const char *path)
+{
+    return nm_saved_write(store, &(nm_description){.model = NULL}, path);
+}

@@ -1,0 +1,66 @@
+/* A saved network: a safetensors file with its parameters and buffers, and a text in its metadata,
+ * "network", that says all else that a prediction needs. The text is one YAML document:
+ *
+ *     norma: "0.1.0"
+ *     model: [...]          as it was used
+ *     sample: {...}         optim/data/schema.h
+ *     target: {...}
+ *     loss: {...}           it says what an output means
+ *     metric: {...}
+ *
+ * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
+ * Files without it, written elsewhere, are read too; then there are tensors and nothing else. */
+#ifndef NM_OPTIM_SAVED_H
+#define NM_OPTIM_SAVED_H
+
+#include "core/store.h"
+#include "optim/data/schema.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library's version, such as "0.1.0". */
+NM_API const char *nm_version(void);
+
+/* What the text is made of. Whatever is NULL, or without item, is left out. */
+typedef struct nm_description {
+    const char *model; /* the value of `model`, in YAML's flow style; NULL: made by hand in C */
+    const nm_schema *schema;
+    nm_choice loss, metric;
+    double
+        temperature; /* that class scores are divided by before they become probabilities; 0: 1 */
+} nm_description;
+
+/* An open one. Treat as read-only. */
+typedef struct nm_saved {
+    nm_context *context;
+    nm_tensor_file *file;
+    const char *prefix;     /* of the network's tensors in it; NULL: none */
+    nm_document *document;  /* the text; NULL: the file has none */
+    const nm_value *model;  /* NULL: none */
+    nm_schema *schema;      /* NULL: none */
+    nm_choice loss, metric; /* item NULL: none */
+    double temperature;     /* 1: as the network says */
+    const char *version;    /* of the library that wrote it; NULL: not told */
+} nm_saved;
+
+/* Reads and checks a file. Messages begin with the path. `saved` is empty on failure. */
+NM_API nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved);
+NM_API void nm_saved_close(nm_saved *saved); /* leaves it empty; an empty one is fine */
+/* The file of a network: `path` itself, or if that is the folder of a run its best.safetensors,
+ * else its checkpoint.safetensors. New memory, free with nm_free(); NULL, with an error, if the
+ * folder has neither. */
+NM_API char *nm_saved_find(nm_context *context, const char *path);
+/* Takes the values of all of the store's tensors, or fails and changes nothing. */
+NM_API nm_status nm_saved_read(const nm_saved *saved, nm_store *store);
+
+/* Writes a store's tensors under their plain names, with the description. What has a NaN or
+ * infinity in it is refused. */
+NM_API nm_status nm_saved_write(const nm_store *store, const nm_description *description,
+                                const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,20 @@
+/* What the files that write runs and networks share. Nothing outside optim includes this. */
+#ifndef NM_OPTIM_SAVED_INTERNAL_H
+#define NM_OPTIM_SAVED_INTERNAL_H
+
+#include "optim/saved.h"
+
+#define NM_FORMAT_CHECKPOINT "norma checkpoint" /* the metadata's "format" */
+#define NM_FORMAT_NETWORK "norma network"
+#define NM_FORMAT_VERSION "2" /* 2: no times, a fingerprint of all data, the description */
+#define NM_MODEL_PREFIX "model." /* of the network's tensors in a checkpoint */
+
+/* The description as text: new memory, NULL on failure. */
+char *nm_description_text(nm_context *context, const nm_description *description);
+/* Adds it to a file being written. */
+nm_status nm_description_write(nm_context *context, const nm_description *description,
+                               nm_tensor_writer *writer);
+/* NM_ERROR_NUMERIC, naming the tensor, if there is a NaN or infinity in one. */
+nm_status nm_store_check_finite(const nm_store *store);
+
+#endif
