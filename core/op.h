@@ -233,8 +233,8 @@ typedef struct nm_shape_options {
     nm_ints shape;
 } nm_shape_options;
 
-/* The op that made a tensor of the tape, with the label that it ran under (which may be NULL) and its
- * first input; NULL, and both untouched, if it was not recorded. */
+/* The op that made a tensor of the tape, with the label that it ran under (which may be NULL) and
+ * its first input; NULL, and both untouched, if it was not recorded. */
 NM_API const nm_op *nm_tensor_origin(const nm_tensor *x, const char **scope, nm_tensor **input);
 /* The registered op of that name, or NULL, without an error. */
 NM_API const nm_op *nm_find_op(const nm_context *context, const char *name);

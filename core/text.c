@@ -107,7 +107,8 @@ void nm_text_add_float(nm_text *t, double value)
 /* Text that is the same out of quotes, in any place. Numbers, booleans and names are. */
 static bool is_plain(const char *text)
 {
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-/";
+    static const char safe[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-/";
     return *text && text[strspn(text, safe)] == 0 && (*text != '-' || (text[1] && text[1] != '-'));
 }
 

@@ -35,11 +35,11 @@ typedef struct nm_path_read nm_path_read;
 struct nm_document {
     nm_context *context;
     const nm_value *root;
-    const char *name;        /* of its file, as the values have it */
-    const char *source;      /* the text, where it was read from a file; else NULL */
+    const char *name;   /* of its file, as the values have it */
+    const char *source; /* the text, where it was read from a file; else NULL */
     size_t source_size;
-    bool folder;             /* relative paths are meant from the file's folder */
-    nm_path_read *paths; /* those that were read */
+    bool folder;               /* relative paths are meant from the file's folder */
+    nm_path_read *paths;       /* those that were read */
     nm_document_chunk *chunks; /* the newest first; values never move */
     size_t most_bytes;         /* of text */
     int most_nodes;

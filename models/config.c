@@ -40,7 +40,7 @@ typedef struct reader {
     config_parts parts;
     unsigned needs;
     bool data_fine, train_fine; /* its options are right */
-    nm_saved *saved; /* of a trained network, with a schema; NULL: it is to be trained */
+    nm_saved *saved;            /* of a trained network, with a schema; NULL: it is to be trained */
 } reader;
 
 /* Whether the part is there; reports a needed one that is not. A null is no part. */
@@ -245,10 +245,11 @@ nm_status nm_config_open(nm_context *context, const char *path, const char *cons
 static nm_status take_saved(nm_config *c, nm_saved *saved, const char *file)
 {
     const nm_choice loss = saved->loss;
-    if (nm_model_take(c->model, saved) != NM_OK) {
+    nm_status status = nm_model_take(c->model, saved);
+    if (status != NM_OK) {
         nm_fail_in(c->context, "%s", file);
         nm_config_close(c);
-        return nm_context_status(c->context);
+        return status;
     }
     c->loss = c->loss.item ? c->loss : loss;
     return NM_OK;

@@ -6,7 +6,7 @@
 
 #define NM_FORMAT_CHECKPOINT "norma checkpoint" /* the metadata's "format" */
 #define NM_FORMAT_NETWORK "norma network"
-#define NM_FORMAT_VERSION "2" /* 2: no times, a fingerprint of all data, the description */
+#define NM_FORMAT_VERSION "2"    /* 2: no times, a fingerprint of all data, the description */
 #define NM_MODEL_PREFIX "model." /* of the network's tensors in a checkpoint */
 
 /* The description as text: new memory, NULL on failure. */

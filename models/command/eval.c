@@ -4,31 +4,106 @@
 #include <string.h>
 
 #include "models/command/command.h"
-#include "models/command/train/folder.h"
+#include "models/command/trained.h"
 
-/* The set to evaluate on: what --on says, else the test set, else what there is. */
-static const nm_dataset *choose_set(const nm_data *data, const char *name)
+static const char *const set_names[] = {"train", "validation", "test"};
+
+/* The set that --on names; -1: there is none of that name. */
+static int set_of_name(const char *name)
 {
-    if (name) {
-        return strcmp(name, "train") == 0        ? &data->train
-               : strcmp(name, "validation") == 0 ? &data->validation
-               : strcmp(name, "test") == 0       ? &data->test
-                                                 : NULL;
+    for (int i = 0; i < NM_COUNT_OF(set_names); i++) {
+        if (strcmp(set_names[i], name) == 0) {
+            return i;
+        }
     }
-    return data->test.count         ? &data->test
-           : data->validation.count ? &data->validation
-                                    : &data->train;
+    return -1;
 }
 
-static const char *name_of_set(const nm_data *data, const nm_dataset *set)
+/* The test set, else what was held out of the training set, else that. */
+static nm_set usual_set(const nm_data_options *o)
 {
-    return set == &data->test ? "test" : set == &data->validation ? "validation" : "train";
+    return o->test.item ? NM_SET_TEST : o->validation > 0 ? NM_SET_VALIDATION : NM_SET_TRAIN;
 }
 
-static int print(const nm_config *config, const nm_dataset *set, const nm_metric_type *metric,
-                 const nm_evaluation *e, const char *weights, bool json)
+/* What is evaluated on. */
+typedef struct evaluated {
+    trained trained;
+    nm_data data;          /* where the set is of the network's file */
+    nm_dataset own;        /* where it is a file of --data */
+    const nm_dataset *set; /* the one */
+    const char *name;      /* of it */
+    nm_loader_options loader;
+    const nm_metric_type *metric;
+    nm_evaluation result;
+} evaluated;
+
+/* ---- The set ---- */
+
+static nm_status open_file(evaluated *e, const char *path, const arguments *a)
 {
-    const char *set_name = name_of_set(&config->data, set);
+    nm_context *context = e->trained.context;
+    const nm_schema *schema = nm_model_schema(e->trained.model);
+    if (!schema) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s does not say what samples are, so --data cannot be read; give the "
+                       "network's YAML with its own data",
+                       e->trained.weights);
+    }
+    const nm_reading reading = {.schema = schema,
+                                .ignored = nm_loss_choice_ignored(&e->trained.loss),
+                                .wanted = nm_loss_choice_wants(&e->trained.loss)};
+    nm_status status =
+        nm_dataset_open_file(context, path, argument_value(a, "--labels"), &reading, &e->own);
+    if (status == NM_OK && !e->own.targets) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s has no targets to compare with; give the column of the target, or "
+                       "--labels FILE for an array",
+                       path);
+    }
+    e->set = &e->own;
+    e->name = path;
+    e->loader = nm_schema_loader(schema, e->trained.config.data_options.loader.batch);
+    return status;
+}
+
+static nm_status open_own(evaluated *e, const arguments *a)
+{
+    nm_config *c = &e->trained.config;
+    const char *on = argument_value(a, "--on");
+    const int named = on ? set_of_name(on) : (int)usual_set(&c->data_options);
+    if (named < 0) {
+        return nm_fail(e->trained.context, NM_ERROR_INPUT,
+                       "there is no set \"%s\"; --on takes train, validation or test", on);
+    }
+    if (!c->data_options.train.item) {
+        return nm_fail(e->trained.context, NM_ERROR_INPUT,
+                       "nothing to evaluate on: there are no data beside %s; give --data FILE",
+                       e->trained.weights);
+    }
+    e->name = set_names[named];
+    nm_data *from = &e->data;
+    nm_status status = NM_OK;
+    if (c->data.train.count) {
+        from = &c->data; /* the saved file does not say what samples are: all are open */
+    } else {
+        status = nm_data_open_set(e->trained.context, &c->data_options,
+                                  nm_model_schema(e->trained.model), (nm_set)named, from);
+    }
+    e->set = named == NM_SET_TRAIN        ? &from->train
+             : named == NM_SET_VALIDATION ? &from->validation
+                                          : &from->test;
+    e->loader = from->loader;
+    if (status == NM_OK && !e->set->count) {
+        return nm_fail(e->trained.context, NM_ERROR_INPUT, "there is no %s set", e->name);
+    }
+    return status;
+}
+
+/* ---- What is printed ---- */
+
+static int print(const char *set_name, const nm_metric_type *metric, const nm_evaluation *e,
+                 const char *weights, bool json)
+{
     bool accuracy = metric && strcmp(metric->item.name, "accuracy") == 0;
     if (json) {
         json_line line = {0};
@@ -55,64 +130,76 @@ static int print(const nm_config *config, const nm_dataset *set, const nm_metric
     return EXIT_FINE;
 }
 
-static nm_status evaluate(nm_config *config, const char *set_name, const nm_dataset **set,
-                          const nm_metric_type **metric, nm_evaluation *result)
+/* ---- The evaluation ---- */
+
+/* The set stands where a training set would: the trainer does nothing but evaluate. */
+static nm_status evaluate(evaluated *e)
 {
-    *set = choose_set(&config->data, set_name);
-    if (!*set || !(*set)->count) {
-        return nm_fail(config->context, NM_ERROR_INPUT,
-                       "there is no %s set; give --on train, "
-                       "validation or test, and see that the file has it",
-                       set_name);
+    const nm_data data = {.train = *e->set, .loader = e->loader};
+    nm_trainer_setup setup = {.data = NULL};
+    if (e->trained.has_config) {
+        setup = nm_config_setup(&e->trained.config);
     }
-    nm_trainer_setup setup = nm_config_setup(config);
+    setup.network = nm_model_network(e->trained.model);
+    setup.data = &data;
+    setup.loss = e->trained.loss;
     setup.only_evaluates = true;
-    nm_trainer *trainer = nm_trainer_create(config->context, &setup);
-    nm_status status =
-        trainer ? nm_trainer_evaluate(trainer, *set, result) : nm_context_status(config->context);
-    *metric = trainer ? nm_trainer_state(trainer)->metric : NULL;
+    if (!setup.loss.item) {
+        return nm_fail(e->trained.context, NM_ERROR_INPUT,
+                       "%s does not say which loss the network was trained with; give its YAML",
+                       e->trained.weights);
+    }
+    nm_trainer *trainer = nm_trainer_create(e->trained.context, &setup);
+    nm_status status = trainer ? nm_trainer_evaluate(trainer, e->set, &e->result)
+                               : nm_context_status(e->trained.context);
+    e->metric = trainer ? nm_trainer_state(trainer)->metric : NULL;
     nm_trainer_destroy(trainer);
     return status;
 }
 
+static void close_evaluated(evaluated *e)
+{
+    if (e->data.train.context) {
+        nm_data_close(&e->data);
+    }
+    if (e->own.context) {
+        nm_dataset_close(&e->own);
+    }
+    trained_close(&e->trained);
+}
+
 static int run_eval(nm_context *context, const arguments *a)
 {
-    const char *settings[MAX_VALUES];
-    int count = argument_list(a, "--set", settings);
-    nm_config config = {0};
-    char weights[RUN_PATH];
-    const nm_dataset *set = NULL;
-    const nm_metric_type *metric = NULL;
-    nm_evaluation result;
-    nm_status status =
-        find_weights(context, a->positional[0], argument_value(a, "--weights"), weights);
+    evaluated e = {.name = ""};
+    const char *file = argument_value(a, "--data");
+    nm_status status = trained_open(context, a, &e.trained);
     if (status == NM_OK) {
-        status = nm_config_open(context, a->positional[0], settings, count,
-                                NM_NEED_DATA | NM_NEED_LOSS, &config);
+        status = file ? open_file(&e, file, a) : open_own(&e, a);
     }
     if (status == NM_OK) {
-        status = nm_model_load(config.model, weights);
+        status = evaluate(&e);
     }
-    if (status == NM_OK) {
-        status = evaluate(&config, argument_value(a, "--on"), &set, &metric, &result);
-    }
-    int code = status == NM_OK ? print(&config, set, metric, &result, weights,
+    int code = status == NM_OK ? print(e.name, e.metric, &e.result, e.trained.weights,
                                        argument_value(a, "--json") != NULL)
                                : report_error(context);
-    nm_config_close(&config);
+    close_evaluated(&e);
     return code;
 }
 
 const command command_eval = {
     .name = "eval",
-    .usage = "FILE",
+    .usage = "NETWORK",
     .summary = "evaluate a trained network",
     .doc =
-        "Computes the loss and the metric of the network that FILE describes, with the parameters "
-        "of its newest run (the best ones, if there are) or those given.",
-    .flags = {{"--weights", "PATH", "a safetensors file, or the folder of a run"},
+        "Computes the loss and the metrics of NETWORK: the folder of a run, a saved .safetensors "
+        "file, or a network's YAML with its newest run. On the test set of its file, or on --data: "
+        "a CSV with the target's column, or an array with --labels. The training data are opened "
+        "only by --on train and --on validation.",
+    .flags = {{"--data", "FILE", "evaluate on these samples: CSV, .npy or IDX"},
+              {"--labels", "FILE", "their targets, where --data is an array"},
               {"--on", "SET", "train, validation or test; default: test"},
-              {"--set", "KEY=VALUE", "set a value of the file"},
+              {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
+              {"--set", "KEY=VALUE", "set a value of the network's file"},
               {"--json", NULL, "one JSON object on standard output"}},
     .least = 1,
     .most = 1,

@@ -197,8 +197,7 @@ nm_status predictions_write(const predictions *p, const char *path)
         return nm_npy_write(p->outputs, path);
     }
     char *text = make_text(p, csv);
-    nm_status status =
-        text ? write_text(p->context, path, text) : nm_context_status(p->context);
+    nm_status status = text ? write_text(p->context, path, text) : nm_context_status(p->context);
     nm_free(p->context, text);
     return status;
 }

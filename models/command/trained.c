@@ -22,8 +22,7 @@ static bool find_network_file(const char *weights, char path[RUN_PATH])
 {
     const char *slash = strrchr(weights, '/');
     int length = slash ? (int)(slash - weights) : 1;
-    int written =
-        snprintf(path, RUN_PATH, "%.*s/network.yaml", length, slash ? weights : ".");
+    int written = snprintf(path, RUN_PATH, "%.*s/network.yaml", length, slash ? weights : ".");
     return written > 0 && written < RUN_PATH && path_exists(path);
 }
 

@@ -16,8 +16,8 @@ typedef struct trained {
     char weights[RUN_PATH];
 } trained;
 
-/* Opens what the first positional argument, --weights and --set say. Data are not opened. On failure
- * `trained` is to be closed all the same. */
+/* Opens what the first positional argument, --weights and --set say. Data are not opened. On
+ * failure `trained` is to be closed all the same. */
 nm_status trained_open(nm_context *context, const arguments *arguments, trained *trained);
 void trained_close(trained *trained);
 

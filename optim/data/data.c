@@ -147,8 +147,7 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
         (status = check_train(context, &data->train)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
-        (status = hold_out(context, o, data)) != NM_OK ||
-        (status = fill_missing(data)) != NM_OK ||
+        (status = hold_out(context, o, data)) != NM_OK || (status = fill_missing(data)) != NM_OK ||
         (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = check_held_out(context, data)) != NM_OK) {

@@ -63,7 +63,8 @@ NM_API nm_status nm_data_open(nm_context *context, const nm_data_options *option
 typedef enum nm_set { NM_SET_TRAIN, NM_SET_VALIDATION, NM_SET_TEST } nm_set;
 NM_API nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
                                   const nm_schema *schema, nm_set which, nm_data *data);
-/* Loader options that prepare samples as the schema says, in batches of `batch`. */
+/* Loader options that prepare samples as the schema says, in batches of `batch` (0: the usual
+ * ones). */
 NM_API nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch);
 NM_API void nm_data_close(nm_data *data); /* leaves it empty; an empty one is fine */
 

@@ -60,7 +60,8 @@ static double find(const filler *f, int64_t at)
     if (!count) {
         return 0;
     }
-    return f->set->missing == NM_MISSING_MEAN ? mean_of(f->values, count) : median_of(f->values, count);
+    return f->set->missing == NM_MISSING_MEAN ? mean_of(f->values, count)
+                                              : median_of(f->values, count);
 }
 
 static void fill_column(const filler *f, int64_t at, double fill)

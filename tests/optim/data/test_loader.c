@@ -102,12 +102,12 @@ START_TEST(a_short_last_batch_is_kept_dropped_or_merged)
         int last;
         int64_t batches, used, last_size;
     } rows[] = {
-        {9, 4, NM_SHORT_KEEP, 3, 9, 1},  {9, 4, NM_SHORT_DROP, 2, 8, 4},
-        {9, 4, NM_SHORT_MERGE, 2, 9, 5}, {8, 4, NM_SHORT_KEEP, 2, 8, 4},
-        {8, 4, NM_SHORT_DROP, 2, 8, 4},  {8, 4, NM_SHORT_MERGE, 2, 8, 4},
-        {3, 4, NM_SHORT_KEEP, 1, 3, 3},  {3, 4, NM_SHORT_MERGE, 1, 3, 3},
-        {9, 4, NM_SHORT_AUTO, 3, 9, 1},
-        {5, 1, NM_SHORT_MERGE, 5, 5, 1}, {3, 1000000000, NM_SHORT_KEEP, 1, 3, 3},
+        {9, 4, NM_SHORT_KEEP, 3, 9, 1},          {9, 4, NM_SHORT_DROP, 2, 8, 4},
+        {9, 4, NM_SHORT_MERGE, 2, 9, 5},         {8, 4, NM_SHORT_KEEP, 2, 8, 4},
+        {8, 4, NM_SHORT_DROP, 2, 8, 4},          {8, 4, NM_SHORT_MERGE, 2, 8, 4},
+        {3, 4, NM_SHORT_KEEP, 1, 3, 3},          {3, 4, NM_SHORT_MERGE, 1, 3, 3},
+        {9, 4, NM_SHORT_AUTO, 3, 9, 1},          {5, 1, NM_SHORT_MERGE, 5, 5, 1},
+        {3, 1000000000, NM_SHORT_KEEP, 1, 3, 3},
     };
     context = test_context(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
