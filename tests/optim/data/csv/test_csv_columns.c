@@ -1,0 +1,601 @@
+/* CSV files: what columns are, and which are chosen. */
+#include "tests/optim/data/csv/tables.h"
+
+/* `rows` lines of "%d" replaced by their number from `first`, below a header. */
+static const char *lines_of(const char *header, const char *format, int rows, int first)
+{
+    static char text[65536];
+    size_t length = (size_t)snprintf(text, sizeof text, "%s", header);
+    for (int i = 0; i < rows; i++) {
+        for (const char *at = format; *at; at++) {
+            if (*at == '%') {
+                length += (size_t)snprintf(text + length, sizeof text - length, "%d", first + i);
+            } else {
+                text[length++] = *at;
+            }
+        }
+        text[length++] = '\n';
+    }
+    text[length] = 0;
+    return text;
+}
+
+static void expect_kind(const nm_dataset *set, int column, const char *name, int kind)
+{
+    ck_assert_str_eq(set->schema->column[column].name, name);
+    ck_assert_int_eq(set->schema->column[column].kind, kind);
+}
+
+/* ---- Kinds ---- */
+
+START_TEST(words_for_true_and_false_are_one_and_zero)
+{
+    static const char *const words[][2] = {
+        {"TRUE", "False"}, {"yes", "NO"}, {"t", "f"}, {"Y", "N"}, {"on", "off"}};
+    begin(NULL);
+    for (int i = 0; i < NM_COUNT_OF(words); i++) {
+        nm_dataset set;
+        char text[64];
+        snprintf(text, sizeof text, "is,y\n%s,0\n%s,1\n", words[i][0], words[i][1]);
+        open_table(&set, text, "");
+        expect_values(&set, 2, 1, (double[]){1, 0});
+        expect_kind(&set, 0, "is", NM_COLUMN_FLAG);
+        nm_dataset_close(&set);
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(words_of_two_kinds_are_texts)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "is,y\nyes,0\nfalse,1\nyes,1\nfalse,1\n", "");
+    expect_values(&set, 4, 2, (double[]){0, 1, 1, 0, 0, 1, 1, 0});
+    expect_kind(&set, 0, "is", NM_COLUMN_CATEGORY);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* Days by Python: (date(2020, 2, 29) - date(1970, 1, 1)).days = 18321 */
+START_TEST(dates_are_days_since_1970)
+{
+    static const struct {
+        const char *text;
+        double days;
+    } dates[] = {
+        {"1970-01-01", 0},
+        {"1969-12-31", -1},
+        {"2020-02-29", 18321},
+        {"2020-2-29", 18321},
+        {"2020/02/29", 18321},
+        {"2020.02.29", 18321},
+        {"2020-02", 18293},
+        {"1600-02-29", -135081},
+        {"2020-02-29 06:00", 18321.25},
+        {"2020-02-29T18:00:00Z", 18321.75},
+        {"2020-02-29T18:00:00+06:00", 18321.5},
+        {"2020-02-29 18:00:00-0600", 18322},
+        {"2020-02-29 12:00:00.000", 18321.5},
+        {"2020-02-29 3:00 AM", 18321.125},
+        {"2020-02-29 12:00 am", 18321},
+        {"2020-02-29 12:00 PM", 18321.5},
+        {"29.02.2020", 18321},
+        {"29/2/2020 06:00", 18321.25},
+        {"2/29/2020", 18321},
+        {"2-29-20", 18321},
+        {"12/31/69", -1},
+        {"29-Feb-2020", 18321},
+        {"29 February 2020", 18321},
+        {"Feb 29, 2020", 18321},
+        {"feb. 2020", 18293},
+        {"06:00", 0.25},
+        {"18:00:00", 0.75},
+    };
+    begin(NULL);
+    for (int i = 0; i < NM_COUNT_OF(dates); i++) {
+        nm_dataset set;
+        char text[64];
+        snprintf(text, sizeof text, "when;y\n%s;0\n", dates[i].text);
+        open_table(&set, text, "");
+        assert_fine(context);
+        ck_assert_msg(sample_at(&set, 0) == dates[i].days, "%s: %.17g", dates[i].text,
+                      sample_at(&set, 0));
+        expect_kind(&set, 0, "when", NM_COLUMN_DATE);
+        ck_assert_int_eq(set.dtype, NM_F64);
+        nm_dataset_close(&set);
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(what_only_looks_like_a_date_is_text)
+{
+    static const char *const texts[] = {"2019-02-29", "2020-13-01",    "31.04.2020", "2020-01-01x",
+                                        "13/13/2020", "25:00",         "10:60",      "Fib 3, 2020",
+                                        "13:00 PM",   "2020-01-01 10", "12.31.2020"};
+    begin(NULL);
+    for (int i = 0; i < NM_COUNT_OF(texts); i++) {
+        nm_dataset set;
+        char text[64];
+        snprintf(text, sizeof text, "when;y\n%s;0\n%s;1\n", texts[i], texts[i]);
+        open_table(&set, text, "");
+        assert_fine(context);
+        ck_assert_msg(set.schema->column->kind == NM_COLUMN_CATEGORY, "%s", texts[i]);
+        nm_dataset_close(&set);
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(day_and_month_are_told_apart_by_the_whole_column)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "when,y\n1/2/2020,0\n31/2/2019,0\n", ""); /* no such day: text */
+    assert_fine(context);
+    expect_kind(&set, 0, "when", NM_COLUMN_CATEGORY);
+    nm_dataset_close(&set);
+    open_table(&set, "when,y\n1/2/2020,0\n31/1/2020,0\n", "");
+    expect_values(&set, 2, 1, (double[]){18293, 18292});
+    ck_assert_int_eq(set.schema->column->order, NM_DATE_DAY_FIRST);
+    nm_dataset_close(&set);
+    open_table(&set, "when,y\n1/2/2020,0\n1/31/2020,0\n", "");
+    expect_values(&set, 2, 1, (double[]){18263, 18292});
+    ck_assert_int_eq(set.schema->column->order, NM_DATE_MONTH_FIRST);
+    nm_dataset_close(&set);
+    expect_refused("when,y\n1/2/2020,0\n3/4/2020,0\n", "",
+                   ":2:1: \"1/2/2020\" may begin with the day or the month, and nothing in column "
+                   "\"when\" tells; write dates as 2020-01-31, or leave the column out");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(few_texts_become_an_element_each_in_a_stated_order)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set,
+               "doors,y\n4,0\n5more,0\n10,0\n4.0,0\nB,0\n\xc3\xa4,0\n10,0\n5more,0\nB,0\n"
+               "\xc3\xa4,0\n4,0\n",
+               "");
+    assert_fine(context);
+    const nm_column *c = set.schema->column;
+    ck_assert_int_eq(c->count, 5); /* numbers by size, then texts by their bytes */
+    static const char *const order[] = {"4", "10", "5more", "B", "\xc3\xa4"};
+    for (int i = 0; i < 5; i++) {
+        ck_assert_str_eq(c->categories[i], order[i]);
+    }
+    ck_assert(nm_shape_equal(&set.shape, &NM_SHAPE(5)));
+    for (int i = 0; i < 5; i++) {
+        ck_assert(sample_at(&set, 3 * 5 + i) == (i == 0)); /* 4.0 is 4 */
+    }
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(too_many_texts_are_refused_with_a_list_to_paste)
+{
+    begin(NULL);
+    expect_refused("name,a,note,y\nx,1,p,0\nz,2,q,1\nw,3,r,1\n", "",
+                   ":2:1: \"x\" is text, and column \"name\" has too many different ones for "
+                   "categories (more than 64, or than half as many as rows); leave such columns "
+                   "out: `ignore: [\"name\", \"note\"]`");
+    expect_table("name,a,note,y\nx,1,p,0\nz,2,q,1\nw,3,r,1\n", ", ignore: [\"name\", \"note\"]", 3,
+                 1, (double[]){1, 2, 3});
+    expect_refused(lines_of("t,y\n", "a%,1", 65, 0), "", ":2:1: \"a0\" is text");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(sixty_four_texts_are_few_and_one_more_is_not)
+{
+    static char text[8192];
+    nm_dataset set;
+    begin(NULL);
+    for (int texts = 64; texts < 66; texts++) {
+        size_t length = (size_t)snprintf(text, sizeof text, "t,y\n");
+        for (int i = 0; i < 2 * texts; i++) {
+            length += (size_t)snprintf(text + length, sizeof text - length, "a%d,1\n", i / 2);
+        }
+        open_table(&set, text, texts == 64 ? "" : ", categories: t");
+        assert_fine(context);
+        ck_assert_int_eq(set.shape.dim[0], texts);
+        nm_dataset_close(&set);
+    }
+    expect_refused(text, "", ":2:1: \"a0\" is text");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_text_among_many_numbers_is_an_error_at_its_place)
+{
+    begin(NULL);
+    const char *text = "a,y\n1,0\n2,0\n3,0\n4,0\n5,0\n6,0\n7,0\n8,0\n9,0\n1o,0\n";
+    expect_refused(
+        text, "",
+        ":11:1: \"1o\" is not a number, as 9 other cells of column \"a\" are; correct it, let "
+        "it count as missing with `missing_texts`, or name the column in `categories`");
+    expect_table(text, ", missing_texts: 1o, missing: mean", 10, 1,
+                 (double[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 5});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(numbers_can_be_told_to_be_categories)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "class,a,y\n1,5,0\n3,6,1\n1.0,7,1\n", ", categories: class, target: y");
+    expect_values(&set, 3, 3, (double[]){1, 0, 5, 0, 1, 6, 1, 0, 7});
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* ---- What is left out ---- */
+
+START_TEST(ids_and_empty_columns_are_left_out_and_told)
+{
+    static const char *const names[] = {"id",      "ID",          "index",      "Unnamed: 0",
+                                        "user_id", "PassengerId", "customerID", "uuid"};
+    for (int i = 0; i < NM_COUNT_OF(names); i++) {
+        nm_dataset set;
+        char text[128];
+        begin_telling();
+        snprintf(text, sizeof text, "%s,a,none,y\n71,1,,0\n70,2,NA,0\n90,2,,1\n", names[i]);
+        open_table(&set, text, "");
+        expect_values(&set, 3, 1, (double[]){1, 2, 2});
+        assert_told("t.csv: 2 columns are left out, which are ids or empty: [\"");
+        assert_told(names[i]);
+        ck_assert_int_eq(set.schema->unused, 2);
+        ck_assert_str_eq(set.schema->unused_column[0].name, names[i]);
+        ck_assert_str_eq(set.schema->unused_column[0].why, "an id: all rows differ");
+        ck_assert_str_eq(set.schema->unused_column[1].why, "it is empty");
+        nm_dataset_close(&set);
+        nm_context_destroy(context);
+    }
+}
+END_TEST
+
+START_TEST(an_id_of_texts_is_left_out_too)
+{
+    begin(NULL);
+    expect_table("id,a,y\nA1,1,0\nB7,2,1\n3,4,1\n", "", 3, 1, (double[]){1, 2, 4});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(what_is_only_called_an_id_stays)
+{
+    begin(NULL);
+    expect_table("id,a,y\n7,1,0\n7,2,1\n", "", 2, 2, (double[]){7, 1, 7, 2});
+    expect_table("id,a,y\n7.5,1,0\n8,2,1\n", "", 2, 2, (double[]){7.5, 1, 8, 2});
+    expect_table("paid,a,y\n7,1,0\n8,2,1\n", "", 2, 2, (double[]){7, 1, 8, 2});
+    expect_table("id,y\n7,0\n8,1\n", "", 2, 1, (double[]){7, 8}); /* the only one */
+    expect_table("id,a,y\n7,1,0\n8,2,1\n", ", columns: [id, a]", 2, 2, (double[]){7, 1, 8, 2});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_column_that_counts_the_rows_is_left_out_where_its_name_says_no_more)
+{
+    nm_dataset set;
+    begin_telling();
+    open_table(&set, lines_of("nr,a,y\n", "%,5,0", 12, 1), "");
+    assert_fine(context);
+    ck_assert_int_eq(set.shape.dim[0], 1);
+    ck_assert_str_eq(set.schema->unused_column->why, "it counts the rows");
+    nm_dataset_close(&set);
+    open_table(&set, lines_of("", "%,5,0", 12, 0), "");
+    assert_fine(context);
+    ck_assert_int_eq(set.shape.dim[0], 1);
+    nm_dataset_close(&set);
+    ck_assert_ptr_null(strstr(told, "warning"));
+    open_table(&set, lines_of("year,a,y\n", "%,5,0", 12, 1947), "");
+    assert_fine(context);
+    ck_assert_int_eq(set.shape.dim[0], 2);
+    assert_told("warning: ");
+    assert_told(
+        "column \"year\" counts the rows; if it says nothing else about them, leave it out");
+    nm_dataset_close(&set);
+    told[0] = 0;
+    open_table(&set, lines_of("x,y\n", "%,%", 12, 0), ", targets: values"); /* y = x */
+    assert_fine(context);
+    ck_assert_int_eq(set.shape.dim[0], 1);
+    ck_assert_str_eq(told, "");
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_constant_column_stays_and_is_told)
+{
+    nm_dataset set;
+    begin_telling();
+    open_table(&set, "a,b,c,y\n1,5,x,0\n2,5,x,1\n", "");
+    expect_values(&set, 2, 3, (double[]){1, 5, 1, 2, 5, 1});
+    assert_told("t.csv: 2 columns have one value in all rows: [\"b\", \"c\"]");
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* ---- Choosing ---- */
+
+START_TEST(columns_are_chosen_by_name_index_and_pattern)
+{
+    const char *text = "p1,p2,q,note,y\n1,2,3,x,0\n4,5,6,z,1\n7,8,9,w,1\n";
+    begin(NULL);
+    expect_table(text, ", columns: [q, p1]", 3, 2, (double[]){1, 3, 4, 6, 7, 9}); /* in its order */
+    expect_table(text, ", columns: 'p?'", 3, 2, (double[]){1, 2, 4, 5, 7, 8});
+    expect_table(text, ", columns: [0, -3]", 3, 2, (double[]){1, 3, 4, 6, 7, 9});
+    expect_table(text, ", ignore: [note, 'p*']", 3, 1, (double[]){3, 6, 9});
+    expect_table(text, ", columns: 'p*', ignore: p2", 3, 1, (double[]){1, 4, 7});
+    expect_table("3,2,y\n1,5,0\n2,6,1\n", ", header: yes, columns: '3'", 2, 1, (double[]){1, 2});
+    expect_refused(text, ", ignore: nota",
+                   ": \"ignore\": no column \"nota\"; did you mean \"note\"?");
+    expect_refused(text, ", columns: 'z*'",
+                   ": \"columns\": no column \"z*\"; give a name of the header");
+    expect_refused(text, ", columns: 5",
+                   ": \"columns\": no column \"5\"; give a name of the header or an "
+                   "index from 0 to 4, or from -1 back");
+    expect_refused(text, ", columns: 'p1,q'",
+                   ": \"columns\": no column \"p1,q\"; for several, write a list");
+    expect_refused("a,y\n1,0\n", ", ignore: a", ": no column is left for the samples");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_pattern_has_stars_for_any_text)
+{
+    const char *text = "abcab,aab,b,y\n1,2,3,0\n";
+    begin(NULL);
+    expect_table(text, ", columns: 'a*ab'", 1, 2, (double[]){1, 2});
+    expect_table(text, ", columns: '*b*a*'", 1, 1, (double[]){1});
+    expect_table(text, ", columns: '**b', target: y", 1, 3, (double[]){1, 2, 3});
+    expect_table(text, ", columns: 'aa?*'", 1, 1, (double[]){2});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(two_columns_of_one_name_are_given_by_index)
+{
+    const char *text = "a,b,a,y\n1,2,3,0\n4,5,6,1\n";
+    begin(NULL);
+    expect_refused(text, "",
+                   ": columns 0 and 2 are both called \"a\"; leave one out by its index, "
+                   "`ignore: 2`, or list the indexes of all that are wanted in `columns`");
+    expect_refused(text, ", columns: a",
+                   ": \"columns\": columns 0 and 2 are both called \"a\"; give it by its index");
+    expect_table(text, ", ignore: 2", 2, 2, (double[]){1, 2, 4, 5});
+    expect_table(text, ", columns: [0, 2]", 2, 2, (double[]){1, 3, 4, 6});
+    expect_table("a,b,a\n1,2,0\n4,5,1\n", ", target: 2", 2, 2, (double[]){1, 2, 4, 5});
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* ---- Targets ---- */
+
+START_TEST(the_target_may_be_called_by_its_usual_name)
+{
+    nm_dataset set;
+    begin_telling();
+    open_table(&set, "label,a,b\n0,2,3\n1,5,6\n", "");
+    expect_values(&set, 2, 2, (double[]){2, 3, 5, 6});
+    assert_told("t.csv: the target is column \"label\"");
+    nm_dataset_close(&set);
+    expect_table("label,class,b\n0,2,0\n1,5,1\n", "", 2, 2, (double[]){0, 2, 1, 5}); /* which? */
+    expect_table("label,a,b\n0,2,0\n1,5,1\n", ", target: b", 2, 2, (double[]){0, 2, 1, 5});
+    expect_table("a,b,c\n3,4,0\n1,2,1\n", ", columns: [a, c]", 2, 2, (double[]){3, 0, 1, 1});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(several_targets_stand_in_the_order_of_the_option)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "a,y1,y2,when\n1,10,true,2020-02-29\n2,20,false,1970-01-01\n",
+               ", target: [when, y2, y1]");
+    expect_values(&set, 2, 1, (double[]){1, 2});
+    expect_targets(&set, 3, (double[]){18321, 1, 10, 0, 0, 20});
+    ck_assert_int_eq(set.schema->targets, 3);
+    ck_assert_str_eq(set.schema->target_names[0], "when");
+    ck_assert_str_eq(set.schema->target_names[2], "y1");
+    nm_dataset_close(&set);
+    open_table(&set, "a,y1,y2\n1,10,11\n2,20,21\n", ", target: 'y*'");
+    expect_targets(&set, 2, (double[]){10, 11, 20, 21});
+    nm_dataset_close(&set);
+    expect_refused("a,y1,y2\n1,0,1\n", ", target: [y1, y2], targets: labels",
+                   ": 2 targets, which are values to predict; classes need a single one");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(names_of_classes_are_numbered_by_size_and_then_by_bytes)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "1,setosa\n2,10\n3,Setosa\n4,3\n5,3.0\n6,-100\n", ", header: no");
+    expect_classes(&set, (int32_t[]){4, 2, 3, 1, 1, 0});
+    ck_assert_int_eq(set.classes, 5);
+    static const char *const names[] = {"-100", "3", "10", "Setosa", "setosa"};
+    for (int i = 0; i < 5; i++) {
+        ck_assert_str_eq(set.schema->class_names[i], names[i]);
+    }
+    nm_dataset_close(&set);
+    /* The label that the loss ignores is no class. */
+    const char *text = "1,setosa\n2,10\n3,-100\n";
+    open_bytes(&set, &(nm_reading){.ignored = {true, -100}}, text, strlen(text), ", header: no");
+    expect_classes(&set, (int32_t[]){1, 0, -100});
+    ck_assert_int_eq(set.classes, 2);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(labels_that_are_written_as_floats_are_classes_too)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_wanted(&set, NM_WANTED_LABELS, "1,0.0\n2,1.0\n3,2e0\n", "");
+    expect_classes(&set, (int32_t[]){0, 1, 2});
+    ck_assert_int_eq(set.classes, 3);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(what_the_loss_wants_decides_what_a_target_is)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_wanted(&set, NM_WANTED_VALUES, "1,0\n2,1\n", "");
+    expect_targets(&set, 1, (double[]){0, 1});
+    nm_dataset_close(&set);
+    open_wanted(&set, NM_WANTED_LABELS, "1,0\n2,1\n", "");
+    expect_classes(&set, (int32_t[]){0, 1});
+    nm_dataset_close(&set);
+    open_wanted(&set, NM_WANTED_LABELS, "1,yes\n2,no\n", ", header: no");
+    expect_classes(&set, (int32_t[]){1, 0});
+    nm_dataset_close(&set);
+    open_wanted(&set, NM_WANTED_VALUES, "1,yes\n2,no\n", ", header: no");
+    expect_targets(&set, 1, (double[]){1, 0});
+    nm_dataset_close(&set);
+    ck_assert_int_eq(open_wanted(&set, NM_WANTED_VALUES, "1,a\n2,b\n1,a\n", ""), NM_ERROR_FORMAT);
+    assert_error(context, NM_ERROR_FORMAT,
+                 ":1:3: \"a\" is not a number to predict; for names of classes");
+    open_wanted(&set, NM_WANTED_LABELS, "1,0.5\n2,1\n", "");
+    assert_error(context, NM_ERROR_FORMAT,
+                 ":1:3: \"0.5\" is no class label, which is an integer or a");
+    open_wanted(&set, NM_WANTED_LABELS, "1,0.5\n2,1\n",
+                ", targets: values"); /* the option comes first */
+    expect_targets(&set, 1, (double[]){0.5, 1});
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(without_a_loss_few_whole_numbers_and_texts_are_classes)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, lines_of("a,y\n", "5,%", 64, 0), "");
+    assert_fine(context);
+    ck_assert_int_eq(set.target_dtype, NM_I32);
+    nm_dataset_close(&set);
+    open_table(&set, lines_of("a,y\n", "5,%", 65, 0), "");
+    assert_fine(context);
+    ck_assert_int_eq(set.target_dtype, NM_F64);
+    nm_dataset_close(&set);
+    open_table(&set, "a,y\n1,0.5\n2,3\n", "");
+    assert_fine(context);
+    ck_assert_int_eq(set.target_dtype, NM_F64);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(the_number_of_classes_must_be_that_of_the_names)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "1,a\n2,b\n1,a\n", ", classes: 2, header: no");
+    expect_classes(&set, (int32_t[]){0, 1, 0});
+    nm_dataset_close(&set);
+    expect_refused(
+        "1,a\n2,b\n1,a\n", ", classes: 3, header: no",
+        ": \"classes\" is 3, but the target has 2 different names; leave \"classes\" out");
+    open_table(&set, "1,2\n", ", classes: 3, targets: values");
+    assert_error(context, NM_ERROR_INPUT, "\"classes\" is for labels, but \"targets\" are values");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(targets_may_stand_in_a_file_of_their_own)
+{
+    nm_dataset set;
+    char more[512];
+    begin(NULL);
+    snprintf(more, sizeof more, ", target_path: %s",
+             write_file("y.csv", "p;q\n1,5;2\n3,5;4\n", 16));
+    open_table(&set, "a,b\n1,2\n3,4\n", more);
+    expect_values(&set, 2, 2, (double[]){1, 2, 3, 4});
+    expect_targets(&set, 2, (double[]){1.5, 2, 3.5, 4});
+    ck_assert_str_eq(set.schema->target_names[1], "q");
+    nm_dataset_close(&set);
+    strcat(more, ", target: q, targets: values");
+    open_table(&set, "a,b\n1,2\n3,4\n", more);
+    expect_targets(&set, 1, (double[]){2, 4});
+    nm_dataset_close(&set);
+    open_table(&set, "a,b\n1,2\n", more);
+    assert_error(context, NM_ERROR_FORMAT, "y.csv has 2 rows, but ");
+    write_file("y.csv", "setosa\nvirginica\nsetosa\n", 24);
+    snprintf(more, sizeof more, ", target_path: %s, header: no", test_path("y.csv"));
+    open_table(&set, "1,2\n3,4\n5,6\n", more);
+    expect_values(&set, 3, 2, (double[]){1, 2, 3, 4, 5, 6});
+    expect_classes(&set, (int32_t[]){0, 1, 0});
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(samples_are_f32_where_that_loses_nothing_and_f64_otherwise)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_table(&set, "a,b,y\n1,0.5,0\n16777216,-3,1\n", "");
+    ck_assert_int_eq(set.dtype, NM_F32);
+    nm_dataset_close(&set);
+    open_table(&set, "a,b,y\n1,0.5,0\n16777217,-3,1\n", "");
+    ck_assert_int_eq(set.dtype, NM_F64);
+    ck_assert(sample_at(&set, 2) == 16777217);
+    nm_dataset_close(&set);
+    open_table(&set, "a,b,y\n1,0.1,0\n2,-3,1\n", "");
+    ck_assert(sample_at(&set, 1) == 0.1);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_table_of_too_many_columns_is_refused)
+{
+    const size_t size = ((size_t)1 << 18) + 2;
+    char *text = malloc(size);
+    nm_dataset set;
+    begin(NULL);
+    memset(text, ',', size);
+    memcpy(text, "1", 1);
+    memcpy(text + size - 1, "1", 1);
+    open_bytes(&set, NULL, text, size, "");
+    assert_error(context, NM_ERROR_FORMAT,
+                 "a row has 262145 cells; a table can have 262144 columns");
+    free(text);
+    nm_context_destroy(context);
+}
+END_TEST
+
+TEST_MAIN("optim/csv_columns", words_for_true_and_false_are_one_and_zero,
+          words_of_two_kinds_are_texts, dates_are_days_since_1970,
+          what_only_looks_like_a_date_is_text, day_and_month_are_told_apart_by_the_whole_column,
+          few_texts_become_an_element_each_in_a_stated_order,
+          too_many_texts_are_refused_with_a_list_to_paste,
+          sixty_four_texts_are_few_and_one_more_is_not,
+          a_text_among_many_numbers_is_an_error_at_its_place, numbers_can_be_told_to_be_categories,
+          ids_and_empty_columns_are_left_out_and_told, an_id_of_texts_is_left_out_too,
+          what_is_only_called_an_id_stays,
+          a_column_that_counts_the_rows_is_left_out_where_its_name_says_no_more,
+          a_constant_column_stays_and_is_told, columns_are_chosen_by_name_index_and_pattern,
+          a_pattern_has_stars_for_any_text, two_columns_of_one_name_are_given_by_index,
+          the_target_may_be_called_by_its_usual_name,
+          several_targets_stand_in_the_order_of_the_option,
+          names_of_classes_are_numbered_by_size_and_then_by_bytes,
+          labels_that_are_written_as_floats_are_classes_too,
+          what_the_loss_wants_decides_what_a_target_is,
+          without_a_loss_few_whole_numbers_and_texts_are_classes,
+          the_number_of_classes_must_be_that_of_the_names, targets_may_stand_in_a_file_of_their_own,
+          samples_are_f32_where_that_loses_nothing_and_f64_otherwise,
+          a_table_of_too_many_columns_is_refused)
