@@ -91,8 +91,13 @@ nm_status nm_csv_gather(csv_table *t, const nm_ignored *ignored)
     while (wanted && nm_csv_begin_row(&w)) {
         for (int64_t i = 0; i < t->columns; i++) {
             csv_column *c = &t->column[i];
+            double number;
+            const bool is_wanted = c->gather != CSV_GATHER_NONE && !c->broken_off;
+            if (!is_wanted && nm_csv_next_digits(&w, &number)) {
+                continue;
+            }
             nm_status status = nm_csv_next(&w);
-            if (status == NM_OK && c->gather != CSV_GATHER_NONE && !c->broken_off) {
+            if (status == NM_OK && is_wanted) {
                 status = gather_cell(t, c, &w, ignored);
             }
             if (status != NM_OK) {

@@ -69,6 +69,9 @@ static int mark_size(const csv_form *form, const parts *p)
     if (*p->at == form->thousands) {
         return 1;
     }
+    if ((unsigned char)*p->at > '\'' && (unsigned char)*p->at < 0x80) {
+        return 0; /* as nearly always */
+    }
     for (size_t i = 0; i < NM_COUNT_OF(marks); i++) {
         const size_t size = strlen(marks[i]);
         if ((size_t)(p->end - p->at) > size && !memcmp(p->at, marks[i], size)) {

@@ -47,12 +47,23 @@ static nm_status wrong_count(const csv_table *t, int64_t line, int64_t cells)
                    one ? "; is the separator right?" : "");
 }
 
+static void see_digits(csv_column *c, double number)
+{
+    c->seen |= CSV_SEEN_WHOLE;
+    see_number(c, number);
+}
+
 static nm_status survey_row(csv_table *t, csv_walk *w)
 {
+    const bool usual = t->options->missing_texts.count == 0;
     const int64_t line = w->line;
     int64_t cells = 0;
     for (w->row_ends = false; !w->row_ends; cells++) {
         double number;
+        if (usual && cells < t->columns && nm_csv_next_digits(w, &number)) {
+            see_digits(&t->column[cells], number);
+            continue;
+        }
         nm_status status = nm_csv_next(w);
         if (status != NM_OK) {
             return status;

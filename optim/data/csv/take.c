@@ -203,15 +203,37 @@ static nm_status take_cell(target *k, const csv_column *c, const csv_walk *w, in
     return status;
 }
 
+/* Digits alone, of a column that is not taken or of numbers. False: it is something else. */
+static bool take_digits(target *k, const csv_column *c, csv_walk *w, int64_t row)
+{
+    const bool taken = c->role == k->role;
+    double number;
+    if (taken && (k->labels || c->kind != NM_COLUMN_NUMBER)) {
+        return false;
+    }
+    if (!nm_csv_next_digits(w, &number)) {
+        return false;
+    }
+    if (taken) {
+        put(k, row * k->width + c->at, number);
+    }
+    return true;
+}
+
 static nm_status take_rows(target *k)
 {
     const csv_table *t = k->table;
+    const bool usual = t->options->missing_texts.count == 0;
     csv_walk w = t->begin;
     for (int64_t row = 0; nm_csv_begin_row(&w); row++) {
         for (int64_t i = 0; i < t->columns; i++) {
+            const csv_column *c = &t->column[i];
+            if (usual && take_digits(k, c, &w, row)) {
+                continue;
+            }
             nm_status status = nm_csv_next(&w);
-            if (status == NM_OK && t->column[i].role == k->role) {
-                status = take_cell(k, &t->column[i], &w, row);
+            if (status == NM_OK && c->role == k->role) {
+                status = take_cell(k, c, &w, row);
             }
             if (status != NM_OK) {
                 return status;

@@ -1,7 +1,10 @@
 /* CSV files: form, targets, quoting, and errors with their place. */
 #include <locale.h>
+#include <math.h>
 #include <zlib.h>
 
+#include "core/random.h"
+#include "optim/data/csv/csv.h"
 #include "tests/optim/data/data_sets.h"
 
 /* Opens `text` as a file, with more options such as ", target: 0". */
@@ -239,6 +242,77 @@ START_TEST(the_locale_does_not_matter)
 }
 END_TEST
 
+/* Numbers of all sizes in all of a double's digits and fewer. */
+START_TEST(a_number_is_the_nearest_double_however_it_is_written)
+{
+    static const char *const formats[] = {"%.17g", "%.16g", "%.15e", "%.9g",
+                                          "%.3f",  "%.1e",  "%+.0f"};
+    static const csv_form form = {.decimal = '.', .thousands = ','};
+    nm_random random = nm_random_create(1, 0);
+    for (int i = 0; i < 70000; i++) {
+        char text[400];
+        double value, expected = nm_random_normal(&random);
+        expected = ldexp(expected, (int)(nm_random_uniform(&random) * 180) - 120);
+        snprintf(text, sizeof text, formats[i % 7], expected);
+        expected = strtod(text, NULL);
+        const csv_number kind = nm_csv_number(&form, text, strlen(text), &value);
+        ck_assert_msg(value == expected, "%s is %.17g, not %.17g", text, expected, value);
+        ck_assert_int_eq(kind, expected == floor(expected) ? CSV_WHOLE : CSV_FRACTION);
+    }
+}
+END_TEST
+
+START_TEST(only_a_whole_number_is_one)
+{
+    static const csv_form form = {.decimal = '.', .thousands = ','};
+    static const struct {
+        const char *text;
+        csv_number kind;
+        double value;
+    } cells[] = {
+        {"007", CSV_WHOLE, 7},
+        {"+.5", CSV_FRACTION, .5},
+        {"1.", CSV_WHOLE, 1},
+        {"-0", CSV_WHOLE, 0},
+        {"1e2", CSV_WHOLE, 100},
+        {"1E-2", CSV_FRACTION, .01},
+        {"123456789012345678901", CSV_WHOLE, 123456789012345678901.0},
+        {"1,234,567.5", CSV_FRACTION, 1234567.5},
+        {"3.4e38", CSV_WHOLE, 3.4e38},
+        {"3.5e38", CSV_INFINITE, 0},
+        {"-Infinity", CSV_INFINITE, 0},
+        {"+inf", CSV_INFINITE, 0},
+        {"", CSV_NO_NUMBER, 0},
+        {".", CSV_NO_NUMBER, 0},
+        {"-", CSV_NO_NUMBER, 0},
+        {"e5", CSV_NO_NUMBER, 0},
+        {"1e", CSV_NO_NUMBER, 0},
+        {"1e+", CSV_NO_NUMBER, 0},
+        {"1.2.3", CSV_NO_NUMBER, 0},
+        {"1 2", CSV_NO_NUMBER, 0},
+        {"1,23", CSV_NO_NUMBER, 0},
+        {"1234,567", CSV_NO_NUMBER, 0},
+        {"1,2345", CSV_NO_NUMBER, 0},
+        {"1,234,", CSV_NO_NUMBER, 0},
+        {",123", CSV_NO_NUMBER, 0},
+        {"0x10", CSV_NO_NUMBER, 0},
+        {"12a", CSV_NO_NUMBER, 0},
+        {"--1", CSV_NO_NUMBER, 0},
+        {"1e999", CSV_NO_NUMBER, 0},
+        {"1e-999", CSV_NO_NUMBER, 0},
+        {"nan", CSV_NO_NUMBER, 0},
+    };
+    for (int i = 0; i < NM_COUNT_OF(cells); i++) {
+        double value = 0;
+        const char *text = cells[i].text;
+        ck_assert_msg(nm_csv_number(&form, text, strlen(text), &value) == cells[i].kind, "%s",
+                      text);
+        ck_assert_msg(cells[i].kind == CSV_INFINITE || value == cells[i].value, "%s: %g", text,
+                      value);
+    }
+}
+END_TEST
+
 static nm_status open_both(test_memory *memory)
 {
     nm_dataset set;
@@ -269,5 +343,6 @@ TEST_MAIN("optim/csv", the_last_column_is_the_target_unless_told,
           what_is_no_number_is_an_error_with_its_place,
           a_target_that_is_no_label_is_an_error_with_its_place, a_table_without_form_is_refused,
           a_column_that_is_not_there_is_named, control_characters_do_not_reach_the_terminal,
+          a_number_is_the_nearest_double_however_it_is_written, only_a_whole_number_is_one,
           gzip_csv_files_are_the_same, the_locale_does_not_matter,
           every_failing_allocation_is_reported_and_leaks_nothing)
