@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/trained.h"
 
 /* "1 234 567" */
 static char *grouped(int64_t value, char text[32])
@@ -202,8 +203,36 @@ static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
     }
 }
 
+/* A saved network: what it takes, and its layers. Its file's data and training are not looked at.
+ */
+static int check_saved(nm_context *context, const arguments *a)
+{
+    nm_model *model = nm_model_open_saved(context, a->positional[0]);
+    if (!model) {
+        return report_error(context);
+    }
+    if (argument_value(a, "--json")) {
+        print_json(model);
+    } else {
+        const nm_saved *saved = nm_model_saved(model);
+        printf("Saved by norma %s, trained with %s.\n\n", saved->version ? saved->version : "?",
+               saved->loss.item ? saved->loss.item->name : "a loss it does not name");
+        print_data_table(nm_model_schema(model));
+        putchar('\n');
+        print_table(model);
+    }
+    nm_model_destroy(model);
+    return EXIT_FINE;
+}
+
 static int run_check(nm_context *context, const arguments *a)
 {
+    if (is_trained_path(a->positional[0])) {
+        return argument_value(a, "--set")
+                   ? bad_usage("check: --set changes a network's file; %s is a saved network",
+                               a->positional[0])
+                   : check_saved(context, a);
+    }
     const char *settings[MAX_VALUES];
     int count = argument_list(a, "--set", settings);
     nm_config config;
@@ -226,15 +255,17 @@ static int run_check(nm_context *context, const arguments *a)
 
 const command command_check = {
     .name = "check",
-    .usage = "FILE",
-    .summary = "check a YAML file and show its layers",
+    .usage = "NETWORK",
+    .summary = "check a YAML file, or a saved network, and show its layers",
     .doc =
-        "Reads FILE, opens its data, reports every mistake that training would not begin with, "
+        "Reads the YAML file NETWORK, opens its data, reports every mistake that training would "
+        "not begin with, "
         "with its line and column, and prints what each column of the data is and what the network "
         "gets of it, the layers with their output shapes, parameters, "
         "multiply-adds and activation memory, what the groups of parameters come out as, and how "
         "many updates there would be. Of a file that has nothing but a model, the model is "
-        "checked.",
+        "checked. NETWORK may also be the folder of a run or a saved .safetensors file: then it "
+        "prints what the network takes and its layers.",
     .flags = {{"--set", "KEY=VALUE", "set a value of the file"},
               {"--json", NULL,
                "one JSON object a layer, the total last; before them one a parameter if there are "

@@ -17,6 +17,11 @@ static bool is_saved_file(const char *path)
     return length > tail && strcmp(path + length - tail, end) == 0;
 }
 
+bool is_trained_path(const char *path)
+{
+    return is_folder(path) || is_saved_file(path);
+}
+
 /* The network.yaml of a run, beside its saved file; false if there is none. */
 static bool find_network_file(const char *weights, char path[RUN_PATH])
 {
@@ -76,7 +81,7 @@ nm_status trained_open(nm_context *context, const arguments *a, trained *t)
 {
     const char *path = a->positional[0], *weights = argument_value(a, "--weights");
     *t = (trained){.context = context};
-    if (!weights && (is_folder(path) || is_saved_file(path))) {
+    if (!weights && is_trained_path(path)) {
         return open_run(t, path, a);
     }
     nm_status status = find_weights(context, path, weights, t->weights);

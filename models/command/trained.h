@@ -16,6 +16,8 @@ typedef struct trained {
     char weights[RUN_PATH];
 } trained;
 
+/* Whether a path is that of a saved network: a folder, or a .safetensors file. */
+bool is_trained_path(const char *path);
 /* Opens what the first positional argument, --weights and --set say. Data are not opened. On
  * failure `trained` is to be closed all the same. */
 nm_status trained_open(nm_context *context, const arguments *arguments, trained *trained);
