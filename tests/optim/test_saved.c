@@ -27,7 +27,10 @@ static nm_schema *make_table(void)
     static const nm_column columns[] = {
         {.name = "width", .kind = NM_COLUMN_NUMBER, .fill = 2.5},
         {.name = "is it: {so}", .kind = NM_COLUMN_FLAG, .fill = (double)NAN},
-        {.name = "", .kind = NM_COLUMN_CATEGORY, .fill = (double)NAN, .count = 2,
+        {.name = "",
+         .kind = NM_COLUMN_CATEGORY,
+         .fill = (double)NAN,
+         .count = 2,
          .categories = colours}};
     static const double mean[] = {1.0 / 3, 0, 0, 0}, deviation[] = {1e-300, 1, 1, 1};
     nm_schema *s = nm_schema_create(context);
