@@ -15,7 +15,7 @@ static const char *samples_of(const arguments *a)
 static nm_tensor *run(nm_context *context, const nm_schema *schema, nm_predictor *predictor,
                       const char *path, nm_dataset *set)
 {
-    const nm_reading reading = {.schema = schema};
+    const nm_reading reading = {.schema = schema, .wanted = NM_WANTED_NONE};
     return nm_dataset_open_file(context, path, NULL, &reading, set) == NM_OK
                ? nm_predictor_run_set(predictor, set)
                : NULL;

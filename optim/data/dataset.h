@@ -24,7 +24,8 @@ static inline bool nm_is_ignored(const nm_ignored *ignored, int64_t label)
 typedef enum nm_wanted {
     NM_WANTED_ANY, /* as the data looks */
     NM_WANTED_LABELS,
-    NM_WANTED_VALUES
+    NM_WANTED_VALUES,
+    NM_WANTED_NONE /* for predictions: a table's are not looked at */
 } nm_wanted;
 
 /* How cells of a table that are missing are filled, each column for itself. */

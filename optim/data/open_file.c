@@ -68,15 +68,13 @@ static void add_entry(nm_text *text, const char *key, const char *value)
 static char *choice_text(nm_context *context, file_format format, const char *path,
                          const char *targets)
 {
-    static const char *const keys[][3] = {[FORMAT_CSV] = {"csv", "path", NULL},
+    static const char *const keys[][3] = {[FORMAT_CSV] = {"csv", "path", "target_path"},
                                           [FORMAT_NPY] = {"npy", "x", "y"},
                                           [FORMAT_IDX] = {"idx", "images", "labels"}};
     nm_text text = {.context = context};
     nm_text_add(&text, "{%s: {", keys[format][0]);
     add_entry(&text, keys[format][1], path);
-    if (keys[format][2]) {
-        add_entry(&text, keys[format][2], targets);
-    }
+    add_entry(&text, keys[format][2], targets);
     nm_text_add(&text, "}}");
     return nm_text_end(&text);
 }

@@ -10,7 +10,7 @@ extern "C" {
 
 /* Opens samples for a network that is there already: `reading->schema` must say what they are. A
  * table brings its targets along, if it has their columns; arrays have them in a file of their own,
- * `targets` (NULL: none). "-" is the standard input. `set` is empty on failure. */
+ * and tables may, `targets` (NULL: none). "-" is the standard input. `set` is empty on failure. */
 NM_API nm_status nm_dataset_open_file(nm_context *context, const char *path, const char *targets,
                                       const nm_reading *reading, nm_dataset *set);
 

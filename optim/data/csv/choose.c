@@ -171,8 +171,8 @@ static nm_status take_categories(csv_table *t, int64_t *chosen)
 bool nm_csv_has_no_target(const csv_table *t)
 {
     const nm_strings *target = &t->options->target;
-    return target->count == 1 && strcmp(target->at[0], "none") == 0 &&
-           nm_csv_column_named(t, "none") == -1;
+    return t->is_targetless || (target->count == 1 && strcmp(target->at[0], "none") == 0 &&
+                                nm_csv_column_named(t, "none") == -1);
 }
 
 /* In the order of the list; those of one pattern in the table's. */

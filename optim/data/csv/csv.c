@@ -54,7 +54,7 @@ static const nm_option rows[] = {
     {NM_FIELD(csv_options, target), NM_OPTION_STRINGS,
      .doc = "the targets' columns: names, patterns such as \"y*\", or indexes from 0, or from -1 "
             "back; or none. Left out: the one called target, label or class, or the last one"},
-    {NM_FIELD(csv_options, target_path), NM_OPTION_STRING,
+    {NM_FIELD(csv_options, target_path), NM_OPTION_STRING, .flags = NM_PATH,
      .doc = "path of a file of its own for the targets, with as many rows; left out: they stand in "
             "`path`"},
     {NM_FIELD(csv_options, targets), NM_OPTION_ENUM, .names = targets_names,
@@ -108,9 +108,12 @@ static void close_table(csv_table *t)
 
 /* Up to the survey. */
 static nm_status open_table(nm_context *context, const csv_options *options,
-                            const nm_schema *schema, nm_schema *memory, csv_table *t)
+                            const nm_schema *schema, nm_schema *memory, int wanted, csv_table *t)
 {
-    *t = (csv_table){.context = context, .options = options, .memory = memory};
+    *t = (csv_table){.context = context,
+                     .options = options,
+                     .memory = memory,
+                     .is_targetless = wanted == NM_WANTED_NONE};
     nm_status status = nm_csv_read(context, options->path, &t->text);
     if (status == NM_OK && (status = nm_csv_find_form(t, schema)) == NM_OK &&
         (status = nm_csv_choose(t)) == NM_OK) {
@@ -190,9 +193,9 @@ static nm_status open_both(nm_context *context, const csv_options *o, const nm_s
     const csv_options y_options = options_of_targets(o);
     csv_table x = {.context = context}, own = {.context = context};
     csv_table *y = o->target_path ? &own : &x;
-    nm_status status = open_table(context, &x_options, schema, memory, &x);
+    nm_status status = open_table(context, &x_options, schema, memory, set->wanted, &x);
     if (status == NM_OK && y == &own) {
-        status = open_table(context, &y_options, schema, memory, y);
+        status = open_table(context, &y_options, schema, memory, set->wanted, y);
     }
     if (status == NM_OK && x.rows != y->rows) {
         status = different_rows(&x, y);

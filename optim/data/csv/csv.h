@@ -270,6 +270,7 @@ typedef struct csv_table {
     csv_column *column;
     nm_schema *memory;              /* where names live, the table's schema if it is trained on */
     csv_words names;                /* of the columns, where there is a header */
+    bool is_targetless;             /* what may be the target is not looked at */
     bool is_labels;                 /* the target is a class */
     bool is_named;                  /* which is found by its text, among the column's words */
     const char *const *class_names; /* where the file begins with them; NULL: it does not */
@@ -286,7 +287,7 @@ nm_status nm_csv_find_header(csv_table *table, const nm_schema *schema);
 /* Gives the columns the roles that the options say, by names, indexes and patterns. Where they say
  * nothing of the target, there is none yet. */
 nm_status nm_csv_choose(csv_table *table);
-bool nm_csv_has_no_target(const csv_table *table); /* `target: none` */
+bool nm_csv_has_no_target(const csv_table *table); /* `target: none`, or not wanted */
 /* The columns of a list of names, indexes and patterns: each gets its place in the list in
  * `chosen`, [columns], the others -1. `option` names the list in messages. */
 nm_status nm_csv_choose_columns(const csv_table *table, const char *option, const nm_strings *list,

@@ -120,6 +120,12 @@ START_TEST(a_target_is_not_needed)
     assert_fine(context);
     ck_assert_ptr_null(set.targets);
     nm_dataset_close(&set);
+    const char *unknown = "a,kind,when,is,y\n1,x,2/1/2020,yes,versicolor\n";
+    open_bytes(&set, &(nm_reading){.schema = schema, .wanted = NM_WANTED_NONE}, unknown,
+               strlen(unknown), ""); /* a prediction does not look at it */
+    expect_values(&set, 1, 5, first_row);
+    ck_assert_ptr_null(set.targets);
+    nm_dataset_close(&set);
     expect_unlike(schema, "a,kind,when,is,y\n1,x,2/1/2020,yes,\n1,x,2/1/2020,yes,setosa\n", "",
                   ":2:18: the cell is empty, and it is the target; remove the line, or say");
     nm_schema_destroy(schema);
