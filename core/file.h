@@ -1,9 +1,9 @@
 /* Files: whole-file reading with bounds, safe replacing, and the two array formats.
  *
- * Every file read is hostile until checked: sizes are compared with the file's real size before
- * memory is asked for, and products of dimensions are overflow-checked. A file is written under a
- * temporary name beside it, flushed, synced and renamed: a kill at any moment leaves the old file
- * or the new one whole. */
+ * Every file read is hostile until checked: a header is read first, and the sizes in it are
+ * compared with the file's real size before memory is asked for or anything more is read; products
+ * of dimensions are overflow-checked. A file is written under a temporary name beside it, flushed,
+ * synced and renamed: a kill at any moment leaves the old file or the new one whole. */
 #ifndef NM_CORE_FILE_H
 #define NM_CORE_FILE_H
 
@@ -23,11 +23,13 @@ NM_API const char *nm_file_title(const char *path);
 
 /* Reads a whole file of at most `limit` bytes (SIZE_MAX: as many as it has); a 0 byte is put behind
  * the contents, not counted in `size`. New memory, free with nm_free(); NULL on failure, and `size`
- * is then of no use: "cannot read PATH: No such file ..." (NM_ERROR_IO), or NM_ERROR_FORMAT above
- * the limit. */
+ * is then of no use: "cannot read PATH: No such file ..." (NM_ERROR_IO); above the limit, or where
+ * of a file of 64 MiB or more less than a thousandth is stored, the rest being holes,
+ * NM_ERROR_FORMAT; NM_ERROR_MEMORY for more than the memory at hand, before it is asked for. */
 NM_API char *nm_file_read(nm_context *context, const char *path, size_t limit, size_t *size);
 /* The same, but gzip data (by its first two bytes, in one member or several) is decompressed;
- * `limit` bounds the file and, on its own, what comes out of it. */
+ * `limit` bounds the file and, on its own, what comes out of it. What is more than 64 MiB and a
+ * hundred times the packed bytes is refused (NM_ERROR_FORMAT). */
 NM_API char *nm_file_read_gz(nm_context *context, const char *path, size_t limit, size_t *size);
 
 /* A file being replaced. Write with nm_file_write(), then commit; what is not committed leaves the

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/files/input.h"
 #include "core/files/npy_elements.h"
 
 #define MAGIC "\x93NUMPY"
@@ -244,45 +245,66 @@ static bool refuse_file(cursor *c, const unsigned char *data, size_t size)
     return fail(c, "not an NPY file: it does not begin with \\x93NUMPY");
 }
 
-/* Finds the dict's text between the fixed part and the data. */
-static bool find_dict(cursor *c, const unsigned char *data, size_t size)
+#define FIXED 12           /* bytes before the dict; of version 1 two less */
+#define DICT_LIMIT 1000000 /* bytes: of NumPy's own, 10 000 are the most */
+
+/* The first bytes: magic, version, the dict's length, to *length. */
+static bool read_fixed(cursor *c, nm_input *input, size_t *length)
 {
-    size_t magic = sizeof MAGIC - 1;
-    if (size < magic || memcmp(data, MAGIC, magic) != 0) {
-        return refuse_file(c, data, size);
+    unsigned char fixed[FIXED] = {0};
+    size_t magic = sizeof MAGIC - 1, size = 0, more = 0;
+    if (nm_input_read(input, fixed, 10, &size) != NM_OK) {
+        return false;
     }
-    int version = size > magic ? data[6] : 1;
-    size_t fixed = version == 1 ? 10 : 12, length = 0;
+    if (size < magic || memcmp(fixed, MAGIC, magic) != 0) {
+        return refuse_file(c, fixed, size);
+    }
+    int version = size > magic ? fixed[6] : 1;
     if (version < 1 || version > 3) {
         return fail(c, "NPY version %d is not read; versions 1 to 3 are", version);
     }
-    for (size_t i = fixed; size >= fixed && i > 8; i--) {
-        length = length << 8 | data[i - 1];
+    if (version > 1 && nm_input_read(input, fixed + 10, 2, &more) != NM_OK) {
+        return false;
     }
-    if (size < fixed || length > size - fixed) {
+    size_t needed = version == 1 ? 10 : 12;
+    size += more;
+    *length = fixed[8] | (size_t)fixed[9] << 8 | (size_t)fixed[10] << 16 | (size_t)fixed[11] << 24;
+    if (size < needed || (nm_input_is_exact(input) && *length > nm_input_left(input))) {
         return fail(c, "truncated: the header ends at byte %zu, the file at byte %zu",
-                    fixed + length, size);
+                    needed + *length, size + (size_t)nm_input_left(input));
     }
-    c->begin = c->at = (const char *)data + fixed;
-    c->end = c->at + length;
-    return true;
+    return *length <= DICT_LIMIT || fail(c, "damaged NPY header: it claims %zu bytes", *length);
+}
+
+/* The dict's text, between the fixed part and the data, in new memory. */
+static char *read_text(cursor *c, nm_input *input)
+{
+    size_t length, got = 0;
+    if (!read_fixed(c, input, &length)) {
+        return NULL;
+    }
+    char *text = nm_alloc(c->context, length);
+    if (!text || nm_input_read(input, text, length, &got) != NM_OK || got < length) {
+        if (text && got < length && nm_context_status(c->context) == NM_OK) {
+            fail(c, "truncated: the file ends within the header");
+        }
+        nm_free(c->context, text);
+        return NULL;
+    }
+    c->begin = c->at = text;
+    c->end = text + length;
+    return text;
 }
 
 /* Holds what the header promises against what is there. */
-static bool check_size(cursor *c, const header *h, size_t size)
+static bool check_size(cursor *c, uint64_t promised, uint64_t there)
 {
-    char text[NM_SHAPE_TEXT];
-    int64_t count = nm_shape_count(&h->shape);
-    if (count < 0) {
-        return fail(c, "no array can have the shape %s", nm_shape_text(&h->shape, text));
+    if (promised > there) {
+        return fail(c, "truncated: the header promises %llu bytes of data, the file has %llu",
+                    (unsigned long long)promised, (unsigned long long)there);
     }
-    uint64_t bytes = (uint64_t)count * h->type->size; /* below 2^59 */
-    if (bytes > size) {
-        return fail(c, "truncated: the header promises %llu bytes of data, the file has %zu",
-                    (unsigned long long)bytes, size);
-    }
-    return bytes == size || fail(c, "%llu bytes behind the array; a file holds one array",
-                                 (unsigned long long)(size - bytes));
+    return promised == there || fail(c, "%llu bytes behind the array; a file holds one array",
+                                     (unsigned long long)(there - promised));
 }
 
 /* "[3, 1]": the place of element `index` of the array. */
@@ -311,34 +333,78 @@ static bool check_range(cursor *c, nm_tensor *tensor)
     return true;
 }
 
-static nm_tensor *make_tensor(cursor *c, const header *h, const void *elements)
+/* Whether the file's bytes are the tensor's: they are read to where they stay. */
+static bool is_as_stored(const header *h, const nm_input *input)
 {
-    nm_tensor *tensor = nm_tensor_create(c->context, h->type->dtype, h->shape);
-    if (!tensor) {
+    return h->type->as_stored && !h->info.is_big_endian && nm_input_is_exact(input) &&
+           (!h->info.is_fortran || h->shape.rank < 2);
+}
+
+static bool read_in_place(cursor *c, nm_input *input, nm_tensor *tensor)
+{
+    size_t bytes = nm_tensor_bytes(tensor);
+    uint64_t there = bytes;
+    return !bytes || (nm_input_fill(input, nm_tensor_data(tensor), bytes, &there) == NM_OK &&
+                      check_size(c, bytes, there));
+}
+
+static bool read_converted(cursor *c, const header *h, nm_input *input, nm_tensor *tensor)
+{
+    void *data;
+    uint64_t there, bytes = (uint64_t)nm_tensor_count(tensor) * h->type->size;
+    if (nm_input_take(input, bytes, &there, &data) != NM_OK || !check_size(c, bytes, there)) {
+        return false;
+    }
+    nm_npy_fill(h->type, h->info.is_big_endian, h->info.is_fortran, data, tensor);
+    nm_free(c->context, data);
+    return true;
+}
+
+/* The header is held against the file before there is a tensor. */
+static nm_tensor *read_elements(cursor *c, const header *h, nm_input *input)
+{
+    char text[NM_SHAPE_TEXT];
+    int64_t count = nm_shape_count(&h->shape);
+    if (count < 0) {
+        fail(c, "no array can have the shape %s", nm_shape_text(&h->shape, text));
         return NULL;
     }
-    nm_npy_fill(h->type, h->info.is_big_endian, h->info.is_fortran, elements, tensor);
-    if (strcmp(h->type->kind, "u8") == 0 && !check_range(c, tensor)) {
+    uint64_t there, bytes = (uint64_t)count * h->type->size; /* below 2^59 */
+    if (nm_input_check(input, bytes, &there) != NM_OK || !check_size(c, bytes, there)) {
+        return NULL;
+    }
+    nm_tensor *tensor = nm_tensor_create(c->context, h->type->dtype, h->shape);
+    bool fine = tensor && (is_as_stored(h, input) ? read_in_place(c, input, tensor)
+                                                  : read_converted(c, h, input, tensor));
+    fine = fine && (strcmp(h->type->kind, "u8") != 0 || check_range(c, tensor));
+    if (!fine) {
         nm_tensor_destroy(tensor);
         return NULL;
     }
     return tensor;
 }
 
-nm_tensor *nm_npy_parse_info(nm_context *context, const void *data, size_t size, const char *name,
-                             nm_npy_info *info)
+/* Closes the input. */
+static nm_tensor *read_array(nm_input *input, const char *name, nm_npy_info *info)
 {
-    cursor c = {.context = context, .name = name};
+    cursor c = {.context = input->context, .name = name};
     header h = {0};
-    if (!find_dict(&c, data, size) || !read_dict(&c, &h) ||
-        !check_size(&c, &h, size - (size_t)(c.end - (const char *)data))) {
-        return NULL;
-    }
-    nm_tensor *tensor = make_tensor(&c, &h, c.end);
+    char *text = read_text(&c, input);
+    nm_tensor *tensor = text && read_dict(&c, &h) ? read_elements(&c, &h, input) : NULL;
     if (tensor && info) {
         *info = h.info;
     }
+    nm_free(input->context, text);
+    nm_input_close(input);
     return tensor;
+}
+
+nm_tensor *nm_npy_parse_info(nm_context *context, const void *data, size_t size, const char *name,
+                             nm_npy_info *info)
+{
+    nm_input input;
+    nm_input_open_memory(&input, context, data, size);
+    return read_array(&input, name, info);
 }
 
 nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, const char *name)
@@ -348,12 +414,10 @@ nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, cons
 
 nm_tensor *nm_npy_read_info(nm_context *context, const char *path, nm_npy_info *info)
 {
-    size_t size = 0;
-    char *data = nm_file_read(context, path, SIZE_MAX, &size);
-    nm_tensor *tensor =
-        data ? nm_npy_parse_info(context, data, size, nm_file_title(path), info) : NULL;
-    nm_free(context, data);
-    return tensor;
+    nm_input input;
+    return nm_input_open(&input, context, path, SIZE_MAX, false) == NM_OK
+               ? read_array(&input, nm_file_title(path), info)
+               : NULL;
 }
 
 nm_tensor *nm_npy_read(nm_context *context, const char *path)

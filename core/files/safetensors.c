@@ -7,10 +7,12 @@
  * 4. Time grows as n log n with the number of names, whatever they are: they are sorted, not
  * hashed.
  *
- * The file is read into one block, and names, texts and elements stay in it. */
+ * The header is read into one block, in which names and texts stay; the data into another, in which
+ * the elements do. */
 #include <string.h>
 
 #include "core/file.h"
+#include "core/files/input.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "core/value_internal.h"
@@ -38,7 +40,7 @@ typedef struct list {
 
 struct nm_tensor_file {
     nm_context *context;
-    char *block; /* the file */
+    char *header, *data; /* the file's two parts */
     list tensors, metadata;
 };
 
@@ -326,8 +328,8 @@ static bool check_range(reader *r, const entry *e, const entry *before, uint64_t
     return true;
 }
 
-/* Promise 2. */
-static bool check_cover(reader *r, uint64_t size)
+/* Promise 2, but for the end: how many bytes of data there must be goes to *size. */
+static bool check_cover(reader *r, uint64_t *size)
 {
     list *l = &r->file->tensors;
     uint64_t at = 0;
@@ -338,22 +340,25 @@ static bool check_cover(reader *r, uint64_t size)
         }
         at = l->sorted[i]->end;
     }
-    if (at > size) {
-        return FAIL_FILE(r,
-                         "%s: truncated: the header promises %llu bytes of data, the file has %llu",
-                         r->json.file, (unsigned long long)at, (unsigned long long)size);
-    }
-    if (at < size) {
-        return FAIL_FILE(r, "%s: %llu bytes behind the last tensor's", r->json.file,
-                         (unsigned long long)(size - at));
-    }
+    *size = at;
     sort(l, by_name);
     return true;
 }
 
+static bool check_end(reader *r, uint64_t promised, uint64_t there)
+{
+    if (promised > there) {
+        return FAIL_FILE(r,
+                         "%s: truncated: the header promises %llu bytes of data, the file has %llu",
+                         r->json.file, (unsigned long long)promised, (unsigned long long)there);
+    }
+    return promised == there || FAIL_FILE(r, "%s: %llu bytes behind the last tensor's",
+                                          r->json.file, (unsigned long long)(there - promised));
+}
+
 /* ---- Tensors ---- */
 
-/* Over the elements in the block where their type allows it: most files are aligned. */
+/* Over the elements in the data where their type allows it: most files are aligned. */
 static nm_tensor *make_tensor(nm_context *context, const entry *e, char *data)
 {
     bool aligned = (uintptr_t)data % nm_dtype_size(e->dtype) == 0;
@@ -366,11 +371,11 @@ static nm_tensor *make_tensor(nm_context *context, const entry *e, char *data)
     return tensor;
 }
 
-static bool make_tensors(nm_tensor_file *file, char *data)
+static bool make_tensors(nm_tensor_file *file)
 {
     for (int i = 0; i < file->tensors.count; i++) {
         entry *e = &file->tensors.items[i];
-        e->tensor = make_tensor(file->context, e, data + e->begin);
+        e->tensor = make_tensor(file->context, e, file->data + e->begin);
         if (!e->tensor) {
             return false;
         }
@@ -380,7 +385,8 @@ static bool make_tensors(nm_tensor_file *file, char *data)
 
 /* ---- The whole file ---- */
 
-static bool check_length(reader *r, uint64_t length, size_t size)
+/* The header's length against the limit and what is there. */
+static bool check_length(reader *r, uint64_t length, const nm_input *input)
 {
     if (length > HEADER_LIMIT) {
         return FAIL_FILE(r,
@@ -388,67 +394,107 @@ static bool check_length(reader *r, uint64_t length, size_t size)
                          "bytes, and %u are the limit",
                          r->json.file, (unsigned long long)length, HEADER_LIMIT);
     }
-    if (length > size) {
-        return FAIL_FILE(r, "%s: truncated: the header has %llu bytes, the file only %zu for it",
-                         r->json.file, (unsigned long long)length, size);
-    }
-    if (!length || *r->json.at != '{') {
-        return FAIL_FILE(r, "%s: not a safetensors file: its header must begin with {",
-                         r->json.file);
+    if (length > nm_input_left(input)) {
+        return FAIL_FILE(r, "%s: truncated: the header has %llu bytes, the file only %llu for it",
+                         r->json.file, (unsigned long long)length,
+                         (unsigned long long)nm_input_left(input));
     }
     return true;
 }
 
-static bool read_block(nm_tensor_file *file, size_t size, const char *name)
+/* The length of the header, and its first character, which is looked at before memory is asked for.
+ */
+static bool read_length(reader *r, nm_input *input, uint64_t *length)
 {
-    uint64_t length = 0;
-    reader r = {.json = {.context = file->context, .file = name}, .file = file};
-    if (size < 8) {
-        return FAIL_FILE(&r, "%s: truncated: %zu bytes are no safetensors file", name, size);
-    }
-    memcpy(&length, file->block, 8);
-    r.json.begin = r.json.at = file->block + 8;
-    if (!check_length(&r, length, size - 8)) {
+    unsigned char first[8];
+    char begin = 0;
+    size_t size = 0;
+    if (nm_input_read(input, first, 8, &size) != NM_OK) {
         return false;
     }
-    char *data = r.json.end = r.json.begin + length;
-    return read_header(&r) && sort_by_name(&r, &file->metadata, "metadata") &&
-           sort_by_name(&r, &file->tensors, "tensor") && check_cover(&r, size - 8 - length) &&
-           make_tensors(file, data);
+    if (size < 8) {
+        return FAIL_FILE(r, "%s: truncated: %zu bytes are no safetensors file", r->json.file, size);
+    }
+    memcpy(length, first, 8);
+    if (!check_length(r, *length, input) ||
+        (*length && nm_input_read(input, &begin, 1, &size) != NM_OK)) {
+        return false;
+    }
+    return begin == '{' ||
+           FAIL_FILE(r, "%s: not a safetensors file: its header must begin with {", r->json.file);
 }
 
-/* Takes the block, also on failure; NULL is a failure before. */
-static nm_tensor_file *open_block(nm_context *context, char *block, size_t size, const char *name)
+/* Reads the header's text to file->header. Promise 1. */
+static bool read_text(reader *r, nm_input *input)
 {
-    nm_tensor_file *file = block ? nm_alloc_zero(context, 1, sizeof *file) : NULL;
-    if (!file) {
-        nm_free(context, block);
-        return NULL;
+    uint64_t length = 0;
+    if (!read_length(r, input, &length)) {
+        return false;
     }
-    file->context = context;
-    file->block = block;
-    if (!read_block(file, size, name)) {
+    size_t got = 0, rest = (size_t)length - 1;
+    char *text = r->file->header = nm_alloc(r->json.context, rest + 1);
+    if (!text || nm_input_read(input, text + 1, rest, &got) != NM_OK) {
+        return false;
+    }
+    if (got < rest) {
+        return FAIL_FILE(r, "%s: truncated: the file ends within the header", r->json.file);
+    }
+    *text = '{';
+    r->json.begin = r->json.at = text;
+    r->json.end = text + length;
+    return true;
+}
+
+static bool read_data(reader *r, nm_input *input, uint64_t size)
+{
+    uint64_t there;
+    void *data;
+    if (nm_input_take(input, size, &there, &data) != NM_OK || !check_end(r, size, there)) {
+        return false;
+    }
+    r->file->data = data;
+    return true;
+}
+
+static bool read_file(nm_tensor_file *file, nm_input *input, const char *name)
+{
+    uint64_t size;
+    reader r = {.json = {.context = file->context, .file = name}, .file = file};
+    return read_text(&r, input) && read_header(&r) &&
+           sort_by_name(&r, &file->metadata, "metadata") &&
+           sort_by_name(&r, &file->tensors, "tensor") && check_cover(&r, &size) &&
+           read_data(&r, input, size) && make_tensors(file);
+}
+
+/* Closes the input. */
+static nm_tensor_file *read_input(nm_input *input, const char *name)
+{
+    nm_tensor_file *file = nm_alloc_zero(input->context, 1, sizeof *file);
+    if (file) {
+        file->context = input->context;
+    }
+    if (file && !read_file(file, input, name)) {
         nm_tensor_file_destroy(file);
-        return NULL;
+        file = NULL;
     }
+    nm_input_close(input);
     return file;
 }
 
 nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *data, size_t size,
                                      const char *name)
 {
-    char *block = nm_alloc(context, size);
-    if (block && size) {
-        memcpy(block, data, size);
-    }
-    return open_block(context, block, size, name);
+    nm_input input;
+    nm_input_open_memory(&input, context, data, size);
+    return read_input(&input, name);
 }
 
 nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path)
 {
-    size_t size = 0;
-    char *block = nm_file_read(context, path, SIZE_MAX, &size);
-    return open_block(context, block, size, path);
+    nm_input input;
+    return nm_input_open(&input, context, path, SIZE_MAX, false) == NM_OK
+               ? read_input(&input, nm_file_title(path))
+               : NULL;
 }
 
 void nm_tensor_file_destroy(nm_tensor_file *file)
@@ -464,7 +510,8 @@ void nm_tensor_file_destroy(nm_tensor_file *file)
     nm_free(context, file->tensors.sorted);
     nm_free(context, file->metadata.items);
     nm_free(context, file->metadata.sorted);
-    nm_free(context, file->block);
+    nm_free(context, file->header);
+    nm_free(context, file->data);
     nm_free(context, file);
 }
 

@@ -3,11 +3,13 @@
  * elements, big-endian too.
  *
  * Promises:
- * 1. Nothing is allocated by what a header says until the file is known to hold that much.
+ * 1. Nothing is allocated by what a header says until the file is known to be able to hold that
+ *    much, and no more is read, or unpacked, than it says.
  * 2. Images of u8, the usual case, stay where they were read; other types become f32. */
 #include <string.h>
 
 #include "core/file.h"
+#include "core/files/input.h"
 #include "optim/data/readers.h"
 #include "optim/table.h"
 
@@ -28,11 +30,9 @@ enum {
 
 typedef struct idx_array {
     const char *path;
-    char *file; /* its contents, to be freed */
-    size_t size;
     int type;
     nm_shape shape;
-    const unsigned char *elements;
+    unsigned char *elements; /* to be freed */
     int64_t count;
 } idx_array;
 
@@ -76,61 +76,76 @@ static double element(const unsigned char *bytes, int type)
 
 /* ---- Reading one file ---- */
 
-static nm_status check_magic(nm_context *context, const idx_array *a)
+/* The four bytes in front, of which there are `size`. */
+static nm_status check_magic(nm_context *context, const char *path, const unsigned char *bytes,
+                             size_t size)
 {
-    const unsigned char *bytes = (const unsigned char *)a->file;
-    if (a->size < 4 || bytes[0] || bytes[1] || !element_size(bytes[2])) {
+    if (size < 4 || bytes[0] || bytes[1] || !element_size(bytes[2])) {
         return nm_fail(context, NM_ERROR_FORMAT,
                        "%s: not an IDX file: it begins with %s%02x %02x %02x, not with 00 00 and "
                        "the type 08, 09, 0b, 0c, 0d or 0e",
-                       a->path, a->size < 4 ? "less than four bytes, " : "",
-                       a->size > 0 ? bytes[0] : 0u, a->size > 1 ? bytes[1] : 0u,
-                       a->size > 2 ? bytes[2] : 0u);
+                       path, size < 4 ? "less than four bytes, " : "", bytes[0], bytes[1],
+                       bytes[2]);
     }
     if (bytes[3] < 1 || bytes[3] > NM_MAX_RANK) {
-        return nm_fail(context, NM_ERROR_FORMAT, "%s: %d dimensions; 1 to %d can be read", a->path,
+        return nm_fail(context, NM_ERROR_FORMAT, "%s: %d dimensions; 1 to %d can be read", path,
                        bytes[3], NM_MAX_RANK);
-    }
-    if (a->size < 4 + 4 * (size_t)bytes[3]) {
-        return nm_fail(context, NM_ERROR_FORMAT,
-                       "%s: truncated: %zu bytes cannot hold %d dimensions", a->path, a->size,
-                       bytes[3]);
     }
     return NM_OK;
 }
 
-/* Promise 1: the file holds exactly what its header says. */
-static nm_status check_size(nm_context *context, const idx_array *a, size_t available)
+static nm_status read_header(nm_context *context, nm_input *input, idx_array *a)
 {
-    char text[NM_SHAPE_TEXT];
-    int64_t count = nm_shape_count(&a->shape);
-    size_t bytes = element_size(a->type);
-    if (count >= 0 && available % bytes == 0 && (size_t)count == available / bytes) {
-        return NM_OK;
+    unsigned char bytes[4] = {0}, sizes[4 * NM_MAX_RANK];
+    size_t size = 0, more = 0;
+    nm_status status = nm_input_read(input, bytes, 4, &size);
+    status = status == NM_OK ? check_magic(context, a->path, bytes, size) : status;
+    if (status == NM_OK) {
+        status = nm_input_read(input, sizes, 4 * (size_t)bytes[3], &more);
     }
-    bool short_file = count < 0 || (size_t)count > available / bytes;
-    return nm_fail(context, NM_ERROR_FORMAT,
-                   "%s: %s: the header promises %s elements of %zu bytes, but %zu bytes follow it",
-                   a->path, short_file ? "truncated" : "too long", nm_shape_text(&a->shape, text),
-                   bytes, available);
+    if (status == NM_OK && more < 4 * (size_t)bytes[3]) {
+        return nm_fail(context, NM_ERROR_FORMAT,
+                       "%s: truncated: %zu bytes cannot hold %d dimensions", a->path, size + more,
+                       bytes[3]);
+    }
+    a->type = bytes[2];
+    a->shape.rank = status == NM_OK ? bytes[3] : 0;
+    for (int i = 0; i < a->shape.rank; i++) {
+        a->shape.dim[i] = (int64_t)big_endian(sizes + 4 * i, 4);
+    }
+    a->count = nm_shape_count(&a->shape);
+    return status;
 }
 
-static nm_status parse(nm_context *context, idx_array *a)
+/* `there`: bytes that follow the header, at least. */
+static nm_status fail_size(nm_context *context, const nm_input *input, const idx_array *a,
+                           bool too_short, uint64_t there)
 {
-    nm_status status = check_magic(context, a);
+    char text[NM_SHAPE_TEXT];
+    bool bound = !nm_input_is_exact(input) && there == nm_input_left(input);
+    bool known = too_short || nm_input_is_exact(input);
+    const char *about = bound ? "at most " : known ? "" : "at least ";
+    return nm_fail(
+        context, NM_ERROR_FORMAT,
+        "%s: %s: the header promises %s elements of %zu bytes, but %s%llu bytes follow it", a->path,
+        too_short ? "truncated" : "too long", nm_shape_text(&a->shape, text), element_size(a->type),
+        about, (unsigned long long)there);
+}
+
+/* Promise 1: the file holds exactly what its header says. */
+static nm_status read_elements(nm_context *context, nm_input *input, idx_array *a)
+{
+    if (a->count < 0) {
+        return fail_size(context, input, a, true, nm_input_left(input));
+    }
+    void *data;
+    uint64_t there, bytes = (uint64_t)a->count * element_size(a->type);
+    nm_status status = nm_input_take(input, bytes, &there, &data);
     if (status != NM_OK) {
         return status;
     }
-    const unsigned char *bytes = (const unsigned char *)a->file;
-    a->type = bytes[2];
-    a->shape.rank = bytes[3];
-    for (int i = 0; i < a->shape.rank; i++) {
-        a->shape.dim[i] = (int64_t)big_endian(bytes + 4 + 4 * i, 4);
-    }
-    size_t header = 4 + 4 * (size_t)a->shape.rank;
-    a->elements = bytes + header;
-    a->count = nm_shape_count(&a->shape);
-    return check_size(context, a, a->size - header);
+    a->elements = data;
+    return there == bytes ? NM_OK : fail_size(context, input, a, there < bytes, there);
 }
 
 static nm_status read_array(nm_context *context, const char *path, idx_array *a)
@@ -140,8 +155,15 @@ static nm_status read_array(nm_context *context, const char *path, idx_array *a)
     if (status != NM_OK) {
         return status;
     }
-    a->file = nm_file_read_gz(context, path, NM_DATASET_BYTES, &a->size);
-    return a->file ? parse(context, a) : nm_context_status(context);
+    nm_input input;
+    status = nm_input_open(&input, context, path, NM_DATASET_BYTES, true);
+    if (status != NM_OK) {
+        return status;
+    }
+    status = read_header(context, &input, a);
+    status = status == NM_OK ? read_elements(context, &input, a) : status;
+    nm_input_close(&input);
+    return status;
 }
 
 /* ---- Images ---- */
@@ -155,11 +177,11 @@ static float *as_floats(nm_context *context, const idx_array *a)
     return values;
 }
 
-/* [count, ...sample]: takes the file's memory over. */
+/* [count, ...sample]: takes the elements over. */
 static nm_status take_images(nm_dataset *set, idx_array *a)
 {
     char text[NM_SHAPE_TEXT];
-    set->memory[0] = a->file;
+    set->memory[0] = a->elements;
     set->sample_source = a->path;
     if (a->shape.rank < 2) {
         return nm_fail(set->context, NM_ERROR_FORMAT,
@@ -178,7 +200,7 @@ static nm_status take_images(nm_dataset *set, idx_array *a)
     }
     set->dtype = NM_F32;
     set->samples = set->memory[1] = as_floats(set->context, a);
-    nm_free(set->context, a->file);
+    nm_free(set->context, a->elements);
     set->memory[0] = NULL;
     return nm_context_status(set->context);
 }
@@ -230,7 +252,7 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
     idx_array images, labels;
     nm_status status = read_array(context, o->images, &images);
     if (status != NM_OK) {
-        nm_free(context, images.file);
+        nm_free(context, images.elements);
         return status;
     }
     set->classes = o->classes;
@@ -240,7 +262,7 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
     }
     status = read_array(context, o->labels, &labels);
     status = status == NM_OK ? take_labels(set, &labels) : status;
-    nm_free(context, labels.file);
+    nm_free(context, labels.elements);
     return status;
 }
 

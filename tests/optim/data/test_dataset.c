@@ -1,5 +1,6 @@
 /* Data sets in memory: IDX and NPY files, spirals, waves, checking and splitting. */
 #include <math.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "tests/optim/data/data_sets.h"
@@ -127,6 +128,44 @@ START_TEST(hostile_idx_files_are_refused)
     expect_idx_error(labels, sizeof labels, NM_ERROR_FORMAT, "are these the labels?");
     expect_idx_error("\0\0\x08\x02\0\0\0\0\0\0\0\1", 12, NM_ERROR_FORMAT, "no samples");
     expect_idx_error("\0\0\x08\x02\0\0\0\1\0\0\0\0", 12, NM_ERROR_FORMAT, "none of them 0");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(idx_files_that_hold_far_more_or_less_than_they_say_are_refused)
+{
+    static unsigned char bomb[4 << 20];
+    nm_dataset set;
+    begin(NULL);
+    memcpy(bomb, "\0\0\x08\3\0\0\0\4\0\0\0\2\0\0\0\2", 16);
+    open_set(&set, "idx: {images: %s}", write_gz("bomb.gz", bomb, sizeof bomb));
+    assert_error(
+        context, NM_ERROR_FORMAT,
+        "too long: the header promises [4, 2, 2] elements of 1 bytes, but at least 17 bytes");
+    memcpy(bomb + 4, "\x7f\xff\xff\xff", 4);
+    open_set(&set, "idx: {images: %s}", write_gz("less.gz", bomb, 100));
+    assert_error(context, NM_ERROR_FORMAT, "[2147483647, 2, 2] elements of 1 bytes, but at most ");
+    const char *path = write_file("sparse", "\0\0\x08\2\0\1\0\0\0\1\0\0", 12);
+    ck_assert_int_eq(truncate(path, ((off_t)1 << 32) + 12), 0);
+    open_set(&set, "idx: {images: %s}", path);
+    assert_error(context, NM_ERROR_FORMAT, "are stored, the rest are holes");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(idx_files_come_from_standard_input)
+{
+    nm_dataset set;
+    begin(NULL);
+    int kept = dup(STDIN_FILENO);
+    ck_assert_ptr_nonnull(freopen(write_gz("i.gz", images, sizeof images), "rb", stdin));
+    open_set(&set, "idx: {images: '-', labels: %s}", write_file("l", labels, sizeof labels));
+    check_three_images(&set);
+    nm_dataset_close(&set);
+    open_set(&set, "idx: {images: '-'}");
+    assert_error(context, NM_ERROR_FORMAT, "standard input: not an IDX file: it begins with less");
+    ck_assert_int_eq(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+    close(kept);
     nm_context_destroy(context);
 }
 END_TEST
@@ -563,7 +602,9 @@ END_TEST
 
 TEST_MAIN("optim/dataset", images_and_labels_are_read_from_idx_files, gzip_idx_files_are_the_same,
           idx_images_may_come_without_labels, big_endian_idx_elements_of_any_type_become_f32,
-          hostile_idx_files_are_refused, idx_dimensions_whose_product_overflows_are_refused,
+          hostile_idx_files_are_refused,
+          idx_files_that_hold_far_more_or_less_than_they_say_are_refused,
+          idx_files_come_from_standard_input, idx_dimensions_whose_product_overflows_are_refused,
           a_truncated_gzip_file_is_refused, a_label_out_of_range_is_named,
           unequal_counts_and_swapped_files_are_named, a_missing_file_comes_with_a_remedy,
           npy_targets_are_labels_or_values_by_their_type,
