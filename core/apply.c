@@ -42,7 +42,7 @@ nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, n
 nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
                               const char *of, const char *name, const nm_tensor *tensor)
 {
-    int64_t at = nm_tensor_first_bad(tensor);
+    int64_t at = nm_tensor_first_not_finite(tensor);
     if (at < 0) {
         return NM_OK;
     }

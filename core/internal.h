@@ -267,7 +267,4 @@ static inline bool nm_port_differentiable(const nm_port *port, const nm_tensor *
 /* What safetensors calls the types. */
 extern const char *const nm_safetensors_types[NM_DTYPE_COUNT];
 
-/* Finds the first NaN or infinity; -1 if there is none. */
-int64_t nm_tensor_first_bad(const nm_tensor *tensor);
-
 #endif

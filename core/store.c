@@ -1,6 +1,7 @@
 #include "core/store.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -176,6 +177,40 @@ nm_status nm_store_write(const nm_store *store, const char *prefix, nm_tensor_wr
     return NM_OK;
 }
 
+/* The first value that is negative, or a count that no run could reach; -1: none. */
+static int64_t first_out_of_range(const nm_entry *entry, nm_tensor *values)
+{
+    bool counter = entry->purpose == NM_COUNTER;
+    for (int64_t i = 0; i < nm_tensor_count(values); i++) {
+        double value = nm_tensor_get(values, i);
+        if (value < 0 || (counter && value > 0x1p53)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const char *nm_entry_fault(const nm_entry *entry, nm_tensor *values, char text[NM_FAULT_TEXT])
+{
+    const char *rule = "a finite number";
+    int64_t at = nm_tensor_first_not_finite(values);
+    if (at < 0 && (entry->purpose == NM_VARIANCE || entry->purpose == NM_COUNTER)) {
+        rule = entry->purpose == NM_VARIANCE ? "a variance, 0 or more" : "a count, 0 to 2^53";
+        at = first_out_of_range(entry, values);
+    }
+    if (at < 0) {
+        return NULL;
+    }
+    char number[32] = "NaN", place[NM_SHAPE_TEXT];
+    double value = nm_tensor_get(values, at);
+    if (!isnan(value)) {
+        snprintf(number, sizeof number, "%.9g", value);
+    }
+    snprintf(text, NM_FAULT_TEXT, "is %s at %s; it must be %s", number,
+             nm_shape_place_text(nm_tensor_shape(values), at, place), rule);
+    return text;
+}
+
 static nm_status check_fit(nm_store *store, const nm_entry *entry, nm_tensor *found,
                            const char *name)
 {
@@ -191,6 +226,10 @@ static nm_status check_fit(nm_store *store, const nm_entry *entry, nm_tensor *fo
                        nm_dtype_name(dtype), nm_shape_text(shape, want),
                        nm_dtype_name(nm_tensor_dtype(found)),
                        nm_shape_text(nm_tensor_shape(found), have));
+    }
+    char fault[NM_FAULT_TEXT];
+    if (nm_entry_fault(entry, found, fault)) {
+        return nm_fail(store->context, NM_ERROR_FORMAT, "\"%s\" %s", name, fault);
     }
     return NM_OK;
 }

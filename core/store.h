@@ -21,7 +21,9 @@ typedef enum nm_purpose {
     NM_BIAS,
     NM_NORM_SCALE,
     NM_NORM_SHIFT,
-    NM_STATISTIC
+    NM_STATISTIC, /* of any sign */
+    NM_VARIANCE,  /* a statistic that is never negative */
+    NM_COUNTER    /* of integers, never negative either */
 } nm_purpose;
 
 typedef struct nm_entry {
@@ -61,10 +63,16 @@ NM_API void nm_store_clear_grads(nm_store *store);
 /* Adds all tensors to a file being written, under prefix + name. */
 NM_API nm_status nm_store_write(const nm_store *store, const char *prefix,
                                 nm_tensor_writer *writer);
-/* Takes the values of all tensors from a file. Every one must be there with its shape and type; a
- * message names what is missing, what fits by name but not by shape, and what is left over. Nothing
- * is changed unless all fits. `prefix` selects the file's names that begin with it. */
+/* Takes the values of all tensors from a file. Every one must be there with its shape and type, and
+ * without a fault (below); a message names what is missing, what fits by name but not by shape, and
+ * what is left over. Nothing is changed unless all fits. `prefix` selects the file's names that
+ * begin with it. */
 NM_API nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file);
+/* What is wrong with `values` as those of this entry: one that is not finite, a variance or counter
+ * that is negative. "is nan at [3]; it must be a finite number" in `text`, or NULL: nothing. */
+#define NM_FAULT_TEXT 256
+NM_API const char *nm_entry_fault(const nm_entry *entry, nm_tensor *values,
+                                  char text[NM_FAULT_TEXT]);
 
 #ifdef __cplusplus
 }

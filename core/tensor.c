@@ -100,6 +100,16 @@ char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
     return text;
 }
 
+char *nm_shape_place_text(const nm_shape *shape, int64_t index, char text[NM_SHAPE_TEXT])
+{
+    nm_shape place = *shape;
+    for (int i = shape->rank - 1; i >= 0; i--) {
+        place.dim[i] = shape->dim[i] ? index % shape->dim[i] : 0;
+        index /= shape->dim[i] ? shape->dim[i] : 1;
+    }
+    return nm_shape_text(&place, text);
+}
+
 /* ---- Memory ---- */
 
 nm_status nm_tensor_allocate_buffer(nm_tensor *tensor, size_t bytes)
@@ -421,9 +431,22 @@ nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
     return NM_OK;
 }
 
-int64_t nm_tensor_first_bad(const nm_tensor *tensor)
+/* Whether `count` floats are finite: by their exponents, without a branch for each. */
+static bool are_finite(const float *values, int64_t count)
 {
-    if (!dtypes[tensor->dtype].is_float || !tensor->data) {
+    int finite = 1;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        finite &= (bits & 0x7f800000u) != 0x7f800000u;
+    }
+    return finite;
+}
+
+int64_t nm_tensor_first_not_finite(const nm_tensor *tensor)
+{
+    if (!dtypes[tensor->dtype].is_float || !tensor->data ||
+        (tensor->dtype == NM_F32 && are_finite(tensor->data, tensor->count))) {
         return -1;
     }
     for (int64_t i = 0; i < tensor->count; i++) {

@@ -41,6 +41,9 @@ NM_API int nm_shape_axis(const nm_shape *shape, int64_t axis);
 /* "[60, 784]". Returns `text`. */
 NM_API char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT]);
 
+/* "[3, 1]": where element `index` (row-major) stands in that shape. Returns `text`. */
+NM_API char *nm_shape_place_text(const nm_shape *shape, int64_t index, char text[NM_SHAPE_TEXT]);
+
 typedef struct nm_tensor nm_tensor;
 
 /* A tensor of zeros. NULL on failure. */
@@ -72,6 +75,8 @@ NM_API double nm_tensor_item(nm_tensor *tensor);
 NM_API double nm_tensor_get(nm_tensor *tensor, int64_t index);
 NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
 NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
+/* The first element (row-major) that is NaN or infinite; -1: none, as in any tensor of integers. */
+NM_API int64_t nm_tensor_first_not_finite(const nm_tensor *tensor);
 /* Copies the elements of `from`, of the same shape and type. */
 NM_API nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from);
 

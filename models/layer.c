@@ -63,9 +63,15 @@ nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape, 
     return filled(add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, dtype, shape), value);
 }
 
+nm_tensor *nm_layer_variance(nm_layer *layer, const char *suffix, nm_shape shape, double value)
+{
+    nm_dtype dtype = layer->model->options.dtype;
+    return filled(add_tensor(layer, suffix, NM_BUFFER, NM_VARIANCE, dtype, shape), value);
+}
+
 nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix)
 {
-    return add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, NM_I64, NM_SCALAR_SHAPE);
+    return add_tensor(layer, suffix, NM_BUFFER, NM_COUNTER, NM_I64, NM_SCALAR_SHAPE);
 }
 
 const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *tensor)

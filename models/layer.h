@@ -138,6 +138,9 @@ NM_API nm_tensor *nm_layer_constant_parameter(nm_layer *layer, const char *suffi
 /* Adds a buffer of the model's type (or another, for counters) that begins with `value`. */
 NM_API nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape,
                                   double value);
+/* The same for what is never negative: a file with another value is refused. */
+NM_API nm_tensor *nm_layer_variance(nm_layer *layer, const char *suffix, nm_shape shape,
+                                    double value);
 NM_API nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix); /* i64, [] */
 /* What the store knows of a parameter or buffer, such as whether it is frozen; NULL for NULL. */
 NM_API const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *tensor);

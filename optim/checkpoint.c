@@ -95,31 +95,18 @@ static nm_status read_field(nm_context *context, const nm_tensor_file *file, con
 
 /* ---- Writing ---- */
 
-static bool is_finite(nm_tensor *tensor)
+/* Promise 3 of the trainer: what is written is what would be read again. */
+nm_status nm_store_check_values(const nm_store *store)
 {
-    int64_t count = nm_tensor_count(tensor);
-    bool wide = nm_tensor_dtype(tensor) == NM_F64;
-    const float *narrow = nm_tensor_data(tensor);
-    const double *numbers = nm_tensor_data(tensor);
-    bool finite = true;
-    for (int64_t i = 0; i < count; i++) {
-        finite &= wide ? isfinite(numbers[i]) != 0 : isfinite(narrow[i]) != 0;
-    }
-    return finite;
-}
-
-/* Promise 3 of the trainer. */
-nm_status nm_store_check_finite(const nm_store *store)
-{
+    char fault[NM_FAULT_TEXT];
     for (int i = 0; i < nm_store_count(store); i++) {
         const nm_entry *entry = nm_store_at(store, i);
-        nm_dtype dtype = nm_tensor_dtype(entry->tensor);
-        if ((dtype == NM_F32 || dtype == NM_F64) && !is_finite(entry->tensor)) {
+        if (nm_entry_fault(entry, entry->tensor, fault)) {
             return nm_fail(nm_store_context(store), NM_ERROR_NUMERIC,
-                           "not written, since \"%s\" has a NaN or infinity in it; clip the "
-                           "gradients (train: {clip_norm: 1}) or lower the learning rate, or train "
-                           "with anomaly: true to see where it begins",
-                           entry->name);
+                           "not written, since \"%s\" %s; clip the gradients (train: {clip_norm: "
+                           "1}) or lower the learning rate, or train with anomaly: true to see "
+                           "where it begins",
+                           entry->name, fault);
         }
     }
     return NM_OK;
@@ -167,10 +154,18 @@ static nm_status finish(nm_context *context, nm_tensor_writer *writer, const cha
         status = nm_tensor_writer_write(writer, path);
     }
     nm_tensor_writer_destroy(writer);
-    if (status == NM_ERROR_NUMERIC) {
+    if (status == NM_ERROR_NUMERIC || status == NM_ERROR_FORMAT) {
         return nm_fail_in(context, "%s", path);
     }
     return status;
+}
+
+/* Within an update, as in on_gradients, the numbers are of the middle. */
+static nm_status check_progress(const nm_trainer *t)
+{
+    return nm_progress_check(t, &t->progress) == NM_OK
+               ? NM_OK
+               : nm_fail_in(t->context, "not written; save between two updates, as in on_step");
 }
 
 nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
@@ -179,8 +174,9 @@ nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
     if (!writer) {
         return nm_context_status(t->context);
     }
-    nm_status status = nm_store_check_finite(t->setup.network->store);
-    if (status == NM_OK) status = nm_store_check_finite(nm_optimizer_state(t->optimizer));
+    nm_status status = nm_store_check_values(t->setup.network->store);
+    if (status == NM_OK) status = nm_store_check_values(nm_optimizer_state(t->optimizer));
+    if (status == NM_OK) status = check_progress(t);
     if (status == NM_OK) status = fill_checkpoint(t, writer);
     return finish(t->context, writer, path, status);
 }
@@ -188,7 +184,7 @@ nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
 static nm_status fill_network(const nm_trainer *t, nm_tensor_writer *writer)
 {
     const nm_store *store = t->setup.network->store;
-    nm_status status = nm_store_check_finite(store);
+    nm_status status = nm_store_check_values(store);
     if (status == NM_OK) status = describe_format(writer, NETWORK);
     if (status == NM_OK) status = describe_network(t, writer);
     return status == NM_OK ? nm_store_write(store, NULL, writer) : status;
@@ -247,14 +243,7 @@ static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
         status = read_field(t->context, file, &fields[i], progress);
     }
     progress->reference = isnan(progress->reference) ? progress->best : progress->reference;
-    if (status == NM_OK &&
-        (progress->batch > t->batches || progress->epoch > INT64_MAX / (t->batches + 1))) {
-        return nm_fail(t->context, NM_ERROR_FORMAT,
-                       "the checkpoint's position is batch %" PRId64 " of epoch %" PRId64
-                       ", but an epoch has %" PRId64 " batches",
-                       progress->batch, progress->epoch, t->batches);
-    }
-    return status;
+    return status == NM_OK ? nm_progress_check(t, progress) : status;
 }
 
 static void forget_state(nm_store *state)

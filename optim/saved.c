@@ -66,7 +66,7 @@ nm_status nm_saved_write(const nm_store *store, const nm_description *descriptio
     if (!writer) {
         return nm_context_status(context);
     }
-    nm_status status = nm_store_check_finite(store);
+    nm_status status = nm_store_check_values(store);
     if (status == NM_OK)
         status = nm_tensor_writer_set_metadata(writer, "format", NM_FORMAT_NETWORK);
     if (status == NM_OK)

@@ -14,7 +14,8 @@ char *nm_description_text(nm_context *context, const nm_description *description
 /* Adds it to a file being written. */
 nm_status nm_description_write(nm_context *context, const nm_description *description,
                                nm_tensor_writer *writer);
-/* NM_ERROR_NUMERIC, naming the tensor, if there is a NaN or infinity in one. */
-nm_status nm_store_check_finite(const nm_store *store);
+/* NM_ERROR_NUMERIC, naming the tensor, if a value in one would not be read again: nm_entry_fault().
+ */
+nm_status nm_store_check_values(const nm_store *store);
 
 #endif

@@ -158,7 +158,8 @@ NM_API void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup,
  * result. Before nm_trainer_run(). Fails, and changes nothing, if the file is broken, or of another
  * network, data set, seed, batch size, accumulation or optimizer. Other options may differ. */
 NM_API nm_status nm_trainer_resume(nm_trainer *trainer, const char *path);
-/* Writes such a file now. */
+/* Writes such a file now: between two updates, as in on_step, not within one (on_gradients). Fails,
+ * and writes nothing, if it could not be resumed from: with a NaN in it, for one. */
 NM_API nm_status nm_trainer_save(nm_trainer *trainer, const char *path);
 
 typedef enum nm_train_end {

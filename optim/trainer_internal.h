@@ -95,6 +95,9 @@ nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);
 nm_status nm_checkpoint_read(nm_trainer *trainer, const char *path);
 nm_status nm_best_write(nm_trainer *trainer, const char *path);
 
+/* checkpoint_progress.c: whether the numbers fit each other and the data. */
+nm_status nm_progress_check(const nm_trainer *trainer, const nm_progress *progress);
+
 /* checkpoint_marks.c: what a run is told by, as metadata of its checkpoint; whether that of a file
  * is this run's. */
 nm_status nm_marks_write(nm_trainer *trainer, nm_tensor_writer *writer);

@@ -307,17 +307,6 @@ static bool check_size(cursor *c, uint64_t promised, uint64_t there)
                                      (unsigned long long)(there - promised));
 }
 
-/* "[3, 1]": the place of element `index` of the array. */
-static void place_text(const nm_shape *shape, int64_t index, char text[NM_SHAPE_TEXT])
-{
-    nm_shape place = *shape;
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        place.dim[i] = index % shape->dim[i];
-        index /= shape->dim[i];
-    }
-    nm_shape_text(&place, text);
-}
-
 /* What i64 cannot hold of u8's numbers has come out negative. */
 static bool check_range(cursor *c, nm_tensor *tensor)
 {
@@ -325,8 +314,8 @@ static bool check_range(cursor *c, nm_tensor *tensor)
     for (int64_t i = 0; i < nm_tensor_count(tensor); i++) {
         if (value[i] < 0) {
             char place[NM_SHAPE_TEXT];
-            place_text(nm_tensor_shape(tensor), i, place);
-            return fail(c, "element %s is %llu, more than the %lld that i64 holds", place,
+            return fail(c, "element %s is %llu, more than the %lld that i64 holds",
+                        nm_shape_place_text(nm_tensor_shape(tensor), i, place),
                         (unsigned long long)value[i], (long long)INT64_MAX);
         }
     }

@@ -20,7 +20,7 @@ static network make_network(nm_context *context)
     n.shift = nm_store_add(s, "bn1.bias", NM_PARAMETER, NM_NORM_SHIFT, NM_F32, NM_SHAPE(HIDDEN));
     n.mean = nm_store_add(s, "bn1.running_mean", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(HIDDEN));
     n.variance =
-        nm_store_add(s, "bn1.running_var", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(HIDDEN));
+        nm_store_add(s, "bn1.running_var", NM_BUFFER, NM_VARIANCE, NM_F32, NM_SHAPE(HIDDEN));
     n.w2 = nm_store_add(s, "fc2.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, HIDDEN));
     n.b2 = nm_store_add(s, "fc2.bias", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(2));
     nm_random_fill_normal(&random, n.w1, 0, 1);

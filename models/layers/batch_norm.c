@@ -61,7 +61,7 @@ static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
     }
     s->running_mean = nm_layer_buffer(layer, "running_mean", channels, 0);
     if (!o->mean_only) {
-        s->running_var = nm_layer_buffer(layer, "running_var", channels, 1);
+        s->running_var = nm_layer_variance(layer, "running_var", channels, 1);
     }
     if (o->average == CUMULATIVE) {
         s->batches = nm_layer_counter(layer, "batches");

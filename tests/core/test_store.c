@@ -1,5 +1,7 @@
 #include "core/store.h"
 
+#include <math.h>
+
 #include "tests/test.h"
 
 static nm_store *make_store(nm_context *context)
@@ -121,6 +123,47 @@ START_TEST(a_file_that_does_not_fit_changes_nothing)
 }
 END_TEST
 
+/* A store of one tensor with `value` in its last place is written and read: with `fault`, or fine.
+ */
+static void expect_fault(nm_purpose purpose, nm_dtype dtype, double value, const char *fault)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = nm_store_create(context), *other = nm_store_create(context);
+    nm_tensor *from = nm_store_add(store, "x", NM_BUFFER, purpose, dtype, NM_SHAPE(2, 3));
+    nm_tensor *to = nm_store_add(other, "x", NM_BUFFER, purpose, dtype, NM_SHAPE(2, 3));
+    nm_tensor_set(from, 5, value);
+    save(store, "", test_path("fault.safetensors"));
+    nm_tensor_file *file = nm_tensor_file_read(context, test_path("fault.safetensors"));
+    nm_status status = nm_store_read(other, "", file);
+    ck_assert_int_eq(status, fault ? NM_ERROR_FORMAT : NM_OK);
+    if (fault) {
+        assert_error(context, NM_ERROR_FORMAT, fault);
+    }
+    ck_assert(nm_tensor_get(to, 5) == (fault ? 0 : value));
+    nm_tensor_file_destroy(file);
+    nm_store_destroy(store);
+    nm_store_destroy(other);
+    nm_context_destroy(context);
+}
+
+START_TEST(values_that_cannot_be_are_refused_with_name_and_place)
+{
+    const double nan = (double)NAN, infinity = (double)INFINITY;
+    expect_fault(NM_WEIGHT, NM_F32, nan, "\"x\" is NaN at [1, 2]; it must be a finite number");
+    expect_fault(NM_WEIGHT, NM_F64, infinity, "\"x\" is inf at [1, 2]");
+    expect_fault(NM_BIAS, NM_BF16, -infinity, "\"x\" is -inf at [1, 2]");
+    expect_fault(NM_STATISTIC, NM_F32, -1, NULL);
+    expect_fault(NM_VARIANCE, NM_F32, -1,
+                 "\"x\" is -1 at [1, 2]; it must be a variance, 0 or more");
+    expect_fault(NM_VARIANCE, NM_F64, -1e-300, "it must be a variance, 0 or more");
+    expect_fault(NM_VARIANCE, NM_F32, nan, "it must be a finite number");
+    expect_fault(NM_VARIANCE, NM_F32, 1e30f, NULL);
+    expect_fault(NM_COUNTER, NM_I64, -1, "\"x\" is -1 at [1, 2]; it must be a count, 0 to 2^53");
+    expect_fault(NM_COUNTER, NM_I64, 0x1p60, "it must be a count, 0 to 2^53");
+    expect_fault(NM_COUNTER, NM_I64, 12, NULL);
+}
+END_TEST
+
 static nm_status write_and_read(test_memory *memory)
 {
     nm_context *context = test_context(memory);
@@ -154,4 +197,5 @@ END_TEST
 
 TEST_MAIN("core/store", tensors_are_found_by_name_with_their_role, a_name_is_taken_once,
           parameters_are_frozen_by_pattern, a_store_is_written_and_read_back,
-          a_file_that_does_not_fit_changes_nothing, any_allocation_may_fail)
+          a_file_that_does_not_fit_changes_nothing,
+          values_that_cannot_be_are_refused_with_name_and_place, any_allocation_may_fail)

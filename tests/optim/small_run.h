@@ -93,7 +93,7 @@ static inline nm_tensor *small_forward(void *self, const nm_pass *pass, nm_tenso
 static inline nm_tensor *small_add(small_network *n, const char *name, nm_purpose purpose,
                                    nm_shape shape)
 {
-    nm_role role = purpose == NM_STATISTIC ? NM_BUFFER : NM_PARAMETER;
+    nm_role role = purpose >= NM_STATISTIC ? NM_BUFFER : NM_PARAMETER;
     return nm_store_add(n->store, name, role, purpose, NM_F32, shape);
 }
 
@@ -108,7 +108,7 @@ static inline void small_create(small_network *n, nm_context *context)
     n->scale = small_add(n, "norm.scale", NM_NORM_SCALE, NM_SHAPE(HIDDEN));
     n->shift = small_add(n, "norm.shift", NM_NORM_SHIFT, NM_SHAPE(HIDDEN));
     n->mean = small_add(n, "norm.running_mean", NM_STATISTIC, NM_SHAPE(HIDDEN));
-    n->var = small_add(n, "norm.running_var", NM_STATISTIC, NM_SHAPE(HIDDEN));
+    n->var = small_add(n, "norm.running_var", NM_VARIANCE, NM_SHAPE(HIDDEN));
     n->w2 = small_add(n, "last.weight", NM_WEIGHT, NM_SHAPE(HIDDEN, 2));
     n->b2 = small_add(n, "last.bias", NM_BIAS, NM_SHAPE(2));
     nm_random random = nm_random_create(7, 0);

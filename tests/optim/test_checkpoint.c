@@ -320,18 +320,25 @@ START_TEST(no_wrong_byte_does_harm)
 }
 END_TEST
 
-/* The checkpoint with `from` replaced by `to`, of the same length. */
+/* The checkpoint with `from` in its header replaced by `to`. */
 static const char *replaced(const char *path, const char *from, const char *to)
 {
-    size_t size, length = strlen(from);
+    size_t size, length = strlen(from), added = strlen(to);
     char *data = read_file(path, &size), *at = NULL;
     for (size_t i = 0; i + length <= size && !at; i++) {
         at = memcmp(data + i, from, length) == 0 ? data + i : NULL;
     }
     ck_assert_msg(at != NULL, "the checkpoint has no %s", from);
-    memcpy(at, to, length);
+    uint64_t header;
+    memcpy(&header, data, sizeof header);
+    header = header + added - length;
+    data = realloc(data, size + added + 1);
+    at = memmem(data, size, from, length);
+    memmove(at + added, at + length, size - (size_t)(at - data) - length);
+    memcpy(at, to, added);
+    memcpy(data, &header, sizeof header);
     const char *result = test_path("replaced.safetensors");
-    test_write_file(result, data, size);
+    test_write_file(result, data, size + added - length);
     free(data);
     return result;
 }
@@ -354,6 +361,48 @@ START_TEST(metadata_that_make_no_sense_are_named)
     refuses(&r, replaced(path, "\"seed\":\"1\"", "\"sead\":\"1\""), NM_ERROR_FORMAT,
             "\"seed\" is missing");
     small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(numbers_that_no_run_could_have_are_refused)
+{
+    static const struct {
+        const char *from, *to, *part;
+    } rows[] = {
+        {"\"step\":\"7\"", "\"step\":\"8\"", "updates are 8, which is not what batch 1 of epoch 1"},
+        {"\"step\":\"7\"", "\"step\":\"0\"", "updates are 0"},
+        {"\"step\":\"7\"", "\"step\":\"1000000000000000000\"", "updates are 1000000000000000000"},
+        {"\"step\":\"7\"", "\"step\":\"9223372036854775807\"", "updates are 9223372036854775807"},
+        {"\"epoch\":\"1\"", "\"epoch\":\"2\"",
+         "updates are 7, which is not what batch 1 of epoch 2"},
+        {"\"epoch\":\"1\"", "\"epoch\":\"9223372036854775807\"", "epoch 9223372036854775807"},
+        {"\"batch\":\"1\"", "\"batch\":\"2\"", "updates are 7, which is not what batch 2"},
+        {"\"samples\":\"", "\"samples\":\"9", "samples are 9"},
+        {"\"samples\":\"", "\"samples\":\"9223372036854775807\", \"x\":\"",
+         "samples are 9223372036854775807, which batch 1 of epoch 1 cannot have"},
+        {"\"samples\":\"", "\"samples\":\"6\", \"x\":\"", "samples are 6"},
+        {"\"waited\":\"", "\"waited\":\"9223372036854775807\", \"x\":\"",
+         "9223372036854775807 evaluations brought nothing better"},
+        {"\"waited\":\"", "\"waited\":\"8\", \"x\":\"", "8 evaluations brought nothing better"},
+        {"\"best_epoch\":\"", "\"best_epoch\":\"2\", \"x\":\"", "best epoch is 2"},
+        {"\"best_epoch\":\"", "\"best_epoch\":\"-1\", \"x\":\"", "best epoch is -1"},
+        {"\"best\":\"", "\"best\":\".nan\", \"x\":\"", "with a result of nan"},
+        {"\"best\":\"", "\"best\":\".inf\", \"x\":\"", "with a result of inf"},
+        {"\"reference\":\"", "\"reference\":\"-.inf\", \"x\":\"", "better than -inf"},
+        {"\"loss_sum\":\"", "\"loss_sum\":\".nan\", \"x\":\"", "losses are nan"},
+        {"\"loss_weight\":\"", "\"loss_weight\":\"-1\", \"x\":\"", "of weight -1"},
+        {"\"train_loss\":\"", "\"train_loss\":\".inf\", \"x\":\"", "inf of the last epoch"},
+        {"\"first_loss\":\"", "\"first_loss\":\".inf\", \"x\":\"", "and inf of the first"},
+        {"\"bad_epoch\":\"", "\"bad_epoch\":\"2\", \"x\":\"", "the first bad one 2"},
+        {"\"test.samples\":\"", "\"test.samples\":\"9999\", \"x\":\"", "evaluated on "},
+    };
+    const char *path = make_checkpoint("numbers");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        small_run r;
+        begin(&r, NULL, NULL);
+        refuses(&r, replaced(path, rows[i].from, rows[i].to), NM_ERROR_FORMAT, rows[i].part);
+        small_end(&r, NULL);
+    }
 }
 END_TEST
 
@@ -472,7 +521,8 @@ START_TEST(a_network_that_is_not_finite_is_not_written)
     ck_assert_int_eq(nm_trainer_save(r.trainer, test_path("finite/checkpoint.safetensors")),
                      NM_ERROR_NUMERIC);
     assert_error(r.context, NM_ERROR_NUMERIC,
-                 "checkpoint.safetensors: not written, since \"norm.running_var\" has a NaN");
+                 "checkpoint.safetensors: not written, since \"norm.running_var\" is NaN at [3]; "
+                 "it must be");
     nm_parameters_write(r.network.store, test_path("finite/network.safetensors"));
     assert_error(r.context, NM_ERROR_NUMERIC, "norm.running_var");
     ck_assert_int_ne(access(test_path("finite/network.safetensors"), F_OK), 0);
@@ -481,6 +531,63 @@ START_TEST(a_network_that_is_not_finite_is_not_written)
     free(old);
     free(now);
     small_end(&r, NULL);
+}
+END_TEST
+
+static nm_status save_within_the_update(void *user, const nm_train_state *state)
+{
+    return nm_trainer_save(state->trainer, user);
+}
+
+START_TEST(in_the_middle_of_an_update_nothing_is_written)
+{
+    small_run r;
+    char path[300];
+    begin(&r, NULL, NULL);
+    snprintf(path, sizeof path, "%s", test_path("middle.safetensors"));
+    r.setup.callbacks = (nm_train_callbacks){.user = path, .on_gradients = save_within_the_update};
+    r.trainer = nm_trainer_create(r.context, &r.setup);
+    ck_assert_int_eq(nm_trainer_run(r.trainer, NULL), NM_ERROR_FORMAT);
+    assert_error(r.context, NM_ERROR_FORMAT, "middle.safetensors: not written; save between two");
+    ck_assert_int_ne(access(path, F_OK), 0);
+    small_end(&r, NULL);
+}
+END_TEST
+
+START_TEST(statistics_that_no_network_can_have_are_refused)
+{
+    static const struct {
+        const char *name;
+        double value;
+        const char *part;
+    } rows[] = {
+        {"norm.running_var", (double)NAN,
+         "\"norm.running_var\" is NaN at [3]; it must be a finite"},
+        {"norm.running_var", -0.5, "\"norm.running_var\" is -0.5 at [3]; it must be a variance, 0"},
+        {"norm.running_mean", (double)INFINITY,
+         "\"norm.running_mean\" is inf at [3]; it must be a"},
+        {"norm.running_mean", -0.5, NULL},
+        {"norm.running_var", 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        small_run r;
+        begin(&r, NULL, NULL);
+        nm_tensor *tensor = nm_store_find(r.network.store, rows[i].name)->tensor;
+        nm_tensor_set(tensor, 3, rows[i].value);
+        nm_tensor_writer *writer = nm_tensor_writer_create(r.context);
+        nm_store_write(r.network.store, NULL, writer);
+        nm_tensor_writer_write(writer, test_path("odd.safetensors"));
+        nm_tensor_writer_destroy(writer);
+        nm_tensor_set(tensor, 3, 7);
+        nm_status status = nm_parameters_read(r.network.store, test_path("odd.safetensors"));
+        if (rows[i].part) {
+            ck_assert_int_eq(status, NM_ERROR_FORMAT);
+            assert_error(r.context, NM_ERROR_FORMAT, rows[i].part);
+        }
+        assert_fine(r.context);
+        ck_assert(nm_tensor_get(tensor, 3) == (rows[i].part ? 7 : rows[i].value));
+        small_end(&r, NULL);
+    }
 }
 END_TEST
 
@@ -556,8 +663,11 @@ TEST_MAIN("optim/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_
           resuming_a_finished_run_reports_its_results_again,
           a_run_that_was_killed_goes_on_as_if_nothing_had_happened,
           a_truncated_checkpoint_is_refused_and_changes_nothing, no_wrong_byte_does_harm,
-          metadata_that_make_no_sense_are_named, another_runs_checkpoint_is_refused,
-          a_refused_checkpoint_leaves_no_momentum_behind, a_network_without_a_run_cannot_be_resumed,
+          metadata_that_make_no_sense_are_named, numbers_that_no_run_could_have_are_refused,
+          another_runs_checkpoint_is_refused, a_refused_checkpoint_leaves_no_momentum_behind,
+          a_network_without_a_run_cannot_be_resumed,
           a_trainer_that_has_made_steps_cannot_be_resumed,
-          a_network_that_is_not_finite_is_not_written, a_place_that_cannot_be_written_is_named,
+          a_network_that_is_not_finite_is_not_written,
+          in_the_middle_of_an_update_nothing_is_written,
+          statistics_that_no_network_can_have_are_refused, a_place_that_cannot_be_written_is_named,
           parameters_are_read_from_either_file, every_failing_allocation_is_an_error_without_a_leak)
