@@ -82,8 +82,8 @@ nm_document *nm_document_parse_within(nm_context *context, const char *text, siz
     document->most_nodes = most_nodes;
     document->name = nm_document_copy(document, file ? file : "", file ? strlen(file) : 0);
     if (document->name) {
-        document->root =
-            nm_document_parse_into(document, text ? text : "", text ? size : 0, document->name, 0);
+        document->root = nm_document_parse_into(document, text ? text : "", text ? size : 0,
+                                                document->name, 0, 0);
     }
     if (!document->root) {
         nm_document_destroy(document);
@@ -210,6 +210,34 @@ void nm_line_add_place(nm_line *line, const char *file, int line_number, int col
     } else if (line_number > 0) {
         nm_line_add(line, "line %d, column %d: ", line_number, column);
     }
+}
+
+/* A colon and a number of at most nine digits; moves `at` behind it. 0 if there is none. */
+static int read_part(const char **at)
+{
+    const char *digits = *at + 1;
+    size_t count = **at == ':' ? strspn(digits, "0123456789") : 0;
+    int number = 0;
+    for (size_t i = 0; i < count && count < 10; i++) {
+        number = 10 * number + (digits[i] - '0');
+    }
+    *at += number ? count + 1 : 0;
+    return number;
+}
+
+bool nm_place_read(const char *line, nm_place *place)
+{
+    for (const char *at = line; *line != ':' && *at && *at != '\n' && strncmp(at, ": ", 2) != 0;
+         at++) {
+        const char *end = at;
+        *place = (nm_place){.file = (size_t)(at - line), .line = read_part(&end)};
+        place->column = place->line ? read_part(&end) : 0;
+        if (place->line && !strncmp(end, ": ", 2)) {
+            place->length = (size_t)(end - line) + 2;
+            return true;
+        }
+    }
+    return false;
 }
 
 char *nm_text_shown(const char *text, size_t length, char shown[NM_SHOWN])

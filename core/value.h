@@ -61,6 +61,8 @@ NM_API const nm_value *nm_document_root(const nm_document *document);
  * `assignment`. Old nm_value pointers stay valid but may no longer be in the tree; what an alias
  * shares with the changed place keeps its old value. On failure the document is as it was. */
 NM_API nm_status nm_document_set(nm_document *document, const char *assignment);
+/* The same for one of several: the `number`-th, from 1, has places "--set:NUMBER:COLUMN". */
+NM_API nm_status nm_document_set_nth(nm_document *document, const char *assignment, int number);
 
 /* The document as it is now, as text: that of its file, with what nm_document_set() changed changed
  * there too, and comments and all else left as they were. Relative paths among the options that
@@ -96,6 +98,16 @@ typedef struct nm_diagnostics {
     size_t length;   /* used bytes of text */
     char text[8192]; /* one line an error, cut with "... and N more" */
 } nm_diagnostics;
+
+/* Where an error is, as its line of the text says first: "FILE:LINE:COLUMN: " or "FILE:LINE: ". */
+typedef struct nm_place {
+    size_t file;      /* bytes of the file's name */
+    int line, column; /* from 1; column 0: it is not told */
+    size_t length;    /* bytes of all of it, to the message */
+} nm_place;
+
+/* The place at the beginning of a line of an error's text; false if there is none. */
+NM_API bool nm_place_read(const char *line, nm_place *place);
 
 NM_API void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context);
 /* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. */

@@ -53,9 +53,9 @@ char *nm_document_copy(nm_document *document, const char *text, size_t length);
 nm_value *nm_document_value(nm_document *document, nm_value_kind kind, const char *file, int line,
                             int column);
 /* Parses text into values of the document, without touching its root. `file` is kept by pointer.
- * `first_column` is added to the columns of the first line. */
+ * `first_line` is added to lines, `first_column` to the columns of the first one. */
 const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
-                                       const char *file, int first_column);
+                                       const char *file, int first_line, int first_column);
 
 /* Of a document that was read from that file: its text, for nm_document_text(). */
 nm_status nm_document_keep_source(nm_document *document, const char *text, size_t size,

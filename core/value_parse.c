@@ -28,7 +28,7 @@ typedef struct reader {
     nm_context *context;
     const char *text, *end; /* as libyaml sees it */
     const char *file;
-    int first_column;
+    int first_line, first_column; /* added to places, the second to those in the first line */
     yaml_parser_t parser;
     yaml_event_t event;
     int nodes;
@@ -39,6 +39,11 @@ typedef struct reader {
 } reader;
 
 /* ---- Messages ---- */
+
+static int line_of(const reader *r, const yaml_mark_t *mark)
+{
+    return (int)mark->line + 1 + r->first_line;
+}
 
 static int column_of(const reader *r, const yaml_mark_t *mark)
 {
@@ -62,12 +67,12 @@ static bool fail_at(reader *r, int line, int column, const char *format, ...)
 }
 
 #define FAIL_HERE(r, ...)                                                                          \
-    fail_at(r, (int)(r)->event.start_mark.line + 1, column_of(r, &(r)->event.start_mark),          \
+    fail_at(r, line_of(r, &(r)->event.start_mark), column_of(r, &(r)->event.start_mark),           \
             __VA_ARGS__)
 
 static void place_of(const reader *r, const char *byte, int *line, int *column)
 {
-    *line = 1;
+    *line = 1 + r->first_line;
     *column = 1 + r->first_column;
     for (const char *at = r->text; at < byte; at++) {
         *column += ((unsigned char)*at & 0xC0) != 0x80;
@@ -94,7 +99,7 @@ static bool fail_by_bytes(reader *r)
 static bool fail_by_syntax(reader *r)
 {
     const yaml_mark_t *mark = &r->parser.problem_mark;
-    int line = (int)mark->line + 1, column = column_of(r, mark);
+    int line = line_of(r, mark), column = column_of(r, mark);
     const char *at = nm_yaml_at(r->text, r->end, mark);
     if (at == r->end && at > r->text && at[-1] != '\n') {
         /* libyaml thinks of the end as of a new line. */
@@ -102,7 +107,7 @@ static bool fail_by_syntax(reader *r)
     }
     nm_line message;
     nm_line_begin(&message);
-    nm_yaml_explain(&r->parser, at < r->end ? *at : '\n', r->first_column, &message);
+    nm_yaml_explain(&r->parser, at < r->end ? *at : '\n', r->first_line, r->first_column, &message);
     return fail_at(r, line, column, "%s", message.text);
 }
 
@@ -144,7 +149,7 @@ static bool check_depth(reader *r, int depth)
 
 static nm_value *value_here(reader *r, nm_value_kind kind)
 {
-    return nm_document_value(r->document, kind, r->file, (int)r->event.start_mark.line + 1,
+    return nm_document_value(r->document, kind, r->file, line_of(r, &r->event.start_mark),
                              column_of(r, &r->event.start_mark));
 }
 
@@ -347,7 +352,7 @@ static bool read_children(reader *r, bool map, int depth, int *height)
         if (r->event.type == end) {
             return true;
         }
-        int line = (int)r->event.start_mark.line + 1;
+        int line = line_of(r, &r->event.start_mark);
         int column = column_of(r, &r->event.start_mark);
         bool key = map && i % 2 == 0;
         const nm_value *child = read_value(r, depth, &child_height);
@@ -424,7 +429,8 @@ static const nm_value *read_stream(reader *r)
         return NULL;
     }
     if (r->event.type == YAML_STREAM_END_EVENT) {
-        return nm_document_value(r->document, NM_VALUE_SCALAR, r->file, 1, 1 + r->first_column);
+        return nm_document_value(r->document, NM_VALUE_SCALAR, r->file, 1 + r->first_line,
+                                 1 + r->first_column);
     }
     const nm_value *root = next_event(r) ? read_value(r, 0, &height) : NULL;
     if (!root || !next_event(r) || !next_event(r)) {
@@ -441,7 +447,7 @@ static const nm_value *read_stream(reader *r)
  * three characters beyond ASCII, of which only the last byte is looked at. */
 static bool refuse_tag_directives(reader *r)
 {
-    int line = 1;
+    int line = 1 + r->first_line;
     for (const char *at = r->text; at + 4 <= r->end; at++) {
         unsigned char before = at > r->text ? (unsigned char)at[-1] : '\n';
         line += before == '\n' && at > r->text;
@@ -477,7 +483,7 @@ static const nm_value *read_text(reader *r)
 }
 
 const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
-                                       const char *file, int first_column)
+                                       const char *file, int first_line, int first_column)
 {
     size = size == SIZE_MAX ? strlen(text) : size;
     reader r = {.document = document,
@@ -485,6 +491,7 @@ const nm_value *nm_document_parse_into(nm_document *document, const char *text, 
                 .text = text,
                 .end = text + size,
                 .file = file,
+                .first_line = first_line,
                 .first_column = first_column};
     if (size > document->most_bytes) {
         fail_at(&r, 0, 0, "%zu bytes of YAML; at most %zu are read", size, document->most_bytes);

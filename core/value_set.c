@@ -10,6 +10,7 @@
 typedef struct setting {
     nm_document *document;
     const char *assignment;
+    int line;           /* its number among several */
     const char *equals; /* the end of the path */
     const nm_value *value;
 } setting;
@@ -46,8 +47,8 @@ static const nm_value *fail_at(const setting *s, const char *part, const char *f
     va_start(list, format);
     vsnprintf(message, sizeof message, format, list);
     va_end(list);
-    nm_fail(s->document->context, NM_ERROR_INPUT, FILE_NAME ":1:%d: %s", column_at(s, part),
-            message);
+    nm_fail(s->document->context, NM_ERROR_INPUT, FILE_NAME ":%d:%d: %s", s->line,
+            column_at(s, part), message);
     return NULL;
 }
 
@@ -88,7 +89,7 @@ static const nm_value *fail_at_scalar(const setting *s, const nm_value *old, con
 
 static nm_value *new_value(const setting *s, nm_value_kind kind, const char *part)
 {
-    return nm_document_value(s->document, kind, FILE_NAME, 1, column_at(s, part));
+    return nm_document_value(s->document, kind, FILE_NAME, s->line, column_at(s, part));
 }
 
 /* ---- Maps ---- */
@@ -289,15 +290,20 @@ static const nm_value *changed_root(const setting *s)
 
 nm_status nm_document_set(nm_document *document, const char *assignment)
 {
-    setting s = {.document = document, .assignment = assignment};
+    return nm_document_set_nth(document, assignment, 1);
+}
+
+nm_status nm_document_set_nth(nm_document *document, const char *assignment, int number)
+{
+    setting s = {.document = document, .assignment = assignment, .line = number};
     s.equals = strchr(assignment, '=');
     if (!s.equals) {
         char shown[NM_SHOWN];
         return nm_fail(document->context, NM_ERROR_INPUT,
-                       FILE_NAME " %s: expected PATH=VALUE, such as train.epochs=3",
+                       FILE_NAME ":%d:1: %s: expected PATH=VALUE, such as train.epochs=3", number,
                        nm_text_shown(assignment, strlen(assignment), shown));
     }
-    s.value = nm_document_parse_into(document, s.equals + 1, SIZE_MAX, FILE_NAME,
+    s.value = nm_document_parse_into(document, s.equals + 1, SIZE_MAX, FILE_NAME, number - 1,
                                      characters_between(assignment, s.equals + 1));
     const nm_value *root = s.value ? changed_root(&s) : NULL;
     if (!root) {

@@ -84,13 +84,15 @@ static void add_problem(nm_line *line, const char *problem, char at)
     }
 }
 
-void nm_yaml_explain(const yaml_parser_t *parser, char at, int first_column, nm_line *line)
+void nm_yaml_explain(const yaml_parser_t *parser, char at, int first_line, int first_column,
+                     nm_line *line)
 {
     const yaml_mark_t *begin = &parser->context_mark;
     const char *what =
         explain(parser->context, contexts, (int)(sizeof contexts / sizeof *contexts));
     if (what) {
-        nm_line_add(line, "in the %s that begins at %zu:%zu: ", what, begin->line + 1,
+        nm_line_add(line, "in the %s that begins at %zu:%zu: ", what,
+                    begin->line + 1 + (size_t)first_line,
                     begin->column + 1 + (begin->line ? 0 : (size_t)first_column));
     }
     add_problem(line, parser->problem ? parser->problem : "this cannot be read", at);

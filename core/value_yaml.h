@@ -11,6 +11,7 @@ const char *nm_yaml_at(const char *text, const char *end, const yaml_mark_t *mar
 
 /* Says what was being read, what was expected and what to do, after a scanner's or parser's error
  * at the character `at`. */
-void nm_yaml_explain(const yaml_parser_t *parser, char at, int first_column, nm_line *line);
+void nm_yaml_explain(const yaml_parser_t *parser, char at, int first_line, int first_column,
+                     nm_line *line);
 
 #endif

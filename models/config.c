@@ -193,7 +193,7 @@ static nm_status apply_settings(nm_document *document, const char *const *settin
                                 nm_diagnostics *d)
 {
     for (int i = 0; i < count; i++) {
-        if (nm_document_set(document, settings[i]) != NM_OK) {
+        if (nm_document_set_nth(document, settings[i], i + 1) != NM_OK) {
             nm_diagnose_standing(d, NULL);
         }
     }

@@ -47,7 +47,7 @@ const char *argument_value(const arguments *a, const char *flag)
     return last;
 }
 
-/* ---- Messages ---- */
+/* ---- Terminals ---- */
 
 bool use_colour(int descriptor)
 {
@@ -63,42 +63,6 @@ const char *bold(void)
 const char *plain(void)
 {
     return use_colour(STDOUT_FILENO) ? "\033[0m" : "";
-}
-
-static const char *error_prefix(void)
-{
-    return use_colour(STDERR_FILENO) ? "\033[1;31mnorma:\033[0m " : "norma: ";
-}
-
-int bad_usage(const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    fputs(error_prefix(), stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-    return EXIT_INPUT;
-}
-
-/* "net.yaml:12:9: ..." or "data.csv:7: ...": such a line stands alone, so that editors find it. */
-static bool begins_with_place(const char *message)
-{
-    for (const char *at = message; *at && *at != '\n' && strncmp(at, ": ", 2) != 0; at++) {
-        size_t digits = *at == ':' ? strspn(at + 1, "0123456789") : 0;
-        if (digits && at[1 + digits] == ':') {
-            return true;
-        }
-    }
-    return false;
-}
-
-int report_error(nm_context *context)
-{
-    nm_status status = nm_context_status(context);
-    const char *message = nm_context_error(context);
-    fprintf(stderr, "%s%s\n", begins_with_place(message) ? "" : error_prefix(), message);
-    return status == NM_ERROR_INPUT || status == NM_ERROR_FORMAT ? EXIT_INPUT : EXIT_FAILED;
 }
 
 static int terminal_width(void)

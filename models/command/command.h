@@ -4,6 +4,7 @@
 #define NM_MODELS_COMMAND_COMMAND_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "norma.h"
 
@@ -60,6 +61,19 @@ void wait_with_patience(char **argv);
 extern const command *const commands[]; /* NULL-terminated */
 /* The subcommand that was probably meant; NULL if none is near. */
 const char *nearest_command(const char *name);
+
+/* A run of the command, as far as messages need it: to show the --set or the line of a file that is
+ * wrong, unless the file was changed since. */
+typedef struct session {
+    const arguments *arguments;
+    struct timespec begun;
+} session;
+
+void session_begin(session *session, const arguments *arguments);
+/* The session, which must outlive the context, goes with its errors. */
+void session_attach(const session *session, nm_context *context);
+/* A context's log; `user` is the session. */
+void tell_warning(void *user, nm_log_level level, const char *message);
 
 /* Prints the context's error to standard error; returns the exit code that goes with it. */
 int report_error(nm_context *context);

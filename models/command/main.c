@@ -145,14 +145,6 @@ static void keep_standard_files(void)
     }
 }
 
-static void tell(void *user, nm_log_level level, const char *message)
-{
-    (void)user;
-    if (level == NM_LOG_WARNING) {
-        fprintf(stderr, "norma: %s\n", message);
-    }
-}
-
 static int run(const command *c, char **words, int count)
 {
     arguments a = {.command = c, .words = words, .word_count = count};
@@ -160,11 +152,14 @@ static int run(const command *c, char **words, int count)
     if (code != EXIT_FINE) {
         return code;
     }
-    nm_context *context = nm_open(&(nm_context_options){.log = tell});
+    session s;
+    session_begin(&s, &a);
+    nm_context *context = nm_open(&(nm_context_options){.log = tell_warning, .log_user = &s});
     if (!context) {
         fprintf(stderr, "norma: out of memory\n");
         return EXIT_FAILED;
     }
+    session_attach(&s, context);
     code = nm_context_status(context) == NM_OK ? c->run(context, &a) : report_error(context);
     nm_close(context);
     return finish_output(code);

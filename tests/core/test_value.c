@@ -576,7 +576,8 @@ END_TEST
 START_TEST(an_ill_formed_assignment_is_an_error)
 {
     parse(network);
-    refuse_set("train.epochs", "--set train.epochs: expected PATH=VALUE, such as train.epochs=3");
+    refuse_set("train.epochs", "--set:1:1: train.epochs: expected PATH=VALUE, such as "
+                               "train.epochs=3");
     refuse_set("=3", "--set:1:1: an empty name in the path");
     refuse_set("train..epochs=3", "--set:1:7: an empty name in the path");
     refuse_set("train.=3", "--set:1:7: an empty name in the path");
@@ -913,7 +914,55 @@ START_TEST(every_failed_allocation_is_an_error_and_leaks_nothing)
 }
 END_TEST
 
-TEST_MAIN("core/value", values_have_kinds_texts_and_places,
+START_TEST(places_are_read_as_they_are_written)
+{
+    static const struct {
+        const char *line;
+        nm_place place;
+    } cases[] = {
+        {"net.yaml:12:9: conv2d: no", {8, 12, 9, 15}},
+        {"data.csv:7: no", {8, 7, 0, 12}},
+        {"a:1:b.yaml:3:4: no", {10, 3, 4, 16}},
+        {"--set:2:7: no", {5, 2, 7, 11}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nm_place p;
+        ck_assert(nm_place_read(cases[i].line, &p));
+        ck_assert_uint_eq(p.file, cases[i].place.file);
+        ck_assert_int_eq(p.line, cases[i].place.line);
+        ck_assert_int_eq(p.column, cases[i].place.column);
+        ck_assert_str_eq(cases[i].line + p.length + strlen(cases[i].line + p.length) - 2, "no");
+        ck_assert_uint_eq(p.length, cases[i].place.length);
+    }
+    static const char *const none[] = {
+        "",        "no place",         "a: b:1:2: c", ":1:2: no file",
+        "a:0: no", "a:1234567890: no", "a:1:2 no",    "a:x:2: no"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        nm_place p;
+        ck_assert_msg(!nm_place_read(none[i], &p), "%s", none[i]);
+    }
+}
+END_TEST
+
+START_TEST(values_of_several_settings_have_its_number_as_their_line)
+{
+    parse("a: 1");
+    ck_assert_int_eq(nm_document_set_nth(document, "a=[1,\n2]", 3), NM_OK);
+    const nm_value *list = nm_value_get(nm_document_root(document), "a");
+    ck_assert_int_eq(list->line, 3);
+    ck_assert_int_eq(list->column, 3);
+    ck_assert_int_eq(list->items[1]->line, 4);
+    ck_assert_int_eq(nm_document_set_nth(document, "a=[1", 2), NM_ERROR_INPUT);
+    assert_error(context, NM_ERROR_INPUT, "--set:2:5: in the list that begins at 2:3: ");
+    ck_assert_int_eq(nm_document_set_nth(document, "a", 7), NM_ERROR_INPUT);
+    assert_error(context, NM_ERROR_INPUT, "--set:7:1: a: expected PATH=VALUE");
+    done();
+}
+END_TEST
+
+TEST_MAIN("core/value", places_are_read_as_they_are_written,
+          values_of_several_settings_have_its_number_as_their_line,
+          values_have_kinds_texts_and_places,
           columns_count_characters_and_a_byte_order_mark_counts_none, an_empty_file_is_a_null,
           a_quoted_null_is_text, the_tag_str_means_what_quotes_mean, block_texts_are_text,
           get_finds_nothing_outside_maps, a_file_is_read_whole_and_a_missing_one_is_an_error,

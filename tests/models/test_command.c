@@ -125,7 +125,10 @@ START_TEST(broken_data_gives_one_clear_line)
         const ended *e = norma("train", "data.yaml", "--out", "broken");
         assert_code(e, cases[i].code);
         assert_says(e->err, cases[i].says);
-        ck_assert_ptr_eq(strchr(e->err, '\n'), e->err + strlen(e->err) - 1); /* one line */
+        const char *more = strchr(e->err, '\n') + 1; /* an excerpt: the line, the caret */
+        ck_assert(strstr(more, " | ") != NULL && strchr(more, '^') != NULL);
+        more = strchr(strchr(more, '\n') + 1, '\n');
+        ck_assert_ptr_eq(more, e->err + strlen(e->err) - 1);
         ck_assert(!is_there("broken"));
     }
 }
