@@ -936,7 +936,7 @@ START_TEST(places_are_read_as_they_are_written)
     }
     static const char *const none[] = {
         "",        "no place",         "a: b:1:2: c", ":1:2: no file",
-        "a:0: no", "a:1234567890: no", "a:1:2 no",    "a:x:2: no"};
+        "a:0: no", "a:1234567890: no", "a:1:2 no",    "a:x: no"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         nm_place p;
         ck_assert_msg(!nm_place_read(none[i], &p), "%s", none[i]);
