@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -57,6 +58,28 @@ static inline void check_epoch(nm_context *context, const nm_dataset *set)
     nm_loader_destroy(loader);
 }
 
+/* A file's own samples are the same for a network that was trained on them. */
+static inline void check_again(nm_context *context, const nm_choice *choice, nm_dataset *set)
+{
+    nm_dataset again;
+    nm_schema *schema = set->schema;
+    if (!schema) {
+        return;
+    }
+    schema->shape = set->shape;
+    schema->target_shape = set->target_shape;
+    schema->classes = set->classes;
+    const nm_reading reading = {.schema = schema, .ignored = set->ignored};
+    require(nm_dataset_open(context, choice, &reading, &again) == NM_OK);
+    require(again.count == set->count && nm_shape_equal(&again.shape, &set->shape));
+    require(again.dtype == set->dtype && !again.targets == !set->targets);
+    require(
+        !memcmp(again.samples, set->samples, (size_t)set->count * nm_dataset_sample_bytes(set)));
+    require(!set->targets || !memcmp(again.targets, set->targets,
+                                     (size_t)set->count * nm_dataset_target_bytes(set)));
+    nm_dataset_close(&again);
+}
+
 /* Opens what the YAML text describes: it either fails with a message or keeps all rules. */
 static inline void fuzz_dataset(const char *yaml)
 {
@@ -71,6 +94,7 @@ static inline void fuzz_dataset(const char *yaml)
     nm_dataset set;
     if (nm_dataset_open(context, &choice, &(nm_reading){.ignored = {true, -100}}, &set) == NM_OK) {
         check_epoch(context, &set);
+        check_again(context, &choice, &set);
     } else {
         require(nm_context_status(context) != NM_OK && !set.samples);
     }

@@ -47,6 +47,7 @@ static const csv_options defaults = {.separator = "auto", .quote = "auto"};
 static const char *const targets_names[] = {"auto", "labels", "values", NULL};
 static const char *const header_names[] = {"auto", "yes", "no", NULL};
 static const char *const decimal_names[] = {"auto", ".", ",", NULL};
+static const char *const dates_names[] = {"auto", "day_first", "month_first", NULL};
 static const char *const missing_names[] = {"refuse", "mean", "median", "zero", NULL};
 static const nm_option rows[] = {
     {NM_FIELD(csv_options, path), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
@@ -77,6 +78,10 @@ static const nm_option rows[] = {
             "uses it"},
     {NM_FIELD(csv_options, decimal), NM_OPTION_ENUM, .names = decimal_names,
      .doc = "the mark before decimals; the other one may stand between thousands; auto: found"},
+    {NM_FIELD(csv_options, dates), NM_OPTION_ENUM, .names = dates_names,
+     .doc =
+         "what stands first in dates such as 1/2/2020; auto: told by the whole column, where some "
+         "number is above 12"},
     {NM_FIELD(csv_options, missing), NM_OPTION_ENUM, .names = missing_names,
      .doc = "what a missing cell counts as: an error, the mean or median of its column in the "
             "training set, or 0; a missing text is none of the categories"},

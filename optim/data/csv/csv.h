@@ -42,6 +42,7 @@ typedef struct csv_options {
     const char *separator;
     const char *quote;
     int decimal; /* csv_decimal */
+    int dates;   /* nm_date_order; NM_DATE_YEAR_FIRST: to be found */
     int missing; /* nm_missing */
     nm_strings missing_texts;
 } csv_options;
@@ -312,7 +313,7 @@ nm_status nm_csv_decide(csv_table *x, csv_table *y, nm_dataset *set, nm_schema *
 bool nm_csv_is_nothing(const csv_column *column); /* all of its cells are missing */
 int64_t nm_csv_count_role(const csv_table *table, int role);
 /* nm_column_kind; -1: text. Finds the order of dates. */
-int nm_csv_kind_of(csv_column *column);
+int nm_csv_kind_of(const csv_table *table, csv_column *column);
 /* Columns that may be ids, to be gathered; leaving out those that are. */
 void nm_csv_suspect_identities(csv_table *table);
 void nm_csv_leave_identities_out(csv_table *table);

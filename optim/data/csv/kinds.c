@@ -28,18 +28,19 @@ static bool is_one_of_flags(unsigned seen)
     return nm_csv_only(seen, CSV_SEEN_FLAGS) && !(seen & (seen - 1));
 }
 
-/* Day and month as far as the cells tell; false: they contradict each other. */
-static bool find_order(csv_column *c)
+/* Day and month as far as the cells tell, or the option; false: they contradict each other. */
+static bool find_order(const csv_table *t, csv_column *c)
 {
     const bool day = c->seen & CSV_SEEN_DAY_FIRST, month = c->seen & CSV_SEEN_MONTH_FIRST;
+    const int said = t->options->dates, open = said ? said : CSV_ORDER_OPEN;
     c->order = day                             ? NM_DATE_DAY_FIRST
                : month                         ? NM_DATE_MONTH_FIRST
-               : c->seen & CSV_SEEN_ORDER_OPEN ? CSV_ORDER_OPEN
+               : c->seen & CSV_SEEN_ORDER_OPEN ? open
                                                : NM_DATE_YEAR_FIRST;
     return !(day && month);
 }
 
-int nm_csv_kind_of(csv_column *c)
+int nm_csv_kind_of(const csv_table *t, csv_column *c)
 {
     const unsigned seen = c->seen & ~(unsigned)(CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);
     if (c->is_category) {
@@ -51,7 +52,7 @@ int nm_csv_kind_of(csv_column *c)
     if (is_one_of_flags(seen)) {
         return NM_COLUMN_FLAG;
     }
-    return nm_csv_only(seen, CSV_SEEN_DATES) && find_order(c) ? NM_COLUMN_DATE : -1;
+    return nm_csv_only(seen, CSV_SEEN_DATES) && find_order(t, c) ? NM_COLUMN_DATE : -1;
 }
 
 static bool is_stray_text(const csv_column *c)
@@ -83,8 +84,8 @@ static nm_status open_order(const csv_table *t, int64_t i)
 {
     char text[CSV_COLUMN_TEXT];
     return nm_csv_fail(&t->text, &t->column[i].text_place,
-                       "may begin with the day or the month, and nothing in %s tells; write dates "
-                       "as 2020-01-31, or leave the column out with `ignore`",
+                       "may begin with the day or the month, and nothing in %s tells; say "
+                       "`dates: day_first` or `dates: month_first`",
                        nm_csv_column_text(t, i, text));
 }
 
@@ -150,7 +151,7 @@ static void find_kinds(csv_table *t)
 {
     for (int64_t i = 0; i < t->columns; i++) {
         csv_column *c = &t->column[i];
-        const int kind = is_sample(c) ? nm_csv_kind_of(c) : c->kind;
+        const int kind = is_sample(c) ? nm_csv_kind_of(t, c) : c->kind;
         c->kind = kind < 0 ? NM_COLUMN_CATEGORY : kind;
         c->gather = kind < 0 ? CSV_GATHER_FEW : c->gather;
     }
@@ -241,6 +242,9 @@ static void set_fill(csv_table *t)
     const int rule = t->options->missing;
     for (int64_t i = 0; i < t->columns; i++) {
         csv_column *c = &t->column[i];
+        if (!is_sample(c)) {
+            continue;
+        }
         c->is_filled = rule != NM_MISSING_REFUSE;
         c->fill = c->kind == NM_COLUMN_CATEGORY ? -1 : rule == NM_MISSING_ZERO ? 0 : (double)NAN;
     }

@@ -45,6 +45,17 @@ static int64_t width_of(const nm_column *column)
     return column->kind == NM_COLUMN_CATEGORY ? column->count : 1;
 }
 
+/* Some may be without one. */
+static bool has_names(const nm_column *columns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (*columns[i].name) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- By name ---- */
 
 /* -1: none. */
@@ -226,7 +237,7 @@ static nm_status match_by_place(csv_table *t, const nm_schema *s)
     if (s->places < 1) {
         return wrong_number(t, s, open); /* the network's file does not say where they stood */
     }
-    if (t->form.header || *s->column[0].name) {
+    if (t->form.header || has_names(s->column, s->columns)) {
         nm_context_log(t->context, NM_LOG_INFO,
                        "%s: it has no names that the network knows; its columns are taken in the "
                        "order of those trained on",
@@ -275,8 +286,9 @@ static nm_status match_targets_by_place(csv_table *t, const nm_schema *s)
     nm_status status = NM_OK;
     for (int i = 0; i < s->target_columns && t->columns == s->places && status == NM_OK; i++) {
         const int64_t place = s->target_column[i].place;
-        const bool free = place >= 0 && place < t->columns &&
-                          t->column[place].role == CSV_ROLE_OUT && !t->column[place].is_ignored;
+        const csv_column *c = place >= 0 && place < t->columns ? &t->column[place] : NULL;
+        const bool free = c && !c->is_ignored && !*c->name &&
+                          (c->role == CSV_ROLE_OUT || c->role == CSV_ROLE_OPEN);
         status = free ? take_target(t, place, &s->target_column[i], i) : NM_OK;
     }
     return status;
@@ -350,7 +362,7 @@ static nm_status match_targets(csv_table *t, const nm_schema *s)
 {
     nm_status status = NM_OK;
     if (nm_csv_count_role(t, CSV_ROLE_TARGET) == 0) {
-        status = t->form.header && s->target_columns && *s->target_column[0].name
+        status = t->form.header && has_names(s->target_column, s->target_columns)
                      ? match_targets_by_name(t, s)
                      : match_targets_by_place(t, s);
     }
@@ -364,7 +376,7 @@ static nm_status match_targets(csv_table *t, const nm_schema *s)
 nm_status nm_csv_match_targets(csv_table *y, const nm_schema *s)
 {
     nm_status status = NM_OK;
-    const bool named = y->form.header && s->target_columns && *s->target_column[0].name;
+    const bool named = y->form.header && has_names(s->target_column, s->target_columns);
     if (named && nm_csv_count_role(y, CSV_ROLE_TARGET) == 0) {
         status = match_targets_by_name(y, s);
     }
@@ -406,7 +418,7 @@ nm_status nm_csv_match(csv_table *t, const nm_schema *s)
     open_samples(t);
     if (!s->columns) {
         status = match_array(t, s);
-    } else if (t->form.header && *s->column[0].name) {
+    } else if (t->form.header && has_names(s->column, s->columns)) {
         status = match_samples_by_name(t, s);
     } else {
         status = match_by_place(t, s);

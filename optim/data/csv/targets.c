@@ -111,14 +111,17 @@ void nm_csv_find_targets(csv_table *t, bool is_file_of_targets)
 
 static bool is_whole(const csv_column *c)
 {
-    return nm_csv_only(c->seen, CSV_SEEN_WHOLE | CSV_SEEN_MISSING);
+    return nm_csv_only(c->seen, CSV_SEEN_WHOLE | CSV_SEEN_NOTHING);
+}
+
+static bool has_texts(const csv_column *c)
+{
+    return !nm_csv_only(c->seen, CSV_SEEN_NUMBERS | CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);
 }
 
 static bool looks_like_labels(const csv_column *c)
 {
-    return is_whole(c)
-               ? !c->broken_off
-               : !nm_csv_only(c->seen, CSV_SEEN_NUMBERS | CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);
+    return is_whole(c) ? !c->broken_off : has_texts(c);
 }
 
 /* 1: classes, 0: values, -1: neither is said. */
@@ -192,9 +195,7 @@ static nm_status decide_classes(csv_table *t, csv_column *c, nm_schema *schema)
         schema->classes = t->classes;
         return NM_OK;
     }
-    const bool texts =
-        !nm_csv_only(c->seen, CSV_SEEN_NUMBERS | CSV_SEEN_MISSING | CSV_SEEN_INFINITE);
-    return texts ? name_classes(t, c, schema) : NM_OK;
+    return has_texts(c) ? name_classes(t, c, schema) : NM_OK;
 }
 
 /* ---- Values ---- */
@@ -206,7 +207,7 @@ static nm_status decide_values(csv_table *t)
         if (c->role != CSV_ROLE_TARGET) {
             continue;
         }
-        const int kind = nm_csv_kind_of(c);
+        const int kind = nm_csv_kind_of(t, c);
         if (kind < 0 || (kind == NM_COLUMN_DATE && c->order == CSV_ORDER_OPEN)) {
             return nm_csv_fail(&t->text, &c->text_place,
                                "is not a number to predict; for names of classes, the loss is "
@@ -219,15 +220,22 @@ static nm_status decide_values(csv_table *t)
 
 /* ---- Both ---- */
 
-static nm_status refuse_missing(const csv_table *t)
+/* A dash is missing, too, but among names. */
+static const csv_place *missing_place(const csv_column *c, bool is_class)
+{
+    return c->missing_place.line || (is_class && has_texts(c)) ? &c->missing_place : &c->dash_place;
+}
+
+static nm_status refuse_missing(const csv_table *t, bool is_class)
 {
     for (int64_t i = 0; i < t->columns; i++) {
         const csv_column *c = &t->column[i];
-        if (c->role == CSV_ROLE_TARGET && c->missing_place.line) {
-            return nm_csv_fail(&t->text, &c->missing_place,
+        const csv_place *place = missing_place(c, is_class);
+        if (c->role == CSV_ROLE_TARGET && place->line) {
+            return nm_csv_fail(&t->text, place,
                                "%s; a sample to learn from needs its target: remove the line, or "
                                "fill it in",
-                               c->missing_place.length ? "counts as missing" : "the cell is empty");
+                               place->length ? "counts as missing" : "the cell is empty");
         }
     }
     return NM_OK;
@@ -270,11 +278,10 @@ nm_status nm_csv_decide_targets(csv_table *t, const nm_dataset *set, nm_schema *
     csv_column *c = &t->column[target];
     const int labels = said(t, set);
     const bool one = nm_csv_count_role(t, CSV_ROLE_TARGET) == 1;
-    nm_status status = refuse_missing(t);
+    const bool is_class = labels == 1 || (labels < 0 && one && looks_like_labels(c));
+    nm_status status = refuse_missing(t, is_class);
     if (status == NM_OK) {
-        status = labels == 1 || (labels < 0 && one && looks_like_labels(c))
-                     ? decide_classes(t, c, schema)
-                     : decide_values(t);
+        status = is_class ? decide_classes(t, c, schema) : decide_values(t);
     }
     return status == NM_OK ? describe(t, schema) : status;
 }

@@ -37,6 +37,25 @@ static nm_status refuse_known(const csv_text *t, const char *bytes, size_t size)
     return NM_OK;
 }
 
+/* Weka's: a table below its own kind of header. */
+static nm_status refuse_arff(const csv_text *t)
+{
+    const char *at = t->begin;
+    while (*at == '%' || *at == '\n' || *at == '\r' || *at == ' ') { /* comments, blank lines */
+        const bool comment = *at == '%';
+        for (at += comment; comment && *at && *at != '\n'; at++) {
+        }
+        at += !comment;
+    }
+    if (t->end - at < 9 || !nm_csv_same_word(at, 9, "@relation")) {
+        return NM_OK;
+    }
+    return nm_fail(t->context, NM_ERROR_FORMAT,
+                   "%s: it is an ARFF file; keep what stands below @data, under a line of the "
+                   "attributes' names",
+                   t->title);
+}
+
 static nm_status refuse_zeros(const csv_text *t)
 {
     const char *zero = memchr(t->begin, 0, (size_t)(t->end - t->begin));
@@ -242,7 +261,8 @@ nm_status nm_csv_read(nm_context *context, const char *path, csv_text *text)
     text->begin = text->memory;
     text->end = text->memory + size;
     if ((status = refuse_known(text, text->memory, size)) != NM_OK ||
-        (status = decode(text)) != NM_OK || (status = refuse_zeros(text)) != NM_OK) {
+        (status = decode(text)) != NM_OK || (status = refuse_zeros(text)) != NM_OK ||
+        (status = refuse_arff(text)) != NM_OK) {
         nm_csv_free(text);
     }
     return status;

@@ -145,9 +145,12 @@ START_TEST(day_and_month_are_told_apart_by_the_whole_column)
     expect_values(&set, 2, 1, (double[]){18263, 18292});
     ck_assert_int_eq(set.schema->column->order, NM_DATE_MONTH_FIRST);
     nm_dataset_close(&set);
-    expect_refused("when,y\n1/2/2020,0\n3/4/2020,0\n", "",
+    const char *open = "when,y\n1/2/2020,0\n3/4/2020,0\n";
+    expect_refused(open, "",
                    ":2:1: \"1/2/2020\" may begin with the day or the month, and nothing in column "
-                   "\"when\" tells; write dates as 2020-01-31, or leave the column out");
+                   "\"when\" tells; say `dates: day_first` or `dates: month_first`");
+    expect_table(open, ", dates: day_first", 2, 1, (double[]){18293, 18355});
+    expect_table(open, ", dates: month_first", 2, 1, (double[]){18263, 18325});
     nm_context_destroy(context);
 }
 END_TEST

@@ -291,6 +291,10 @@ START_TEST(missing_cells_are_refused_with_the_remedy)
     expect_refused("a,b,y\n1,3,0\nN/A,2,1\n", "",
                    ":3:1: \"N/A\" counts as missing (column \"a\", 1 of 2");
     expect_refused("a,y\n1,0\n-,1\n", "", ":3:1: \"-\" counts as missing");
+    expect_refused("a,y\n1,5\n2,\n", ", missing: zero, targets: values",
+                   ":3:3: the cell is empty; a");
+    expect_refused("a,y\n1,5\n2,-\n", ", missing: zero, targets: values", ":3:3: \"-\" counts as");
+    expect_refused("a,y\n1,5\n2,-\n", ", missing: zero, targets: labels", ":3:3: \"-\" counts as");
     expect_refused("a,y\n1,x\n2,\n", ", missing: mean",
                    ":3:3: the cell is empty; a sample to learn from");
     nm_context_destroy(context);

@@ -104,6 +104,7 @@ START_TEST(a_file_that_is_no_text_is_told_what_it_is)
                    "t.csv: it is a zip archive, as .xlsx and .ods are; save the sheet");
     expect_no_text("PAR1rest", 8, "it is a Parquet file; write the table as CSV");
     expect_no_text("\x93NUMPY\1\0", 8, "it is a NumPy array; read it with npy");
+    expect_no_text("% x\n\n@RELATION r\n", 17, "t.csv: it is an ARFF file; keep what stands below");
     expect_no_text("1,2\n3,\0\n", 8, "t.csv:2: a zero byte, which no text has");
     expect_no_text("\xff\xfe"
                    "1\0,",
