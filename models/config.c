@@ -88,7 +88,8 @@ static void read_train(reader *r)
     nm_config *c = r->config;
     const int errors = r->d->count;
     c->train = *(const nm_train_options *)nm_train_spec.defaults;
-    if (has_part(r, &r->parts.train, "train", r->needs & NM_NEED_TRAIN)) {
+    r->train_fine = true;
+    if (has_part(r, &r->parts.train, "train", false)) {
         nm_spec_read(&nm_train_spec, r->parts.train, "train", c->document, r->d, &c->train);
         c->groups = nm_groups_read(c->train.groups, r->d, &c->train.group_count);
         c->train.group_list = c->groups;

@@ -50,7 +50,7 @@ static void make_marks(nm_trainer *t, mark marks[MARKS])
     *m = (mark){.key = "seed", .what = "the seed"};
     snprintf(m++->text, size, "%" PRId64, o->seed);
     *m = (mark){.key = "batches", .what = "the batches (size, and number in an epoch)"};
-    snprintf(m++->text, size, "%" PRId64 ", %" PRId64, t->setup.data->loader.batch, t->batches);
+    snprintf(m++->text, size, "%" PRId64 ", %" PRId64, t->loader.batch, t->batches);
     *m = (mark){.key = "accumulate", .what = "the number of accumulated batches"};
     snprintf(m++->text, size, "%" PRId64, o->accumulate);
     *m = (mark){.key = "optimizer", .what = "the optimizer"};

@@ -25,12 +25,14 @@ static const char *const best_by_names[] = {"metric", "loss", NULL};
 static const char *const list[] = {"a list of maps"};
 static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
 static const nm_option rows[] = {
-    {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .min = 1, .max = 1e9,
-     .doc = "how often to go through the training samples"},
+    {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .max = 1e9,
+     .doc = "how often to go through the training samples; 0: as often as makes 2000 updates, from "
+            "10 to 1000 times"},
     {NM_FIELD(nm_train_options, steps), NM_OPTION_INT, .max = MOST,
      .doc = "updates to make, whatever `epochs` says; 0: as it says"},
     {NM_FIELD(nm_train_options, optimizer), NM_OPTION_CHOICE, .kind = NM_KIND_OPTIMIZER,
-     .flags = NM_REQUIRED, .doc = "how gradients move parameters"},
+     .doc = "how gradients move parameters; none: SGD at a rate of 0.05 with momentum 0.9, and a "
+            "cosine schedule unless one is given"},
     {NM_FIELD(nm_train_options, schedule), NM_OPTION_CHOICE, .kind = NM_KIND_SCHEDULE,
      .doc = "how the learning rate changes"},
     {NM_FIELD(nm_train_options, warmup), NM_OPTION_STRUCT, .spec = &nm_warmup_spec,

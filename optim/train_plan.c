@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "optim/data/loader_internal.h"
+#include "optim/train_defaults.h"
 #include "optim/trainer_internal.h"
 
 /* ---- Places and reports ---- */
@@ -245,6 +246,7 @@ static bool plan_batches(nm_trainer *t, nm_diagnostics *d)
         return false; /* only sets of others are to be evaluated */
     }
     t->loader = data->loader;
+    t->loader.batch = nm_loader_batch(&t->loader, data->train.count);
     nm_loader_diagnose(&data->train, &t->loader, trains, part(t, "data"), d);
     if (d->count > errors || !try_batches(t, d)) {
         return false;
@@ -260,7 +262,8 @@ static void plan_steps(nm_trainer *t, nm_diagnostics *d)
     const nm_train_options *o = &t->setup.options;
     t->batches = nm_loader_batches(t->train);
     t->steps_per_epoch = (t->batches + o->accumulate - 1) / o->accumulate;
-    bool overflow = __builtin_mul_overflow(o->epochs, t->steps_per_epoch, &t->steps);
+    const int64_t epochs = nm_train_epochs(o, t->steps_per_epoch);
+    bool overflow = __builtin_mul_overflow(epochs, t->steps_per_epoch, &t->steps);
     t->steps = o->steps ? o->steps : t->steps;
     if (overflow && !o->steps) {
         nm_diagnose(d, option(t, "train", "epochs"), "train: %lld epochs are too many",

@@ -2,6 +2,8 @@
  */
 #include "optim/trainer_internal.h"
 
+#include "optim/train_defaults.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -33,6 +35,7 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
     }
     t->context = context;
     t->setup = *setup;
+    nm_train_complete(&t->setup.options);
     t->saved_step = -1;
     t->seconds = setup->seconds;
     t->progress = (nm_progress){.train_loss = (double)NAN,

@@ -239,7 +239,7 @@ static int run_check(nm_context *context, const arguments *a)
     nm_trainer *trainer = NULL;
     nm_status status =
         nm_config_open(context, a->positional[0], settings, count, NM_NEED_WHOLE, &config);
-    if (status == NM_OK && config.train.optimizer.item) { /* else it is only a model */
+    if (status == NM_OK && config.data.train.count && config.loss.item) { /* else only a model */
         nm_trainer_setup setup = nm_config_setup(&config);
         trainer = nm_trainer_create(context, &setup);
         status = nm_context_status(context);

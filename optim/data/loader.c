@@ -331,6 +331,18 @@ static nm_status build(nm_loader *l)
     return status;
 }
 
+#define LEAST_BATCH 16
+#define MOST_BATCH 128
+
+int64_t nm_loader_batch(const nm_loader_options *options, int64_t count)
+{
+    int64_t batch = LEAST_BATCH;
+    while (batch < MOST_BATCH && 2 * batch <= count / 16) {
+        batch *= 2;
+    }
+    return options->batch > 0 ? options->batch : batch;
+}
+
 nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                             const nm_loader_options *options, bool augment, uint64_t seed)
 {

@@ -30,7 +30,8 @@ typedef enum nm_short_batch {
  * width, channels], can be augmented: first shifted, then cropped, then mirrored, all before they
  * are normalized. */
 typedef struct nm_loader_options {
-    int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped) */
+    int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped); 0: by the
+                       number of samples, see nm_loader_batch() */
     bool shuffle;   /* another order every epoch */
     int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before;
                        batch norm cannot be trained on a batch of one sample */
@@ -52,8 +53,7 @@ typedef struct nm_loader_options {
 } nm_loader_options;
 
 /* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
-#define NM_LOADER_DEFAULTS                                                                         \
-    .batch = 128, .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
+#define NM_LOADER_DEFAULTS .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
 
 extern NM_API const nm_spec nm_loader_spec;
 
@@ -77,6 +77,9 @@ typedef struct nm_loader nm_loader;
  * range or not fitting the samples, or nothing left because a short batch is dropped. */
 NM_API nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                                    const nm_loader_options *options, bool augment, uint64_t seed);
+/* Samples in a batch of a set of `count`: as the options say, or where they say 0 a sixteenth of
+ * the set, rounded down to a power of two, but at least 16 and at most 128. */
+NM_API int64_t nm_loader_batch(const nm_loader_options *options, int64_t count);
 NM_API void nm_loader_destroy(nm_loader *loader);          /* NULL is fine; ends the thread */
 NM_API int64_t nm_loader_batches(const nm_loader *loader); /* in one epoch */
 NM_API int64_t nm_loader_samples(const nm_loader *loader); /* in one epoch */

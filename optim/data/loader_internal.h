@@ -25,8 +25,9 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
 /* The rows of nm_loader_options, `at` bytes into a struct. */
 /* clang-format off */
 #define NM_LOADER_ROWS(at)                                                                         \
-    NM_LOADER_ROW(at, batch, INT, "samples in a batch; more than there are: all of them",          \
-                  .min = 1, .max = 1e9),                                                           \
+    NM_LOADER_ROW(at, batch, INT, "samples in a batch; more than there are: all of them; 0: a "    \
+                  "sixteenth of the training set, rounded down to a power of two from 16 to 128",  \
+                  .min = 0, .max = 1e9),                                                           \
     NM_LOADER_ROW(at, shuffle, BOOL, "another order of the training samples in every epoch",       \
                   .flags = 0),                                                                     \
     NM_LOADER_ROW(at, last_batch, ENUM,                                                            \

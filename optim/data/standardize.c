@@ -131,6 +131,7 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
         status = compute_targets(&data->train, s);
     }
     data->loader = o->loader;
+    data->loader.batch = nm_loader_batch(&o->loader, data->train.count);
     tell_loader(s, &data->loader);
     return status;
 }
@@ -138,7 +139,7 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch)
 {
     nm_loader_options loader = {NM_LOADER_DEFAULTS};
-    loader.batch = batch > 0 ? batch : loader.batch;
+    loader.batch = batch;
     tell_loader(schema, &loader);
     return loader;
 }

@@ -16,15 +16,15 @@ static void write_table(const char *name, bool swapped, bool targets)
 {
     static const char *const kinds[] = {"ash", "oak", "elm, the tall"};
     char text[8192];
-    int length = snprintf(text, sizeof text, "%s%s\n", swapped ? "b,a" : "a,b",
-                          targets ? ",kind" : "");
+    int length =
+        snprintf(text, sizeof text, "%s%s\n", swapped ? "b,a" : "a,b", targets ? ",kind" : "");
     for (int i = 0; i < 60; i++) {
         const double a = 5 * (i % 3) + 0.01 * i, b = 10000 * a + 77;
         length += snprintf(text + length, sizeof text - (size_t)length, "%.4f,%.4f",
                            swapped ? b : a, swapped ? a : b);
-        length += targets ? snprintf(text + length, sizeof text - (size_t)length, ",\"%s\"",
-                                     kinds[i % 3])
-                          : 0;
+        length +=
+            targets ? snprintf(text + length, sizeof text - (size_t)length, ",\"%s\"", kinds[i % 3])
+                    : 0;
         text[length++] = '\n';
         text[length] = 0;
     }
@@ -70,8 +70,8 @@ START_TEST(a_program_gets_what_the_command_writes_to_the_bit)
         nm_npy_write(x, test_path("x.npy"));
         assert_code(norma("predict", "bits", "x.npy", "--quiet", "--out", "y.npy"), 0);
         nm_predictor *predictor = nm_predictor_open(context, test_path("bits"));
-        nm_tensor *mine = nm_predictor_run(predictor, x), *theirs = nm_npy_read(context,
-                                                                               test_path("y.npy"));
+        nm_tensor *mine = nm_predictor_run(predictor, x),
+                  *theirs = nm_npy_read(context, test_path("y.npy"));
         assert_fine(context);
         ck_assert(nm_shape_equal(nm_tensor_shape(mine), nm_tensor_shape(theirs)));
         ck_assert_mem_eq(nm_tensor_data(mine), nm_tensor_data(theirs), nm_tensor_bytes(mine));
@@ -146,8 +146,7 @@ END_TEST
 START_TEST(weights_of_another_network_are_refused_with_the_first_difference)
 {
     train_table("mine");
-    assert_code(norma("train", "net.yaml", "--quiet", "--out", "other", "--set",
-                      "model.1=tanh"),
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "other", "--set", "model.1=tanh"),
                 0);
     const ended *e = norma("predict", "net.yaml", "table.csv", "--weights", "other");
     assert_code(e, 2);

@@ -1,0 +1,16 @@
+/* What training does where a file or a program does not say it: chosen so that a network of a few
+ * layers trains well on any table (docs/guide.md says on which it was measured). Nothing outside
+ * optim includes this. */
+#ifndef NM_OPTIM_TRAIN_DEFAULTS_H
+#define NM_OPTIM_TRAIN_DEFAULTS_H
+
+#include "optim/trainer.h"
+
+/* Without an optimizer: SGD at a rate of 0.05 with momentum 0.9, and where no schedule is given
+ * either, cosine. With one, all is as it says. */
+void nm_train_complete(nm_train_options *options);
+
+/* Epochs, where `epochs` is 0: as many as make 2000 updates, from 10 to 1000. */
+int64_t nm_train_epochs(const nm_train_options *options, int64_t updates_per_epoch);
+
+#endif
