@@ -68,6 +68,8 @@ typedef enum nm_option_type {
  * A null leaves strings, lists of them and choices at their defaults too; for other types it is an
  * error. */
 
+#define NM_AUTO (-1) /* of a number that is at least 1: what the word "auto" stands for */
+
 /* A word that may stand for a number. */
 typedef struct nm_named_value {
     const char *name; /* NULL ends a list of them */

@@ -18,7 +18,7 @@ void nm_train_complete(nm_train_options *o)
 
 int64_t nm_train_epochs(const nm_train_options *o, int64_t updates_per_epoch)
 {
-    if (o->epochs) {
+    if (o->epochs > 0) {
         return o->epochs;
     }
     const int64_t epochs = (USUAL_UPDATES + updates_per_epoch - 1) / updates_per_epoch;

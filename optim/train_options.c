@@ -23,11 +23,12 @@ const nm_spec nm_early_stopping_spec = {.name = "nm_early_stopping",
 
 static const char *const best_by_names[] = {"metric", "loss", NULL};
 static const char *const list[] = {"a list of maps"};
+static const nm_named_value epochs_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
 static const nm_option rows[] = {
-    {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .max = 1e9,
-     .doc = "how often to go through the training samples; 0: as often as makes 2000 updates, from "
-            "10 to 1000 times"},
+    {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .min = 1, .max = 1e9, .named = epochs_words,
+     .doc = "how often to go through the training samples; auto: as often as makes 2000 updates, "
+            "from 10 to 1000 times"},
     {NM_FIELD(nm_train_options, steps), NM_OPTION_INT, .max = MOST,
      .doc = "updates to make, whatever `epochs` says; 0: as it says"},
     {NM_FIELD(nm_train_options, optimizer), NM_OPTION_CHOICE, .kind = NM_KIND_OPTIMIZER,

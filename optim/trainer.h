@@ -48,7 +48,7 @@ extern NM_API const nm_spec nm_early_stopping_spec;
 typedef enum nm_best_by { NM_BEST_BY_METRIC, NM_BEST_BY_LOSS } nm_best_by;
 
 typedef struct nm_train_options {
-    int64_t epochs;      /* 0: as many as make 2000 updates, from 10 to 1000 */
+    int64_t epochs;      /* NM_AUTO: as many as make 2000 updates, from 10 to 1000 */
     int64_t steps;       /* updates to make, whatever `epochs` says; 0: as `epochs` says */
     nm_choice optimizer; /* without item: SGD at 0.05, momentum 0.9, and cosine if no schedule is
                             given */
@@ -84,8 +84,8 @@ typedef struct nm_train_options {
  */
 
 #define NM_TRAIN_DEFAULTS                                                                          \
-    .schedule = {.item = &nm_schedule_constant.item}, .seed = 1, .keep_best = true,                \
-    .evaluate_every = 1, .checkpoint_every = 1, .accumulate = 1
+    .epochs = NM_AUTO, .schedule = {.item = &nm_schedule_constant.item}, .seed = 1,                \
+    .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1, .accumulate = 1
 
 extern NM_API const nm_spec nm_train_spec;
 

@@ -352,6 +352,7 @@ nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
     }
     *l =
         (nm_loader){.context = context, .set = *set, .options = *options, .seed = seed, .next = -1};
+    l->options.batch = nm_loader_batch(options, set->count);
     if (!augment) {
         nm_loader_plain(&l->options);
     }

@@ -30,9 +30,9 @@ typedef enum nm_short_batch {
  * width, channels], can be augmented: first shifted, then cropped, then mirrored, all before they
  * are normalized. */
 typedef struct nm_loader_options {
-    int64_t batch;  /* samples; more than the set has: one batch of all (if not dropped); 0: by the
-                       number of samples, see nm_loader_batch() */
-    bool shuffle;   /* another order every epoch */
+    int64_t batch; /* samples; more than the set has: one batch of all (if not dropped); NM_AUTO: by
+                      the number of samples, see nm_loader_batch() */
+    bool shuffle;  /* another order every epoch */
     int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before;
                        batch norm cannot be trained on a batch of one sample */
     nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */
@@ -53,7 +53,8 @@ typedef struct nm_loader_options {
 } nm_loader_options;
 
 /* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
-#define NM_LOADER_DEFAULTS .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
+#define NM_LOADER_DEFAULTS                                                                         \
+    .batch = NM_AUTO, .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
 
 extern NM_API const nm_spec nm_loader_spec;
 

@@ -6,6 +6,7 @@
 #include "optim/data/loader.h"
 
 extern const char *const nm_short_batch_names[];
+extern const nm_named_value nm_batch_words[];
 
 /* Whether images are to be moved or mirrored. */
 bool nm_loader_augments(const nm_loader_options *options);
@@ -25,9 +26,9 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
 /* The rows of nm_loader_options, `at` bytes into a struct. */
 /* clang-format off */
 #define NM_LOADER_ROWS(at)                                                                         \
-    NM_LOADER_ROW(at, batch, INT, "samples in a batch; more than there are: all of them; 0: a "    \
+    NM_LOADER_ROW(at, batch, INT, "samples in a batch; more than there are: all of them; auto: a " \
                   "sixteenth of the training set, rounded down to a power of two from 16 to 128",  \
-                  .min = 0, .max = 1e9),                                                           \
+                  .min = 1, .max = 1e9, .named = nm_batch_words),                                                           \
     NM_LOADER_ROW(at, shuffle, BOOL, "another order of the training samples in every epoch",       \
                   .flags = 0),                                                                     \
     NM_LOADER_ROW(at, last_batch, ENUM,                                                            \

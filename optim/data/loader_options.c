@@ -4,6 +4,7 @@
 #include "optim/data/normalize.h"
 
 const char *const nm_short_batch_names[] = {"keep", "drop", "merge", "auto", NULL};
+const nm_named_value nm_batch_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const nm_loader_options defaults = {NM_LOADER_DEFAULTS};
 static const nm_option rows[] = {NM_LOADER_ROWS(0)};
 const nm_spec nm_loader_spec = {.name = "nm_loader_options",

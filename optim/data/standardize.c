@@ -139,7 +139,7 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch)
 {
     nm_loader_options loader = {NM_LOADER_DEFAULTS};
-    loader.batch = batch;
+    loader.batch = batch > 0 ? batch : NM_AUTO;
     tell_loader(schema, &loader);
     return loader;
 }

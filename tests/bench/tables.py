@@ -26,7 +26,7 @@ from sklearn import preprocessing
 DATA = os.path.join(os.path.dirname(datasets.__file__), "data")
 
 CLASSES = """model:
-  - dense: {{units: 32}}
+  - dense: {{units: 64}}
   - relu
   - dense: {{units: {width}}}
 data:

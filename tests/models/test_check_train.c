@@ -93,6 +93,7 @@ static const situation situations[] = {
     {IMG, NULL, {NULL}},
     {VAL, NULL, {NULL}},
     {TAB, NULL, {"data.batch=1000"}},
+    {TAB, NULL, {"train={epochs: 3}"}},
     {TAB, NULL, {"data.batch=89"}}, /* leaves one, which is merged */
     {TAB, NULL, {"data.batch=89", "data.last_batch=drop"}},
     {TAB, NULL, {"data.batch=89", "data.last_batch=merge"}},
@@ -147,7 +148,6 @@ static const situation situations[] = {
     {TAB, "\"rate\" is missing", {"train.optimizer=sgd"}},
     {TAB, "unknown optimizer \"adan\"", {"train.optimizer=adan"}},
     {TAB, "\"momentum\" must be", {"train.optimizer.sgd.momentum=1.5"}},
-    {TAB, "\"optimizer\" is missing", {"train={epochs: 3}"}},
     /* Steps and schedules */
     {TAB, "leave nothing of the 20", {"train.warmup={epochs: 30}"}},
     {TAB, "leave nothing of the 20", {"train.warmup={steps: 20}"}},

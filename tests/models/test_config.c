@@ -86,7 +86,7 @@ START_TEST(settings_change_the_file)
     nm_close(context);
     static const char *const wrong[] = {"train.epochs=x", "model.9=relu"};
     refuse(good, ALL, wrong, 1, NM_ERROR_INPUT,
-           "--set:1:14: train: \"epochs\" must be an integer, not \"x\"");
+           "--set:1:14: train: \"epochs\" must be an integer or auto, not \"x\"");
     refuse(good, ALL, wrong + 1, 1, NM_ERROR_INPUT,
            "--set:1:7: \"model\" is a list of 4, it has no item \"9\"; name one by its index: 0 "
            "(dense), 1 (batch_norm), 2 (tanh), 3 (dense)");
@@ -133,10 +133,10 @@ START_TEST(mistakes_in_all_parts_come_at_once)
         "net.yaml:2:23: dense: unknown option \"bais\"; did you mean \"bias\"?\n"
         "net.yaml:3:5: model: unknown layer \"rleu\"; did you mean \"relu\"?\n"
         "net.yaml:5:11: data: unknown data set \"spiral\"; did you mean \"spirals\"?\n"
-        "net.yaml:6:10: data: \"batch\" must be at least 1 and at most 1e9, not 0\n"
+        "net.yaml:6:10: data: \"batch\" must be at least 1 and at most 1e9 or auto, not 0\n"
         "net.yaml:7:41: cross_entropy: \"label_smoothing\" must be at least 0 and at most 1, not "
         "2\n"
-        "net.yaml:9:11: train: \"epochs\" must be an integer, not \"some\"\n"
+        "net.yaml:9:11: train: \"epochs\" must be an integer or auto, not \"some\"\n"
         "net.yaml:10:27: sgd: \"rate\" must be above 0, not -1\n"
         "net.yaml:10:31: sgd: unknown option \"momentun\"; did you mean \"momentum\"?\n"
         "net.yaml:11:25: group: unknown option \"rat\"; did you mean \"rate\"?");
@@ -148,7 +148,6 @@ START_TEST(a_needed_part_that_is_missing_is_named)
     refuse("model: [relu]\ndata:\n", ALL, NULL, 0, NM_ERROR_INPUT,
            "net.yaml:1:1: the file has no part \"data\"; add it\n"
            "net.yaml:1:1: the file has no part \"loss\"; add it\n"
-           "net.yaml:1:1: the file has no part \"train\"; add it\n"
            "net.yaml:1:9: model: the shape of a sample is not known; write the model as {input: "
            "[28, 28, 1], layers: [...]}");
     refuse("", ALL, NULL, 0, NM_ERROR_INPUT,

@@ -143,6 +143,29 @@ START_TEST(values_come_back_in_their_own_unit)
 }
 END_TEST
 
+START_TEST(targets_in_a_file_of_their_own_are_no_column_of_the_samples)
+{
+    char x[2048] = "", y[2048] = "";
+    for (int i = 0; i < 40; i++) {
+        snprintf(x + strlen(x), sizeof x - strlen(x), "%d %d.5 %d\n", (i * 7) % 40, i % 9, i % 5);
+        snprintf(y + strlen(y), sizeof y - strlen(y), "%d.25\n", (i * 7) % 40 + 2 * (i % 9));
+    }
+    write_text("x.csv", x);
+    write_text("y.csv", y);
+    write_text("apart.yaml", "model: [dense: {units: 1}]\n"
+                             "data:\n  train: {csv: {path: x.csv, target_path: y.csv}}\n"
+                             "  test: {csv: {path: x.csv, target_path: y.csv}}\nloss: mse\n");
+    assert_code(norma("train", "apart.yaml", "--quiet", "--out", "apart"), 0);
+    const ended *e = norma("predict", "apart", "x.csv", "--json");
+    assert_code(e, 0);
+    assert_says(e->out, "{\"sample\": 39, ");
+    e = norma("eval", "apart", "--json");
+    assert_code(e, 0);
+    ck_assert_double_eq(json_field(e->out, "samples"), 40);
+    ck_assert_double_lt(json_field(e->out, "loss"), 1e-6); /* it is linear */
+}
+END_TEST
+
 START_TEST(weights_of_another_network_are_refused_with_the_first_difference)
 {
     train_table("mine");
@@ -168,5 +191,6 @@ END_TEST
 TEST_MAIN("models/predictor", a_run_predicts_without_its_training_data_and_names_the_classes,
           a_program_gets_what_the_command_writes_to_the_bit,
           eval_and_check_take_a_run_or_its_file_alone, values_come_back_in_their_own_unit,
+          targets_in_a_file_of_their_own_are_no_column_of_the_samples,
           weights_of_another_network_are_refused_with_the_first_difference,
           a_program_that_holds_nothing_gets_an_error_and_no_crash)

@@ -326,10 +326,6 @@ static void without_loss(small_run *r)
 {
     r->setup.loss.item = NULL;
 }
-static void without_optimizer(small_run *r)
-{
-    r->setup.options.optimizer.item = NULL;
-}
 static void without_samples(small_run *r)
 {
     r->data.train.count = 0;
@@ -354,7 +350,6 @@ static void with_a_long_warm_up(small_run *r)
 START_TEST(what_does_not_fit_is_named)
 {
     fails_with(without_loss, "no loss is given");
-    fails_with(without_optimizer, "\"optimizer\"");
     fails_with(without_samples, "no training samples");
     fails_with(with_values, "mse: it needs values to predict, but the data set has class labels");
     fails_with(with_a_metric_of_values,
@@ -591,9 +586,6 @@ START_TEST(every_wrong_option_of_a_run_is_named_at_once)
     ck_assert_ptr_nonnull(strstr(message, "net.yaml:4:12: train: \"clip_norm\""));
     ck_assert_ptr_nonnull(strstr(message, "net.yaml:5:28: train: early_stopping: \"patience\""));
     nm_context_clear_error(r.context);
-    nm_document_destroy(document);
-    document = read_options(r.context, "epochs: 3", &options);
-    assert_error(r.context, NM_ERROR_INPUT, "train: \"optimizer\" is missing");
     nm_document_destroy(document);
     document = read_options(
         r.context, "optimizer: {sgd: {rate: 1}}\ngroups: [{rate: 1}, {match: a, x: 1}]", &options);

@@ -39,7 +39,14 @@ claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Wer
     ${NORMA_LINK:-}
 prints "the README's program runs" "d loss / d x[0][0] = " "$temporary/readme"
 mkdir -p "$temporary/newcomer"
-blocks yaml README.md >"$temporary/newcomer/spirals.yaml"
+# Every network of the README, under the name that its first line says
+blocks yaml README.md | awk -v folder="$temporary/newcomer" \
+    '/^# [a-z]+\.yaml$/ { name = folder "/" $2 } { print >name }'
+awk 'BEGIN { print "length,width,kind"
+    for (i = 0; i < 60; i++)
+        printf "%.1f,%.1f,%s\n", 1 + 2 * (i % 3) + i / 100, 3 - i % 3 + i % 7 / 10,
+            i % 3 == 0 ? "iris" : i % 3 == 1 ? "rose" : "lily, white" }' |
+    sed 's/lily, white/"lily, white"/' >"$temporary/newcomer/flowers.csv"
 ln -s "$NORMA_SOURCE/models" "$temporary/newcomer/models"
 
 # ---- Every norma command of README and guide, in their order ----

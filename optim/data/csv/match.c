@@ -137,7 +137,7 @@ static csv_seat *make_seats(const csv_table *t, const nm_schema *s)
     }
     for (int i = 0; seats && i < s->target_columns; i++) {
         const int64_t place = s->target_column[i].place;
-        if (place >= 0 && place < s->places) {
+        if (place >= 0 && place < s->places && !seats[place].sample) { /* else another file's */
             seats[place] = (csv_seat){.target = &s->target_column[i], .at = i};
         }
     }

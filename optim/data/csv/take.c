@@ -312,13 +312,30 @@ static void warn_of_unknown(const target *k)
     }
 }
 
+/* Whatever a schema says, elements stand within their row, each in a place of its own: a network's
+ * file may be made to harm. */
+static nm_status check_places(const target *k)
+{
+    const csv_table *t = k->table;
+    for (int64_t i = 0; i < t->columns; i++) {
+        const csv_column *c = &t->column[i];
+        const bool many = c->kind == NM_COLUMN_CATEGORY && k->role != CSV_ROLE_TARGET;
+        if (c->role == k->role && (c->at < 0 || c->at + (many ? c->words.count : 1) > k->width)) {
+            return nm_fail(t->context, NM_ERROR_FORMAT,
+                           "%s: its columns are not those that the network was trained on",
+                           t->text.title);
+        }
+    }
+    return NM_OK;
+}
+
 nm_status nm_csv_take(csv_table *t, int role, nm_dataset *set)
 {
     target k = {.table = t, .role = role, .ignored = set->ignored};
     k.width = width_of(t, role);
     k.wide = is_wide(t, role);
-    if (!k.width) {
-        return NM_OK;
+    if (!k.width || check_places(&k) != NM_OK) {
+        return nm_context_status(t->context);
     }
     void *memory = make_memory(&k);
     if (!memory) {
