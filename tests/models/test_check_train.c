@@ -60,8 +60,8 @@ static void write_data(void)
     }
     for (int i = 0; i < SAMPLES; i++) {
         nm_tensor_set(y, i, i % 2);
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%d.5,%d,%d.25\n", i, i * i % 5,
-                 i % 3);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d.5,%d,%d.25\n", i * 7 % 31,
+                 i * i % 5, i % 3);
     }
     nm_npy_write(x, test_path("images.npy"));
     nm_npy_write(y, test_path("labels.npy"));

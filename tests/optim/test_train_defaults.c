@@ -7,8 +7,8 @@
 
 START_TEST(a_batch_is_a_sixteenth_of_the_set_from_16_to_128)
 {
-    static const int64_t expected[][2] = {{1, 16},     {16, 16},   {511, 16},     {512, 32},
-                                          {1023, 32},  {1024, 64}, {2047, 64},    {2048, 128},
+    static const int64_t expected[][2] = {{1, 16},     {16, 16},     {511, 16},     {512, 32},
+                                          {1023, 32},  {1024, 64},   {2047, 64},    {2048, 128},
                                           {4096, 128}, {60000, 128}, {1 << 30, 128}};
     const nm_loader_options usual = {NM_LOADER_DEFAULTS}, said = {NM_LOADER_DEFAULTS, .batch = 7};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
