@@ -234,13 +234,15 @@ static const situation situations[] = {
 
 /* ---- Comparing ---- */
 
-/* Every line of a message begins with "FILE:LINE:COLUMN: ". */
+/* Every line of a message begins with "FILE:LINE:COLUMN: "; the line that it speaks of, and the mark
+ * below that, are indented. */
 static bool has_places(const char *message)
 {
     while (*message) {
         const char *end = strchr(message, '\n');
         int line, column, length = 0;
-        if (sscanf(message, "%*[^:]:%d:%d:%n", &line, &column, &length) != 2 || !length) {
+        if (*message != ' ' &&
+            (sscanf(message, "%*[^:]:%d:%d:%n", &line, &column, &length) != 2 || !length)) {
             return false;
         }
         message = end ? end + 1 : "";

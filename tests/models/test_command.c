@@ -18,7 +18,7 @@ START_TEST(a_misspelt_word_is_told_with_the_one_that_was_meant)
         {{"train", "x", "--out"}, "norma: train: --out needs a value: --out DIR\n"},
         {{"train", "x", "--json=1"}, "norma: train: --json takes no value\n"},
         {{"train"}, "norma: train: an argument is missing; usage: norma train FILE\n"},
-        {{"check", "a", "b"}, "norma: check: too many arguments; usage: norma check FILE\n"},
+        {{"check", "a", "b"}, "norma: check: too many arguments; usage: norma check NETWORK\n"},
         {{"help", "batchnorm"},
          "norma: nothing is called \"batchnorm\"; did you mean \"batch_norm\"?\n"},
         {{"help", "gradchek"},
