@@ -237,6 +237,49 @@ static void read_floats(const reader *r, const nm_option *option, const nm_value
     *out = fine ? list : *out;
 }
 
+/* The number of the word that stands there instead of numbers, from 1; 0: none does. */
+static int word_at(const nm_option *option, const nm_value *value)
+{
+    for (int i = 0; option->names && option->names[i]; i++) {
+        if (value->kind == NM_VALUE_SCALAR && !strcmp(value->text, option->names[i])) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static void numbers_expected(const reader *r, const nm_option *option, const nm_value *value)
+{
+    nm_line line;
+    nm_line_begin(&line);
+    nm_line_add(&line, "a list of numbers");
+    nm_option_add_words(&line, option);
+    expected(r, option, value, line.text);
+}
+
+/* In memory of the document. */
+static void read_numbers(const reader *r, const nm_option *option, const nm_value *value,
+                         nm_numbers *out)
+{
+    double number;
+    bool is_list = value->kind == NM_VALUE_LIST;
+    int word = word_at(option, value), count = is_list ? value->count : 1;
+    if (word) {
+        *out = (nm_numbers){.word = word};
+        return;
+    }
+    if (!is_list && !is_number(value, &number)) {
+        numbers_expected(r, option, value);
+        return;
+    }
+    double *numbers = nm_document_alloc(r->document, (size_t)count * sizeof *numbers + 1);
+    bool fine = numbers != NULL;
+    for (int i = 0; numbers && i < count; i++) {
+        fine = read_float(r, option, list_item(value, i), i, &numbers[i]) && fine;
+    }
+    *out = fine ? (nm_numbers){.count = count, .at = numbers} : *out;
+}
+
 /* ---- Words ---- */
 
 static void read_bool(const reader *r, const nm_option *option, const nm_value *value, bool *out)
@@ -315,7 +358,7 @@ static void read_enum(const reader *r, const nm_option *option, const nm_value *
     nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
 }
 
-/* ---- Structs and choices ---- */
+/* ---- Structs ---- */
 
 static void read_options(const reader *r, const nm_value *map, const nm_value *at, void *out);
 
@@ -335,98 +378,14 @@ static void read_struct(const reader *r, const nm_option *option, const nm_value
     }
 }
 
-static void unknown_item(nm_kind kind, const nm_value *name, const char *what, nm_diagnostics *d)
-{
-    char shown[NM_SHOWN];
-    nm_line line;
-    nm_line_begin(&line);
-    const char *near = nm_map_nearest(d->context->kinds[kind], name->text);
-    if (near) {
-        nm_line_add(&line, "did you mean \"%s\"?", near);
-    } else {
-        nm_line_add(&line, "%s", nm_item_count(d->context, kind) ? "there are " : "there are none");
-    }
-    for (int i = 0; !near && i < nm_item_count(d->context, kind); i++) {
-        nm_line_add(&line, "%s%s", i ? ", " : "", nm_item_at(d->context, kind, i)->name);
-    }
-    nm_diagnose(d, name, "%s: unknown %s \"%s\"; %s", what, nm_kind_name(kind),
-                nm_text_shown(name->text, strlen(name->text), shown), line.text);
-}
-
-/* Splits `NAME` or `{NAME: options}`; `options` may become NULL. False after reporting anything
- * else. */
-static bool split_choice(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
-                         const nm_value **name, const nm_value **options)
-{
-    bool map = value->kind == NM_VALUE_MAP;
-    char shown[2][NM_SHOWN];
-    if (map && value->count > 1) {
-        const char *first = value->entries[0].key->text, *second = value->entries[1].key->text;
-        nm_diagnose(d, value->entries[1].key,
-                    "%s: expected one %s, but \"%s\" follows \"%s\"; indent its options below it",
-                    what, nm_kind_name(kind), nm_text_shown(second, strlen(second), shown[1]),
-                    nm_text_shown(first, strlen(first), shown[0]));
-        return false;
-    }
-    if (value->kind == NM_VALUE_LIST || nm_value_is_null(value) || (map && !value->count)) {
-        nm_line line;
-        nm_line_begin(&line);
-        nm_line_add_value(&line, value);
-        nm_diagnose(d, value, "%s: expected one %s, as NAME or {NAME: {OPTIONS}}, not %s", what,
-                    nm_kind_name(kind), line.text);
-        return false;
-    }
-    *name = map ? value->entries[0].key : value;
-    *options = map ? value->entries[0].value : NULL;
-    return true;
-}
-
-/* Reads the options of a choice; `name` is where a missing one is reported. NULL on failure. */
-static void *read_item_options(const nm_item *item, const nm_value *name, const nm_value *options,
-                               nm_document *document, nm_diagnostics *d)
-{
-    void *memory = nm_document_alloc(document, item->spec->size);
-    if (memory && options) {
-        nm_spec_read(item->spec, options, item->name, document, d, memory);
-    } else if (memory) {
-        reader r = {item->spec, item->name, document, d};
-        read_options(&r, NULL, name, memory);
-    }
-    return memory;
-}
-
-void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
-                    nm_diagnostics *d, nm_choice *out)
-{
-    const nm_value *name, *options;
-    if (!split_choice(kind, value, what, d, &name, &options)) {
-        return;
-    }
-    nm_choice choice = {.item = nm_find(d->context, kind, name->text), .at = value};
-    if (!choice.item) {
-        unknown_item(kind, name, what, d);
-        return;
-    }
-    options = nm_value_is_null(options) ? NULL : options;
-    if (!choice.item->spec) {
-        if (options && (options->kind != NM_VALUE_MAP || options->count)) {
-            nm_diagnose(d, options, "%s: it takes no options; remove them", choice.item->name);
-        }
-    } else {
-        choice.options = read_item_options(choice.item, name, options, document, d);
-    }
-    if (choice.options || !choice.item->spec) {
-        *out = choice;
-    }
-}
-
 /* ---- Specs ---- */
 
 /* For these types a null means what leaving the option out does. */
 static bool may_be_null(const nm_option *option)
 {
     return option->type == NM_OPTION_STRING || option->type == NM_OPTION_STRINGS ||
-           option->type == NM_OPTION_STRUCT || option->type == NM_OPTION_CHOICE;
+           option->type == NM_OPTION_STRUCT || option->type == NM_OPTION_CHOICE ||
+           option->type == NM_OPTION_CHOICES || option->type == NM_OPTION_NUMBERS;
 }
 
 static void read_option(const reader *r, const nm_option *option, const nm_value *value, void *out)
@@ -445,6 +404,10 @@ static void read_option(const reader *r, const nm_option *option, const nm_value
     case NM_OPTION_CHOICE:
         nm_choice_read(option->kind, value, r->what, r->document, r->d, field);
         break;
+    case NM_OPTION_CHOICES:
+        nm_choices_read(option->kind, value, r->what, r->document, r->d, field);
+        break;
+    case NM_OPTION_NUMBERS: read_numbers(r, option, value, field); break;
     case NM_OPTION_VALUE: *(const nm_value **)field = value; break;
     }
 }
@@ -498,9 +461,15 @@ static void read_options(const reader *r, const nm_value *map, const nm_value *a
 void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *what, nm_document *document,
                   nm_diagnostics *d, void *out)
 {
+    nm_spec_read_at(spec, map, map, what, document, d, out);
+}
+
+void nm_spec_read_at(const nm_spec *spec, const nm_value *map, const nm_value *at, const char *what,
+                     nm_document *document, nm_diagnostics *d, void *out)
+{
     reader r = {spec, what, document, d};
     if (!map || nm_value_is_null(map) || map->kind == NM_VALUE_MAP) {
-        read_options(&r, map && map->kind == NM_VALUE_MAP ? map : NULL, map, out);
+        read_options(&r, map && map->kind == NM_VALUE_MAP ? map : NULL, map ? map : at, out);
         return;
     }
     set_defaults(spec, out);
@@ -516,7 +485,8 @@ static bool holds_pointers(const nm_spec *spec)
 {
     for (int i = 0; i < spec->count; i++) {
         nm_option_type type = spec->options[i].type;
-        if (type == NM_OPTION_STRING || type == NM_OPTION_CHOICE || type == NM_OPTION_VALUE ||
+        if (type == NM_OPTION_STRING || type == NM_OPTION_STRINGS || type == NM_OPTION_CHOICE ||
+            type == NM_OPTION_CHOICES || type == NM_OPTION_NUMBERS || type == NM_OPTION_VALUE ||
             (type == NM_OPTION_STRUCT && holds_pointers(spec->options[i].spec))) {
             return true;
         }

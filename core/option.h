@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-#define NM_MAX_LIST 8 /* longest list an option takes (nm_ints, nm_floats) */
+#define NM_MAX_LIST 8    /* longest list an option takes (nm_ints, nm_floats) */
+#define NM_MAX_CHOICES 8 /* most items of an option that takes several */
 
 typedef struct nm_ints {
     int count;
@@ -30,10 +31,20 @@ typedef struct nm_strings {
     const char *const *at;
 } nm_strings;
 
+/* Numbers without a limit to their count, one a class say, or one of the option's words instead. */
+typedef struct nm_numbers {
+    int64_t count;
+    const double *at; /* the document's, or the caller's */
+    int word;         /* 0: the numbers (count 0: not given); else names[word - 1] of the option */
+} nm_numbers;
+
 /* A list literal for a C call: .axes = NM_INTS(0, 1) */
 #define NM_INTS(...) ((nm_ints){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define NM_FLOATS(...)                                                                             \
     ((nm_floats){sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
+/* Their memory is the block's in which this stands. */
+#define NM_NUMBERS(...)                                                                            \
+    ((nm_numbers){sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__}, 0})
 
 #define NM_STRINGS(...)                                                                            \
     ((nm_strings){sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                    \
@@ -48,6 +59,16 @@ typedef struct nm_choice {
     const nm_value *at; /* where it stood; NULL if nowhere */
 } nm_choice;
 
+/* Several of them: `[accuracy, f1]`, or one alone. */
+typedef struct nm_choices {
+    int count; /* 0: not given */
+    nm_choice at[NM_MAX_CHOICES];
+} nm_choices;
+
+/* For a C call: .metrics = NM_CHOICES({.item = &nm_metric_f1.item}) */
+#define NM_CHOICES(...)                                                                            \
+    ((nm_choices){sizeof((nm_choice[]){__VA_ARGS__}) / sizeof(nm_choice), {__VA_ARGS__}})
+
 typedef enum nm_option_type {
     NM_OPTION_BOOL,    /* bool */
     NM_OPTION_INT,     /* int64_t */
@@ -58,15 +79,17 @@ typedef enum nm_option_type {
     NM_OPTION_INTS,    /* nm_ints; a single number is a list of one */
     NM_OPTION_FLOATS,  /* nm_floats; the same */
     NM_OPTION_STRUCT,  /* a nested struct of `spec`, in place; see below */
+    NM_OPTION_NUMBERS, /* nm_numbers; as floats, or one of `names` (NULL: none) */
     NM_OPTION_CHOICE,  /* nm_choice among `kind` */
+    NM_OPTION_CHOICES, /* nm_choices among `kind`; one alone is a list of one */
     NM_OPTION_VALUE    /* const nm_value *: the caller reads it himself */
 } nm_option_type;
 
 /* A nested struct is left at the outer struct's default by `null` or `false`, takes the defaults of
  * its own spec by `true`, and is read upon those from a map. So a part that can be switched off has
  * zeros as the outer default and a member that is no option, such as `bool on`, set in its own.
- * A null leaves strings, lists of them and choices at their defaults too; for other types it is an
- * error. */
+ * A null leaves strings, choices, lists of either and NUMBERS at their defaults too; for other
+ * types it is an error. */
 
 #define NM_AUTO (-1) /* of a number that is at least 1: what the word "auto" stands for */
 
@@ -82,7 +105,8 @@ typedef struct nm_option {
     nm_option_type type;
     const char *doc; /* one line, with its unit */
     double min, max; /* numbers (and list items); min == max: no limits. Both included */
-    /* ENUM: NULL-terminated; "true" is also yes and on, ... VALUE: what it is, one text, or NULL.
+    /* ENUM, NUMBERS: NULL-terminated; "true" is also yes and on. VALUE: what it is, one text, or
+     * NULL.
      */
     const char *const *names;
     const nm_spec *spec; /* STRUCT; VALUE: of the maps in it, or NULL */
@@ -128,6 +152,10 @@ NM_API void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *w
  * error in the name, `out` is untouched. */
 NM_API void nm_choice_read(nm_kind kind, const nm_value *value, const char *what,
                            nm_document *document, nm_diagnostics *d, nm_choice *out);
+
+/* The same for a list of them. On any error, `out` is untouched. */
+NM_API void nm_choices_read(nm_kind kind, const nm_value *value, const char *what,
+                            nm_document *document, nm_diagnostics *d, nm_choices *out);
 
 /* Reads one YAML flow map such as "{axis: -1}" (NULL or "": only defaults) into `out`. For specs
  * without strings, choices and values, whose memory would be the text's: NM_ERROR_INTERNAL. */

@@ -118,6 +118,25 @@ static bool same_strings(const nm_strings *a, const nm_strings *b)
     return a->count == b->count && (a->at == b->at || a->count == 0);
 }
 
+static bool same_numbers(const nm_numbers *a, const nm_numbers *b)
+{
+    return a->word == b->word && a->count == b->count && (a->at == b->at || !a->count);
+}
+
+static bool same_choice(const nm_choice *a, const nm_choice *b)
+{
+    return a->item == b->item && a->options == b->options;
+}
+
+static bool same_choices(const nm_choices *a, const nm_choices *b)
+{
+    bool same = a->count == b->count && a->count >= 0 && a->count <= NM_MAX_CHOICES;
+    for (int i = 0; same && i < a->count; i++) {
+        same = same_choice(&a->at[i], &b->at[i]);
+    }
+    return same;
+}
+
 static bool same_structs(const nm_spec *spec, const void *a, const void *b)
 {
     for (int i = 0; i < spec->count; i++) {
@@ -148,9 +167,9 @@ bool nm_option_same(const nm_option *option, const void *a, const void *b)
     case NM_OPTION_FLOATS: return same_floats(a, b);
     case NM_OPTION_STRINGS: return same_strings(a, b);
     case NM_OPTION_STRUCT: return same_structs(option->spec, a, b);
-    case NM_OPTION_CHOICE:
-        return ((const nm_choice *)a)->item == ((const nm_choice *)b)->item &&
-               ((const nm_choice *)a)->options == ((const nm_choice *)b)->options;
+    case NM_OPTION_NUMBERS: return same_numbers(a, b);
+    case NM_OPTION_CHOICE: return same_choice(a, b);
+    case NM_OPTION_CHOICES: return same_choices(a, b);
     case NM_OPTION_STRING:
     case NM_OPTION_VALUE: return pointer_at(a) == pointer_at(b);
     }
@@ -222,6 +241,29 @@ static void check_floats(const checker *c, const nm_option *option, const nm_flo
     }
 }
 
+static int count_words(const nm_option *option)
+{
+    int count = 0;
+    while (option->names && option->names[count]) {
+        count++;
+    }
+    return count;
+}
+
+static void check_numbers(const checker *c, const nm_option *option, const nm_numbers *list)
+{
+    int words = count_words(option);
+    if (list->word < 0 || list->word > words || list->count < 0 || (list->count && !list->at)) {
+        nm_diagnose(c->d, NULL, "%s: \"%s\" has word %d of %d, and %lld numbers%s", c->what,
+                    option->name, list->word, words, (long long)list->count,
+                    list->at ? "" : " at NULL");
+        return;
+    }
+    for (int64_t i = 0; i < list->count; i++) {
+        check_float(c, option, list->at[i], (int)i);
+    }
+}
+
 static void check_enum(const checker *c, const nm_option *option, int index)
 {
     int count = 0;
@@ -266,6 +308,21 @@ static void check_choice(const checker *c, const nm_choice *choice)
     }
 }
 
+static void check_choices(const checker *c, const nm_option *option, const nm_choices *list)
+{
+    if (list->count < 0 || list->count > NM_MAX_CHOICES) {
+        nm_diagnose(c->d, NULL, "%s: \"%s\" takes 0 to %d choices, not %d", c->what, option->name,
+                    NM_MAX_CHOICES, list->count);
+        return;
+    }
+    for (int i = 0; i < list->count; i++) {
+        if (!list->at[i].item) {
+            nm_diagnose(c->d, NULL, "%s: \"%s\"[%d] has no item", c->what, option->name, i);
+        }
+        check_choice(c, &list->at[i]);
+    }
+}
+
 static void check_option(const checker *c, const nm_option *option)
 {
     const void *field = nm_option_field(option, c->options);
@@ -277,7 +334,9 @@ static void check_option(const checker *c, const nm_option *option)
     case NM_OPTION_INTS: check_ints(c, option, field); break;
     case NM_OPTION_FLOATS: check_floats(c, option, field); break;
     case NM_OPTION_STRUCT: check_nested(c, option, field); break;
+    case NM_OPTION_NUMBERS: check_numbers(c, option, field); break;
     case NM_OPTION_CHOICE: check_choice(c, field); break;
+    case NM_OPTION_CHOICES: check_choices(c, option, field); break;
     case NM_OPTION_BOOL:
     case NM_OPTION_STRING:
     case NM_OPTION_VALUE: break; /* any value will do */

@@ -15,6 +15,13 @@ static const char *text_name(const nm_option *option)
     return option->flags & NM_PATH ? "path" : "text";
 }
 
+void nm_option_add_words(nm_line *line, const nm_option *option)
+{
+    for (int i = 0; option->names && option->names[i]; i++) {
+        nm_line_add(line, " or %s", option->names[i]);
+    }
+}
+
 char *nm_option_type_text(nm_context *context, const nm_option *option)
 {
     nm_line line;
@@ -29,7 +36,14 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
     case NM_OPTION_INTS: nm_line_add(&line, "[int]"); break;
     case NM_OPTION_FLOATS: nm_line_add(&line, "[float]"); break;
     case NM_OPTION_STRUCT: nm_line_add(&line, "{%s}", option->spec->name); break;
+    case NM_OPTION_NUMBERS:
+        nm_line_add(&line, "[float]");
+        nm_option_add_words(&line, option);
+        break;
     case NM_OPTION_CHOICE: nm_line_add(&line, "%s", nm_kind_name(option->kind)); break;
+    case NM_OPTION_CHOICES:
+        nm_line_add(&line, "%s, or [%s]", nm_kind_name(option->kind), nm_kind_name(option->kind));
+        break;
     case NM_OPTION_VALUE: nm_line_add(&line, "%s", option->names ? option->names[0] : "any"); break;
     }
     nm_option_add_named(&line, option);
@@ -84,6 +98,33 @@ static void add_strings(nm_line *line, const nm_strings *list)
         nm_line_add(line, "%s%s", i ? ", " : "[", list->at[i]);
     }
     nm_line_add(line, list->count > 0 ? "]" : "none");
+}
+
+static void add_numbers(nm_line *line, const nm_option *option, const nm_numbers *list)
+{
+    if (list->word || !list->count) {
+        add_string(line, list->word ? option->names[list->word - 1] : NULL);
+        return;
+    }
+    for (int64_t i = 0; i < list->count; i++) {
+        nm_line_add(line, i ? ", " : "[");
+        add_float(line, list->at[i]);
+    }
+    nm_line_add(line, "]");
+}
+
+static const char *name_of(const nm_choice *choice)
+{
+    return choice->item ? choice->item->name : NULL;
+}
+
+static void add_choices(nm_line *line, const nm_choices *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        nm_line_add(line, i ? ", " : "[");
+        add_string(line, name_of(&list->at[i]));
+    }
+    add_string(line, list->count ? "]" : NULL);
 }
 
 static bool is_all_zero(const void *memory, size_t size)
@@ -143,10 +184,9 @@ static void add_field(nm_line *line, const nm_option *option, const void *option
     case NM_OPTION_INTS: add_ints(line, field); break;
     case NM_OPTION_FLOATS: add_floats(line, field); break;
     case NM_OPTION_STRUCT: add_struct(line, option->spec, field); break;
-    case NM_OPTION_CHOICE:
-        add_string(line, ((const nm_choice *)field)->item ? ((const nm_choice *)field)->item->name
-                                                          : NULL);
-        break;
+    case NM_OPTION_NUMBERS: add_numbers(line, option, field); break;
+    case NM_OPTION_CHOICE: add_string(line, name_of(field)); break;
+    case NM_OPTION_CHOICES: add_choices(line, field); break;
     case NM_OPTION_VALUE: nm_line_add(line, "none"); break;
     }
 }

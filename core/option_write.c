@@ -32,6 +32,20 @@ static void add_strings(nm_text *t, const nm_strings *list)
     nm_text_add(t, "]");
 }
 
+static void add_numbers(nm_text *t, const nm_option *option, const nm_numbers *list)
+{
+    if (list->word) {
+        nm_text_add_quoted(t, option->names[list->word - 1]);
+        return;
+    }
+    nm_text_add(t, "[");
+    for (int64_t i = 0; i < list->count; i++) {
+        nm_text_add(t, i ? ", " : "");
+        nm_text_add_float(t, list->at[i]);
+    }
+    nm_text_add(t, "]");
+}
+
 static void add_value(nm_text *t, const nm_value *value)
 {
     if (value) {
@@ -53,7 +67,9 @@ static void add_field(nm_text *t, const nm_option *option, const void *field)
     case NM_OPTION_INTS: add_ints(t, field); break;
     case NM_OPTION_FLOATS: add_floats(t, field); break;
     case NM_OPTION_STRUCT: nm_text_add_options(t, option->spec, field); break;
+    case NM_OPTION_NUMBERS: add_numbers(t, option, field); break;
     case NM_OPTION_CHOICE: nm_text_add_choice(t, field); break;
+    case NM_OPTION_CHOICES: nm_text_add_choices(t, field); break;
     case NM_OPTION_VALUE: add_value(t, *(const nm_value *const *)field); break;
     }
 }
@@ -81,4 +97,14 @@ void nm_text_add_choice(nm_text *t, const nm_choice *choice)
     nm_text_add(t, "{%s: ", choice->item->name);
     nm_text_add_options(t, choice->item->spec, choice->options);
     nm_text_add(t, "}");
+}
+
+void nm_text_add_choices(nm_text *t, const nm_choices *list)
+{
+    nm_text_add(t, "[");
+    for (int i = 0; i < list->count; i++) {
+        nm_text_add(t, i ? ", " : "");
+        nm_text_add_choice(t, &list->at[i]);
+    }
+    nm_text_add(t, "]");
 }

@@ -30,6 +30,7 @@ void nm_text_add_value(nm_text *text, const nm_value *value);
 /* What differs from the spec's defaults, as a map in flow style; a choice is {NAME: {...}}. */
 void nm_text_add_options(nm_text *text, const nm_spec *spec, const void *options);
 void nm_text_add_choice(nm_text *text, const nm_choice *choice);
+void nm_text_add_choices(nm_text *text, const nm_choices *choices);
 /* The text, new memory to be freed with nm_free(); NULL, with an error, if memory ran out. Leaves
  * `text` empty. */
 char *nm_text_end(nm_text *text);

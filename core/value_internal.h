@@ -72,6 +72,11 @@ static inline const void *nm_option_field(const nm_option *option, const void *o
     return (const char *)options + option->offset;
 }
 
+/* nm_spec_read() that reports what is missing at `at` where there is no map. */
+void nm_spec_read_at(const nm_spec *spec, const nm_value *map, const nm_value *at, const char *what,
+                     nm_document *document, nm_diagnostics *d, void *out);
+/* " or balanced": the words that may stand instead of numbers. */
+void nm_option_add_words(nm_line *line, const nm_option *option);
 /* The word that stands for a number; NULL: there is none. */
 const char *nm_option_name_of(const nm_option *option, double value);
 /* Whether a number is within the option's limits, or has a name. */

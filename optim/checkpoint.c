@@ -41,6 +41,12 @@ typedef struct field {
 #member, offsetof(nm_progress, member), true, least, true                                  \
     }
 
+/* Beside the first one. */
+#define OTHER_METRICS(set)                                                                         \
+    NUMBER(set.metrics[1]), NUMBER(set.metrics[2]), NUMBER(set.metrics[3]),                        \
+        NUMBER(set.metrics[4]), NUMBER(set.metrics[5]), NUMBER(set.metrics[6]),                    \
+        NUMBER(set.metrics[7])
+
 static const field fields[] = {
     INTEGER(epoch, 0),
     INTEGER(batch, 0),
@@ -52,9 +58,11 @@ static const field fields[] = {
     INTEGER(validation.samples, 0),
     NUMBER(validation.loss),
     NUMBER(validation.metric),
+    OTHER_METRICS(validation),
     INTEGER(test.samples, 0),
     NUMBER(test.loss),
     NUMBER(test.metric),
+    OTHER_METRICS(test),
     INTEGER(best_epoch, -1),
     NUMBER(best),
     NUMBER(best_test_loss),
@@ -126,8 +134,7 @@ static nm_status describe_network(const nm_trainer *t, nm_tensor_writer *writer)
         .model = s->network->description,
         .schema = s->data->schema,
         .loss = {.item = &t->loss.type->item, .options = t->loss.options},
-        .metric = {.item = t->metric ? &t->metric->item : NULL,
-                   .options = s->options.metric.options}};
+        .metric = t->metrics};
     return nm_description_write(t->context, &description, writer);
 }
 

@@ -1,8 +1,57 @@
 #include "optim/evaluate.h"
 
+#include <string.h>
+
+/* ---- Which metrics ---- */
+
+static nm_status check_fits(nm_context *context, const nm_metric_type *metric, const nm_loss *loss)
+{
+    if (metric->wants_labels == loss->type->wants_labels) {
+        return NM_OK;
+    }
+    return nm_fail(
+        context, NM_ERROR_INPUT,
+        "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that fit",
+        metric->item.name, metric->wants_labels ? "class labels" : "values", loss->type->item.name,
+        loss->type->wants_labels ? "class labels" : "values");
+}
+
+/* Two of one name could not be told apart in what a run reports. */
+static nm_status check_differs(nm_context *context, const nm_choices *metrics, int index)
+{
+    char name[64], other[64];
+    nm_metric_label(&metrics->at[index], name);
+    for (int i = 0; i < index; i++) {
+        if (strcmp(name, nm_metric_label(&metrics->at[i], other)) == 0) {
+            return nm_fail(context, NM_ERROR_INPUT, "train: the metric \"%s\" stands there twice",
+                           name);
+        }
+    }
+    return NM_OK;
+}
+
+nm_status nm_metrics_choose(nm_context *context, const nm_choices *given, const nm_loss *loss,
+                            nm_choices *metrics)
+{
+    nm_status status = NM_OK;
+    *metrics = *given;
+    if (!given->count && loss->type->metric) {
+        const nm_item *usual = nm_find(context, NM_KIND_METRIC, loss->type->metric);
+        *metrics = (nm_choices){.count = usual != NULL, .at = {{.item = usual}}};
+    }
+    for (int i = 0; i < metrics->count && status == NM_OK; i++) {
+        status = check_fits(context, nm_metric_type_of(&metrics->at[i]), loss);
+        status = status == NM_OK ? check_differs(context, metrics, i) : status;
+    }
+    return status;
+}
+
+/* ---- One pass ---- */
+
 typedef struct sums {
     double loss, weight;
-    nm_metric metric;
+    int metrics;
+    nm_metric metric[NM_MAX_CHOICES];
     int64_t samples, ignored;
 } sums;
 
@@ -35,28 +84,6 @@ static nm_status add_loss(const nm_evaluator *e, nm_tensor *outputs, const nm_ba
     return NM_OK;
 }
 
-/* y * deviation + mean, in place. */
-static void restore(const nm_batch *batch, int64_t width, float *y)
-{
-    for (int64_t i = 0; i < batch->count * width; i++) {
-        const int64_t c = i % width;
-        y[i] = (float)((double)y[i] * batch->target_deviation[c] + batch->target_mean[c]);
-    }
-}
-
-/* Metrics see values in the targets' own unit. After the loss, which needs them standardized. */
-static void restore_units(const nm_batch *batch, nm_tensor *outputs)
-{
-    nm_shape one = batch->target_shape;
-    one.dim[0] = 1;
-    const int64_t width = nm_shape_count(&one);
-    if (batch->target_mean && batch->target_dtype == NM_F32 &&
-        nm_shape_equal(nm_tensor_shape(outputs), &batch->target_shape)) {
-        restore(batch, width, nm_tensor_f32(outputs));
-        restore(batch, width, batch->targets);
-    }
-}
-
 static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *all)
 {
     nm_tape_reset(e->tape);
@@ -70,9 +97,8 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     if (e->loss) {
         status = add_loss(e, outputs, batch, all);
     }
-    if (e->metric && status == NM_OK) {
-        restore_units(batch, outputs);
-        status = nm_metric_add(&all->metric, outputs, batch);
+    for (int i = 0; i < all->metrics && status == NM_OK; i++) {
+        status = nm_metric_add(&all->metric[i], outputs, batch);
     }
     all->samples += batch->count;
     all->ignored += count_ignored(e, batch);
@@ -101,30 +127,43 @@ static nm_status check_counts(const nm_evaluator *e, const sums *all)
                    (long long)all->samples, e->loss->type->item.name, (long long)all->ignored);
 }
 
+static nm_status begin_metrics(const nm_evaluator *e, sums *all)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; e->metrics && i < e->metrics->count && status == NM_OK; i++) {
+        const nm_choice *choice = &e->metrics->at[i];
+        status = nm_metric_begin(&all->metric[i], nm_tape_context(e->tape),
+                                 nm_metric_type_of(choice), choice->options);
+        all->metric[i].ignored = ignored_by(e);
+        all->metrics = i + 1;
+    }
+    return status;
+}
+
+static void end_metrics(sums *all, nm_evaluation *result)
+{
+    for (int i = 0; i < all->metrics; i++) {
+        result->metrics[i] = nm_metric_value(&all->metric[i]);
+        nm_metric_end(&all->metric[i]);
+    }
+}
+
 nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *result)
 {
     sums all = {0};
-    *result = NM_NO_EVALUATION;
+    nm_evaluation measured = NM_NO_EVALUATION;
     nm_status status = nm_context_status(nm_tape_context(e->tape));
-    if (e->metric && status == NM_OK) {
-        status =
-            nm_metric_begin(&all.metric, nm_tape_context(e->tape), e->metric, e->metric_options);
-        all.metric.ignored = ignored_by(e);
-    }
     bool recording = nm_tape_set_recording(e->tape, false);
-    if (status == NM_OK) {
-        status = add_batches(e, loader, &all);
+    if (status == NM_OK && (status = begin_metrics(e, &all)) == NM_OK &&
+        (status = add_batches(e, loader, &all)) == NM_OK) {
+        status = check_counts(e, &all);
     }
     nm_tape_set_recording(e->tape, recording);
     nm_tape_reset(e->tape);
-    if (status == NM_OK) {
-        status = check_counts(e, &all);
-    }
-    if (status == NM_OK) {
-        result->samples = all.samples;
-        result->ignored = all.ignored;
-        result->loss = all.weight > 0 ? all.loss / all.weight : (double)NAN;
-        result->metric = e->metric ? nm_metric_value(&all.metric) : (double)NAN;
-    }
+    end_metrics(&all, &measured);
+    measured.samples = all.samples;
+    measured.ignored = all.ignored;
+    measured.loss = all.weight > 0 ? all.loss / all.weight : (double)NAN;
+    *result = status == NM_OK ? measured : NM_NO_EVALUATION;
     return status;
 }

@@ -1,4 +1,4 @@
-/* Evaluation: the loss and a metric of a network over a data set, in inference. */
+/* Evaluation: the loss and metrics of a network over a data set, in inference. */
 #ifndef NM_OPTIM_EVALUATE_H
 #define NM_OPTIM_EVALUATE_H
 
@@ -14,20 +14,33 @@ extern "C" {
 
 typedef struct nm_evaluator {
     const nm_network *network;
-    const nm_loss *loss;          /* NULL: none wanted; what it ignores the metric does too */
-    const nm_metric_type *metric; /* NULL: none wanted */
-    const void *metric_options;   /* NULL: its defaults */
-    nm_tape *tape;                /* is reset */
+    const nm_loss *loss;       /* NULL: none wanted; what it ignores the metrics do too */
+    const nm_choices *metrics; /* NULL: none wanted */
+    nm_tape *tape;             /* is reset */
 } nm_evaluator;
 
 typedef struct nm_evaluation {
     int64_t samples; /* 0: there was no evaluation */
     int64_t ignored; /* of those: neither in the loss nor in the metric */
     double loss;     /* mean; NaN: none */
-    double metric;   /* NaN: none */
+    union {
+        double metric; /* the first; NaN: none */
+        double metrics[NM_MAX_CHOICES];
+    };
 } nm_evaluation;
 
-#define NM_NO_EVALUATION ((nm_evaluation){.samples = 0, .loss = (double)NAN, .metric = (double)NAN})
+#define NM_NO_METRICS                                                                              \
+    {                                                                                              \
+        (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, \
+            (double)NAN                                                                            \
+    }
+#define NM_NO_EVALUATION                                                                           \
+    ((nm_evaluation){.samples = 0, .loss = (double)NAN, .metrics = NM_NO_METRICS})
+
+/* The metrics to measure with a loss: those given, or where none is, the one that usually goes with
+ * the loss. NM_ERROR_INPUT if one is for other targets than the loss, or stands there twice. */
+NM_API nm_status nm_metrics_choose(nm_context *context, const nm_choices *given,
+                                   const nm_loss *loss, nm_choices *metrics);
 
 /* Runs the network over one pass of a loader made for evaluation (nm_loader_create() without
  * `augment`): inference mode, nothing recorded, every batch's tensors forgotten before the next.

@@ -68,5 +68,6 @@ const nm_loss_type nm_loss_mse = {
     .item = NM_ITEM(nm_loss_type, "mse", "for values: mean squared error",
                     .doc = "The mean over all elements of (output - target)^2. Outputs and targets "
                            "have the same shape."),
+    .metric = "r2",
     .compute = mse,
 };

@@ -1,6 +1,22 @@
 #include "optim/metric.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/op.h"
+
+int64_t nm_metric_class(const float *outputs, int64_t width)
+{
+    int64_t best = 0;
+    for (int64_t i = 0; i < width; i++) {
+        if (isnan(outputs[i])) {
+            return -1;
+        }
+        best = outputs[i] > outputs[best] ? i : best;
+    }
+    return best;
+}
 
 nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
                           const void *options)
@@ -67,10 +83,12 @@ static void add_part(nm_metric *m, const nm_metric_batch *b, int64_t begin, int6
                             .width = b->width,
                             .outputs = b->outputs + begin * b->width,
                             .labels = b->labels ? b->labels + begin : NULL,
-                            .values = b->values ? b->values + begin * b->width : NULL};
+                            .values = b->values ? b->values + begin * b->width : NULL,
+                            .mean = b->mean,
+                            .deviation = b->deviation};
     if (part.count) {
-        m->type->add(m->options, m->state, &part);
-        m->samples += part.count;
+        m->type->add(m->options, &m->state, &part);
+        m->state.samples += part.count;
     }
 }
 
@@ -87,6 +105,42 @@ static void add_parts(nm_metric *m, const nm_metric_batch *b)
     add_part(m, b, begin, b->count);
 }
 
+/* Memory for the sums of so many outputs, unless it is there. */
+static nm_status make_sums(nm_metric *m, int64_t width)
+{
+    if (m->state.width == width) {
+        return NM_OK;
+    }
+    if (m->type->check) {
+        nm_status status = m->type->check(m->context, m->options, width);
+        if (status != NM_OK) {
+            return status;
+        }
+    }
+    nm_metric_end(m);
+    size_t size = (size_t)m->type->sums(width) * sizeof *m->state.sums;
+    m->state.sums = nm_scratch(m->context, size); /* evaluations again and again allocate nothing */
+    if (!m->state.sums) {
+        return NM_ERROR_MEMORY;
+    }
+    memset(m->state.sums, 0, size);
+    m->state.width = width;
+    return NM_OK;
+}
+
+static nm_metric_batch batch_of(const nm_metric *m, const float *outputs, int64_t width,
+                                const nm_batch *batch)
+{
+    bool labels = m->type->wants_labels;
+    return (nm_metric_batch){.count = batch->count,
+                             .width = width,
+                             .outputs = outputs,
+                             .labels = labels ? batch->targets : NULL,
+                             .values = labels ? NULL : batch->targets,
+                             .mean = batch->target_mean,
+                             .deviation = batch->target_deviation};
+}
+
 nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch)
 {
     const float *values = nm_tensor_f32(outputs);
@@ -95,13 +149,10 @@ nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *b
         (status = check_shape(metric, nm_tensor_shape(outputs), batch)) != NM_OK) {
         return status;
     }
-    bool labels = metric->type->wants_labels;
-    nm_metric_batch b = {.count = batch->count,
-                         .width = nm_tensor_count(outputs) / batch->count,
-                         .outputs = values,
-                         .labels = labels ? batch->targets : NULL,
-                         .values = labels ? NULL : batch->targets};
-    if ((status = check_labels(metric, &b)) == NM_OK) {
+    int64_t width = nm_tensor_count(outputs) / batch->count;
+    const nm_metric_batch b = batch_of(metric, values, width, batch);
+    if ((status = check_labels(metric, &b)) == NM_OK &&
+        (status = make_sums(metric, width)) == NM_OK) {
         add_parts(metric, &b);
     }
     return status;
@@ -109,6 +160,48 @@ nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *b
 
 double nm_metric_value(const nm_metric *metric)
 {
-    return metric->samples ? metric->type->value(metric->options, metric->state, metric->samples)
-                           : (double)NAN;
+    return metric->state.samples ? metric->type->value(metric->options, &metric->state)
+                                 : (double)NAN;
+}
+
+double nm_metric_part(const nm_metric *metric, int64_t index)
+{
+    bool there =
+        metric->type->part && metric->state.samples && index >= 0 && index < metric->state.width;
+    return there ? metric->type->part(metric->options, &metric->state, index) : (double)NAN;
+}
+
+void nm_metric_end(nm_metric *metric)
+{
+    nm_scratch_end(metric->state.sums);
+    metric->state = (nm_metric_state){0};
+}
+
+/* ---- As an option gives them ---- */
+
+const nm_metric_type *nm_metric_type_of(const nm_choice *choice)
+{
+    return (const nm_metric_type *)(const void *)choice->item;
+}
+
+static const void *options_of(const nm_choice *choice)
+{
+    const nm_spec *spec = choice->item->spec;
+    return !choice->options && spec ? spec->defaults : choice->options;
+}
+
+const char *nm_metric_label(const nm_choice *choice, char text[64])
+{
+    const nm_metric_type *type = nm_metric_type_of(choice);
+    snprintf(text, 64, "%s", type->item.name);
+    if (type->label) {
+        type->label(options_of(choice), text);
+    }
+    return text;
+}
+
+nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t width)
+{
+    const nm_metric_type *type = nm_metric_type_of(choice);
+    return type->check ? type->check(context, options_of(choice), width) : NM_OK;
 }

@@ -1,4 +1,11 @@
-/* Metrics: numbers that tell how good a network is, gathered over the batches of one pass. */
+/* Metrics: numbers that tell how good a network is, gathered over the batches of one pass.
+ *
+ *     nm_metric metric;
+ *     nm_metric_begin(&metric, context, &nm_metric_f1, NULL);
+ *     nm_metric_add(&metric, outputs, &batch); // for every batch
+ *     nm_metric_value(&metric);                // the mean over the classes
+ *     nm_metric_part(&metric, 2);              // class 2
+ *     nm_metric_end(&metric); */
 #ifndef NM_OPTIM_METRIC_H
 #define NM_OPTIM_METRIC_H
 
@@ -10,46 +17,106 @@
 extern "C" {
 #endif
 
-/* What a metric sees: one batch's outputs and targets. */
+/* What a metric sees: outputs and targets of samples, none of them ignored. */
 typedef struct nm_metric_batch {
     int64_t count;         /* samples */
     int64_t width;         /* outputs a sample: classes, or numbers predicted */
     const float *outputs;  /* [count, width] */
-    const int32_t *labels; /* [count], in 0..width-1, none ignored; NULL: the targets are values */
+    const int32_t *labels; /* [count], in 0..width-1; NULL: the targets are values */
     const float *values;   /* [count, width]; NULL: the targets are labels */
+    /* [width]: outputs and values are (y - mean) / deviation; NULL: y itself */
+    const double *mean, *deviation;
 } nm_metric_batch;
 
-#define NM_METRIC_STATE 8 /* doubles that a metric may keep */
+/* An output or a value in the target's own unit. */
+static inline double nm_metric_in_unit(const nm_metric_batch *b, const float *y, int64_t sample,
+                                       int64_t k)
+{
+    const double number = (double)y[sample * b->width + k];
+    return b->deviation ? number * b->deviation[k] + b->mean[k] : number;
+}
 
-/* A kind of metric, as registered. */
+/* The class of the largest output, of equal ones the first; -1 if a NaN is among them. */
+NM_API int64_t nm_metric_class(const float *outputs, int64_t width);
+
+/* What was gathered so far. */
+typedef struct nm_metric_state {
+    int64_t samples; /* so far, without those to be ignored */
+    int64_t width;   /* of the outputs; 0: none seen yet */
+    double *sums;    /* the type's; all zeros at the beginning */
+} nm_metric_state;
+
+/* A kind of metric, as registered. The options and the batch are checked already. */
 typedef struct nm_metric_type {
     nm_item item;
-    bool wants_labels;     /* class labels, else values */
-    bool higher_is_better; /* which way early stopping and best-model keeping look */
-    /* `state` is all zeros at the beginning. The options and the batch are checked already. */
-    void (*add)(const void *options, double state[NM_METRIC_STATE], const nm_metric_batch *batch);
-    double (*value)(const void *options, const double state[NM_METRIC_STATE], int64_t samples);
+    bool wants_labels;              /* class labels, else values */
+    bool higher_is_better;          /* which way early stopping and best-model keeping look */
+    int64_t (*sums)(int64_t width); /* how many `sums` there are for so many outputs */
+    void (*add)(const void *options, nm_metric_state *state, const nm_metric_batch *batch);
+    double (*value)(const void *options, const nm_metric_state *state);
+    /* Of class or output `index` alone; NaN where it has none. NULL: there are no parts. */
+    double (*part)(const void *options, const nm_metric_state *state, int64_t index);
+    /* Whether the options fit so many outputs. NULL: always. */
+    nm_status (*check)(nm_context *context, const void *options, int64_t width);
+    /* What it is called with these options, in `text`. NULL: by the item's name. */
+    void (*label)(const void *options, char text[64]);
 } nm_metric_type;
 
-/* A metric being gathered. Holds no memory of its own: copy it, forget it. */
+/* A metric being gathered. */
 typedef struct nm_metric {
     nm_context *context;
     const nm_metric_type *type;
     const void *options; /* of type->item.spec, the caller's; NULL if the type has none */
     nm_ignored ignored;  /* samples to leave out; none, unless set after nm_metric_begin() */
-    int64_t samples;     /* so far, without those */
-    double state[NM_METRIC_STATE];
+    nm_metric_state state;
 } nm_metric;
 
-/* Begins `type` with `options` (NULL: its defaults), or begins it anew. */
+/* Begins `type` with `options` (NULL: its defaults). Needs no end before the first nm_metric_add().
+ */
 NM_API nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
                                  const void *options);
 /* Adds the outputs [count, ...] (f32) of a network for a batch, samples to be ignored left out.
- * NM_ERROR_INPUT if the targets are
- * not of the sort the metric wants, a label is no class of the output, or shapes do not fit. */
+ * Values are seen in the target's own unit. NM_ERROR_INPUT if the targets are not of the sort the
+ * metric wants, a label is no class of the output, or shapes do not fit. Allocates at the first
+ * call, or where the width changes, which begins anew. */
 NM_API nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch);
 /* The value over all samples added; NaN if there were none. */
 NM_API double nm_metric_value(const nm_metric *metric);
+/* Of one class, or of one of the numbers predicted, `index` below state.width; NaN if the metric
+ * has none. */
+NM_API double nm_metric_part(const nm_metric *metric, int64_t index);
+NM_API void nm_metric_end(nm_metric *metric); /* gives its memory back; twice is fine */
+
+/* ---- Several of them, as an option gives them ---- */
+
+NM_API const nm_metric_type *nm_metric_type_of(const nm_choice *choice); /* NULL: no item */
+/* What a metric is called with its options: "accuracy", "top_3_accuracy". Returns text. */
+NM_API const char *nm_metric_label(const nm_choice *choice, char text[64]);
+/* Whether the metric's options fit a network of so many outputs. */
+NM_API nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t width);
+
+/* ---- The built-in ones; docs/reference.md says what they are ---- */
+
+typedef struct nm_top_k_options {
+    int64_t k; /* how many of the largest outputs count; below the number of outputs */
+} nm_top_k_options;
+#define NM_TOP_K_DEFAULTS .k = 5
+
+/* Of precision, recall and f1. */
+typedef struct nm_class_metric_options {
+    int64_t of_class; /* "class": the one to look at; -1: the mean over all */
+} nm_class_metric_options;
+#define NM_CLASS_METRIC_DEFAULTS .of_class = -1
+
+extern NM_API const nm_metric_type nm_metric_accuracy;
+extern NM_API const nm_metric_type nm_metric_top_k_accuracy; /* nm_top_k_options */
+extern NM_API const nm_metric_type nm_metric_balanced_accuracy;
+extern NM_API const nm_metric_type nm_metric_precision; /* nm_class_metric_options */
+extern NM_API const nm_metric_type nm_metric_recall;    /* the same */
+extern NM_API const nm_metric_type nm_metric_f1;        /* the same */
+extern NM_API const nm_metric_type nm_metric_r2;
+extern NM_API const nm_metric_type nm_metric_mean_absolute_error;
+extern NM_API const nm_metric_type nm_metric_root_mean_squared_error;
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,11 @@ char *nm_description_text(nm_context *context, const nm_description *d)
         nm_schema_write(d->schema, &text);
     }
     add_choice(&text, "loss", &d->loss);
-    add_choice(&text, "metric", &d->metric);
+    if (d->metric.count) {
+        nm_text_add(&text, "metric: ");
+        nm_text_add_choices(&text, &d->metric);
+        nm_text_add(&text, "\n");
+    }
     if (d->temperature > 0 && d->temperature != 1) {
         nm_text_add(&text, "temperature: ");
         nm_text_add_float(&text, d->temperature);
@@ -83,7 +87,8 @@ nm_status nm_saved_write(const nm_store *store, const nm_description *descriptio
 typedef struct parts {
     const char *norma;
     const nm_value *model, *sample, *target;
-    nm_choice loss, metric;
+    nm_choice loss;
+    nm_choices metric;
     double temperature;
 } parts;
 
@@ -94,7 +99,7 @@ static const nm_option rows[] = {
     {NM_FIELD(parts, sample), NM_OPTION_VALUE, .doc = "what samples are"},
     {NM_FIELD(parts, target), NM_OPTION_VALUE, .doc = "what targets are"},
     {NM_FIELD(parts, loss), NM_OPTION_CHOICE, .kind = NM_KIND_LOSS, .doc = "trained with"},
-    {NM_FIELD(parts, metric), NM_OPTION_CHOICE, .kind = NM_KIND_METRIC, .doc = "measured by"},
+    {NM_FIELD(parts, metric), NM_OPTION_CHOICES, .kind = NM_KIND_METRIC, .doc = "measured by"},
     {NM_FIELD(parts, temperature), NM_OPTION_FLOAT, .min = 1e-6, .max = 1e6,
      .doc = "class scores are divided by it"},
 };

@@ -6,7 +6,7 @@
  *     sample: {...}         optim/data/schema.h
  *     target: {...}
  *     loss: {...}           it says what an output means
- *     metric: {...}
+ *     metric: [...]
  *
  * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
  * Files without it, written elsewhere, are read too; then there are tensors and nothing else. */
@@ -27,7 +27,8 @@ NM_API const char *nm_version(void);
 typedef struct nm_description {
     const char *model; /* the value of `model`, in YAML's flow style; NULL: made by hand in C */
     const nm_schema *schema;
-    nm_choice loss, metric;
+    nm_choice loss;
+    nm_choices metric;
     double
         temperature; /* that class scores are divided by before they become probabilities; 0: 1 */
 } nm_description;
@@ -36,13 +37,14 @@ typedef struct nm_description {
 typedef struct nm_saved {
     nm_context *context;
     nm_tensor_file *file;
-    const char *prefix;     /* of the network's tensors in it; NULL: none */
-    nm_document *document;  /* the text; NULL: the file has none */
-    const nm_value *model;  /* NULL: none */
-    nm_schema *schema;      /* NULL: none */
-    nm_choice loss, metric; /* item NULL: none */
-    double temperature;     /* 1: as the network says */
-    const char *version;    /* of the library that wrote it; NULL: not told */
+    const char *prefix;    /* of the network's tensors in it; NULL: none */
+    nm_document *document; /* the text; NULL: the file has none */
+    const nm_value *model; /* NULL: none */
+    nm_schema *schema;     /* NULL: none */
+    nm_choice loss;        /* item NULL: none */
+    nm_choices metric;     /* count 0: none */
+    double temperature;    /* 1: as the network says */
+    const char *version;   /* of the library that wrote it; NULL: not told */
 } nm_saved;
 
 /* Reads and checks a file. Messages begin with the path. `saved` is empty on failure. */

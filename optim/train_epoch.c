@@ -14,8 +14,9 @@ static double measure(const nm_trainer *t, bool *higher)
         *higher = false;
         return (double)NAN;
     }
-    bool by_metric = e && t->metric && t->setup.options.best_by == NM_BEST_BY_METRIC;
-    *higher = by_metric && t->metric->higher_is_better;
+    bool by_metric = e && t->metrics.count && t->setup.options.best_by == NM_BEST_BY_METRIC &&
+                     !isnan(e->metric); /* r2 of a single sample has no value */
+    *higher = by_metric && nm_metric_type_of(&t->metrics.at[0])->higher_is_better;
     return by_metric ? e->metric : e ? e->loss : p->train_loss;
 }
 

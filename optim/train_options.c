@@ -38,8 +38,9 @@ static const nm_option rows[] = {
      .doc = "how the learning rate changes"},
     {NM_FIELD(nm_train_options, warmup), NM_OPTION_STRUCT, .spec = &nm_warmup_spec,
      .doc = "raises the learning rate linearly from its `start` before the schedule begins"},
-    {NM_FIELD(nm_train_options, metric), NM_OPTION_CHOICE, .kind = NM_KIND_METRIC,
-     .doc = "what evaluation measures beside the loss; none: what goes with the loss"},
+    {NM_FIELD(nm_train_options, metric), NM_OPTION_CHOICES, .kind = NM_KIND_METRIC,
+     .doc = "what evaluation measures beside the loss, one or several: by the first the best "
+            "network is known; none: what goes with the loss"},
     {NM_FIELD(nm_train_options, clip_norm), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,
      .doc = "scale gradients down to this norm, all taken together; 0: do not"},
     {NM_FIELD(nm_train_options, clip_value), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,

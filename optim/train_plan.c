@@ -66,25 +66,7 @@ static bool has_options(const nm_trainer *t, nm_diagnostics *d)
     return is_fine(t, d, part(t, "train"));
 }
 
-/* ---- Loss and metric ---- */
-
-static nm_status find_metric(nm_trainer *t)
-{
-    const nm_item *item = t->setup.options.metric.item;
-    if (!item && t->loss.type->metric) {
-        item = nm_find(t->context, NM_KIND_METRIC, t->loss.type->metric);
-    }
-    t->metric = (const nm_metric_type *)(const void *)item;
-    if (t->metric && t->metric->wants_labels != t->loss.type->wants_labels) {
-        return nm_fail(
-            t->context, NM_ERROR_INPUT,
-            "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that "
-            "fit",
-            item->name, t->metric->wants_labels ? "class labels" : "values",
-            t->loss.type->item.name, t->loss.type->wants_labels ? "class labels" : "values");
-    }
-    return NM_OK;
-}
+/* ---- Loss and metrics ---- */
 
 static bool plan_loss(nm_trainer *t, nm_diagnostics *d)
 {
@@ -92,10 +74,11 @@ static bool plan_loss(nm_trainer *t, nm_diagnostics *d)
     return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
 }
 
-static bool plan_metric(nm_trainer *t, nm_diagnostics *d)
+static bool plan_metrics(nm_trainer *t, nm_diagnostics *d)
 {
-    find_metric(t);
-    return is_fine(t, d, place_of(&t->setup.options.metric, option(t, "train", "metric")));
+    const nm_choices *given = &t->setup.options.metric;
+    nm_metrics_choose(t->context, given, &t->loss, &t->metrics);
+    return is_fine(t, d, place_of(&given->at[0], option(t, "train", "metric")));
 }
 
 /* ---- Parameters ---- */
@@ -314,6 +297,16 @@ static bool classes_fit(const nm_trainer *t, nm_diagnostics *d)
     return false;
 }
 
+/* Options of metrics may ask for outputs that are not there. */
+static void metrics_fit(nm_trainer *t, nm_diagnostics *d)
+{
+    for (int i = 0; i < t->metrics.count; i++) {
+        const nm_choice *metric = &t->metrics.at[i];
+        nm_metric_check(t->context, metric, width_of(t));
+        is_fine(t, d, place_of(metric, option(t, "train", "metric")));
+    }
+}
+
 /* ---- All of it ---- */
 
 void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
@@ -325,7 +318,7 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
     const bool trains = has_options(t, d);
     const bool has_loss = plan_loss(t, d);
     if (has_loss) {
-        plan_metric(t, d);
+        plan_metrics(t, d);
     }
     if (trains) {
         plan_parameters(t, d);
@@ -335,8 +328,9 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
         plan_steps(t, d);
     }
     t->tape = nm_tape_create(t->context);
-    if (has_batches && has_loss && t->tape && t->trial.output.rank >= 0 && loss_fits(t, d)) {
-        classes_fit(t, d);
+    if (has_batches && has_loss && t->tape && t->trial.output.rank >= 0 && loss_fits(t, d) &&
+        classes_fit(t, d)) {
+        metrics_fit(t, d);
     }
 }
 

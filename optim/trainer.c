@@ -119,7 +119,8 @@ const nm_train_state *nm_trainer_state(nm_trainer *t)
     s->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : p->train_loss;
     s->validation = p->validation;
     s->test = p->test;
-    s->metric = t->metric;
+    s->metrics = &t->metrics;
+    s->metric = t->metrics.count ? nm_metric_type_of(&t->metrics.at[0]) : NULL;
     s->best_epoch = p->best_epoch;
     s->best = p->best;
     s->seconds = t->began > 0 ? nm_steady_seconds() - t->began : t->seconds;
@@ -146,11 +147,20 @@ const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer)
     return trainer->optimizer;
 }
 
+static double accuracy_of(const nm_trainer *t, const nm_evaluation *e)
+{
+    for (int i = 0; i < t->metrics.count; i++) {
+        if (strcmp(t->metrics.at[i].item->name, "accuracy") == 0) {
+            return e->metrics[i];
+        }
+    }
+    return (double)NAN;
+}
+
 static void fill_result(nm_trainer *t, nm_status status, nm_train_result *r)
 {
     const nm_progress *p = &t->progress;
     const nm_train_state *s = nm_trainer_state(t);
-    bool is_accuracy = t->metric && strcmp(t->metric->item.name, "accuracy") == 0;
     *r = (nm_train_result){.end = status == NM_ERROR_NUMERIC ? NM_TRAIN_DIVERGED
                                   : p->step >= t->steps      ? NM_TRAIN_FINISHED
                                   : t->stop                  ? NM_TRAIN_STOPPED
@@ -159,16 +169,16 @@ static void fill_result(nm_trainer *t, nm_status status, nm_train_result *r)
                            .steps = p->step,
                            .train_loss = s->train_loss,
                            .test_loss = p->test.loss,
-                           .test_metric = p->test.metric,
-                           .test_accuracy = is_accuracy ? p->test.metric : (double)NAN,
+                           .test_accuracy = accuracy_of(t, &p->test),
                            .validation_loss = p->validation.loss,
-                           .validation_metric = p->validation.metric,
                            .best_epoch = p->best_epoch,
                            .best = p->best,
                            .best_test_loss = p->best_test_loss,
                            .best_test_metric = p->best_test_metric,
                            .seconds = s->seconds,
                            .samples_per_second = s->samples_per_second};
+    memcpy(r->test_metrics, p->test.metrics, sizeof r->test_metrics);
+    memcpy(r->validation_metrics, p->validation.metrics, sizeof r->validation_metrics);
 }
 
 /* ---- The run ---- */
@@ -275,11 +285,8 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 
 nm_status nm_trainer_measure(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
 {
-    const nm_evaluator evaluator = {.network = t->setup.network,
-                                    .loss = &t->loss,
-                                    .metric = t->metric,
-                                    .metric_options = t->setup.options.metric.options,
-                                    .tape = t->tape};
+    const nm_evaluator evaluator = {
+        .network = t->setup.network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
     return nm_evaluate(&evaluator, loader, result);
 }
 

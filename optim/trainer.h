@@ -54,7 +54,7 @@ typedef struct nm_train_options {
                             given */
     nm_choice schedule;  /* without item: constant */
     nm_warmup warmup;
-    nm_choice metric;       /* without item: the loss's usual one */
+    nm_choices metric;      /* the first decides what is best; none: the loss's usual one */
     double clip_norm;       /* gradients are scaled down to this norm; 0: not */
     double clip_value;      /* every gradient element is limited to it, before that; 0: not */
     const nm_value *groups; /* a list of nm_group */
@@ -104,7 +104,8 @@ typedef struct nm_train_state {
                                        update and an epoch's last only, else NaN */
     double train_loss;              /* mean of this epoch so far */
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
-    const nm_metric_type *metric;   /* NULL: none */
+    const nm_metric_type *metric;   /* the first one; NULL: none */
+    const nm_choices *metrics;      /* all of them */
     bool is_best;                   /* on_epoch: this epoch's network is the best so far, by the
                                        validation set */
     int64_t best_epoch;             /* of the one that is kept, from 0; -1: none yet */
@@ -172,13 +173,20 @@ typedef enum nm_train_end {
 
 typedef struct nm_train_result {
     nm_train_end end;
-    int64_t epochs;       /* that are over, resumed parts included */
-    int64_t steps;        /* the same */
-    double train_loss;    /* mean of the last epoch */
-    double test_loss;     /* of the network as it is now; NaN: it was not evaluated */
-    double test_metric;   /* the same */
-    double test_accuracy; /* the same where the metric is "accuracy", else NaN */
-    double validation_loss, validation_metric;
+    int64_t epochs;    /* that are over, resumed parts included */
+    int64_t steps;     /* the same */
+    double train_loss; /* mean of the last epoch */
+    double test_loss;  /* of the network as it is now; NaN: it was not evaluated */
+    union {
+        double test_metric; /* the same, of the first metric */
+        double test_metrics[NM_MAX_CHOICES];
+    };
+    double test_accuracy; /* the same where "accuracy" is among them, else NaN */
+    double validation_loss;
+    union {
+        double validation_metric;
+        double validation_metrics[NM_MAX_CHOICES];
+    };
     int64_t best_epoch;                      /* of the network that is kept, from 0; -1: none */
     double best;                             /* its metric or loss on the validation set */
     double best_test_loss, best_test_metric; /* the kept network's; NaN: none */

@@ -38,9 +38,9 @@ struct nm_trainer {
     nm_context *context;
     nm_trainer_setup setup; /* a copy */
     nm_loss loss;
-    const nm_metric_type *metric; /* NULL: none */
-    nm_loader_options loader;     /* the data's, with `last_batch` decided */
-    nm_trial trial;               /* of a whole batch; output.rank -1: the network tells nothing */
+    nm_loader_options loader; /* the data's, with `last_batch` decided */
+    nm_trial trial;           /* of a whole batch; output.rank -1: the network tells nothing */
+    nm_choices metrics;       /* of the options, or the loss's usual one */
     nm_schedule schedule;
     nm_optimizer *optimizer;
     nm_tape *tape;

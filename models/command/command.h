@@ -133,6 +133,17 @@ bool json_end(const json_line *line);
 /* Text in its quotes, as it stands in such a line. */
 void json_text(FILE *to, const char *text);
 
+/* ---- Metrics ---- */
+
+#define METRICS_TEXT 512 /* room for those of a set */
+
+/* ", accuracy 92.40 %, f1 0.9151": each that has a value. Returns `text`. */
+char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values);
+/* A field each, called `prefix` and the metric's name. */
+void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
+                  const double *values);
+bool has_metric(const nm_choices *metrics, const char *name);
+
 /* ---- The subcommands ---- */
 
 extern const command command_train, command_eval, command_predict, command_check, command_ops,

@@ -33,7 +33,7 @@ typedef struct evaluated {
     const nm_dataset *set; /* the one */
     const char *name;      /* of it */
     nm_loader_options loader;
-    const nm_metric_type *metric;
+    nm_choices metrics;
     nm_evaluation result;
 } evaluated;
 
@@ -101,32 +101,31 @@ static nm_status open_own(evaluated *e, const arguments *a)
 
 /* ---- What is printed ---- */
 
-static int print(const char *set_name, const nm_metric_type *metric, const nm_evaluation *e,
-                 const char *weights, bool json)
+static int print_json(const evaluated *e)
 {
-    bool accuracy = metric && strcmp(metric->item.name, "accuracy") == 0;
-    if (json) {
-        json_line line = {0};
-        json_string(&line, "set", set_name);
-        json_integer(&line, "samples", e->samples);
-        json_integer(&line, "ignored", e->ignored);
-        json_number(&line, "loss", e->loss);
-        json_string(&line, "metric_name", metric ? metric->item.name : NULL);
-        json_number(&line, "metric", e->metric);
-        json_string(&line, "weights", weights);
-        json_end(&line);
-        return EXIT_FINE;
+    json_line line = {0};
+    json_string(&line, "set", e->name);
+    json_integer(&line, "samples", e->result.samples);
+    json_integer(&line, "ignored", e->result.ignored);
+    json_number(&line, "loss", e->result.loss);
+    json_string(&line, "metric_name", e->metrics.count ? e->metrics.at[0].item->name : NULL);
+    json_number(&line, "metric", e->result.metric);
+    json_metrics(&line, "", &e->metrics, e->result.metrics);
+    json_string(&line, "weights", e->trained.weights);
+    json_end(&line);
+    return EXIT_FINE;
+}
+
+static int print(const evaluated *e)
+{
+    char values[METRICS_TEXT];
+    printf("%s loss %.4f%s (%lld samples", e->name, e->result.loss,
+           describe_metrics(values, sizeof values, &e->metrics, e->result.metrics),
+           (long long)e->result.samples);
+    if (e->result.ignored) {
+        printf(", %lld ignored", (long long)e->result.ignored);
     }
-    printf("%s loss %.4f", set_name, e->loss);
-    if (metric && !isnan(e->metric)) {
-        printf(accuracy ? ", accuracy %.2f %%" : ", metric %.4g",
-               accuracy ? 100 * e->metric : e->metric);
-    }
-    printf(" (%lld samples", (long long)e->samples);
-    if (e->ignored) {
-        printf(", %lld ignored", (long long)e->ignored);
-    }
-    printf(", %s)\n", weights);
+    printf(", %s)\n", e->trained.weights);
     return EXIT_FINE;
 }
 
@@ -140,6 +139,9 @@ static nm_status evaluate(evaluated *e)
     if (e->trained.has_config) {
         setup = nm_config_setup(&e->trained.config);
     }
+    if (!setup.options.metric.count) {
+        setup.options.metric = nm_model_saved(e->trained.model)->metric;
+    }
     setup.network = nm_model_network(e->trained.model);
     setup.data = &data;
     setup.loss = e->trained.loss;
@@ -152,7 +154,7 @@ static nm_status evaluate(evaluated *e)
     nm_trainer *trainer = nm_trainer_create(e->trained.context, &setup);
     nm_status status = trainer ? nm_trainer_evaluate(trainer, e->set, &e->result)
                                : nm_context_status(e->trained.context);
-    e->metric = trainer ? nm_trainer_state(trainer)->metric : NULL;
+    e->metrics = trainer ? *nm_trainer_state(trainer)->metrics : (nm_choices){0};
     nm_trainer_destroy(trainer);
     return status;
 }
@@ -179,9 +181,9 @@ static int run_eval(nm_context *context, const arguments *a)
     if (status == NM_OK) {
         status = evaluate(&e);
     }
-    int code = status == NM_OK ? print(e.name, e.metric, &e.result, e.trained.weights,
-                                       argument_value(a, "--json") != NULL)
-                               : report_error(context);
+    int code = status != NM_OK               ? report_error(context)
+               : argument_value(a, "--json") ? print_json(&e)
+                                             : print(&e);
     close_evaluated(&e);
     return code;
 }

@@ -40,7 +40,11 @@ typedef struct layer_options {
     nm_choice schedule;
     const nm_value *any;
     int64_t threads;
+    nm_numbers weight;
+    nm_choices several;
 } layer_options;
+
+static const char *const weight_words[] = {"balanced", "rare", NULL};
 
 static const char *const paddings[] = {"valid", "same", NULL};
 
@@ -60,6 +64,10 @@ static const nm_option layer_rows[] = {
     {NM_FIELD(layer_options, any), NM_OPTION_VALUE, .doc = "read by the layer"},
     {NM_FIELD(layer_options, threads), NM_OPTION_INT, .doc = "-1: as many as there are", .min = 1,
      .max = 64},
+    {NM_FIELD(layer_options, weight), NM_OPTION_NUMBERS, .doc = "of the classes",
+     .names = weight_words, .min = 0, .max = NM_NO_LIMIT},
+    {NM_FIELD(layer_options, several), NM_OPTION_CHOICES, .doc = "one after the other",
+     .kind = NM_KIND_SCHEDULE},
 };
 
 static void check_layer(const void *options, const nm_value *at, nm_diagnostics *d)
@@ -272,9 +280,9 @@ START_TEST(a_wrong_type_names_the_one_expected)
     refuse("units: .nan", "net.yaml:1:8: layer: \"units\" must be an integer, not .nan");
     refuse("{units: 1, p: {a: 1}}",
            "net.yaml:1:15: layer: \"p\" must be a number, not a map of 1 entry");
-    refuse("{units: 1, p: 0,5}",
-           "net.yaml:1:17: layer: unknown option \"5\"; its options are "
-           "units, p, bias, name, padding, stride, betas, norm, schedule, any, threads");
+    refuse("{units: 1, p: 0,5}", "net.yaml:1:17: layer: unknown option \"5\"; its options are "
+                                 "units, p, bias, name, padding, stride, betas, norm, schedule, "
+                                 "any, threads, weight, several");
     refuse("{units: 1, bias: 1}", "net.yaml:1:18: layer: \"bias\" must be true or false, not 1");
     refuse("{units: 1, name: [a]}",
            "net.yaml:1:18: layer: \"name\" must be text, not a list of 1 item");
@@ -373,14 +381,16 @@ START_TEST(an_unknown_option_is_an_error_with_a_suggestion_or_all_names)
 {
     refuse("{units: 1, pading: same}",
            "net.yaml:1:12: layer: unknown option \"pading\"; did you mean \"padding\"?");
-    refuse("{units: 1, activation: relu}", "net.yaml:1:12: layer: unknown option \"activation\"; "
-                                           "its options are units, p, bias, name, "
-                                           "padding, stride, betas, norm, schedule, any, threads");
+    refuse("{units: 1, activation: relu}",
+           "net.yaml:1:12: layer: unknown option \"activation\"; "
+           "its options are units, p, bias, name, "
+           "padding, stride, betas, norm, schedule, any, threads, weight, several");
     refuse("{units: 1, norm: {axs: 1}}",
            "net.yaml:1:19: layer: norm: unknown option \"axs\"; did you mean \"axis\"?");
-    refuse("{units: 1, struct_size: 3}", "net.yaml:1:12: layer: unknown option \"struct_size\"; "
-                                         "its options are units, p, bias, name, "
-                                         "padding, stride, betas, norm, schedule, any, threads");
+    refuse("{units: 1, struct_size: 3}",
+           "net.yaml:1:12: layer: unknown option \"struct_size\"; "
+           "its options are units, p, bias, name, "
+           "padding, stride, betas, norm, schedule, any, threads, weight, several");
 }
 END_TEST
 
@@ -411,7 +421,7 @@ START_TEST(every_independent_error_is_found_in_one_go)
         "p: 2\nkernal: 3\npadding: sme\nnorm:\n  eps: -1\nschedule: {cosin: {}}\n",
         "net.yaml:1:4: layer: \"p\" must be at least 0 and below 1, not 2\n"
         "net.yaml:2:1: layer: unknown option \"kernal\"; its options are units, p, bias, name, "
-        "padding, stride, betas, norm, schedule, any, threads\n"
+        "padding, stride, betas, norm, schedule, any, threads, weight, several\n"
         "net.yaml:3:10: layer: \"padding\" must be one of valid, same, not \"sme\"; did you mean "
         "\"same\"?\n"
         "net.yaml:5:8: layer: norm: \"eps\" must be above 0 and at most 1, not -1\n"
@@ -478,6 +488,55 @@ START_TEST(a_choice_is_a_name_or_a_name_with_options)
     ck_assert(outer->end == 0.5 && inner->end == 0.25);
     ck_assert_ptr_null(inner->then.item);
     done();
+}
+END_TEST
+
+START_TEST(several_choices_are_a_list_or_one_alone)
+{
+    accept("{units: 1, several: constant}");
+    ck_assert_int_eq(layer.several.count, 1);
+    ck_assert_ptr_eq(layer.several.at[0].item, &constant);
+    done();
+    accept("{units: 1, several: [{cosine: {end: 0.5}}, constant]}");
+    ck_assert_int_eq(layer.several.count, 2);
+    ck_assert(((const cosine_options *)layer.several.at[0].options)->end == 0.5);
+    ck_assert_ptr_eq(layer.several.at[1].item, &constant);
+    done();
+    accept("{units: 1, several: ~}");
+    ck_assert_int_eq(layer.several.count, 0);
+    done();
+    refuse("{units: 1, several: [constant, zigzag]}",
+           "net.yaml:1:32: layer: unknown schedule \"zigzag\"; there are cosine, constant");
+    ck_assert_int_eq(layer.several.count, 0);
+    refuse("{units: 1, several: [a, b, c, d, e, f, g, h, i]}",
+           "net.yaml:1:21: layer: at most 8 schedules, not 9");
+}
+END_TEST
+
+START_TEST(numbers_have_no_limit_to_their_count_and_may_be_a_word)
+{
+    accept("{units: 1, weight: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10.5]}");
+    ck_assert_int_eq(layer.weight.count, 10);
+    ck_assert(layer.weight.at[0] == 1 && layer.weight.at[9] == 10.5 && layer.weight.word == 0);
+    done();
+    accept("{units: 1, weight: 3}");
+    ck_assert(layer.weight.count == 1 && layer.weight.at[0] == 3);
+    done();
+    accept("{units: 1, weight: rare}");
+    ck_assert(layer.weight.count == 0 && layer.weight.word == 2);
+    done();
+    accept("{units: 1, weight: ~}");
+    ck_assert(layer.weight.count == 0 && layer.weight.word == 0);
+    done();
+    refuse("{units: 1, weight: blanced}",
+           "net.yaml:1:20: layer: \"weight\" must be a list of numbers "
+           "or balanced or rare, not \"blanced\"");
+    refuse("{units: 1, weight: {a: 1}}",
+           "net.yaml:1:20: layer: \"weight\" must be a list of numbers "
+           "or balanced or rare, not a map of 1 entry");
+    refuse("{units: 1, weight: [1, -2, x]}",
+           "net.yaml:1:24: layer: \"weight\"[1] must be at least 0, not -2\n"
+           "net.yaml:1:28: layer: \"weight\" must be a number, not \"x\"");
 }
 END_TEST
 
@@ -611,6 +670,18 @@ START_TEST(a_hostile_index_or_count_from_c_is_caught)
     o.padding = 0;
     o.stride.count = -1;
     refuse_struct(&o, "layer: \"stride\" takes 0 to 8 numbers, not -1");
+    o.stride.count = 0;
+    o.several.count = 9;
+    refuse_struct(&o, "layer: \"several\" takes 0 to 8 choices, not 9");
+    o.several.count = 1;
+    refuse_struct(&o, "layer: \"several\"[0] has no item");
+    o.several.count = 0;
+    o.weight.word = 3;
+    refuse_struct(&o, "layer: \"weight\" has word 3 of 2, and 0 numbers at NULL");
+    o.weight = (nm_numbers){.count = 2};
+    refuse_struct(&o, "layer: \"weight\" has word 0 of 2, and 2 numbers at NULL");
+    o.weight = NM_NUMBERS(1, -1);
+    refuse_struct(&o, "layer: \"weight\"[1] must be at least 0, not -1");
 }
 END_TEST
 
@@ -723,7 +794,33 @@ START_TEST(an_option_tells_its_type_default_and_range)
     assert_texts("norm", "{norm_options}", "none", "");
     assert_texts("schedule", "schedule", "none", "");
     assert_texts("any", "any", "none", "");
+    assert_texts("weight", "[float] or balanced or rare", "none", "at least 0");
+    assert_texts("several", "schedule, or [schedule]", "none", "");
     assert_texts("threads", "int", "-1", "at least 1 and at most 64");
+}
+END_TEST
+
+START_TEST(defaults_of_several_things_are_told_as_yaml)
+{
+    static const layer_options standard = {
+        .weight = {.word = 1}, .several = {2, {{.item = &cosine}, {.item = &constant}}}};
+    static const double weights[] = {1, 0.5};
+    layer_options listed = {.weight = {.count = 2, .at = weights}};
+    nm_spec spec = layer_spec;
+    nm_context *c = test_context(NULL);
+    const nm_option *weight = &layer_rows[NM_COUNT_OF(layer_rows) - 2];
+    spec.defaults = &standard;
+    char *texts[3] = {nm_option_default_text(c, &spec, weight),
+                      nm_option_default_text(c, &spec, weight + 1)};
+    spec.defaults = &listed;
+    texts[2] = nm_option_default_text(c, &spec, weight);
+    ck_assert_str_eq(texts[0], "balanced");
+    ck_assert_str_eq(texts[1], "[cosine, constant]");
+    ck_assert_str_eq(texts[2], "[1, 0.5]");
+    for (int i = 0; i < 3; i++) {
+        nm_free(c, texts[i]);
+    }
+    test_context_end(c, NULL);
 }
 END_TEST
 
@@ -823,7 +920,8 @@ static nm_status read_everything(test_memory *memory)
     }
     nm_diagnostics d;
     nm_diagnostics_begin(&d, c);
-    static const char text[] = "{units: 1, name: x, schedule: {large: {flag: on}}}";
+    static const char text[] = "{units: 1, name: x, schedule: {large: {flag: on}}, weight: [1, 2], "
+                               "several: [constant, {large: {flag: on}}]}";
     nm_register(c, NM_KIND_SCHEDULE, &large);
     nm_document *doc = nm_document_parse(c, text, SIZE_MAX, "net.yaml");
     if (doc) {
@@ -946,7 +1044,8 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           the_check_across_fields_runs_only_when_each_field_is_right,
           a_nested_struct_is_switched_by_null_false_true_or_a_map,
           a_null_leaves_strings_and_choices_at_their_defaults,
-          a_choice_is_a_name_or_a_name_with_options,
+          a_choice_is_a_name_or_a_name_with_options, several_choices_are_a_list_or_one_alone,
+          numbers_have_no_limit_to_their_count_and_may_be_a_word,
           a_choice_must_be_one_known_name_with_options_it_takes, a_choice_is_read_alone_too,
           a_text_of_options_is_read, a_wrong_text_of_options_names_the_thing,
           a_struct_from_c_is_checked_like_a_file, a_hostile_index_or_count_from_c_is_caught,
@@ -958,4 +1057,5 @@ TEST_MAIN("core/option", what_is_left_out_keeps_its_default, every_type_is_read,
           a_nested_default_that_is_on_is_told_as_yaml,
           a_list_of_texts_is_of_any_length_and_one_text_is_a_list,
           what_is_no_list_of_texts_is_refused, a_list_of_texts_from_c_is_checked_and_told_as_text,
+          defaults_of_several_things_are_told_as_yaml,
           every_failed_allocation_is_an_error_and_leaks_nothing)

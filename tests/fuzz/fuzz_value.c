@@ -26,6 +26,8 @@ typedef struct outer_options {
     inner_options inner;
     nm_choice choice;
     const nm_value *rest;
+    nm_numbers weights;
+    nm_choices several;
 } outer_options;
 
 static const char *const modes[] = {"one", "two", NULL};
@@ -51,6 +53,9 @@ static const nm_option outer_rows[] = {
     {NM_FIELD(outer_options, inner), NM_OPTION_STRUCT, .doc = "inner", .spec = &inner_spec},
     {NM_FIELD(outer_options, choice), NM_OPTION_CHOICE, .doc = "choice", .kind = NM_KIND_SCHEDULE},
     {NM_FIELD(outer_options, rest), NM_OPTION_VALUE, .doc = "rest"},
+    {NM_FIELD(outer_options, weights), NM_OPTION_NUMBERS, .doc = "weights", .names = modes},
+    {NM_FIELD(outer_options, several), NM_OPTION_CHOICES, .doc = "several",
+     .kind = NM_KIND_SCHEDULE},
 };
 
 static const outer_options outer_defaults = {.struct_size = sizeof(outer_options), .count = 1};

@@ -318,6 +318,29 @@ START_TEST(samples_to_be_ignored_are_ignored_from_the_file_to_the_result)
 }
 END_TEST
 
+START_TEST(several_metrics_are_told_by_their_names)
+{
+    const char *last = "", *metrics = "train.metric=[{recall: {class: 1}}, accuracy, f1]";
+    write_text("net.yaml", network);
+    const ended *e = norma("train", "net.yaml", "--out", "several", "--set", metrics);
+    assert_code(e, 0);
+    assert_says(e->err, ", recall_class_1 0.");
+    assert_says(e->err, " %, f1 0.");
+    assert_says(e->out, ", recall_class_1 0.");
+    e = norma("train", "net.yaml", "--out", "several2", "--set", metrics, "--json");
+    ck_assert_int_eq(json_lines(e->out, &last), 4);
+    double first = json_field(e->out, "test_recall_class_1");
+    ck_assert_double_eq(first, json_field(e->out, "test_metric"));
+    double f1 = json_field(last, "test_f1"), accuracy = json_field(last, "test_accuracy");
+    ck_assert(f1 > 0 && accuracy > 0 && f1 != accuracy);
+    e = norma("eval", "net.yaml", "--weights", "several2/checkpoint.safetensors", "--set", metrics,
+              "--json");
+    ck_assert_double_eq(json_field(e->out, "f1"), f1);
+    ck_assert_double_eq(json_field(e->out, "accuracy"), accuracy);
+    ck_assert_double_eq(json_field(e->out, "metric"), json_field(last, "test_metric"));
+}
+END_TEST
+
 START_TEST(eval_says_what_is_missing)
 {
     write_text("net.yaml", network);
@@ -416,5 +439,6 @@ TEST_MAIN("models/command_train", json_puts_one_object_a_line_on_standard_output
           a_killed_run_goes_on_to_the_same_bits, an_interrupted_run_ends_well_and_says_how_to_go_on,
           a_loss_that_is_not_finite_is_a_failure_that_keeps_the_last_good_network,
           eval_gives_the_loss_that_training_reported,
-          samples_to_be_ignored_are_ignored_from_the_file_to_the_result, eval_says_what_is_missing,
+          samples_to_be_ignored_are_ignored_from_the_file_to_the_result,
+          several_metrics_are_told_by_their_names, eval_says_what_is_missing,
           predict_is_right_as_often_as_eval_says, predict_says_what_samples_look_like)

@@ -222,6 +222,30 @@ START_TEST(a_loss_that_does_not_fit_is_found_before_training)
 }
 END_TEST
 
+START_TEST(metrics_that_do_not_fit_are_found_before_training)
+{
+    static const struct {
+        const char *setting, *message;
+    } rows[] = {
+        {"train.metric=r2",
+         "--set:1:14: train: the metric \"r2\" is for values, the loss \"cross_entropy\" for class "
+         "labels; choose two that fit"},
+        {"train.metric=[accuracy, {f1: {class: 3}}]",
+         "--set:1:25: metric: \"class\" is 3, but the network has 3 outputs, so classes from 0 to "
+         "2"},
+        {"train.metric=[f1, top_k_accuracy]",
+         "--set:1:19: top_k_accuracy: \"k\" is 5, but the network has 3 outputs, and each is among "
+         "the 5 largest; give a k below 3, or use accuracy"},
+        {"train.metric=[f1, f1]", "--set:1:15: train: the metric \"f1\" stands there twice"},
+        {"train.metric=[f1, acuracy]",
+         "--set:1:19: train: unknown metric \"acuracy\"; did you mean \"accuracy\"?"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        refuse(good, ALL, &rows[i].setting, 1, NM_ERROR_INPUT, rows[i].message);
+    }
+}
+END_TEST
+
 /* ---- Memory ---- */
 
 static nm_status open_and_close(test_memory *memory)
@@ -253,4 +277,5 @@ TEST_MAIN("models/config", a_file_holds_all_that_a_run_needs, settings_change_th
           data_is_not_opened_where_the_model_says_the_shape,
           a_missing_data_file_is_told_with_its_place,
           a_loss_that_does_not_fit_is_found_before_training,
+          metrics_that_do_not_fit_are_found_before_training,
           every_failing_allocation_is_reported_and_leaks_nothing)

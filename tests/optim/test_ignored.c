@@ -103,11 +103,12 @@ START_TEST(metrics_leave_ignored_samples_out)
         .count = 6, .target_shape = NM_SHAPE(6), .target_dtype = NM_I32, .targets = labels};
     nm_metric_add(&metric, tensor, &batch);
     assert_fine(context);
-    ck_assert_int_eq(metric.samples, 3);
+    ck_assert_int_eq(metric.state.samples, 3);
     ck_assert_double_eq(nm_metric_value(&metric), 2.0 / 3);
     labels[1] = -1;
     nm_metric_add(&metric, tensor, &batch);
     assert_error(context, NM_ERROR_INPUT, "accuracy: label -1, but the network has 2 outputs");
+    nm_metric_end(&metric);
     nm_tensor_destroy(tensor);
     nm_context_destroy(context);
 }

@@ -55,8 +55,9 @@ START_TEST(accuracy_counts_over_batches_of_different_sizes)
     ck_assert_double_eq(nm_metric_value(&metric), 2.0 / 3);
     add(&metric, NM_SHAPE(1, 3), three, label_batch((int32_t[]){0}, 1));
     ck_assert_double_eq(nm_metric_value(&metric), 0.5);
-    ck_assert_int_eq(metric.samples, 4);
+    ck_assert_int_eq(metric.state.samples, 4);
     assert_fine(context);
+    nm_metric_end(&metric);
     nm_context_destroy(context);
 }
 END_TEST
@@ -69,6 +70,7 @@ START_TEST(of_equal_outputs_the_first_counts)
     ck_assert_double_eq(nm_metric_value(&metric), 1);
     add(&metric, NM_SHAPE(1, 3), (float[]){5, 5, 5}, label_batch((int32_t[]){1}, 1));
     ck_assert_double_eq(nm_metric_value(&metric), 0.5); /* a network of zeros is not perfect */
+    nm_metric_end(&metric);
     nm_context_destroy(context);
 }
 END_TEST
@@ -81,6 +83,7 @@ START_TEST(a_row_with_a_nan_is_wrong)
         add(&metric, NM_SHAPE(1, 3), (float[]){1, NAN, 2}, label_batch(&label, 1));
     }
     ck_assert_double_eq(nm_metric_value(&metric), 0);
+    nm_metric_end(&metric);
     nm_context_destroy(context);
 }
 END_TEST
@@ -88,23 +91,112 @@ END_TEST
 START_TEST(top_k_accuracy_takes_the_k_largest)
 {
     begin();
-    for (int64_t k = 1; k <= 5; k++) {
+    for (int64_t k = 1; k <= 3; k++) {
         nm_metric metric = metric_named("top_k_accuracy", &k);
         for (int32_t label = 0; label < 4; label++) {
             add(&metric, NM_SHAPE(1, 4), (float[]){0.1f, 0.4f, 0.3f, 0.2f}, label_batch(&label, 1));
         }
-        ck_assert_double_eq(nm_metric_value(&metric), (double)(k < 4 ? k : 4) / 4);
+        ck_assert_double_eq(nm_metric_value(&metric), (double)k / 4);
+        nm_metric_end(&metric);
     }
     nm_metric five = metric_named("top_k_accuracy", NULL);
     add(&five, NM_SHAPE(1, 6), (float[]){6, 5, 4, 3, 2, 1}, label_batch((int32_t[]){4}, 1));
     ck_assert_double_eq(nm_metric_value(&five), 1); /* k is 5 */
     add(&five, NM_SHAPE(1, 6), (float[]){6, 5, 4, 3, 2, 1}, label_batch((int32_t[]){5}, 1));
     ck_assert_double_eq(nm_metric_value(&five), 0.5);
+    nm_metric_end(&five);
     nm_context_destroy(context);
 }
 END_TEST
 
-START_TEST(errors_of_predictions_are_averaged_over_all_values)
+START_TEST(k_as_many_as_outputs_is_refused)
+{
+    begin();
+    nm_metric metric = metric_named("top_k_accuracy", &(int64_t){2});
+    add(&metric, NM_SHAPE(1, 2), (float[]){1, 2}, label_batch((int32_t[]){0}, 1));
+    assert_error(context, NM_ERROR_INPUT,
+                 "top_k_accuracy: \"k\" is 2, but the network has 2 outputs, and each is among the "
+                 "2 largest; give a k below 2, or use accuracy");
+    ck_assert_int_eq(metric.state.samples, 0);
+    nm_metric_end(&metric);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* Labels 0 0 1 1, called 0 0 0 1, of three classes. */
+static void add_four(nm_metric *metric)
+{
+    const float outputs[] = {9, 0, 0, 9, 0, 0, 9, 0, 0, 0, 9, 0};
+    add(metric, NM_SHAPE(3, 3), outputs, label_batch((int32_t[]){0, 0, 1}, 3));
+    add(metric, NM_SHAPE(1, 3), outputs + 9, label_batch((int32_t[]){1}, 1));
+    assert_fine(context);
+}
+
+START_TEST(metrics_by_class_have_a_part_each_and_their_mean)
+{
+    static const struct {
+        const char *name;
+        double parts[2];
+    } rows[] = {{"precision", {2.0 / 3, 1}},
+                {"recall", {1, 0.5}},
+                {"f1", {0.8, 2.0 / 3}},
+                {"balanced_accuracy", {1, 0.5}}};
+    begin();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        nm_metric metric = metric_named(rows[i].name, NULL);
+        ck_assert(isnan(nm_metric_value(&metric)) && isnan(nm_metric_part(&metric, 0)));
+        add_four(&metric);
+        assert_near(nm_metric_part(&metric, 0), rows[i].parts[0], 1e-15, 0);
+        assert_near(nm_metric_part(&metric, 1), rows[i].parts[1], 1e-15, 0);
+        assert_near(nm_metric_value(&metric), (rows[i].parts[0] + rows[i].parts[1]) / 2, 1e-15, 0);
+        ck_assert(isnan(nm_metric_part(&metric, 2))); /* which occurs nowhere */
+        ck_assert(isnan(nm_metric_part(&metric, 3)) && isnan(nm_metric_part(&metric, -1)));
+        nm_metric_end(&metric);
+        nm_metric_end(&metric);
+    }
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_metric_can_be_of_one_class)
+{
+    char text[64];
+    begin();
+    nm_class_metric_options one = {.of_class = 1}, three = {.of_class = 3};
+    nm_metric metric = metric_named("recall", &one);
+    add_four(&metric);
+    ck_assert_double_eq(nm_metric_value(&metric), 0.5);
+    nm_metric_end(&metric);
+    nm_choice choice = {.item = &nm_metric_recall.item, .options = &one};
+    ck_assert_str_eq(nm_metric_label(&choice, text), "recall_class_1");
+    choice.options = NULL;
+    ck_assert_str_eq(nm_metric_label(&choice, text), "recall");
+    ck_assert_str_eq(nm_metric_label(&(nm_choice){.item = &nm_metric_top_k_accuracy.item}, text),
+                     "top_5_accuracy");
+    choice.options = &three;
+    nm_metric_check(context, &choice, 3);
+    assert_error(context, NM_ERROR_INPUT, "\"class\" is 3, but the network has 3 outputs");
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_row_with_a_nan_is_called_no_class)
+{
+    begin();
+    nm_metric precision = metric_named("precision", NULL), recall = metric_named("recall", NULL);
+    const float outputs[] = {9, 0, NAN, 9};
+    nm_batch batch = label_batch((int32_t[]){0, 0}, 2);
+    add(&precision, NM_SHAPE(2, 2), outputs, batch);
+    add(&recall, NM_SHAPE(2, 2), outputs, batch);
+    ck_assert_double_eq(nm_metric_value(&precision), 1);
+    ck_assert_double_eq(nm_metric_value(&recall), 0.5);
+    nm_metric_end(&precision);
+    nm_metric_end(&recall);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(errors_of_predictions_are_those_of_each_number_and_their_mean)
 {
     begin();
     nm_metric absolute = metric_named("mean_absolute_error", NULL);
@@ -114,10 +206,66 @@ START_TEST(errors_of_predictions_are_averaged_over_all_values)
     add(&absolute, NM_SHAPE(2, 2), outputs, batch);
     add(&squared, NM_SHAPE(2, 2), outputs, batch);
     ck_assert_double_eq(nm_metric_value(&absolute), 5.0 / 4);
-    ck_assert_double_eq(nm_metric_value(&squared), sqrt(13.0 / 4));
+    ck_assert_double_eq(nm_metric_part(&squared, 0), 0);
+    ck_assert_double_eq(nm_metric_part(&squared, 1), sqrt(13.0 / 2));
+    ck_assert_double_eq(nm_metric_value(&squared), sqrt(13.0 / 2) / 2);
     batch = value_batch((float[]){1, 0}, 1, 2);
     add(&absolute, NM_SHAPE(1, 2), outputs, batch);
     ck_assert_double_eq(nm_metric_value(&absolute), 7.0 / 6);
+    nm_metric_end(&absolute);
+    nm_metric_end(&squared);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* The parts of a metric over targets -1, 0, 1 and 1, 0, -1, that are told as (y - mean) /
+ * deviation.
+ */
+static void in_units(const char *name, const double mean[2], const double deviation[2],
+                     double parts[2])
+{
+    nm_metric metric = metric_named(name, NULL);
+    const float outputs[] = {-1, 1, 0, 0.5f, 1, -1};
+    float values[] = {-1, 1, 0, 0, 1, -1};
+    nm_batch batch = value_batch(values, 3, 2);
+    batch.target_mean = mean;
+    batch.target_deviation = deviation;
+    add(&metric, NM_SHAPE(3, 2), outputs, batch);
+    assert_fine(context);
+    parts[0] = nm_metric_part(&metric, 0);
+    parts[1] = nm_metric_part(&metric, 1);
+    nm_metric_end(&metric);
+}
+
+/* Time stamps in milliseconds, whose squares exceed what a double tells apart. */
+START_TEST(values_are_seen_in_the_targets_own_unit)
+{
+    double parts[2];
+    begin();
+    const double mean[] = {5, 1.6e12}, deviation[] = {2, 1000};
+    in_units("mean_absolute_error", mean, deviation, parts);
+    ck_assert_double_eq(parts[0], 0);
+    assert_near(parts[1], 500.0 / 3, 1e-9, 0);
+    in_units("root_mean_squared_error", mean, deviation, parts);
+    assert_near(parts[1], 500 / sqrt(3), 1e-9, 0);
+    in_units("r2", mean, deviation, parts);
+    ck_assert_double_eq(parts[0], 1);
+    assert_near(parts[1], 1 - 0.25 / 2, 1e-9, 0);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(r2_of_one_sample_is_none)
+{
+    begin();
+    nm_metric r2 = metric_named("r2", NULL);
+    add(&r2, NM_SHAPE(1, 1), (float[]){1}, value_batch((float[]){1}, 1, 1));
+    ck_assert(isnan(nm_metric_value(&r2)));
+    add(&r2, NM_SHAPE(1, 1), (float[]){2}, value_batch((float[]){2}, 1, 1));
+    ck_assert_double_eq(nm_metric_value(&r2), 1);
+    add(&r2, NM_SHAPE(1, 1), (float[]){NAN}, value_batch((float[]){2}, 1, 1));
+    ck_assert(isnan(nm_metric_value(&r2)));
+    nm_metric_end(&r2);
     nm_context_destroy(context);
 }
 END_TEST
@@ -127,6 +275,8 @@ START_TEST(which_way_is_better_is_known)
     begin();
     ck_assert(metric_named("accuracy", NULL).type->higher_is_better);
     ck_assert(metric_named("top_k_accuracy", NULL).type->higher_is_better);
+    ck_assert(metric_named("f1", NULL).type->higher_is_better);
+    ck_assert(metric_named("r2", NULL).type->higher_is_better);
     ck_assert(!metric_named("mean_absolute_error", NULL).type->higher_is_better);
     ck_assert(!metric_named("root_mean_squared_error", NULL).type->higher_is_better);
     nm_context_destroy(context);
@@ -157,7 +307,9 @@ START_TEST(what_does_not_fit_the_metric_is_refused)
     add(&error, NM_SHAPE(4, 1), outputs, flat);
     assert_error(context, NM_ERROR_INPUT,
                  "the output has shape [4, 1], the targets [4]; they must");
-    ck_assert_int_eq(accuracy.samples + error.samples, 0);
+    ck_assert_int_eq(accuracy.state.samples + error.state.samples, 0);
+    nm_metric_end(&accuracy);
+    nm_metric_end(&error);
     nm_context_destroy(context);
 }
 END_TEST
@@ -175,6 +327,10 @@ END_TEST
 
 TEST_MAIN("optim/metric", accuracy_counts_over_batches_of_different_sizes,
           of_equal_outputs_the_first_counts, a_row_with_a_nan_is_wrong,
-          top_k_accuracy_takes_the_k_largest, errors_of_predictions_are_averaged_over_all_values,
+          top_k_accuracy_takes_the_k_largest, k_as_many_as_outputs_is_refused,
+          metrics_by_class_have_a_part_each_and_their_mean, a_metric_can_be_of_one_class,
+          a_row_with_a_nan_is_called_no_class,
+          errors_of_predictions_are_those_of_each_number_and_their_mean,
+          values_are_seen_in_the_targets_own_unit, r2_of_one_sample_is_none,
           which_way_is_better_is_known, what_does_not_fit_the_metric_is_refused,
           options_of_a_metric_are_checked)

@@ -336,7 +336,12 @@ static void with_values(small_run *r)
 }
 static void with_a_metric_of_values(small_run *r)
 {
-    r->setup.options.metric.item = nm_find(r->context, NM_KIND_METRIC, "mean_absolute_error");
+    r->setup.options.metric = NM_CHOICES({.item = &nm_metric_mean_absolute_error.item});
+}
+static void with_one_metric_twice(small_run *r)
+{
+    r->setup.options.metric =
+        NM_CHOICES({.item = &nm_metric_f1.item}, {.item = &nm_metric_f1.item});
 }
 static void with_no_epoch(small_run *r)
 {
@@ -355,6 +360,7 @@ START_TEST(what_does_not_fit_is_named)
     fails_with(with_a_metric_of_values,
                "the metric \"mean_absolute_error\" is for values, the loss \"cross_entropy\" for "
                "class labels");
+    fails_with(with_one_metric_twice, "train: the metric \"f1\" stands there twice");
     fails_with(with_no_epoch, "\"epochs\" must be at least 1");
     fails_with(with_a_long_warm_up, "leave nothing of the 15");
 }
@@ -545,7 +551,7 @@ START_TEST(a_run_is_described_in_yaml)
                      "optimizer: {sgd: {rate: 0.1, momentum: 0.9, nesterov: true}}\n"
                      "schedule: {cosine: {end: 0.1}}\n"
                      "warmup: {epochs: 0.2}\n"
-                     "metric: {top_k_accuracy: {k: 2}}\n"
+                     "metric: [{recall: {class: 1}}, accuracy, {top_k_accuracy: {k: 1}}]\n"
                      "clip_norm: 5\n"
                      "groups: [{match: 'first.*', rate: 0.5, weight_decay: 0}, "
                      "{match: '*.shift', frozen: true}]\n"
@@ -558,8 +564,10 @@ START_TEST(a_run_is_described_in_yaml)
     small_train(&r);
     assert_fine(r.context);
     ck_assert_int_eq(r.result.steps, 10);
-    assert_near(r.result.test_metric, 1, 0, 0); /* the right class is among two of two */
-    ck_assert(isnan(r.result.test_accuracy));
+    ck_assert(r.result.test_metric > 0 && r.result.test_metric == r.result.test_metrics[0]);
+    ck_assert(r.result.test_accuracy > 0 && r.result.test_accuracy == r.result.test_metrics[1]);
+    ck_assert(r.result.test_metrics[2] == r.result.test_accuracy);
+    ck_assert(isnan(r.result.test_metrics[3]) && isnan(r.result.validation_metrics[0]));
     ck_assert(nm_tensor_get(r.network.shift, 0) == 0);
     nm_trainer_destroy(r.trainer);
     r.trainer = NULL;

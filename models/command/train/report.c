@@ -8,34 +8,24 @@
 
 /* ---- What a person sees ---- */
 
-static void describe_metric(char *text, size_t size, const char *name, double value)
-{
-    if (strcmp(name, "accuracy") == 0) {
-        snprintf(text, size, ", accuracy %.2f %%", 100 * value);
-    } else {
-        snprintf(text, size, ", %s %.4g", name, value);
-    }
-}
+#define SET_TEXT (METRICS_TEXT + 64)
 
-static void describe_set(char *text, size_t size, const char *name, const nm_evaluation *e,
-                         const nm_metric_type *metric)
+static void describe_set(char text[SET_TEXT], const char *name, const nm_evaluation *e,
+                         const nm_choices *metrics)
 {
-    char value[64] = "";
-    if (metric && e->samples && !isnan(e->metric)) {
-        describe_metric(value, sizeof value, metric->item.name, e->metric);
-    }
+    char values[METRICS_TEXT];
+    text[0] = 0;
     if (e->samples) {
-        snprintf(text, size, "   %s loss %.4f%s", name, e->loss, value);
-    } else {
-        text[0] = 0;
+        snprintf(text, SET_TEXT, "   %s loss %.4f%s", name, e->loss,
+                 describe_metrics(values, sizeof values, metrics, e->metrics));
     }
 }
 
 void print_epoch(run *r, const nm_train_state *s)
 {
-    char line[512], validation[160], test[160];
-    describe_set(validation, sizeof validation, "validation", &s->validation, s->metric);
-    describe_set(test, sizeof test, "test", &s->test, s->metric);
+    char line[2 * SET_TEXT + 64], validation[SET_TEXT], test[SET_TEXT];
+    describe_set(validation, "validation", &s->validation, s->metrics);
+    describe_set(test, "test", &s->test, s->metrics);
     snprintf(line, sizeof line, "train loss %.4f%s%s%s", s->train_loss, validation, test,
              s->is_best ? "   best" : "");
     progress_epoch(&r->progress, s->epoch, line);
@@ -51,10 +41,12 @@ void json_epoch(json_line *line, const nm_train_state *s)
     if (s->validation.samples) {
         json_number(line, "validation_loss", s->validation.loss);
         json_number(line, "validation_metric", s->validation.metric);
+        json_metrics(line, "validation_", s->metrics, s->validation.metrics);
     }
     if (s->test.samples) {
         json_number(line, "test_loss", s->test.loss);
         json_number(line, "test_metric", s->test.metric);
+        json_metrics(line, "test_", s->metrics, s->test.metrics);
     }
     json_number(line, "samples_per_second", s->samples_per_second);
 }
@@ -128,6 +120,7 @@ static const nm_metric_type *chooser(const run *r)
 
 static void print_result_json(const run *r, const nm_train_result *result)
 {
+    const nm_choices *metrics = nm_trainer_state(r->trainer)->metrics;
     json_line line = {0};
     json_string(&line, "event", "result");
     json_string(&line, "end", name_of_end(result->end));
@@ -135,10 +128,14 @@ static void print_result_json(const run *r, const nm_train_result *result)
     json_integer(&line, "steps", result->steps);
     json_number(&line, "train_loss", result->train_loss);
     json_number(&line, "test_loss", result->test_loss);
-    json_number(&line, "test_accuracy", result->test_accuracy);
+    if (!has_metric(metrics, "accuracy")) {
+        json_number(&line, "test_accuracy", NAN);
+    }
     json_number(&line, "test_metric", result->test_metric);
+    json_metrics(&line, "test_", metrics, result->test_metrics);
     json_number(&line, "validation_loss", result->validation_loss);
     json_number(&line, "validation_metric", result->validation_metric);
+    json_metrics(&line, "validation_", metrics, result->validation_metrics);
     json_string(&line, "chosen_by",
                 !has_validation(r) ? "last"
                 : chooser(r)       ? chooser(r)->item.name
@@ -156,17 +153,15 @@ static void print_result_json(const run *r, const nm_train_result *result)
     json_end(&line);
 }
 
-static void print_loss(const nm_train_result *result, const nm_metric_type *metric)
+static void print_loss(const nm_train_result *result, const nm_choices *metrics)
 {
+    char values[METRICS_TEXT];
     if (isnan(result->test_loss)) {
         printf("train loss %.4f\n", result->train_loss);
         return;
     }
-    char value[64] = "";
-    if (metric && !isnan(result->test_metric)) {
-        describe_metric(value, sizeof value, metric->item.name, result->test_metric);
-    }
-    printf("test loss %.4f%s\n", result->test_loss, value);
+    printf("test loss %.4f%s\n", result->test_loss,
+           describe_metrics(values, sizeof values, metrics, result->test_metrics));
 }
 
 /* Which network is in best.safetensors, and what it was chosen by. */
@@ -178,8 +173,9 @@ static void print_kept(const run *r, const nm_train_result *result)
         if (!has_validation(r)) {
             fputs("the last: there is no validation set to choose by)", stdout);
         } else if (chooser(r)) {
-            describe_metric(value, sizeof value, chooser(r)->item.name, result->best);
-            printf("the best on the validation set%s)", value);
+            const nm_choices first = {1, {nm_trainer_state(r->trainer)->metrics->at[0]}};
+            printf("the best on the validation set%s)",
+                   describe_metrics(value, sizeof value, &first, &result->best));
         } else {
             printf("the best on the validation set, loss %.4f)", result->best);
         }
@@ -195,7 +191,7 @@ static const char *patience_with(const run *r)
 
 static void print_result_text(const run *r, const nm_train_result *result)
 {
-    print_loss(result, nm_trainer_state(r->trainer)->metric);
+    print_loss(result, nm_trainer_state(r->trainer)->metrics);
     printf("%lld epoch%s, %lld steps in %.1f s", (long long)result->epochs,
            result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds);
     if (isnan(result->samples_per_second)) {

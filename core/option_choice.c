@@ -1,0 +1,106 @@
+/* Choices: the name of a registered item, with its options or without, alone or in a list. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/value_internal.h"
+
+static void unknown_item(nm_kind kind, const nm_value *name, const char *what, nm_diagnostics *d)
+{
+    char shown[NM_SHOWN];
+    nm_line line;
+    nm_line_begin(&line);
+    const char *near = nm_map_nearest(d->context->kinds[kind], name->text);
+    if (near) {
+        nm_line_add(&line, "did you mean \"%s\"?", near);
+    } else {
+        nm_line_add(&line, "%s", nm_item_count(d->context, kind) ? "there are " : "there are none");
+    }
+    for (int i = 0; !near && i < nm_item_count(d->context, kind); i++) {
+        nm_line_add(&line, "%s%s", i ? ", " : "", nm_item_at(d->context, kind, i)->name);
+    }
+    nm_diagnose(d, name, "%s: unknown %s \"%s\"; %s", what, nm_kind_name(kind),
+                nm_text_shown(name->text, strlen(name->text), shown), line.text);
+}
+
+/* Splits `NAME` or `{NAME: options}`; `options` may become NULL. False after reporting anything
+ * else. */
+static bool split_choice(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
+                         const nm_value **name, const nm_value **options)
+{
+    bool map = value->kind == NM_VALUE_MAP;
+    char shown[2][NM_SHOWN];
+    if (map && value->count > 1) {
+        const char *first = value->entries[0].key->text, *second = value->entries[1].key->text;
+        nm_diagnose(d, value->entries[1].key,
+                    "%s: expected one %s, but \"%s\" follows \"%s\"; indent its options below it",
+                    what, nm_kind_name(kind), nm_text_shown(second, strlen(second), shown[1]),
+                    nm_text_shown(first, strlen(first), shown[0]));
+        return false;
+    }
+    if (value->kind == NM_VALUE_LIST || nm_value_is_null(value) || (map && !value->count)) {
+        nm_line line;
+        nm_line_begin(&line);
+        nm_line_add_value(&line, value);
+        nm_diagnose(d, value, "%s: expected one %s, as NAME or {NAME: {OPTIONS}}, not %s", what,
+                    nm_kind_name(kind), line.text);
+        return false;
+    }
+    *name = map ? value->entries[0].key : value;
+    *options = map ? value->entries[0].value : NULL;
+    return true;
+}
+
+/* Reads the options of a choice; `name` is where a missing one is reported. NULL on failure. */
+static void *read_item_options(const nm_item *item, const nm_value *name, const nm_value *options,
+                               nm_document *document, nm_diagnostics *d)
+{
+    void *memory = nm_document_alloc(document, item->spec->size);
+    if (memory) {
+        nm_spec_read_at(item->spec, options, name, item->name, document, d, memory);
+    }
+    return memory;
+}
+
+void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
+                    nm_diagnostics *d, nm_choice *out)
+{
+    const nm_value *name, *options;
+    if (!split_choice(kind, value, what, d, &name, &options)) {
+        return;
+    }
+    nm_choice choice = {.item = nm_find(d->context, kind, name->text), .at = value};
+    if (!choice.item) {
+        unknown_item(kind, name, what, d);
+        return;
+    }
+    options = nm_value_is_null(options) ? NULL : options;
+    if (!choice.item->spec) {
+        if (options && (options->kind != NM_VALUE_MAP || options->count)) {
+            nm_diagnose(d, options, "%s: it takes no options; remove them", choice.item->name);
+        }
+    } else {
+        choice.options = read_item_options(choice.item, name, options, document, d);
+    }
+    if (choice.options || !choice.item->spec) {
+        *out = choice;
+    }
+}
+
+void nm_choices_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
+                     nm_diagnostics *d, nm_choices *out)
+{
+    nm_choices list = {.count = value->kind == NM_VALUE_LIST ? value->count : 1};
+    int errors = d->count;
+    if (list.count > NM_MAX_CHOICES) {
+        nm_diagnose(d, value, "%s: at most %d %ss, not %d", what, NM_MAX_CHOICES,
+                    nm_kind_name(kind), list.count);
+        return;
+    }
+    for (int i = 0; i < list.count; i++) {
+        const nm_value *item = value->kind == NM_VALUE_LIST ? value->items[i] : value;
+        nm_choice_read(kind, item, what, document, d, &list.at[i]);
+    }
+    if (d->count == errors) {
+        *out = list;
+    }
+}

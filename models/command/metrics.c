@@ -1,0 +1,52 @@
+/* Metrics as text and JSON, the same wherever a command tells them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/command/command.h"
+
+/* Shares of samples are told in percent. */
+static bool is_share(const char *name)
+{
+    const char *end = strstr(name, "accuracy");
+    return end && strcmp(end, "accuracy") == 0;
+}
+
+char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values)
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (int i = 0; i < metrics->count; i++) {
+        char name[64];
+        nm_metric_label(&metrics->at[i], name);
+        if (isnan(values[i]) || length >= size) {
+            continue;
+        }
+        int added =
+            is_share(name)
+                ? snprintf(text + length, size - length, ", %s %.2f %%", name, 100 * values[i])
+                : snprintf(text + length, size - length, ", %s %.4g", name, values[i]);
+        length += added > 0 ? (size_t)added : 0;
+    }
+    return text;
+}
+
+void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
+                  const double *values)
+{
+    char name[64], key[128];
+    for (int i = 0; i < metrics->count; i++) {
+        snprintf(key, sizeof key, "%s%s", prefix, nm_metric_label(&metrics->at[i], name));
+        json_number(line, key, values[i]);
+    }
+}
+
+bool has_metric(const nm_choices *metrics, const char *name)
+{
+    for (int i = 0; i < metrics->count; i++) {
+        if (strcmp(metrics->at[i].item->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
