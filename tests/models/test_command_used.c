@@ -120,8 +120,8 @@ START_TEST(a_data_set_is_found_from_the_files_folder_wherever_one_stands)
     ck_assert_int_eq(rename(test_path("from/kinds.csv"), test_path("kinds.csv")), 0);
     const ended *e = norma("train", "from/net.yaml", "--out", "from/run", "--quiet");
     assert_code(e, 0);
-    assert_says(e->err, "norma: from/net.yaml:7:23: \"kinds.csv\" is not in the folder of the file "
-                        "but in the current one; it is taken from there\n");
+    assert_says(e->err, "from/net.yaml:7:23: \"kinds.csv\" is not in the folder of the file but in "
+                        "the current one; it is taken from there\n");
     e = norma("eval", "from/run/network.yaml");
     assert_code(e, 0);
     ck_assert_str_eq(e->err, "");

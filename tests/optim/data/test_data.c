@@ -56,7 +56,7 @@ START_TEST(every_option_of_the_loader_stands_in_the_data_part)
     nm_data_close(&data);
     open_data(&data, "train: spirals");
     assert_fine(context);
-    ck_assert(data.loader.batch == 128 && data.loader.shuffle && data.loader.prefetch);
+    ck_assert(data.loader.batch == 64 && data.loader.shuffle && data.loader.prefetch);
     ck_assert(data.test.count == 0 && data.validation.count == 0);
     nm_data_close(&data);
     nm_context_destroy(context);
