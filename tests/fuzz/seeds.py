@@ -104,7 +104,18 @@ def model_seeds():
            b"train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}, schedule: one_cycle}\n")
 
 
+def saved_seeds():
+    layers = b"norma: '0.1.0'\nmodel: [dense: {units: 3}]\n"
+    yield (layers + b"sample: {shape: [2], mean: [1, 2], deviation: [3, 4], columns: [{name: a, kind: "
+           b"number, fill: 7}, {name: b, kind: flag}]}\ntarget: {classes: 3, names: [x, y, z]}\n"
+           b"loss: {cross_entropy: {ignore_index: 4}}\nmetric: accuracy\ntemperature: 2\n")
+    yield (layers + b"sample: {shape: [2], columns: [{name: c, kind: category, categories: [x, y]}]}\n"
+           b"target: {shape: [3], mean: [1, 2, 3], deviation: [1, 1, 2], names: [p, q, r]}\nloss: mse\n")
+    yield layers + b"sample: {shape: [1, 2], bytes: true, scale: 0.00392}\ntarget: {classes: 3}\n"
+
+
 SEEDS = {
+    "saved": saved_seeds,
     "csv": csv_seeds,
     "idx": idx_seeds,
     "npy": npy_seeds,
