@@ -42,6 +42,7 @@
 #include "optim/trainer.h"
 
 /* Networks */
+#include "models/compare.h"
 #include "models/config.h"
 #include "models/initializer.h"
 #include "models/layer.h"

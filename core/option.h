@@ -175,6 +175,9 @@ NM_API char *nm_option_type_text(nm_context *context, const nm_option *option);
 NM_API char *nm_option_default_text(nm_context *context, const nm_spec *spec,
                                     const nm_option *option);
 NM_API char *nm_option_range_text(nm_context *context, const nm_option *option);
+/* The value that it has in a struct, in the same way; of a choice the name. */
+NM_API char *nm_option_value_text(nm_context *context, const nm_option *option,
+                                  const void *options);
 
 /* Whether the option has the same value in both structs; texts, values and choices of one item are
  * the same only where they are one in memory. */

@@ -191,6 +191,14 @@ static void add_field(nm_line *line, const nm_option *option, const void *option
     }
 }
 
+char *nm_option_value_text(nm_context *context, const nm_option *option, const void *options)
+{
+    nm_line line;
+    nm_line_begin(&line);
+    add_field(&line, option, options);
+    return copy_of(context, &line);
+}
+
 char *nm_option_default_text(nm_context *context, const nm_spec *spec, const nm_option *option)
 {
     nm_line line;

@@ -275,6 +275,7 @@ static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
     }
     status = nm_store_read(t->setup.network->store, MODEL, file);
     if (status == NM_OK) {
+        nm_marks_renew(t, file, &progress);
         t->progress = progress;
     } else {
         forget_state(state);

@@ -57,6 +57,35 @@ static void make_marks(nm_trainer *t, mark marks[MARKS])
     snprintf(m->text, size, "%s", nm_optimizer_type_of(t->optimizer)->item.name);
 }
 
+/* ---- Choosing the best ---- */
+
+/* What the best network is known by. */
+static void describe_choice(const nm_trainer *t, char text[NM_SHAPE_TEXT])
+{
+    bool by_metric = t->metrics.count && t->setup.options.best_by == NM_BEST_BY_METRIC;
+    snprintf(text, NM_SHAPE_TEXT, "%s",
+             !t->validation ? "nothing"
+             : by_metric    ? t->metrics.at[0].item->name
+                            : "loss");
+}
+
+void nm_marks_renew(const nm_trainer *t, const nm_tensor_file *file, nm_progress *progress)
+{
+    char now[NM_SHAPE_TEXT];
+    const char *before = nm_tensor_file_metadata(file, "chosen_by");
+    describe_choice(t, now);
+    if (!before || strcmp(before, now) == 0) {
+        return;
+    }
+    nm_context_log(t->context, NM_LOG_WARNING,
+                   "the best network was chosen by %.40s and is now by %s: the choice begins anew",
+                   before, now);
+    progress->best = progress->reference = (double)NAN;
+    progress->best_test_loss = progress->best_test_metric = (double)NAN;
+    progress->best_epoch = -1;
+    progress->waited = 0;
+}
+
 nm_status nm_marks_check(nm_trainer *t, const nm_tensor_file *file)
 {
     mark marks[MARKS];
@@ -85,5 +114,7 @@ nm_status nm_marks_write(nm_trainer *t, nm_tensor_writer *writer)
     for (int i = 0; i < MARKS && status == NM_OK; i++) {
         status = nm_tensor_writer_set_metadata(writer, marks[i].key, marks[i].text);
     }
-    return status;
+    char choice[NM_SHAPE_TEXT];
+    describe_choice(t, choice);
+    return status == NM_OK ? nm_tensor_writer_set_metadata(writer, "chosen_by", choice) : status;
 }

@@ -101,6 +101,8 @@ nm_status nm_progress_check(const nm_trainer *trainer, const nm_progress *progre
 /* checkpoint_marks.c: what a run is told by, as metadata of its checkpoint; whether that of a file
  * is this run's. */
 nm_status nm_marks_write(nm_trainer *trainer, nm_tensor_writer *writer);
+/* Where the best network is chosen in another way than before, the choice begins anew. */
+void nm_marks_renew(const nm_trainer *trainer, const nm_tensor_file *file, nm_progress *progress);
 nm_status nm_marks_check(nm_trainer *trainer, const nm_tensor_file *file);
 
 #endif

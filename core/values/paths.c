@@ -61,8 +61,23 @@ static const char *find_place(nm_document *document, const nm_value *value)
     return value->text;
 }
 
+/* NULL for what is no path, or was not read yet. */
+static const char *meaning_of(const nm_document *document, const nm_value *value)
+{
+    for (const nm_path_read *path = document->paths; path; path = path->next) {
+        if (path->value == value) {
+            return path->meant;
+        }
+    }
+    return NULL;
+}
+
 const char *nm_document_path(nm_document *document, const nm_value *value)
 {
+    const char *known = meaning_of(document, value);
+    if (known) { /* what was to be said was said */
+        return known;
+    }
     nm_path_read *path = nm_document_alloc(document, sizeof *path);
     if (!path) {
         return NULL;
@@ -77,16 +92,6 @@ const char *nm_document_path(nm_document *document, const nm_value *value)
 }
 
 /* ---- Writing ---- */
-
-static const char *meaning_of(const nm_document *document, const nm_value *value)
-{
-    for (const nm_path_read *path = document->paths; path; path = path->next) {
-        if (path->value == value) {
-            return path->meant;
-        }
-    }
-    return NULL;
-}
 
 /* A path as it is to stand in a file of that folder; the value itself where that is the same. */
 static const nm_value *move_path(nm_document *document, const nm_value *value, const char *folder)

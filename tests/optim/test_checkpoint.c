@@ -162,6 +162,27 @@ START_TEST(a_finished_run_can_be_extended)
 }
 END_TEST
 
+START_TEST(a_best_that_was_chosen_by_something_else_does_not_count)
+{
+    small_run r, other;
+    begin(&r, test_path("chosen"), NULL); /* by the loss */
+    small_train(&r);
+    small_end(&r, NULL);
+    begin(&other, test_path("chosen"), NULL);
+    other.setup.options.best_by = NM_BEST_BY_METRIC;
+    other.setup.options.epochs = 4;
+    test_warnings();
+    resume(&other, test_path("chosen/checkpoint.safetensors"));
+    ck_assert_ptr_nonnull(strstr(test_warnings(), "the best network was chosen by loss and is now "
+                                                  "by accuracy: the choice begins anew"));
+    small_train(&other);
+    assert_fine(other.context);
+    ck_assert_int_eq(other.result.best_epoch, 3);
+    ck_assert(other.result.best == other.result.validation_metric);
+    small_end(&other, NULL);
+}
+END_TEST
+
 START_TEST(resuming_a_finished_run_reports_its_results_again)
 {
     small_run first, again;
@@ -661,6 +682,7 @@ END_TEST
 TEST_MAIN("optim/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_bit,
           a_run_resumed_several_times_is_still_the_same, a_finished_run_can_be_extended,
           resuming_a_finished_run_reports_its_results_again,
+          a_best_that_was_chosen_by_something_else_does_not_count,
           a_run_that_was_killed_goes_on_as_if_nothing_had_happened,
           a_truncated_checkpoint_is_refused_and_changes_nothing, no_wrong_byte_does_harm,
           metadata_that_make_no_sense_are_named, numbers_that_no_run_could_have_are_refused,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "models/command/train/interrupt.h"
+#include "models/command/train/resume.h"
 #include "models/command/train/train.h"
 
 /* ---- Callbacks ---- */
@@ -101,15 +102,25 @@ static nm_status make_trainer(run *r)
     return nm_context_status(r->context);
 }
 
+static nm_status take_checkpoint(const run *r)
+{
+    char checkpoint[RUN_PATH];
+    path_join(checkpoint, r->folder, "checkpoint.safetensors");
+    nm_status status = check_same_run(r);
+    if (status == NM_OK) {
+        status = nm_trainer_resume(r->trainer, checkpoint);
+    }
+    return status == NM_OK ? tell_changes(r) : status;
+}
+
 /* From its first step, or from the checkpoint. */
 static nm_status begin(run *r)
 {
-    char checkpoint[RUN_PATH];
     nm_status status = make_trainer(r);
     if (status == NM_OK && has_flag(r, "--resume")) {
-        path_join(checkpoint, r->folder, "checkpoint.safetensors");
-        status = nm_trainer_resume(r->trainer, checkpoint);
-    } else if (status == NM_OK) {
+        status = take_checkpoint(r);
+    }
+    if (status == NM_OK) {
         status = keep_file(r);
     }
     if (status == NM_OK) {
