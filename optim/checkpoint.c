@@ -245,7 +245,11 @@ static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
                                nm_progress *progress)
 {
     nm_status status = NM_OK;
-    *progress = (nm_progress){.reference = (double)NAN, .bad_epoch = -1, .first_loss = (double)NAN};
+    *progress = (nm_progress){.validation = NM_NO_EVALUATION,
+                              .test = NM_NO_EVALUATION,
+                              .reference = (double)NAN,
+                              .bad_epoch = -1,
+                              .first_loss = (double)NAN};
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = read_field(t->context, file, &fields[i], progress);
     }

@@ -53,6 +53,9 @@ typedef struct sums {
     int metrics;
     nm_metric metric[NM_MAX_CHOICES];
     int64_t samples, ignored;
+    int64_t counted;      /* samples whose classes were looked at */
+    int64_t guess, label; /* the first one's */
+    bool guesses_differ, labels_differ;
 } sums;
 
 static nm_ignored ignored_by(const nm_evaluator *e)
@@ -84,6 +87,26 @@ static nm_status add_loss(const nm_evaluator *e, nm_tensor *outputs, const nm_ba
     return NM_OK;
 }
 
+/* Notes whether all samples are taken for one class. */
+static void add_classes(const nm_evaluator *e, nm_tensor *outputs, const nm_batch *batch, sums *all)
+{
+    const nm_ignored ignored = ignored_by(e);
+    const int32_t *labels = batch->target_dtype == NM_I32 ? batch->targets : NULL;
+    const nm_shape *shape = nm_tensor_shape(outputs);
+    const float *y = labels && shape->rank == 2 ? nm_tensor_f32(outputs) : NULL;
+    for (int64_t i = 0; y && i < batch->count; i++) {
+        if (nm_is_ignored(&ignored, labels[i])) {
+            continue;
+        }
+        const int64_t guess = nm_metric_class(y + i * shape->dim[1], shape->dim[1]);
+        all->guess = all->counted ? all->guess : guess;
+        all->label = all->counted ? all->label : labels[i];
+        all->guesses_differ |= guess != all->guess;
+        all->labels_differ |= labels[i] != all->label;
+        all->counted++;
+    }
+}
+
 static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *all)
 {
     nm_tape_reset(e->tape);
@@ -99,6 +122,9 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     }
     for (int i = 0; i < all->metrics && status == NM_OK; i++) {
         status = nm_metric_add(&all->metric[i], outputs, batch);
+    }
+    if (status == NM_OK) {
+        add_classes(e, outputs, batch, all);
     }
     all->samples += batch->count;
     all->ignored += count_ignored(e, batch);
@@ -163,6 +189,7 @@ nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *r
     end_metrics(&all, &measured);
     measured.samples = all.samples;
     measured.ignored = all.ignored;
+    measured.only_class = all.labels_differ && !all.guesses_differ ? all.guess : -1;
     measured.loss = all.weight > 0 ? all.loss / all.weight : (double)NAN;
     *result = status == NM_OK ? measured : NM_NO_EVALUATION;
     return status;

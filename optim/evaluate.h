@@ -27,6 +27,7 @@ typedef struct nm_evaluation {
         double metric; /* the first; NaN: none */
         double metrics[NM_MAX_CHOICES];
     };
+    int64_t only_class; /* that all samples were taken for, though their labels differ; -1: none */
 } nm_evaluation;
 
 #define NM_NO_METRICS                                                                              \
@@ -35,7 +36,7 @@ typedef struct nm_evaluation {
             (double)NAN                                                                            \
     }
 #define NM_NO_EVALUATION                                                                           \
-    ((nm_evaluation){.samples = 0, .loss = (double)NAN, .metrics = NM_NO_METRICS})
+    ((nm_evaluation){.samples = 0, .loss = (double)NAN, .metrics = NM_NO_METRICS, .only_class = -1})
 
 /* The metrics to measure with a loss: those given, or where none is, the one that usually goes with
  * the loss. NM_ERROR_INPUT if one is for other targets than the loss, or stands there twice. */

@@ -146,8 +146,54 @@ static void warn_of_rising_loss(const nm_trainer *t)
     }
 }
 
+static void warn_of_one_class(const nm_trainer *t, const nm_evaluation *e, const char *set)
+{
+    char name[32];
+    if (e->samples && e->only_class >= 0) {
+        const nm_schema *schema = t->setup.data->schema;
+        snprintf(name, sizeof name, "%lld", (long long)e->only_class);
+        nm_context_log(t->context, NM_LOG_WARNING,
+                       "all %lld samples of the %s set are taken for class %s",
+                       (long long)(e->samples - e->ignored), set,
+                       schema ? nm_schema_class_name(schema, e->only_class, name) : name);
+    }
+}
+
+/* The network that is kept, against the guess, on the set that chose it or else on the test set. */
+static void warn_of_no_gain(nm_trainer *t)
+{
+    char advice[MOST_ADVICE];
+    bool higher;
+    const nm_progress *p = &t->progress;
+    const nm_evaluation *e = t->validation ? &p->validation : &p->test;
+    const nm_evaluation *guess = t->validation ? &t->validation_baseline : &t->test_baseline;
+    const bool chosen = t->validation && p->best_epoch >= 0;
+    if (!e->samples || !guess->samples) {
+        return;
+    }
+    const double base = nm_trainer_value(t, guess, &higher);
+    const double now = nm_trainer_value(t, e, &higher), value = chosen ? p->best : now;
+    if (isnan(base) || isnan(value) || (higher ? value > base : value < base)) {
+        return;
+    }
+    advise_standardizing(t, advice);
+    nm_context_log(
+        t->context, NM_LOG_WARNING,
+        "nothing was learned that helps: the %s%s on the %s set, %.4g, is no better than "
+        "the %s, which gets %.4g without looking at the samples%s",
+        chosen ? "best " : "",
+        nm_trainer_judges_by_metric(t, e) ? nm_trainer_state(t)->metric->item.name : "loss",
+        t->validation ? "validation" : "test", value, nm_trainer_state(t)->baseline, base, advice);
+}
+
 nm_status nm_trainer_conclude(nm_trainer *t)
 {
-    warn_of_rising_loss(t);
-    return check_evaluation(t);
+    nm_status status = check_evaluation(t);
+    if (status == NM_OK) {
+        warn_of_rising_loss(t);
+        warn_of_one_class(t, &t->progress.validation, "validation");
+        warn_of_one_class(t, &t->progress.test, "test");
+        warn_of_no_gain(t);
+    }
+    return status;
 }

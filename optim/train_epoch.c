@@ -4,20 +4,27 @@
 
 /* ---- Evaluation ---- */
 
+bool nm_trainer_judges_by_metric(const nm_trainer *t, const nm_evaluation *e)
+{
+    return t->metrics.count && t->setup.options.best_by == NM_BEST_BY_METRIC &&
+           !isnan(e->metric); /* r2 of a single sample has no value */
+}
+
+double nm_trainer_value(const nm_trainer *t, const nm_evaluation *e, bool *higher)
+{
+    const bool by_metric = nm_trainer_judges_by_metric(t, e);
+    *higher = by_metric && nm_metric_type_of(&t->metrics.at[0])->higher_is_better;
+    /* A loss that is not finite is nothing good, whatever a metric makes of it. */
+    return !isfinite(e->loss) ? (double)NAN : by_metric ? e->metric : e->loss;
+}
+
 /* What tells whether the network got better; `higher` says which way that is. Never the test set:
  * it would no longer tell how good the network is on samples that had no part in making it. */
 static double measure(const nm_trainer *t, bool *higher)
 {
-    const nm_progress *p = &t->progress;
-    const nm_evaluation *e = t->validation ? &p->validation : NULL;
-    if (e && !isfinite(e->loss)) { /* whatever a metric makes of it */
-        *higher = false;
-        return (double)NAN;
-    }
-    bool by_metric = e && t->metrics.count && t->setup.options.best_by == NM_BEST_BY_METRIC &&
-                     !isnan(e->metric); /* r2 of a single sample has no value */
-    *higher = by_metric && nm_metric_type_of(&t->metrics.at[0])->higher_is_better;
-    return by_metric ? e->metric : e ? e->loss : p->train_loss;
+    *higher = false;
+    return t->validation ? nm_trainer_value(t, &t->progress.validation, higher)
+                         : t->progress.train_loss;
 }
 
 /* By more than `delta`. What is not finite is never better. */
@@ -66,14 +73,29 @@ static nm_status judge(nm_trainer *t)
     return t->state.is_best ? keep_network(t) : NM_OK;
 }
 
-static nm_status evaluate_all(nm_trainer *t)
+/* Once a run: a guess does not learn. */
+static nm_status find_baselines(nm_trainer *t)
 {
     nm_status status = NM_OK;
-    if (t->validation) {
-        status = nm_trainer_measure(t, t->validation, &t->progress.validation);
+    if (t->validation && !t->has_baselines) {
+        status = nm_trainer_guess(t, t->validation, &t->validation_baseline);
+    }
+    if (t->test && !t->has_baselines && status == NM_OK) {
+        status = nm_trainer_guess(t, t->test, &t->test_baseline);
+    }
+    t->has_baselines = true;
+    return status;
+}
+
+static nm_status evaluate_all(nm_trainer *t)
+{
+    const nm_network *network = t->setup.network;
+    nm_status status = find_baselines(t);
+    if (t->validation && status == NM_OK) {
+        status = nm_trainer_measure(t, network, t->validation, &t->progress.validation);
     }
     if (t->test && status == NM_OK) {
-        status = nm_trainer_measure(t, t->test, &t->progress.test);
+        status = nm_trainer_measure(t, network, t->test, &t->progress.test);
     }
     nm_trainer_watch(t);
     return status == NM_OK ? judge(t) : status;

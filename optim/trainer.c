@@ -49,6 +49,7 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
                                 .best_test_loss = (double)NAN,
                                 .best_test_metric = (double)NAN};
     t->step.gradient_norm = t->step.loss = (double)NAN;
+    t->validation_baseline = t->test_baseline = NM_NO_EVALUATION;
     return t;
 }
 
@@ -90,6 +91,7 @@ void nm_trainer_destroy(nm_trainer *t)
     nm_loader_destroy(t->test);
     nm_optimizer_destroy(t->optimizer);
     nm_tape_destroy(t->tape);
+    nm_free(t->context, t->guess);
     nm_free(t->context, t->checkpoint_path);
     nm_free(t->context, t->best_path);
     nm_free(t->context, t);
@@ -119,6 +121,9 @@ const nm_train_state *nm_trainer_state(nm_trainer *t)
     s->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : p->train_loss;
     s->validation = p->validation;
     s->test = p->test;
+    s->validation_baseline = t->validation_baseline;
+    s->test_baseline = t->test_baseline;
+    s->baseline = t->loss.type->wants_labels ? "commonest class" : "mean";
     s->metrics = &t->metrics;
     s->metric = t->metrics.count ? nm_metric_type_of(&t->metrics.at[0]) : NULL;
     s->best_epoch = p->best_epoch;
@@ -283,10 +288,11 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     return status;
 }
 
-nm_status nm_trainer_measure(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
+nm_status nm_trainer_measure(nm_trainer *t, const nm_network *network, nm_loader *loader,
+                             nm_evaluation *result)
 {
     const nm_evaluator evaluator = {
-        .network = t->setup.network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
+        .network = network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
     return nm_evaluate(&evaluator, loader, result);
 }
 
@@ -297,8 +303,19 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluatio
         return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
     }
     nm_loader *loader = nm_loader_create(t->context, set, &t->setup.data->loader, false, 0);
-    nm_status status =
-        loader ? nm_trainer_measure(t, loader, result) : nm_context_status(t->context);
+    nm_status status = loader ? nm_trainer_measure(t, t->setup.network, loader, result)
+                              : nm_context_status(t->context);
+    nm_loader_destroy(loader);
+    return status;
+}
+
+nm_status nm_trainer_evaluate_baseline(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
+{
+    *result = NM_NO_EVALUATION;
+    nm_loader *loader = set->count && set->targets
+                            ? nm_loader_create(t->context, set, &t->setup.data->loader, false, 0)
+                            : NULL;
+    nm_status status = loader ? nm_trainer_guess(t, loader, result) : nm_context_status(t->context);
     nm_loader_destroy(loader);
     return status;
 }

@@ -104,16 +104,20 @@ typedef struct nm_train_state {
                                        update and an epoch's last only, else NaN */
     double train_loss;              /* mean of this epoch so far */
     nm_evaluation validation, test; /* of the network as it is now; samples 0: none */
-    const nm_metric_type *metric;   /* the first one; NULL: none */
-    const nm_choices *metrics;      /* all of them */
-    bool is_best;                   /* on_epoch: this epoch's network is the best so far, by the
-                                       validation set */
-    int64_t best_epoch;             /* of the one that is kept, from 0; -1: none yet */
-    double best;                    /* its metric or loss, as best_by says; NaN: none yet, or no
-                                       validation set to choose by */
-    double seconds;                 /* since the run began, resumed parts included */
-    double samples_per_second;      /* of training alone, since it was resumed; NaN: none yet */
-    const char *path;               /* on_checkpoint: the file written; else NULL */
+    /* What a guess would have got that looks at no sample: the commonest class of the training set,
+     * or the mean of its targets. Samples 0: none. */
+    nm_evaluation validation_baseline, test_baseline;
+    const char *baseline;         /* which of the two it is: "commonest class" or "mean" */
+    const nm_metric_type *metric; /* the first one; NULL: none */
+    const nm_choices *metrics;    /* all of them */
+    bool is_best;                 /* on_epoch: this epoch's network is the best so far, by the
+                                     validation set */
+    int64_t best_epoch;           /* of the one that is kept, from 0; -1: none yet */
+    double best;                  /* its metric or loss, as best_by says; NaN: none yet, or no
+                                     validation set to choose by */
+    double seconds;               /* since the run began, resumed parts included */
+    double samples_per_second;    /* of training alone, since it was resumed; NaN: none yet */
+    const char *path;             /* on_checkpoint: the file written; else NULL */
 } nm_train_state;
 
 /* A callback may call nm_trainer_stop() for a good end after the running update, or return another
@@ -206,6 +210,10 @@ NM_API void nm_trainer_stop(nm_trainer *trainer);
 /* Evaluates the network now, on the set with the trainer's loss and metric. */
 NM_API nm_status nm_trainer_evaluate(nm_trainer *trainer, const nm_dataset *set,
                                      nm_evaluation *result);
+/* What a guess would have got there that looks at no sample: the commonest class of the training
+ * set (for the loss: the classes' shares), or the mean of its targets. Samples 0: there is none. */
+NM_API nm_status nm_trainer_evaluate_baseline(nm_trainer *trainer, const nm_dataset *set,
+                                              nm_evaluation *result);
 /* How parameters are moved, groups included; NULL if it only evaluates. */
 NM_API const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer);
 /* Where the run is; valid until the next step. */

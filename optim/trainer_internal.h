@@ -45,7 +45,10 @@ struct nm_trainer {
     nm_optimizer *optimizer;
     nm_tape *tape;
     nm_loader *train, *validation, *test; /* the last two NULL: none */
-    char *checkpoint_path, *best_path;    /* NULL: nothing is written */
+    double *guess;                        /* a sample's outputs, constant; NULL: not needed yet */
+    bool has_baselines;                   /* the next are known */
+    nm_evaluation validation_baseline, test_baseline; /* the guess's; samples 0: none */
+    char *checkpoint_path, *best_path;                /* NULL: nothing is written */
     int64_t batches, steps_per_epoch, steps;
     nm_progress progress;
     nm_step step;
@@ -67,7 +70,9 @@ bool nm_trainer_is_over(const nm_trainer *trainer);
 /* Calls a callback, which may be NULL. */
 nm_status nm_trainer_report(nm_trainer *trainer,
                             nm_status (*callback)(void *user, const nm_train_state *state));
-nm_status nm_trainer_measure(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
+/* Of the trainer's network, or of another in its place. */
+nm_status nm_trainer_measure(nm_trainer *trainer, const nm_network *network, nm_loader *loader,
+                             nm_evaluation *result);
 /* The trainer's checkpoint, with its callback; nothing if there is no folder. */
 nm_status nm_trainer_checkpoint(nm_trainer *trainer);
 
@@ -80,6 +85,13 @@ void nm_trainer_warn(const nm_trainer *trainer);
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);
 
+/* baseline.c: what a constant guess would get; samples 0 if there is none. */
+nm_status nm_trainer_guess(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
+
+/* train_epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is
+ * better in *higher; whether that is by the metric. */
+bool nm_trainer_judges_by_metric(const nm_trainer *trainer, const nm_evaluation *evaluation);
+double nm_trainer_value(const nm_trainer *trainer, const nm_evaluation *evaluation, bool *higher);
 /* train_epoch.c: what is left of the running epoch; what follows when it is over. */
 nm_status nm_trainer_run_epoch(nm_trainer *trainer);
 

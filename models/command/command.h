@@ -142,6 +142,14 @@ char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const
 /* A field each, called `prefix` and the metric's name. */
 void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
                   const double *values);
+#define BASELINE_TEXT 96
+/* " (commonest class: 33.33 %)": what a guess got by the first metric or, without one, by the loss;
+ * "" if there is none. Returns `text`. */
+char *describe_baseline(char text[BASELINE_TEXT], const nm_train_state *state,
+                        const nm_evaluation *guess);
+/* Its loss and metrics: `prefix`, "baseline_" and what they are. */
+void json_baseline(json_line *line, const char *prefix, const nm_train_state *state,
+                   const nm_evaluation *guess);
 bool has_metric(const nm_choices *metrics, const char *name);
 
 /* ---- The subcommands ---- */

@@ -8,24 +8,32 @@
 
 /* ---- What a person sees ---- */
 
-#define SET_TEXT (METRICS_TEXT + 64)
+#define SET_TEXT (METRICS_TEXT + BASELINE_TEXT + 64)
+
+/* "0.0123", or in words what is no number. */
+static const char *loss_text(double loss, char text[32])
+{
+    snprintf(text, 32, isfinite(loss) ? "%.4f" : isnan(loss) ? "NaN" : "infinite", loss);
+    return text;
+}
 
 static void describe_set(char text[SET_TEXT], const char *name, const nm_evaluation *e,
-                         const nm_choices *metrics)
+                         const nm_evaluation *guess, const nm_train_state *s)
 {
-    char values[METRICS_TEXT];
+    char values[METRICS_TEXT], loss[32], baseline[BASELINE_TEXT];
     text[0] = 0;
     if (e->samples) {
-        snprintf(text, SET_TEXT, "   %s loss %.4f%s", name, e->loss,
-                 describe_metrics(values, sizeof values, metrics, e->metrics));
+        snprintf(text, SET_TEXT, "   %s loss %s%s%s", name, loss_text(e->loss, loss),
+                 describe_metrics(values, sizeof values, s->metrics, e->metrics),
+                 describe_baseline(baseline, s, guess));
     }
 }
 
 void print_epoch(run *r, const nm_train_state *s)
 {
     char line[2 * SET_TEXT + 64], validation[SET_TEXT], test[SET_TEXT];
-    describe_set(validation, "validation", &s->validation, s->metrics);
-    describe_set(test, "test", &s->test, s->metrics);
+    describe_set(validation, "validation", &s->validation, &s->validation_baseline, s);
+    describe_set(test, "test", &s->test, &s->test_baseline, s);
     snprintf(line, sizeof line, "train loss %.4f%s%s%s", s->train_loss, validation, test,
              s->is_best ? "   best" : "");
     progress_epoch(&r->progress, s->epoch, line);
@@ -42,11 +50,13 @@ void json_epoch(json_line *line, const nm_train_state *s)
         json_number(line, "validation_loss", s->validation.loss);
         json_number(line, "validation_metric", s->validation.metric);
         json_metrics(line, "validation_", s->metrics, s->validation.metrics);
+        json_baseline(line, "validation_", s, &s->validation_baseline);
     }
     if (s->test.samples) {
         json_number(line, "test_loss", s->test.loss);
         json_number(line, "test_metric", s->test.metric);
         json_metrics(line, "test_", s->metrics, s->test.metrics);
+        json_baseline(line, "test_", s, &s->test_baseline);
     }
     json_number(line, "samples_per_second", s->samples_per_second);
 }

@@ -1,0 +1,117 @@
+/* The baseline: what a guess without looking at the samples would get. Its outputs are constant: of
+ * classes the logarithms of their shares among the training labels, so that the commonest is
+ * largest and cross entropy as small as it can be; of values the mean of the training targets. It
+ * is evaluated as a network is, by the same loss and metrics on the same samples. */
+#include <string.h>
+
+#include "optim/trainer_internal.h"
+
+/* ---- The guess ---- */
+
+static int64_t row_of(const nm_dataset *set, int64_t sample)
+{
+    return set->rows ? set->rows[sample] : sample;
+}
+
+/* A class that no training sample is of counts as half a sample: its logarithm is finite. */
+static void guess_classes(const nm_trainer *t, double *guess)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    const nm_ignored ignored = nm_loss_ignored(&t->loss);
+    const int32_t *labels = set->targets;
+    double total = 0;
+    for (int64_t i = 0; i < set->count; i++) {
+        const int32_t label = labels[row_of(set, i)];
+        if (label >= 0 && label < set->classes && !nm_is_ignored(&ignored, label)) {
+            guess[label]++;
+            total++;
+        }
+    }
+    for (int64_t c = 0; c < set->classes; c++) {
+        guess[c] = log(fmax(guess[c], 0.5) / fmax(total, 1));
+    }
+}
+
+static double value_at(const nm_dataset *set, int64_t index)
+{
+    const float *narrow = set->targets;
+    const double *wide = set->targets;
+    return set->target_dtype == NM_F64 ? wide[index] : (double)narrow[index];
+}
+
+/* In the units that the network's outputs are in. */
+static void guess_values(const nm_trainer *t, double *guess, int64_t width)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    const nm_loader_options *o = &t->setup.data->loader;
+    for (int64_t i = 0; i < set->count; i++) {
+        for (int64_t k = 0; k < width; k++) {
+            guess[k] += value_at(set, row_of(set, i) * width + k) / (double)set->count;
+        }
+    }
+    for (int64_t k = 0; k < width; k++) {
+        guess[k] -= o->target_mean ? o->target_mean[k] : 0;
+        guess[k] /= o->target_deviation ? o->target_deviation[k] : 1;
+    }
+}
+
+/* The shape of a sample's outputs. */
+static nm_shape guess_shape(const nm_trainer *t)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    return t->loss.type->wants_labels ? NM_SHAPE(set->classes) : set->target_shape;
+}
+
+static nm_status make_guess(nm_trainer *t)
+{
+    const nm_shape shape = guess_shape(t);
+    const int64_t width = nm_shape_count(&shape);
+    t->guess = nm_alloc_zero(t->context, (size_t)width, sizeof *t->guess);
+    if (t->guess && t->loss.type->wants_labels) {
+        guess_classes(t, t->guess);
+    } else if (t->guess) {
+        guess_values(t, t->guess, width);
+    }
+    return nm_context_status(t->context);
+}
+
+static nm_tensor *guess_forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    const nm_trainer *t = self;
+    const nm_shape sample = guess_shape(t);
+    const int64_t width = nm_shape_count(&sample);
+    nm_shape shape = {.rank = sample.rank + 1, .dim = {nm_tensor_shape(x)->dim[0]}};
+    memcpy(shape.dim + 1, sample.dim, (size_t)sample.rank * sizeof *sample.dim);
+    nm_tensor *y = nm_tape_tensor(pass->tape, NM_F32, shape);
+    for (int64_t i = 0; y && i < nm_tensor_count(y); i++) {
+        nm_tensor_f32(y)[i] = (float)t->guess[i % width];
+    }
+    return y;
+}
+
+/* ---- Its evaluation ---- */
+
+/* A loss or metric of others may want outputs of another shape: then there is no baseline. */
+static nm_status evaluate(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
+{
+    const nm_network network = {
+        .self = t, .store = t->setup.network->store, .forward = guess_forward};
+    nm_status status = nm_trainer_measure(t, &network, loader, result);
+    if (status != NM_OK && status != NM_ERROR_MEMORY) {
+        nm_context_clear_error(t->context);
+        *result = NM_NO_EVALUATION;
+    }
+    return nm_context_status(t->context);
+}
+
+nm_status nm_trainer_guess(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
+{
+    const nm_dataset *train = &t->setup.data->train;
+    const bool labels = train->target_dtype == NM_I32;
+    *result = NM_NO_EVALUATION;
+    if (!train->count || !train->targets || labels != t->loss.type->wants_labels) {
+        return NM_OK;
+    }
+    nm_status status = t->guess ? NM_OK : make_guess(t);
+    return status == NM_OK ? evaluate(t, loader, result) : status;
+}
