@@ -191,7 +191,8 @@ nm_status nm_model_save(const nm_model *model, const char *path)
                                         .schema = model->schema,
                                         .loss = model->saved.loss,
                                         .metric = model->saved.metric,
-                                        .temperature = model->saved.temperature};
+                                        .temperature = model->saved.temperature,
+                                        .guess = model->saved.guess};
     return nm_saved_write(model->store, &description, path);
 }
 

@@ -55,24 +55,41 @@ static void guess_values(const nm_trainer *t, double *guess, int64_t width)
     }
 }
 
+/* Whether targets are of the sort that the loss wants: else the run is going to fail. */
+static bool has_targets(const nm_trainer *t)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    const bool labels = set->target_dtype == NM_I32;
+    return set->count && set->targets && labels == t->loss.type->wants_labels;
+}
+
+nm_status nm_trainer_make_guess(nm_trainer *t)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    const bool labels = t->loss.type->wants_labels;
+    t->guess = t->guess.count ? t->guess : t->setup.guess;
+    if (t->guess.count || t->setup.only_evaluates || !has_targets(t)) {
+        return NM_OK;
+    }
+    const int64_t width = labels ? set->classes : nm_shape_count(&set->target_shape);
+    t->own_guess = nm_alloc_zero(t->context, (size_t)width, sizeof *t->own_guess);
+    if (!t->own_guess) {
+        return NM_ERROR_MEMORY;
+    }
+    if (labels) {
+        guess_classes(t, t->own_guess);
+    } else {
+        guess_values(t, t->own_guess, width);
+    }
+    t->guess = (nm_numbers){.count = width, .at = t->own_guess};
+    return NM_OK;
+}
+
 /* The shape of a sample's outputs. */
 static nm_shape guess_shape(const nm_trainer *t)
 {
-    const nm_dataset *set = &t->setup.data->train;
-    return t->loss.type->wants_labels ? NM_SHAPE(set->classes) : set->target_shape;
-}
-
-static nm_status make_guess(nm_trainer *t)
-{
-    const nm_shape shape = guess_shape(t);
-    const int64_t width = nm_shape_count(&shape);
-    t->guess = nm_alloc_zero(t->context, (size_t)width, sizeof *t->guess);
-    if (t->guess && t->loss.type->wants_labels) {
-        guess_classes(t, t->guess);
-    } else if (t->guess) {
-        guess_values(t, t->guess, width);
-    }
-    return nm_context_status(t->context);
+    return t->loss.type->wants_labels ? NM_SHAPE(t->guess.count)
+                                      : t->setup.data->train.target_shape;
 }
 
 static nm_tensor *guess_forward(void *self, const nm_pass *pass, nm_tensor *x)
@@ -84,7 +101,7 @@ static nm_tensor *guess_forward(void *self, const nm_pass *pass, nm_tensor *x)
     memcpy(shape.dim + 1, sample.dim, (size_t)sample.rank * sizeof *sample.dim);
     nm_tensor *y = nm_tape_tensor(pass->tape, NM_F32, shape);
     for (int64_t i = 0; y && i < nm_tensor_count(y); i++) {
-        nm_tensor_f32(y)[i] = (float)t->guess[i % width];
+        nm_tensor_f32(y)[i] = (float)t->guess.at[i % width];
     }
     return y;
 }
@@ -106,12 +123,11 @@ static nm_status evaluate(nm_trainer *t, nm_loader *loader, nm_evaluation *resul
 
 nm_status nm_trainer_guess(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
 {
-    const nm_dataset *train = &t->setup.data->train;
-    const bool labels = train->target_dtype == NM_I32;
     *result = NM_NO_EVALUATION;
-    if (!train->count || !train->targets || labels != t->loss.type->wants_labels) {
-        return NM_OK;
+    nm_status status = nm_trainer_make_guess(t);
+    const nm_shape shape = guess_shape(t);
+    if (status != NM_OK || !t->guess.count || nm_shape_count(&shape) != t->guess.count) {
+        return status;
     }
-    nm_status status = t->guess ? NM_OK : make_guess(t);
-    return status == NM_OK ? evaluate(t, loader, result) : status;
+    return evaluate(t, loader, result);
 }

@@ -134,7 +134,8 @@ static nm_status describe_network(const nm_trainer *t, nm_tensor_writer *writer)
         .model = s->network->description,
         .schema = s->data->schema,
         .loss = {.item = &t->loss.type->item, .options = t->loss.options},
-        .metric = t->metrics};
+        .metric = t->metrics,
+        .guess = t->guess};
     return nm_description_write(t->context, &description, writer);
 }
 

@@ -50,6 +50,11 @@ char *nm_description_text(nm_context *context, const nm_description *d)
         nm_text_add_float(&text, d->temperature);
         nm_text_add(&text, "\n");
     }
+    for (int64_t i = 0; i < d->guess.count; i++) {
+        nm_text_add(&text, i ? ", " : "guess: [");
+        nm_text_add_float(&text, d->guess.at[i]);
+        nm_text_add(&text, i + 1 < d->guess.count ? "" : "]\n");
+    }
     return nm_text_end(&text);
 }
 
@@ -90,6 +95,7 @@ typedef struct parts {
     nm_choice loss;
     nm_choices metric;
     double temperature;
+    nm_numbers guess;
 } parts;
 
 static const parts defaults = {.temperature = 1};
@@ -102,6 +108,8 @@ static const nm_option rows[] = {
     {NM_FIELD(parts, metric), NM_OPTION_CHOICES, .kind = NM_KIND_METRIC, .doc = "measured by"},
     {NM_FIELD(parts, temperature), NM_OPTION_FLOAT, .min = 1e-6, .max = 1e6,
      .doc = "class scores are divided by it"},
+    {NM_FIELD(parts, guess), NM_OPTION_NUMBERS, .min = -NM_NO_LIMIT, .max = NM_NO_LIMIT,
+     .doc = "a sample's outputs by the training targets alone"},
 };
 static const nm_spec spec = {.name = "parts",
                              .size = sizeof(parts),
@@ -119,6 +127,7 @@ static void read_parts(nm_saved *saved, nm_diagnostics *d)
     saved->loss = p.loss;
     saved->metric = p.metric;
     saved->temperature = p.temperature;
+    saved->guess = p.guess;
     if (p.sample) {
         saved->schema = nm_schema_read(saved->context, p.sample, p.target, saved->document, d);
     }

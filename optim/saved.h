@@ -7,6 +7,7 @@
  *     target: {...}
  *     loss: {...}           it says what an output means
  *     metric: [...]
+ *     guess: [...]          what its evaluations are compared with
  *
  * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
  * Files without it, written elsewhere, are read too; then there are tensors and nothing else. */
@@ -30,7 +31,8 @@ typedef struct nm_description {
     nm_choice loss;
     nm_choices metric;
     double
-        temperature; /* that class scores are divided by before they become probabilities; 0: 1 */
+        temperature;  /* that class scores are divided by before they become probabilities; 0: 1 */
+    nm_numbers guess; /* a sample's outputs by the training targets alone: optim/trainer.h */
 } nm_description;
 
 /* An open one. Treat as read-only. */
@@ -44,6 +46,7 @@ typedef struct nm_saved {
     nm_choice loss;        /* item NULL: none */
     nm_choices metric;     /* count 0: none */
     double temperature;    /* 1: as the network says */
+    nm_numbers guess;      /* count 0: none */
     const char *version;   /* of the library that wrote it; NULL: not told */
 } nm_saved;
 

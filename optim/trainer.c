@@ -91,7 +91,7 @@ void nm_trainer_destroy(nm_trainer *t)
     nm_loader_destroy(t->test);
     nm_optimizer_destroy(t->optimizer);
     nm_tape_destroy(t->tape);
-    nm_free(t->context, t->guess);
+    nm_free(t->context, t->own_guess);
     nm_free(t->context, t->checkpoint_path);
     nm_free(t->context, t->best_path);
     nm_free(t->context, t);

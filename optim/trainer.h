@@ -145,6 +145,10 @@ typedef struct nm_trainer_setup {
     const char *folder;
     nm_train_callbacks callbacks;
     double seconds; /* that earlier parts of a resumed run took: to be counted with this one's */
+    /* A sample's outputs by the training targets alone: of classes the logarithms of their shares,
+     * of values their means, as the network gives them. What evaluations are compared with. Count
+     * 0: found from the training set, unless `only_evaluates`, where that is another's. */
+    nm_numbers guess;
     const nm_value *file; /* the network's file, whose places messages then tell; NULL: none */
     bool only_evaluates;  /* nothing but nm_trainer_evaluate() is wanted: what concerns training
                              alone is not looked at, and may be missing */

@@ -44,9 +44,10 @@ struct nm_trainer {
     nm_schedule schedule;
     nm_optimizer *optimizer;
     nm_tape *tape;
-    nm_loader *train, *validation, *test; /* the last two NULL: none */
-    double *guess;                        /* a sample's outputs, constant; NULL: not needed yet */
-    bool has_baselines;                   /* the next are known */
+    nm_loader *train, *validation, *test;             /* the last two NULL: none */
+    nm_numbers guess;                                 /* the setup's, or own_guess; count 0: none */
+    double *own_guess;                                /* NULL: none */
+    bool has_baselines;                               /* the next are known */
     nm_evaluation validation_baseline, test_baseline; /* the guess's; samples 0: none */
     char *checkpoint_path, *best_path;                /* NULL: nothing is written */
     int64_t batches, steps_per_epoch, steps;
@@ -85,7 +86,8 @@ void nm_trainer_warn(const nm_trainer *trainer);
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);
 
-/* baseline.c: what a constant guess would get; samples 0 if there is none. */
+/* baseline.c: finds the guess; what it would get, samples 0 if there is none. */
+nm_status nm_trainer_make_guess(nm_trainer *trainer);
 nm_status nm_trainer_guess(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
 
 /* train_epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is

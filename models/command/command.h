@@ -143,12 +143,12 @@ char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const
 void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
                   const double *values);
 #define BASELINE_TEXT 96
-/* " (commonest class: 33.33 %)": what a guess got by the first metric or, without one, by the loss;
- * "" if there is none. Returns `text`. */
-char *describe_baseline(char text[BASELINE_TEXT], const nm_train_state *state,
+/* " (commonest class: 33.33 %)": what the guess of that name got by the first metric or, without
+ * one, by the loss; "" if there is none. Returns `text`. */
+char *describe_baseline(char text[BASELINE_TEXT], const char *name, const nm_choices *metrics,
                         const nm_evaluation *guess);
 /* Its loss and metrics: `prefix`, "baseline_" and what they are. */
-void json_baseline(json_line *line, const char *prefix, const nm_train_state *state,
+void json_baseline(json_line *line, const char *prefix, const nm_choices *metrics,
                    const nm_evaluation *guess);
 bool has_metric(const nm_choices *metrics, const char *name);
 

@@ -34,7 +34,8 @@ typedef struct evaluated {
     const char *name;      /* of it */
     nm_loader_options loader;
     nm_choices metrics;
-    nm_evaluation result;
+    nm_evaluation result, guess;
+    const char *baseline; /* what the guess is */
 } evaluated;
 
 /* ---- The set ---- */
@@ -111,6 +112,7 @@ static int print_json(const evaluated *e)
     json_string(&line, "metric_name", e->metrics.count ? e->metrics.at[0].item->name : NULL);
     json_number(&line, "metric", e->result.metric);
     json_metrics(&line, "", &e->metrics, e->result.metrics);
+    json_baseline(&line, "", &e->metrics, &e->guess);
     json_string(&line, "weights", e->trained.weights);
     json_end(&line);
     return EXIT_FINE;
@@ -118,9 +120,10 @@ static int print_json(const evaluated *e)
 
 static int print(const evaluated *e)
 {
-    char values[METRICS_TEXT];
-    printf("%s loss %.4f%s (%lld samples", e->name, e->result.loss,
+    char values[METRICS_TEXT], baseline[BASELINE_TEXT];
+    printf("%s loss %.4f%s%s (%lld samples", e->name, e->result.loss,
            describe_metrics(values, sizeof values, &e->metrics, e->result.metrics),
+           describe_baseline(baseline, e->baseline, &e->metrics, &e->guess),
            (long long)e->result.samples);
     if (e->result.ignored) {
         printf(", %lld ignored", (long long)e->result.ignored);
@@ -145,6 +148,7 @@ static nm_status evaluate(evaluated *e)
     setup.network = nm_model_network(e->trained.model);
     setup.data = &data;
     setup.loss = e->trained.loss;
+    setup.guess = nm_model_saved(e->trained.model)->guess;
     setup.only_evaluates = true;
     if (!setup.loss.item) {
         return nm_fail(e->trained.context, NM_ERROR_INPUT,
@@ -154,7 +158,11 @@ static nm_status evaluate(evaluated *e)
     nm_trainer *trainer = nm_trainer_create(e->trained.context, &setup);
     nm_status status = trainer ? nm_trainer_evaluate(trainer, e->set, &e->result)
                                : nm_context_status(e->trained.context);
-    e->metrics = trainer ? *nm_trainer_state(trainer)->metrics : (nm_choices){0};
+    if (status == NM_OK) {
+        e->metrics = *nm_trainer_state(trainer)->metrics;
+        e->baseline = nm_trainer_state(trainer)->baseline;
+        status = nm_trainer_evaluate_baseline(trainer, e->set, &e->guess);
+    }
     nm_trainer_destroy(trainer);
     return status;
 }

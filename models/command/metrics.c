@@ -41,21 +41,20 @@ void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics
     }
 }
 
-char *describe_baseline(char text[BASELINE_TEXT], const nm_train_state *state,
+char *describe_baseline(char text[BASELINE_TEXT], const char *name, const nm_choices *metrics,
                         const nm_evaluation *guess)
 {
-    const bool by_metric = state->metric && !isnan(guess->metric);
+    const bool by_metric = metrics->count && !isnan(guess->metric);
     text[0] = 0;
-    if (guess->samples && by_metric && is_share(state->metric->item.name)) {
-        snprintf(text, BASELINE_TEXT, " (%s: %.2f %%)", state->baseline, 100 * guess->metric);
+    if (guess->samples && by_metric && is_share(metrics->at[0].item->name)) {
+        snprintf(text, BASELINE_TEXT, " (%s: %.2f %%)", name, 100 * guess->metric);
     } else if (guess->samples) {
-        snprintf(text, BASELINE_TEXT, " (%s: %.4g)", state->baseline,
-                 by_metric ? guess->metric : guess->loss);
+        snprintf(text, BASELINE_TEXT, " (%s: %.4g)", name, by_metric ? guess->metric : guess->loss);
     }
     return text;
 }
 
-void json_baseline(json_line *line, const char *prefix, const nm_train_state *state,
+void json_baseline(json_line *line, const char *prefix, const nm_choices *metrics,
                    const nm_evaluation *guess)
 {
     char key[64];
@@ -63,7 +62,7 @@ void json_baseline(json_line *line, const char *prefix, const nm_train_state *st
         snprintf(key, sizeof key, "%sbaseline_loss", prefix);
         json_number(line, key, guess->loss);
         snprintf(key, sizeof key, "%sbaseline_", prefix);
-        json_metrics(line, key, state->metrics, guess->metrics);
+        json_metrics(line, key, metrics, guess->metrics);
     }
 }
 

@@ -25,7 +25,7 @@ static void describe_set(char text[SET_TEXT], const char *name, const nm_evaluat
     if (e->samples) {
         snprintf(text, SET_TEXT, "   %s loss %s%s%s", name, loss_text(e->loss, loss),
                  describe_metrics(values, sizeof values, s->metrics, e->metrics),
-                 describe_baseline(baseline, s, guess));
+                 describe_baseline(baseline, s->baseline, s->metrics, guess));
     }
 }
 
@@ -50,13 +50,13 @@ void json_epoch(json_line *line, const nm_train_state *s)
         json_number(line, "validation_loss", s->validation.loss);
         json_number(line, "validation_metric", s->validation.metric);
         json_metrics(line, "validation_", s->metrics, s->validation.metrics);
-        json_baseline(line, "validation_", s, &s->validation_baseline);
+        json_baseline(line, "validation_", s->metrics, &s->validation_baseline);
     }
     if (s->test.samples) {
         json_number(line, "test_loss", s->test.loss);
         json_number(line, "test_metric", s->test.metric);
         json_metrics(line, "test_", s->metrics, s->test.metrics);
-        json_baseline(line, "test_", s, &s->test_baseline);
+        json_baseline(line, "test_", s->metrics, &s->test_baseline);
     }
     json_number(line, "samples_per_second", s->samples_per_second);
 }
