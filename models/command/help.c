@@ -4,6 +4,7 @@
 
 #include "models/command/command.h"
 #include "models/command/options.h"
+#include "ops/kernels/onednn.h"
 
 static void print_heading(const char *text)
 {
@@ -285,13 +286,12 @@ const command command_help = {
 static int run_version(nm_context *context, const arguments *a)
 {
     (void)a;
-    printf("norma %s (%d threads%s)\n", NORMA_VERSION, nm_context_threads(context),
-#ifdef NM_HAVE_ONEDNN
-           ", oneDNN"
-#else
-           ""
-#endif
-    );
+    int library = nm_onednn_version();
+    printf("norma %s (%d threads", NORMA_VERSION, nm_context_threads(context));
+    if (library) {
+        printf(", oneDNN %d.%d", library / 100, library % 100);
+    }
+    printf(")\n");
     return EXIT_FINE;
 }
 
@@ -299,6 +299,6 @@ const command command_version = {
     .name = "version",
     .usage = "",
     .summary = "print the version",
-    .doc = "Prints the version, the number of threads, and whether oneDNN is used.",
+    .doc = "Prints the version, the number of threads, and the version of oneDNN, if it is used.",
     .run = run_version,
 };

@@ -86,6 +86,12 @@ bool nm_onednn_takes_bf16(nm_context *context)
     return b && (b->switches.emulate_bf16 || nm_has_bf16());
 }
 
+int nm_onednn_version(void)
+{
+    const dnnl_version_t *version = dnnl_version();
+    return version->major * 100 + version->minor;
+}
+
 bool nm_has_onednn(void)
 {
     return true;
@@ -136,6 +142,11 @@ bool nm_onednn_takes_bf16(nm_context *context)
 {
     (void)context;
     return false;
+}
+
+int nm_onednn_version(void)
+{
+    return 0;
 }
 
 bool nm_has_onednn(void)

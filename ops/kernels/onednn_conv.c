@@ -8,34 +8,30 @@
 /* ---- Describing them ---- */
 
 /* Our [n, h, w, c] seen as oneDNN's (n, c, h, w). */
-static bool describe_image(dnnl_memory_desc_t *d, dnnl_data_type_t type, int64_t n, int64_t h,
+static bool describe_image(nm_layout *layout, dnnl_data_type_t type, int64_t n, int64_t h,
                            int64_t w, int64_t c)
 {
-    return nm_describe_array(d, type, 4, (int64_t[]){n, c, h, w},
-                             (int64_t[]){h * w * c, 1, w * c, c});
+    return nm_layout_create(layout, type, 4, (int64_t[]){n, c, h, w},
+                            (int64_t[]){h * w * c, 1, w * c, c});
 }
 
 /* Our [o, kh, kw, c / groups] seen as (o, c, kh, kw), or with groups as (g, o / g, c / g, kh, kw);
  * and the same with the layout left open. */
-static bool describe_weights(dnnl_memory_desc_t *own, dnnl_memory_desc_t *any,
-                             dnnl_data_type_t type, const nm_conv *c)
+static bool describe_weights(nm_layout *own, nm_layout *any, dnnl_data_type_t type,
+                             const nm_conv *c)
 {
     int64_t in = c->c / c->groups, out = c->o / c->groups, row = c->kw * in, all = c->kh * row;
     int64_t dim[] = {c->groups, out, in, c->kh, c->kw};
     int64_t stride[] = {out * all, all, 1, row, in};
     int skip = c->groups == 1;
-    return nm_describe_array(own, dnnl_f32, 5 - skip, dim + skip, stride + skip) &&
-           nm_describe_array(any, type, 5 - skip, dim + skip, NULL);
+    return nm_layout_create(own, dnnl_f32, 5 - skip, dim + skip, stride + skip) &&
+           nm_layout_create(any, type, 5 - skip, dim + skip, NULL);
 }
 
-typedef struct window {
-    dnnl_dims_t stride, padding, padding_after, dilation;
-} window;
-
-static window window_of(const nm_conv *c)
+static nm_window window_of(const nm_conv *c)
 {
     const int64_t in[2] = {c->h, c->w}, out[2] = {c->oh, c->ow}, kernel[2] = {c->kh, c->kw};
-    window w;
+    nm_window w;
     memset(&w, 0, sizeof w);
     for (int i = 0; i < 2; i++) {
         int64_t reach = (kernel[i] - 1) * c->dilation[i] + 1;
@@ -47,59 +43,42 @@ static window window_of(const nm_conv *c)
     return w;
 }
 
-static bool describe_slots(const nm_problem *problem, dnnl_memory_desc_t *slots,
-                           dnnl_memory_desc_t *weights)
+static bool describe_slots(const nm_problem *problem, nm_description *d)
 {
     const nm_conv *c = &problem->conv;
+    nm_layout *slots = d->slots;
     return describe_image(&slots[SOURCE], nm_slot_type(problem, SOURCE), c->n, c->h, c->w, c->c) &&
            describe_image(&slots[DESTINATION], nm_slot_type(problem, DESTINATION), c->n, c->oh,
                           c->ow, c->o) &&
-           describe_weights(&slots[WEIGHTS], weights, nm_slot_type(problem, WEIGHTS), c) &&
-           nm_describe_array(&slots[BIAS], dnnl_f32, 1, (int64_t[]){c->o}, (int64_t[]){1});
+           describe_weights(&slots[WEIGHTS], &d->weights, nm_slot_type(problem, WEIGHTS), c) &&
+           nm_layout_create(&slots[BIAS], dnnl_f32, 1, (int64_t[]){c->o}, (int64_t[]){1});
 }
 
-/* The forward pass too, which oneDNN wants to see before a gradient: of the same types. */
-static bool describe_forward(const nm_problem *problem, dnnl_engine_t engine,
-                             dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t *out)
+static bool describe_direction(const nm_problem *problem, dnnl_engine_t engine,
+                               dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t forward,
+                               nm_description *out)
 {
-    nm_problem forward = *problem;
-    dnnl_memory_desc_t slots[SCRATCHPAD], weights;
-    dnnl_convolution_desc_t desc;
-    window w = window_of(&problem->conv);
-    forward.direction = FORWARD;
-    return describe_slots(&forward, slots, &weights) &&
-           dnnl_dilated_convolution_forward_desc_init(
-               &desc, dnnl_forward_training, dnnl_convolution_direct, &slots[SOURCE], &weights,
-               problem->bias ? &slots[BIAS] : NULL, &slots[DESTINATION], w.stride, w.dilation,
-               w.padding, w.padding_after) == dnnl_success &&
-           dnnl_primitive_desc_create(out, &desc, attributes, engine, NULL) == dnnl_success;
+    nm_window window = window_of(&problem->conv);
+    if (!describe_slots(problem, out)) {
+        return false;
+    }
+    nm_operands on = nm_operands_of(problem, engine, attributes, out);
+    return nm_describe_convolution(&on, (nm_direction)problem->direction, &window, forward,
+                                   &out->primitive) == dnnl_success;
 }
 
+/* oneDNN wants to see the forward pass before a gradient: of the same types. */
 static bool describe(const nm_problem *problem, dnnl_engine_t engine,
                      dnnl_primitive_attr_t attributes, nm_description *out)
 {
-    dnnl_memory_desc_t *slots = out->slots, weights;
-    dnnl_convolution_desc_t desc;
-    dnnl_primitive_desc_t forward = NULL;
-    window w = window_of(&problem->conv);
-    if (!describe_slots(problem, slots, &weights)) {
-        return false;
-    }
-    if (problem->direction == FORWARD) {
-        return describe_forward(problem, engine, attributes, &out->primitive);
-    }
-    dnnl_status_t status =
-        problem->direction == INPUT_GRAD
-            ? dnnl_dilated_convolution_backward_data_desc_init(
-                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, &slots[DESTINATION],
-                  w.stride, w.dilation, w.padding, w.padding_after)
-            : dnnl_dilated_convolution_backward_weights_desc_init(
-                  &desc, dnnl_convolution_direct, &slots[SOURCE], &weights, NULL,
-                  &slots[DESTINATION], w.stride, w.dilation, w.padding, w.padding_after);
-    bool made = status == dnnl_success && describe_forward(problem, engine, attributes, &forward) &&
-                dnnl_primitive_desc_create(&out->primitive, &desc, attributes, engine, forward) ==
-                    dnnl_success;
-    if (forward) dnnl_primitive_desc_destroy(forward);
+    nm_problem forward = *problem;
+    nm_description before;
+    memset(&before, 0, sizeof before);
+    forward.direction = FORWARD;
+    bool made = (problem->direction == FORWARD ||
+                 describe_direction(&forward, engine, attributes, NULL, &before)) &&
+                describe_direction(problem, engine, attributes, before.primitive, out);
+    nm_description_clear(&before);
     return made;
 }
 

@@ -13,19 +13,16 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
     int64_t lda = problem->product.lda, ldb = problem->product.ldb;
     bool ta = problem->product.transpose_a, tb = problem->product.transpose_b;
     const int64_t b_size[] = {k, n}, b_strides[] = {tb ? 1 : ldb, tb ? ldb : 1};
-    dnnl_memory_desc_t *slots = out->slots, weights;
-    dnnl_matmul_desc_t desc;
-    return nm_describe_array(&slots[SOURCE], nm_slot_type(problem, SOURCE), 2, (int64_t[]){m, k},
-                             (int64_t[]){ta ? 1 : lda, ta ? lda : 1}) &&
-           nm_describe_array(&slots[WEIGHTS], dnnl_f32, 2, b_size, b_strides) &&
-           nm_describe_array(&weights, nm_slot_type(problem, WEIGHTS), 2, b_size,
-                             problem->bf16 ? NULL : b_strides) &&
-           nm_describe_array(&slots[DESTINATION], dnnl_f32, 2, (int64_t[]){m, n},
-                             (int64_t[]){problem->product.ldc, 1}) &&
-           dnnl_matmul_desc_init(&desc, &slots[SOURCE], &weights, NULL, &slots[DESTINATION]) ==
-               dnnl_success &&
-           dnnl_primitive_desc_create(&out->primitive, &desc, attributes, engine, NULL) ==
-               dnnl_success;
+    nm_layout *slots = out->slots;
+    bool laid = nm_layout_create(&slots[SOURCE], nm_slot_type(problem, SOURCE), 2,
+                                 (int64_t[]){m, k}, (int64_t[]){ta ? 1 : lda, ta ? lda : 1}) &&
+                nm_layout_create(&slots[WEIGHTS], dnnl_f32, 2, b_size, b_strides) &&
+                nm_layout_create(&out->weights, nm_slot_type(problem, WEIGHTS), 2, b_size,
+                                 problem->bf16 ? NULL : b_strides) &&
+                nm_layout_create(&slots[DESTINATION], dnnl_f32, 2, (int64_t[]){m, n},
+                                 (int64_t[]){problem->product.ldc, 1});
+    nm_operands on = nm_operands_of(problem, engine, attributes, out);
+    return laid && nm_describe_product(&on, &out->primitive) == dnnl_success;
 }
 
 static bool run_primitive(nm_context *context, nm_backend *b, const nm_gemm *g, bool bf16)

@@ -7,20 +7,6 @@
 
 #include <string.h>
 
-bool nm_describe_array(dnnl_memory_desc_t *d, dnnl_data_type_t type, int dims, const int64_t *dim,
-                       const int64_t *stride)
-{
-    dnnl_dims_t dim_list = {0}, stride_list = {0};
-    for (int i = 0; i < dims; i++) {
-        dim_list[i] = dim[i];
-        stride_list[i] = stride ? stride[i] : 0;
-    }
-    dnnl_status_t status =
-        stride ? dnnl_memory_desc_init_by_strides(d, dims, dim_list, type, stride_list)
-               : dnnl_memory_desc_init_by_tag(d, dims, dim_list, type, dnnl_format_tag_any);
-    return status == dnnl_success;
-}
-
 dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot)
 {
     const int results[] = {[FORWARD] = DESTINATION, [INPUT_GRAD] = SOURCE, [WEIGHT_GRAD] = WEIGHTS};
@@ -28,16 +14,35 @@ dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot)
     return narrow ? dnnl_bf16 : dnnl_f32;
 }
 
+void nm_description_clear(nm_description *d)
+{
+    for (int i = 0; i < SCRATCHPAD; i++) {
+        nm_layout_destroy(&d->slots[i]);
+    }
+    nm_layout_destroy(&d->weights);
+    if (d->primitive) dnnl_primitive_desc_destroy(d->primitive);
+}
+
+nm_operands nm_operands_of(const nm_problem *problem, dnnl_engine_t engine,
+                           dnnl_primitive_attr_t attributes, const nm_description *d)
+{
+    return (nm_operands){.engine = engine,
+                         .attributes = attributes,
+                         .source = nm_layout_look(&d->slots[SOURCE]),
+                         .weights = nm_layout_look(&d->weights),
+                         .bias = problem->bias ? nm_layout_look(&d->slots[BIAS]) : NULL,
+                         .destination = nm_layout_look(&d->slots[DESTINATION])};
+}
+
 /* ---- Making one ---- */
 
-static bool make_memory(nm_backend *b, dnnl_memory_t *memory, const dnnl_memory_desc_t *d)
+static bool make_memory(nm_backend *b, dnnl_memory_t *memory, nm_layout_view layout)
 {
-    return dnnl_memory_create(memory, d, b->engine, DNNL_MEMORY_NONE) == dnnl_success;
+    return dnnl_memory_create(memory, layout, b->engine, DNNL_MEMORY_NONE) == dnnl_success;
 }
 
 /* From our weights to what oneDNN chose, or back for their gradient. */
-static bool make_reorder(nm_backend *b, nm_primitive *p, const dnnl_memory_desc_t *own,
-                         const dnnl_memory_desc_t *chosen)
+static bool make_reorder(nm_backend *b, nm_primitive *p, nm_layout_view own, nm_layout_view chosen)
 {
     if (dnnl_memory_desc_equal(own, chosen)) {
         return true;
@@ -57,12 +62,12 @@ static bool make_reorder(nm_backend *b, nm_primitive *p, const dnnl_memory_desc_
 static bool make_slots(nm_backend *b, nm_primitive *p, nm_description *d)
 {
     bool weight_grad = p->problem.direction == WEIGHT_GRAD;
-    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
+    nm_layout_view weights = dnnl_primitive_desc_query_md(
         d->primitive, weight_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    const dnnl_memory_desc_t *scratchpad =
+    nm_layout_view scratchpad =
         dnnl_primitive_desc_query_md(d->primitive, dnnl_query_scratchpad_md, 0);
     for (int slot = SOURCE; slot < SCRATCHPAD; slot++) {
-        const dnnl_memory_desc_t *md = slot == WEIGHTS ? weights : &d->slots[slot];
+        nm_layout_view md = slot == WEIGHTS ? weights : nm_layout_look(&d->slots[slot]);
         if ((slot != BIAS || p->problem.bias) && !make_memory(b, &p->memory[slot], md)) {
             return false;
         }
@@ -73,7 +78,7 @@ static bool make_slots(nm_backend *b, nm_primitive *p, nm_description *d)
     }
     p->bytes[SCRATCHPAD] = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
     return (!p->bytes[SCRATCHPAD] || make_memory(b, &p->memory[SCRATCHPAD], scratchpad)) &&
-           make_reorder(b, p, &d->slots[WEIGHTS], weights);
+           make_reorder(b, p, nm_layout_look(&d->slots[WEIGHTS]), weights);
 }
 
 static bool fill(nm_backend *b, nm_primitive *p, nm_describe_fn describe)
@@ -88,7 +93,7 @@ static bool fill(nm_backend *b, nm_primitive *p, nm_describe_fn describe)
                     dnnl_success &&
                 describe(&p->problem, b->engine, attributes, &d) && make_slots(b, p, &d) &&
                 dnnl_primitive_create(&p->run, d.primitive) == dnnl_success;
-    if (d.primitive) dnnl_primitive_desc_destroy(d.primitive);
+    nm_description_clear(&d);
     dnnl_primitive_attr_destroy(attributes);
     return made;
 }

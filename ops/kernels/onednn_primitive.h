@@ -13,14 +13,10 @@ typedef struct nm_onednn_switches {
 
 #ifdef NM_HAVE_ONEDNN
 
-#include <dnnl.h>
+#include "ops/kernels/onednn_version.h"
 
 /* Arrays of an execution. The first four are the caller's. */
 enum { SOURCE, WEIGHTS, BIAS, DESTINATION, SCRATCHPAD, SLOTS };
-
-/* What is computed: the destination from source and weights, or the source's gradient from the
- * weights and the destination's, or the weights' from the source and the destination's. */
-typedef enum nm_direction { FORWARD, INPUT_GRAD, WEIGHT_GRAD } nm_direction;
 
 /* What a primitive is found by. Compared as bytes: no padding, and zeros where a kind has less. */
 typedef struct nm_problem {
@@ -67,13 +63,19 @@ void nm_onednn_leave(int before);
 int nm_onednn_threads(void);
 
 /* What a kind of problem has to say about itself: how the arrays lie, in the types that oneDNN is
- * to be given (SOURCE, WEIGHTS in our layout and type, BIAS, DESTINATION), and a descriptor. */
+ * to be given (SOURCE, WEIGHTS in our layout and type, BIAS, DESTINATION), how it may have the
+ * weights, and the primitive. All that is there is destroyed by the caller, also after a failure.
+ */
 typedef struct nm_description {
-    dnnl_memory_desc_t slots[SCRATCHPAD];
+    nm_layout slots[SCRATCHPAD], weights;
     dnnl_primitive_desc_t primitive;
 } nm_description;
 typedef bool (*nm_describe_fn)(const nm_problem *problem, dnnl_engine_t engine,
                                dnnl_primitive_attr_t attributes, nm_description *out);
+void nm_description_clear(nm_description *description);
+/* What of it oneDNN wants to see. */
+nm_operands nm_operands_of(const nm_problem *problem, dnnl_engine_t engine,
+                           dnnl_primitive_attr_t attributes, const nm_description *description);
 
 /* Runs the primitive of a problem, and makes it if need be. `arrays` are SOURCE to DESTINATION, in
  * f32. False: oneDNN does not take it, or memory ran out, which the context then says. */
@@ -82,10 +84,6 @@ bool nm_primitive_run(nm_context *context, nm_backend *backend, const nm_problem
 
 /* The type in which oneDNN is given SOURCE, WEIGHTS, BIAS or DESTINATION. */
 dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot);
-
-/* A layout by strides; NULL strides: left open. (oneDNN's lists are always DNNL_MAX_NDIMS long.) */
-bool nm_describe_array(dnnl_memory_desc_t *d, dnnl_data_type_t type, int dims, const int64_t *dim,
-                       const int64_t *stride);
 
 void nm_primitives_destroy(nm_context *context, nm_backend *backend);
 

@@ -129,7 +129,7 @@ static bool prepare_weights(nm_context *context, nm_backend *b, nm_primitive *p,
     if (!may_come_again(&p->problem)) {
         return reorder(b, p);
     }
-    const dnnl_memory_desc_t *own;
+    nm_layout_view own;
     nm_weight_copy *copy = entry_of(context, p, weights);
     if (!copy || dnnl_memory_get_memory_desc(p->own_weights, &own) != dnnl_success) {
         return false;
