@@ -1,11 +1,13 @@
-"""Norma and PyTorch in turn, in one go, and the ratios as Markdown.
+"""Norma, PyTorch and, where it is there, JAX in turn, in one go, and the ratios as Markdown.
 
-usage: compare.py NORMA [--rounds N] [--seconds S] [--bf16] [--write FILE] [FILTER]
+usage: compare.py NORMA [--python PATH] [--rounds N] [--seconds S] [--bf16] [--write FILE] [FILTER]
 
-A figure is the median over the rounds of a row's best time; PyTorch's is its best over one and two
-threads, both layouts, and the kernels that its BLAS can be told to use, since that one sometimes
-mistakes the processor for an older one. Batch norm is compared with oneDNN's too, and with a copy
-of as many bytes. --write replaces what stands in FILE between the lines `<!-- compare -->` and
+--python names the Python that has what is compared with; else it is the system's, which has Debian's
+PyTorch. A figure is the median over the rounds of a row's best time. PyTorch's is its best over one and
+two threads, both layouts, eager and compiled, plain and fused SGD, and, where its BLAS is OpenBLAS, the
+kernels that this one can be told to use, since it sometimes mistakes the processor for an older one.
+JAX's is its best over one and two threads. Batch norm is compared with oneDNN's too, and with a copy of
+as many bytes. --write replaces what stands in FILE between the lines `<!-- compare -->` and
 `<!-- /compare -->`, or with --bf16 `<!-- compare bf16 -->` and `<!-- /compare bf16 -->`.
 """
 import argparse
@@ -18,7 +20,6 @@ import sys
 import tempfile
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-PYTHON = "/usr/bin/python3"  # the system's, which has Debian's PyTorch
 BLAS_KERNELS = [None, "Haswell", "SkylakeX"]
 SHAPES = ["128x32x32x16", "128x8x8x64", "64x14x14x64", "128x512"]
 
@@ -34,6 +35,7 @@ def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("norma")
     parser.add_argument("filter", nargs="?", default="")
+    parser.add_argument("--python", metavar="PATH", default="/usr/bin/python3")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--bf16", action="store_true")
@@ -52,11 +54,30 @@ def run(command, variables=None):
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
+def ask(arguments, code):
+    """What the other Python prints; None if it fails."""
+    asked = subprocess.run([arguments.python, "-c", code], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True)
+    return asked.stdout.strip() if asked.returncode == 0 else None
+
+
+def find_peers(arguments):
+    """Versions of PyTorch and JAX (None: it is not there), and how to call the former's BLAS."""
+    arguments.torch = ask(arguments, "import torch; print(torch.__version__)")
+    arguments.jax = None if arguments.bf16 else ask(arguments, "import jax; print(jax.__version__)")
+    config = ask(arguments, "import torch; print(torch.__config__.show())") or ""
+    arguments.blas = [None] if "BLAS_INFO=mkl" in config else BLAS_KERNELS
+    if not arguments.torch:
+        sys.exit("%s has no PyTorch; name another Python: --python PATH" % arguments.python)
+
+
 def fastest(rows):
     """The fastest row of each name."""
     best = {}
     for row in rows:
-        if row["name"] not in best or row["us_best"] < best[row["name"]]["us_best"]:
+        if "error" in row:
+            print("%s, %s: %s" % (row["name"], way(row), row["error"]), file=sys.stderr)
+        elif row["name"] not in best or row["us_best"] < best[row["name"]]["us_best"]:
             best[row["name"]] = row
     return best
 
@@ -67,10 +88,18 @@ def run_norma(arguments, threads, names):
                         "--threads", str(threads), *precision, *names]))
 
 
-def run_pytorch(arguments, threads, blas):
+def run_pytorch(arguments, threads, blas, cache):
     precision = ["--bf16"] if arguments.bf16 else []
-    return run([PYTHON, os.path.join(FOLDER, "pytorch.py"), str(threads), str(arguments.seconds),
-                arguments.filter, *precision], {"OPENBLAS_CORETYPE": blas} if blas else None)
+    variables = {"TORCHINDUCTOR_CACHE_DIR": cache}  # what is compiled is compiled once
+    if blas:
+        variables["OPENBLAS_CORETYPE"] = blas
+    return run([arguments.python, os.path.join(FOLDER, "pytorch.py"), str(threads),
+                str(arguments.seconds), arguments.filter, *precision], variables)
+
+
+def run_jax(arguments, threads):
+    return run([arguments.python, os.path.join(FOLDER, "jax_rows.py"), str(threads),
+                str(arguments.seconds), arguments.filter])
 
 
 def build_onednn(folder):
@@ -92,18 +121,21 @@ def check_precision(arguments, names, rows):
         sys.exit("this processor has no units for bf16: nothing to compare")
 
 
-def run_round(arguments, names, onednn):
-    """Norma, PyTorch in one of its ways, Norma, and so on: of each the best."""
-    ours, theirs, onednns = [], [], []
+def run_round(arguments, names, onednn, cache):
+    """Norma, another in one of its ways, Norma, and so on: of each the best."""
+    ours, theirs, onednns, jaxs = [], [], [], []
     for threads in (1, 2):
-        for blas in BLAS_KERNELS:
+        for blas in arguments.blas:
             rows = run_norma(arguments, 2, names)
             check_precision(arguments, names, rows)
             ours += rows.values()
-            theirs += [dict(row, blas=blas) for row in run_pytorch(arguments, threads, blas)]
+            theirs += [dict(row, blas=blas) for row in run_pytorch(arguments, threads, blas, cache)]
         if onednn:
             onednns += run_onednn(arguments, onednn, threads)
-    return fastest(ours), fastest(theirs), fastest(onednns)
+        if arguments.jax:
+            ours += run_norma(arguments, 2, names).values()
+            jaxs += run_jax(arguments, threads)
+    return fastest(ours), fastest(theirs), fastest(onednns), fastest(jaxs)
 
 
 # ---- The tables ----
@@ -113,25 +145,43 @@ def number(value):
 
 
 def way(row):
-    """How PyTorch got its figure."""
-    words = ["%d %s" % (row["threads"], "thread" if row["threads"] == 1 else "threads")]
-    words += [row["layout"]] * bool(row["layout"]) + [row["blas"]] * bool(row["blas"])
-    return ", ".join(words)
+    """How another got its figure."""
+    words = ["%d %s" % (row["threads"], "thread" if row["threads"] == 1 else "threads"),
+             row.get("layout"), row.get("way"), row.get("blas")]
+    return ", ".join(word for word in words if word)
 
 
-def ratio_table(goals, ours, theirs):
-    lines = ["| row | Norma, us | PyTorch, us | its best way | ratio | goal |",
-             "| --- | --- | --- | --- | --- | --- |"]
+def middle(rounds, name):
+    return statistics.median(round_[name]["us_best"] for round_ in rounds)
+
+
+def middle_ratio(theirs, ours, name, our_name):
+    """The median over the rounds of the ratio of times."""
+    return statistics.median(b[name]["us_best"] / a[our_name]["us_best"]
+                             for a, b in zip(ours, theirs))
+
+
+def jax_columns(name, ours, jaxs):
+    if not jaxs[0]:
+        return ""
+    if name not in jaxs[0]:
+        return " | | |"
+    return " %s | %s | %.2f |" % (number(middle(jaxs, name)), way(jaxs[0][name]),
+                                  middle_ratio(jaxs, ours, name, name))
+
+
+def ratio_table(goals, ours, theirs, jaxs):
+    lines = ["| row | Norma, us | PyTorch, us | its best way | ratio | goal |" +
+             " JAX, us | its best way | ratio |" * bool(jaxs[0]),
+             "|" + " --- |" * (9 if jaxs[0] else 6)]
     for name, goal in goals:
         our_name = name.split(", optimized")[0]
         if our_name not in ours[0] or name not in theirs[0]:
             continue
-        us = [round_[our_name]["us_best"] for round_ in ours]
-        other = [round_[name]["us_best"] for round_ in theirs]
-        ratio = statistics.median(b / a for a, b in zip(us, other))
         lines.append("| %s | %s | %s | %s | %.2f | %s |" % (
-            name, number(statistics.median(us)), number(statistics.median(other)),
-            way(theirs[0][name]), ratio, goal))
+            name, number(middle(ours, our_name)), number(middle(theirs, name)),
+            way(theirs[0][name]), middle_ratio(theirs, ours, name, our_name), goal) +
+                     jax_columns(name, ours, jaxs))
     return lines if len(lines) > 2 else []
 
 
@@ -167,20 +217,20 @@ def processor():
 def describe(arguments):
     with open("/proc/meminfo", encoding="ascii") as file:
         memory = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1)) / 2 ** 20
-    torch = subprocess.run([PYTHON, "-c", "import torch; print(torch.__version__)"], check=True,
-                           stdout=subprocess.PIPE, text=True).stdout.strip()
     norma = subprocess.run([arguments.norma, "version"], check=True, stdout=subprocess.PIPE,
                            text=True).stdout.strip()
     gcc = subprocess.run(["gcc", "-dumpfullversion"], check=True, stdout=subprocess.PIPE,
                          text=True).stdout.strip()
-    return "%s; %.0f GiB of memory; gcc %s; PyTorch %s; %s." % (processor(), memory, gcc, torch, norma)
+    peers = "PyTorch " + arguments.torch + (", JAX " + arguments.jax if arguments.jax else "")
+    return "%s; %.0f GiB of memory; gcc %s; %s; %s." % (processor(), memory, gcc, peers, norma)
 
 
 def peaks(arguments):
     """Peak resident memory of a training step of ResNet-20, each in a process of its own."""
     ours = run_norma(arguments, 2, ["resnet20_bn"])["resnet20_bn"]["peak_mb"]
     theirs = min(row["peak_mb"] for row in run(
-        [PYTHON, os.path.join(FOLDER, "pytorch.py"), "2", "0.1", "resnet20_bn"])[:1])
+        [arguments.python, os.path.join(FOLDER, "pytorch.py"), "2", "0.1", "resnet20_bn",
+         "--eager"])[:1])
     return ["Peak resident memory of a process that trains resnet20_bn at batch 128: Norma %.0f MB, "
             "PyTorch %.0f MB." % (ours, theirs)]
 
@@ -198,6 +248,7 @@ def split_at_marks(path, mark):
 
 def main():
     arguments = read_arguments()
+    find_peers(arguments)
     mark = "compare bf16" if arguments.bf16 else "compare"
     if arguments.write:
         split_at_marks(arguments.write, mark)  # before minutes are spent
@@ -207,15 +258,15 @@ def main():
     names = sorted({name.split(", optimized")[0] for name, _ in goals})
     norms = [name for name in names if name.startswith("batch_norm")]
     copies = sorted({"copy " + name.split()[1] for name in norms})
-    ours, theirs, onednns = [], [], []
+    ours, theirs, onednns, jaxs = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         onednn = build_onednn(folder) if norms else None
         for number_ in range(arguments.rounds):
             print("round %d of %d" % (number_ + 1, arguments.rounds), file=sys.stderr)
-            for results, of in zip((ours, theirs, onednns),
-                                   run_round(arguments, names + copies, onednn)):
+            for results, of in zip((ours, theirs, onednns, jaxs),
+                                   run_round(arguments, names + copies, onednn, folder)):
                 results.append(of)
-    lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs) + norm_table(ours, onednns)
+    lines = [describe(arguments), ""] + ratio_table(goals, ours, theirs, jaxs) + norm_table(ours, onednns)
     if "resnet20_bn" in names and not arguments.bf16:
         lines += [""] + peaks(arguments)
     text = "\n".join(lines)

@@ -1,21 +1,29 @@
 """The rows of `norma bench` that PyTorch has too, one JSON object a line, under the same names.
 
-usage: pytorch.py THREADS SECONDS [FILTER] [--bf16]     SECONDS: for each row; FILTER: part of a name
+usage: pytorch.py THREADS SECONDS [FILTER] [--bf16] [--eager]     SECONDS: for each row; FILTER: part of a name
+
+A row is measured in every way that this PyTorch has: eager and, since PyTorch 2 and without --eager, compiled; SGD plain and,
+where there is one for the processor, fused; images with channels first and last; weight norm by its old and
+its new module. A way that fails is a row with "error" in place of times.
 """
 import json
 import resource
 import statistics
 import sys
 import time
+import warnings
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 BF16 = "--bf16" in sys.argv
-ARGUMENTS = [word for word in sys.argv[1:] if word != "--bf16"]
+ARGUMENTS = [word for word in sys.argv[1:] if not word.startswith("--")]
 THREADS, SECONDS = int(ARGUMENTS[0]), float(ARGUMENTS[1])
 FILTER = ARGUMENTS[2] if len(ARGUMENTS) > 2 else ""
+warnings.filterwarnings("ignore")  # of what is deprecated in one version and not there in another
+COMPILES = hasattr(torch, "compile") and "--eager" not in sys.argv
+WEIGHT_NORMS = ["wn"] + ["new wn"] * hasattr(nn.utils.parametrizations, "weight_norm")
 BN_PAPER = [784, 100, 100, 100, 10]
 MLP = [784, 512, 256, 10]
 NORM_SHAPES = [(128, 32, 32, 16), (128, 8, 8, 64), (64, 14, 14, 64), (128, 512)]
@@ -24,11 +32,19 @@ CHAIN = 100
 
 # ---- Networks ----
 
+def weight_normed(layer, norm):
+    """`norm`: "wn" or "new wn"."""
+    if norm == "wn":
+        return nn.utils.weight_norm(layer)
+    return nn.utils.parametrizations.weight_norm(layer)
+
+
 def perceptron(sizes, activation, norm):
     layers = []
     for before, after in zip(sizes[:-2], sizes[1:-1]):
         dense = nn.Linear(before, after)
-        layers += [nn.utils.weight_norm(dense)] if norm == "wn" else [dense, nn.BatchNorm1d(after)]
+        layers += ([dense, nn.BatchNorm1d(after)] if norm == "bn" else
+                   [weight_normed(dense, norm)])
         layers.append(activation())
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
@@ -37,7 +53,7 @@ def cnn(norm):
     layers, before = [], 1
     for after in (32, 64):
         conv = nn.Conv2d(before, after, 3, padding=1)
-        layers += [nn.utils.weight_norm(conv)] if norm == "wn" else [conv, nn.BatchNorm2d(after)]
+        layers += [conv, nn.BatchNorm2d(after)] if norm == "bn" else [weight_normed(conv, norm)]
         layers += [nn.ReLU(), nn.MaxPool2d(2)]
         before = after
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
@@ -74,7 +90,8 @@ def wanted(name):
     return FILTER in name
 
 
-def measure(name, batch, layout, step, parts=1):
+def time_steps(step, parts):
+    """Microseconds of a part, of each step after the first few."""
     times, end = [], None
     while end is None or time.perf_counter() < end:
         start = time.perf_counter()
@@ -82,10 +99,36 @@ def measure(name, batch, layout, step, parts=1):
         times.append((time.perf_counter() - start) * 1e6 / parts)
         if end is None and len(times) == 4:  # warm
             times, end = [], time.perf_counter() + SECONDS
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"name": name, "batch": batch, "threads": THREADS, "layout": layout,
-                      "precision": "bf16" if BF16 else "f32", "us_best": min(times),
-                      "us_median": statistics.median(times), "peak_mb": peak}), flush=True)
+    return times
+
+
+def measure(name, batch, layout, way, step, parts=1):
+    """One row; `way` says what else is as one may choose."""
+    row = {"name": name, "batch": batch, "threads": THREADS, "layout": layout, "way": way,
+           "precision": "bf16" if BF16 else "f32"}
+    try:
+        times = time_steps(step, parts)
+        row.update(us_best=min(times), us_median=statistics.median(times),
+                   peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    except Exception as error:  # no compiler, an op that does not compile, ...
+        row["error"] = " ".join(str(error).split())[:200]
+    print(json.dumps(row), flush=True)
+
+
+def ways_of(function):
+    """(name, function) of each way to call a function of tensors."""
+    yield "", function
+    if COMPILES:
+        torch._dynamo.reset()
+        yield "compiled", torch.compile(function)
+
+
+def has_fused_sgd():
+    try:
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1, fused=True)
+        return True
+    except (TypeError, RuntimeError):
+        return False
 
 
 def in_layout(thing, layout):
@@ -94,35 +137,63 @@ def in_layout(thing, layout):
 
 # ---- Rows ----
 
-def train(name, make, shape, batch, layout=""):
-    if not wanted(name):
-        return
-    network, labels = in_layout(make(), layout), torch.randint(0, 10, (batch,))
-    x = in_layout(torch.randn(batch, *shape), layout)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
+def loss_function(network):
+    def loss(x, labels):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
-            loss = functional.cross_entropy(network(x).float(), labels)
-        loss.backward()
-        optimizer.step()
+            logits = network(x)
+        return functional.cross_entropy(logits.float(), labels)
+    return loss
 
-    measure(name, batch, layout, step)
+
+def train_by(name, network, x, labels, layout, way):
+    """The rows of one network, with each SGD."""
+    for way_of_loss, loss in ways_of(loss_function(network)):
+        for fused in [False, True] if has_fused_sgd() else [False]:
+            options = {"fused": True} if fused else {}
+            optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, **options)
+
+            def step():
+                optimizer.zero_grad(set_to_none=True)
+                loss(x, labels).backward()
+                optimizer.step()
+
+            words = [way_of_loss, "fused SGD" if fused else "", way]
+            measure(name, len(labels), layout, ", ".join(filter(None, words)), step)
+
+
+def train(name, make, norms, shape, batch, layout=""):
+    """`make` takes a norm."""
+    for norm in norms if wanted(name) else []:
+        x = in_layout(torch.randn(batch, *shape), layout)
+        train_by(name, in_layout(make(norm), layout), x, torch.randint(0, 10, (batch,)), layout,
+                 "new weight norm" if norm == "new wn" else "")
 
 
 def batch_norm(shape, layout):
     """Shapes are Norma's, channels last; PyTorch's logical order has them second."""
     order = (0, 3, 1, 2) if len(shape) == 4 else (0, 1)
     x = in_layout(torch.randn([shape[i] for i in order]), layout).requires_grad_()
-    norm = nn.BatchNorm2d(shape[-1]) if len(shape) == 4 else nn.BatchNorm1d(shape[-1])
+    module = nn.BatchNorm2d(shape[-1]) if len(shape) == 4 else nn.BatchNorm1d(shape[-1])
     gradient = torch.randn_like(x)
     text = "x".join(map(str, shape))
-    if wanted("batch_norm " + text):
-        measure("batch_norm " + text, shape[0], layout, lambda: norm(x))
-    if wanted("batch_norm+grad " + text):
-        measure("batch_norm+grad " + text, shape[0], layout,
-                lambda: torch.autograd.grad(norm(x), [x, *norm.parameters()], gradient))
+    if not wanted("batch_norm " + text) and not wanted("batch_norm+grad " + text):
+        return
+    for way, norm in ways_of(module):
+        if wanted("batch_norm " + text):
+            measure("batch_norm " + text, shape[0], layout, way, lambda: norm(x))
+        if wanted("batch_norm+grad " + text):
+            measure("batch_norm+grad " + text, shape[0], layout, way,
+                    lambda: torch.autograd.grad(norm(x), [x, *module.parameters()], gradient))
+
+
+def optimized(network, x):
+    """(name, function) of each way to make inference faster."""
+    yield "traced", torch.jit.optimize_for_inference(torch.jit.trace(network, x))
+    if COMPILES:
+        torch._dynamo.reset()
+        torch._inductor.config.freezing = True
+        yield "compiled", torch.compile(network)
+        torch._inductor.config.freezing = False
 
 
 def inference(name, optimize, layout):
@@ -130,14 +201,12 @@ def inference(name, optimize, layout):
         return
     network = in_layout(cnn("bn"), layout).eval()
     x = in_layout(torch.randn(1, 1, 28, 28), layout)
-    if optimize:
-        network = torch.jit.optimize_for_inference(torch.jit.trace(network, x))
+    for way, predict in optimized(network, x) if optimize else [("", network)]:
+        def step():
+            with torch.no_grad():
+                predict(x)
 
-    def step():
-        with torch.no_grad():
-            network(x)
-
-    measure(name, 1, layout, step)
+        measure(name, 1, layout, way, step)
 
 
 def scalar_op():
@@ -150,18 +219,18 @@ def scalar_op():
         y.backward()
 
     if wanted("scalar_op"):
-        measure("scalar_op", 1, "", step, CHAIN)
+        measure("scalar_op", 1, "", "", step, CHAIN)
 
 
 torch.manual_seed(0)
 torch.set_num_threads(THREADS)
-train("mlp_bn_paper", lambda: perceptron(BN_PAPER, nn.Sigmoid, "bn"), (784,), 60)
-train("mlp_bn", lambda: perceptron(MLP, nn.ReLU, "bn"), (784,), 128)
-train("mlp_wn", lambda: perceptron(MLP, nn.ReLU, "wn"), (784,), 128)
+train("mlp_bn_paper", lambda norm: perceptron(BN_PAPER, nn.Sigmoid, norm), ["bn"], (784,), 60)
+train("mlp_bn", lambda norm: perceptron(MLP, nn.ReLU, norm), ["bn"], (784,), 128)
+train("mlp_wn", lambda norm: perceptron(MLP, nn.ReLU, norm), WEIGHT_NORMS, (784,), 128)
 for memory_layout in ("nchw", "nhwc"):
-    train("cnn_bn", lambda: cnn("bn"), (1, 28, 28), 64, memory_layout)
-    train("cnn_wn", lambda: cnn("wn"), (1, 28, 28), 64, memory_layout)
-    train("resnet20_bn", resnet20, (3, 32, 32), 128, memory_layout)
+    train("cnn_bn", cnn, ["bn"], (1, 28, 28), 64, memory_layout)
+    train("cnn_wn", cnn, WEIGHT_NORMS, (1, 28, 28), 64, memory_layout)
+    train("resnet20_bn", lambda norm: resnet20(), ["bn"], (3, 32, 32), 128, memory_layout)
 if not BF16:
     for memory_layout in ("nchw", "nhwc"):
         for norm_shape in NORM_SHAPES:
