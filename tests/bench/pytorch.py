@@ -1,10 +1,11 @@
 """The rows of `norma bench` that PyTorch has too, one JSON object a line, under the same names.
 
-usage: pytorch.py THREADS SECONDS [FILTER] [--bf16] [--eager]     SECONDS: for each row; FILTER: part of a name
+usage: pytorch.py THREADS SECONDS [FILTER] [--bf16] [--eager]
 
-A row is measured in every way that this PyTorch has: eager and, since PyTorch 2 and without --eager, compiled; SGD plain and,
-where there is one for the processor, fused; images with channels first and last; weight norm by its old and
-its new module. A way that fails is a row with "error" in place of times.
+SECONDS: for each row; FILTER: part of a name. A row is measured in every way that this PyTorch has: eager
+and, since PyTorch 2 and without --eager, compiled; SGD plain and, where there is one for the processor,
+fused; images with channels first and last; weight norm by its old and its new module. A way that fails is a
+row with "error" in place of times.
 """
 import json
 import resource
@@ -232,9 +233,10 @@ for memory_layout in ("nchw", "nhwc"):
     train("cnn_wn", cnn, WEIGHT_NORMS, (1, 28, 28), 64, memory_layout)
     train("resnet20_bn", lambda norm: resnet20(), ["bn"], (3, 32, 32), 128, memory_layout)
 if not BF16:
+    for norm_shape in NORM_SHAPES:
+        for memory_layout in ("nchw", "nhwc") if len(norm_shape) == 4 else ("",):
+            batch_norm(norm_shape, memory_layout)
     for memory_layout in ("nchw", "nhwc"):
-        for norm_shape in NORM_SHAPES:
-            batch_norm(norm_shape, memory_layout if len(norm_shape) == 4 else "")
         inference("cnn_bn one image", False, memory_layout)
         inference("cnn_bn one image, optimized", True, memory_layout)
     scalar_op()

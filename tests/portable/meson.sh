@@ -1,0 +1,30 @@
+#!/bin/bash
+# Every Meson in PATH but the first, and $NORMA_MESON where that is set
+here=$(dirname "$0")
+. "$here/common.sh"
+
+# "VERSION PATH" of each version, by the first path that has it.
+others()
+{
+    local path version
+    for path in $(type -ap meson) ${NORMA_MESON:+"$NORMA_MESON"}; do
+        version=$("$path" --version 2>/dev/null) && echo "$version $path"
+    done | awk -v first="$(meson --version)" '$1 != first && !seen[$1]++'
+}
+
+need check g++ valgrind
+others >"$FOLDER/mesons"
+[ -s "$FOLDER/mesons" ] || cannot "Meson $(meson --version) is the only one: name another," \
+    "NORMA_MESON=PATH; one comes by: python3 -m venv F && F/bin/pip install meson"
+make_copy
+mkdir "$FOLDER/bin"
+path=$PATH
+while read -r version meson <&3; do
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$meson" >"$FOLDER/bin/meson"
+    chmod +x "$FOLDER/bin/meson"
+    PATH=$FOLDER/bin:$path
+    build "build/meson-$version"
+    result "Meson $version"
+    train "build/meson-$version/norma"
+    tests tests/run "build/meson-$version"
+done 3<"$FOLDER/mesons"

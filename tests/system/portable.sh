@@ -1,0 +1,140 @@
+#!/bin/bash
+# ./dev portable: what compares the losses can fail; a place that fails, cannot be tried or is interrupted is
+# told as that, and leaves nothing behind. Its build is a stub here, and so are its places.
+. "$(dirname "$0")/claim.sh"
+shopt -s lastpipe # what a pipe ends in counts here
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+losses=$NORMA_SOURCE/tests/portable/losses.py
+
+# ---- Losses ----
+
+epoch() # NUMBER TRAIN_LOSS TEST_LOSS
+{
+    printf '{"event": "epoch", "epoch": %s, "train_loss": %s, "test_loss": %s}\n' "$@"
+}
+
+# compares TEXT: standard input is within rounding of the reference.
+compares()
+{
+    cat >"$folder/other"
+    claim_runs "$1" python3 "$losses" "$folder/losses" "$folder/other"
+}
+
+# refuses TEXT: standard input is not.
+refuses()
+{
+    cat >"$folder/other"
+    claim "$1 is refused" "$(
+        python3 "$losses" "$folder/losses" "$folder/other" 2>&1 >/dev/null && echo "it is not")"
+}
+
+{
+    epoch 1 0.5 0.25
+    epoch 2 0.25 0.125
+} >"$folder/losses"
+{
+    epoch 1 0.5 0.25
+    epoch 2 0.2500001 0.125
+} | compares "what differs by rounding is the same"
+{
+    epoch 1 0.5 0.25
+    epoch 2 0.25001 0.125
+} | refuses "a loss that differs by 4e-5"
+epoch 1 0.5 0.25 | refuses "a run with an epoch less"
+{
+    epoch 1 0.5 0.25
+    epoch 2 NaN 0.125
+} | refuses "a loss that is not a number"
+{
+    epoch 1 0.5 null
+    epoch 2 0.25 null
+} | refuses "a run without test losses"
+refuses "a run without epochs" </dev/null
+
+# ---- Places ----
+
+tree=$folder/tree
+mkdir -p "$tree/tests" "$folder/bin" "$folder/tmp"
+cp -r "$NORMA_SOURCE/tests/portable" "$tree/tests/portable"
+for place in $("$tree/tests/portable/run" | sed -n 's/^  \([a-z0-9]*\) .*/\1/p'); do
+    places=$((${places:-0} + 1))
+    claim "$place is a script that says what it tries" \
+        "$(sed -n '2s/^# ./fine/p' "$tree/tests/portable/$place.sh" | grep -q fine || echo "it does not")"
+done
+claim "there are places" "$([ "${places:-0}" -gt 5 ] || echo "${places:-none}")"
+
+# A build is a program that prints losses: others for another learning rate, unless it is told not to.
+cat >"$folder/bin/meson" <<'TEXT'
+#!/bin/sh
+mkdir -p "$2"
+cat >"$2/norma" <<'PROGRAM'
+#!/bin/sh
+case "$*$SAME" in
+*rate=*different) loss=0.75 ;;
+*) loss=0.5 ;;
+esac
+printf '{"event": "epoch", "epoch": 1, "train_loss": %s, "test_loss": 0.5}\n' "$loss"
+PROGRAM
+chmod +x "$2/norma"
+TEXT
+printf '#!/bin/sh\n' >"$folder/bin/ninja"
+chmod +x "$folder/bin/meson" "$folder/bin/ninja"
+
+place() # NAME: standard input is its script
+{
+    { printf '#!/bin/bash\n# a stub\n. "$(dirname "$0")/common.sh"\n' && cat; } \
+        >"$tree/tests/portable/$1.sh"
+}
+
+portable() # EXPECTED STATUS, PLACES: the table is in $folder/table
+{
+    SAME=${same:-different} TMPDIR=$folder/tmp PATH=$folder/bin:$PATH \
+        "$tree/tests/portable/run" "${@:2}" >"$folder/table" 2>"$folder/errors"
+    status=$?
+    [ "$status" -eq "$1" ] || { echo "status $status"; cat "$folder/errors"; false; }
+}
+
+in_table() # WORDS
+{
+    grep -qF -- "$1" "$folder/table" || { cat "$folder/table"; false; }
+}
+
+echo 'result fine' | place debian13
+echo 'result gone; false' | place clang
+echo 'cannot "it needs a moon"' | place arm64
+claim_runs "a place that passes is a success" portable 0 debian13
+claim_runs "what it found is in the table" in_table "| debian13 | passed: fine | 0 min 0"
+claim_runs "a place that fails is a failure" portable 1 debian13 clang
+claim_runs "and stands as that beside others" in_table "| clang | FAILED: gone |"
+claim_runs "a place that cannot be tried is no failure beside one that passes" portable 0 debian13 arm64
+claim_runs "it says why" in_table "| arm64 | not tried: it needs a moon |"
+claim_runs "where nothing can be tried, nothing has passed" portable 1 arm64
+claim_runs "an unknown place is refused" portable 2 mars
+same=same claim_runs "a comparison that tells nothing apart is a failure" portable 1 debian13
+
+# ---- Interrupted ----
+
+# interrupt SIGNAL: once the place has begun. It waits in a process that ignores signals.
+interrupt()
+{
+    TMPDIR=$folder/tmp PATH=$folder/bin:$PATH SAME=different \
+        "$tree/tests/portable/run" debian13 >"$folder/table" 2>"$folder/errors" &
+    runner=$!
+    until [ -s "$folder/begun" ] || ! kill -0 "$runner" 2>/dev/null; do sleep 0.1; done
+    kill "-$1" "$runner"
+    ! wait "$runner" || { echo "it went on"; false; }
+}
+
+place debian13 <<TEXT
+sh -c 'trap "" INT TERM HUP; echo \$\$ >$folder/begun; sleep 600 & wait'
+TEXT
+for signal in TERM HUP; do
+    rm -f "$folder/begun"
+    claim_runs "a run interrupted by $signal ends" interrupt "$signal"
+    claim "and so does what it ran" \
+        "$(kill -0 "$(cat "$folder/begun")" 2>/dev/null && echo "it is still there")"
+done
+claim "no folder was left" "$(ls "$folder/tmp")"
+
+finish
