@@ -171,9 +171,12 @@ static nm_buffer *create(nm_context *context, int size_class, size_t room)
 
 /* ---- For the rest of core ---- */
 
+/* More is beyond what a processor addresses, and what rounding up could overflow. */
+#define MOST_BYTES (SIZE_MAX >> (SIZE_MAX > UINT32_MAX ? 17 : 1))
+
 nm_buffer *nm_buffer_create(nm_context *context, size_t bytes)
 {
-    if (bytes >> 47) {
+    if (bytes > MOST_BYTES) {
         nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", bytes);
         return NULL;
     }

@@ -33,6 +33,9 @@ bool nm_dtype_is_float(nm_dtype dtype)
 
 /* ---- Shapes ---- */
 
+/* More elements exceed any memory; below that, sizes in bytes cannot overflow either. */
+#define MOST_ELEMENTS (INT64_C(1) << (SIZE_MAX > UINT32_MAX ? 56 : 28))
+
 int64_t nm_shape_count(const nm_shape *shape)
 {
     if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
@@ -46,8 +49,7 @@ int64_t nm_shape_count(const nm_shape *shape)
         }
         overflow |= __builtin_mul_overflow(count, shape->dim[i], &count);
     }
-    /* 2^56 elements exceed any memory; below that, sizes in bytes cannot overflow either. */
-    return overflow || count >> 56 ? -1 : count;
+    return overflow || count >= MOST_ELEMENTS ? -1 : count;
 }
 
 bool nm_shape_equal(const nm_shape *a, const nm_shape *b)

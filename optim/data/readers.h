@@ -15,7 +15,7 @@
 #define NM_STREAM_AUGMENT (4ull << 60)
 
 /* The most bytes a data set's file may hold, unpacked: beyond what fits in memory anyway. */
-#define NM_DATASET_BYTES ((size_t)1 << 36)
+#define NM_DATASET_BYTES (SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : SIZE_MAX >> 1)
 
 /* Fails with NM_ERROR_IO and a remedy if there is no readable file at `path`. */
 nm_status nm_dataset_look_for(nm_context *context, const char *path);

@@ -157,3 +157,21 @@ not_linked_to()
     "${@:2}" >"$FOLDER/libraries"
     ! grep -E "$1" "$FOLDER/libraries"
 }
+
+# libraries_by COMPILER FOLDER [CMAKE'S OPTIONS]: libyaml, zlib and Check from Debian's sources, static, for
+# what has no packages of them. pkg-config finds them in FOLDER/pkgconfig.
+libraries_by()
+{
+    sed 's/^deb /deb-src /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/source.list"
+    install cmake dpkg-dev
+    for library in libyaml zlib check; do
+        say "$library"
+        quietly in_root sh -euc 'mkdir /root/"$1"; cd /root/"$1"; apt-get source -q "$1"; cd */
+            cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" -DCMAKE_BUILD_TYPE=Release \
+                -DINSTALL_PKGCONFIG_DIR="$3/pkgconfig" -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF \
+                -DZLIB_BUILD_EXAMPLES=OFF -DCHECK_ENABLE_SUBUNIT=OFF -Wno-dev
+            cmake --build build -j "$(nproc)"; cmake --install build
+            find "$3/lib" "$3/share" -name "*.pc" -exec cp -t "$3/pkgconfig" {} + 2>/dev/null || true
+            rm -f "$3"/lib/*.so*' sh "$library" "$@"
+    done
+}

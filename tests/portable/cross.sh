@@ -14,11 +14,12 @@ cross()
     cat >"$root/root/cross" <<TEXT
 [binaries]
 c = '$prefix-gcc'
+ar = '$prefix-ar'
 strip = '$prefix-strip'
 pkg-config = 'pkg-config'
 ${qemu:+exe_wrapper = '/root/emulated'}
 [properties]
-pkg_config_libdir = '/usr/lib/$prefix/pkgconfig:/usr/share/pkgconfig'
+pkg_config_libdir = '/usr/lib/${prefix/i686/i386}/pkgconfig'
 [host_machine]
 system = 'linux'
 cpu_family = '$family'

@@ -3,8 +3,6 @@
 # told as that, and leaves nothing behind. Its build is a stub here, and so are its places.
 . "$(dirname "$0")/claim.sh"
 shopt -s lastpipe # what a pipe ends in counts here
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 losses=$NORMA_SOURCE/tests/portable/losses.py
 
 # ---- Losses ----
@@ -17,22 +15,22 @@ epoch() # NUMBER TRAIN_LOSS TEST_LOSS
 # compares TEXT: standard input is within rounding of the reference.
 compares()
 {
-    cat >"$folder/other"
-    claim_runs "$1" python3 "$losses" "$folder/losses" "$folder/other"
+    cat >"$temporary/other"
+    claim_runs "$1" python3 "$losses" "$temporary/losses" "$temporary/other"
 }
 
 # refuses TEXT: standard input is not.
 refuses()
 {
-    cat >"$folder/other"
+    cat >"$temporary/other"
     claim "$1 is refused" "$(
-        python3 "$losses" "$folder/losses" "$folder/other" 2>&1 >/dev/null && echo "it is not")"
+        python3 "$losses" "$temporary/losses" "$temporary/other" 2>&1 >/dev/null && echo "it is not")"
 }
 
 {
     epoch 1 0.5 0.25
     epoch 2 0.25 0.125
-} >"$folder/losses"
+} >"$temporary/losses"
 {
     epoch 1 0.5 0.25
     epoch 2 0.2500001 0.125
@@ -54,8 +52,8 @@ refuses "a run without epochs" </dev/null
 
 # ---- Places ----
 
-tree=$folder/tree
-mkdir -p "$tree/tests" "$folder/bin" "$folder/tmp"
+tree=$temporary/tree
+mkdir -p "$tree/tests" "$temporary/bin" "$temporary/tmp"
 cp -r "$NORMA_SOURCE/tests/portable" "$tree/tests/portable"
 for place in $("$tree/tests/portable/run" | sed -n 's/^  \([a-z0-9]*\) .*/\1/p'); do
     places=$((${places:-0} + 1))
@@ -65,7 +63,7 @@ done
 claim "there are places" "$([ "${places:-0}" -gt 5 ] || echo "${places:-none}")"
 
 # A build is a program that prints losses: others for another learning rate, unless it is told not to.
-cat >"$folder/bin/meson" <<'TEXT'
+cat >"$temporary/bin/meson" <<'TEXT'
 #!/bin/sh
 mkdir -p "$2"
 cat >"$2/norma" <<'PROGRAM'
@@ -78,8 +76,8 @@ printf '{"event": "epoch", "epoch": 1, "train_loss": %s, "test_loss": 0.5}\n' "$
 PROGRAM
 chmod +x "$2/norma"
 TEXT
-printf '#!/bin/sh\n' >"$folder/bin/ninja"
-chmod +x "$folder/bin/meson" "$folder/bin/ninja"
+printf '#!/bin/sh\n' >"$temporary/bin/ninja"
+chmod +x "$temporary/bin/meson" "$temporary/bin/ninja"
 
 place() # NAME: standard input is its script
 {
@@ -87,17 +85,17 @@ place() # NAME: standard input is its script
         >"$tree/tests/portable/$1.sh"
 }
 
-portable() # EXPECTED STATUS, PLACES: the table is in $folder/table
+portable() # EXPECTED STATUS, PLACES: the table is in $temporary/table
 {
-    SAME=${same:-different} TMPDIR=$folder/tmp PATH=$folder/bin:$PATH \
-        "$tree/tests/portable/run" "${@:2}" >"$folder/table" 2>"$folder/errors"
+    SAME=${same:-different} TMPDIR=$temporary/tmp PATH=$temporary/bin:$PATH \
+        "$tree/tests/portable/run" "${@:2}" >"$temporary/table" 2>"$temporary/errors"
     status=$?
-    [ "$status" -eq "$1" ] || { echo "status $status"; cat "$folder/errors"; false; }
+    [ "$status" -eq "$1" ] || { echo "status $status"; cat "$temporary/errors"; false; }
 }
 
 in_table() # WORDS
 {
-    grep -qF -- "$1" "$folder/table" || { cat "$folder/table"; false; }
+    grep -qF -- "$1" "$temporary/table" || { cat "$temporary/table"; false; }
 }
 
 echo 'result fine' | place debian13
@@ -115,26 +113,31 @@ same=same claim_runs "a comparison that tells nothing apart is a failure" portab
 
 # ---- Interrupted ----
 
+# ended PID: it is no more, but for what its parent has not asked for yet.
+ended()
+{
+    [ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status" || { ps -fp "$1"; false; }
+}
+
 # interrupt SIGNAL: once the place has begun. It waits in a process that ignores signals.
 interrupt()
 {
-    TMPDIR=$folder/tmp PATH=$folder/bin:$PATH SAME=different \
-        "$tree/tests/portable/run" debian13 >"$folder/table" 2>"$folder/errors" &
+    TMPDIR=$temporary/tmp PATH=$temporary/bin:$PATH SAME=different \
+        "$tree/tests/portable/run" debian13 >"$temporary/table" 2>"$temporary/errors" &
     runner=$!
-    until [ -s "$folder/begun" ] || ! kill -0 "$runner" 2>/dev/null; do sleep 0.1; done
+    until [ -s "$temporary/begun" ] || ! kill -0 "$runner" 2>/dev/null; do sleep 0.1; done
     kill "-$1" "$runner"
     ! wait "$runner" || { echo "it went on"; false; }
 }
 
 place debian13 <<TEXT
-sh -c 'trap "" INT TERM HUP; echo \$\$ >$folder/begun; sleep 600 & wait'
+sh -c 'trap "" INT TERM HUP; echo \$\$ >$temporary/begun; sleep 600 & wait'
 TEXT
 for signal in TERM HUP; do
-    rm -f "$folder/begun"
+    rm -f "$temporary/begun"
     claim_runs "a run interrupted by $signal ends" interrupt "$signal"
-    claim "and so does what it ran" \
-        "$(kill -0 "$(cat "$folder/begun")" 2>/dev/null && echo "it is still there")"
+    claim_runs "and so does what it ran" ended "$(cat "$temporary/begun")"
 done
-claim "no folder was left" "$(ls "$folder/tmp")"
+claim "no folder was left" "$(ls "$temporary/tmp")"
 
 finish
