@@ -210,7 +210,7 @@ nm_status nm_tensor_allocate_buffer(nm_tensor *tensor, size_t bytes);
 /* Gives it elements, within the header if they fit there. */
 static inline nm_status nm_tensor_allocate(nm_tensor *tensor)
 {
-    size_t bytes = (size_t)tensor->count * nm_size_of(tensor->dtype);
+    size_t bytes = nm_bytes(tensor->count, nm_size_of(tensor->dtype));
     if (tensor->tape && bytes <= NM_SMALL_BYTES) {
         tensor->data = tensor->small;
         return NM_OK;

@@ -83,6 +83,13 @@ NM_API nm_status nm_run_fail(const nm_run *run, nm_status status, const char *fo
  * steady state. Give it back with nm_scratch_end(). NULL on failure, with the error set. */
 NM_API void *nm_scratch(nm_context *context, size_t bytes);
 NM_API void nm_scratch_end(void *scratch); /* NULL is fine */
+/* The bytes of `count` elements, at most 2^56, of `size` bytes each; SIZE_MAX, which no memory has,
+ * where a size_t does not hold so many. */
+static inline size_t nm_bytes(int64_t count, size_t size)
+{
+    const bool wide = SIZE_MAX > UINT32_MAX;
+    return wide || (uint64_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
+}
 
 /* ---- Gradient: a vector-Jacobian product, written as a formula of ops ---- */
 

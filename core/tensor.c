@@ -33,9 +33,6 @@ bool nm_dtype_is_float(nm_dtype dtype)
 
 /* ---- Shapes ---- */
 
-/* More elements exceed any memory; below that, sizes in bytes cannot overflow either. */
-#define MOST_ELEMENTS (INT64_C(1) << (SIZE_MAX > UINT32_MAX ? 56 : 28))
-
 int64_t nm_shape_count(const nm_shape *shape)
 {
     if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
@@ -49,7 +46,8 @@ int64_t nm_shape_count(const nm_shape *shape)
         }
         overflow |= __builtin_mul_overflow(count, shape->dim[i], &count);
     }
-    return overflow || count >= MOST_ELEMENTS ? -1 : count;
+    /* 2^56 elements exceed any memory; below that, 64 bits hold their bytes too. */
+    return overflow || count >> 56 ? -1 : count;
 }
 
 bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
@@ -233,7 +231,7 @@ int64_t nm_tensor_count(const nm_tensor *tensor)
 
 size_t nm_tensor_bytes(const nm_tensor *tensor)
 {
-    return (size_t)tensor->count * dtypes[tensor->dtype].size;
+    return nm_bytes(tensor->count, dtypes[tensor->dtype].size);
 }
 
 const char *nm_tensor_name(const nm_tensor *tensor)

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/files/input.h"
 #include "core/files/npy_elements.h"
+#include "core/files/order.h"
 
 #define MAGIC "\x93NUMPY"
 
@@ -449,7 +450,7 @@ static size_t make_header(const nm_tensor *tensor, char out[HEAD])
 }
 
 static nm_status write_parts(nm_context *context, const char *path, const char *head,
-                             size_t head_size, const void *data, size_t size)
+                             size_t head_size, nm_tensor *tensor)
 {
     nm_file *file = nm_file_create(context, path);
     if (!file) {
@@ -457,7 +458,8 @@ static nm_status write_parts(nm_context *context, const char *path, const char *
     }
     nm_status status = nm_file_write(file, head, head_size);
     if (status == NM_OK) {
-        status = nm_file_write(file, data, size);
+        status = nm_order_write(file, nm_tensor_data(tensor), nm_tensor_bytes(tensor),
+                                nm_dtype_size(nm_tensor_dtype(tensor)));
     }
     if (status != NM_OK) {
         nm_file_abandon(file);
@@ -468,8 +470,7 @@ static nm_status write_parts(nm_context *context, const char *path, const char *
 
 nm_status nm_npy_write(nm_tensor *tensor, const char *path)
 {
-    const void *data = nm_tensor_data(tensor);
-    if (!data) {
+    if (!nm_tensor_data(tensor)) {
         return NM_ERROR_INPUT;
     }
     nm_context *context = nm_tensor_context(tensor);
@@ -481,5 +482,5 @@ nm_status nm_npy_write(nm_tensor *tensor, const char *path)
     }
     char head[HEAD];
     size_t head_size = make_header(tensor, head);
-    return write_parts(context, path, head, head_size, data, nm_tensor_bytes(tensor));
+    return write_parts(context, path, head, head_size, tensor);
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are loaded as they are stored");
+#include "core/files/order.h"
 
 /* ---- One run of elements of each type ---- */
 
@@ -14,7 +14,8 @@ static inline uint64_t load(const unsigned char *from, size_t size, bool big)
 {
     uint64_t bits = 0;
     memcpy(&bits, from, size);
-    return big ? __builtin_bswap64(bits) >> (64 - 8 * size) : bits;
+    bits = big == NM_LITTLE_ENDIAN ? __builtin_bswap64(bits) : bits;
+    return big ? bits >> (64 - 8 * size) : bits;
 }
 
 static inline float float_of(uint32_t bits)
@@ -170,7 +171,7 @@ void nm_npy_fill(const nm_npy_type *type, bool big, bool fortran, const void *el
     }
     if (fortran && nm_tensor_shape(tensor)->rank > 1) {
         fill_transposed(type, big, elements, tensor);
-    } else if (type->as_stored && !big) {
+    } else if (type->as_stored && big != NM_LITTLE_ENDIAN) {
         memcpy(nm_tensor_data(tensor), elements, nm_tensor_bytes(tensor));
     } else {
         type->convert(elements, type->size, big, nm_tensor_data(tensor), count);

@@ -14,7 +14,7 @@ typedef struct nm_npy_type {
     char kind[4]; /* as NumPy writes it behind the byte order: "f4", "b1" */
     size_t size;  /* bytes an element in the file */
     nm_dtype dtype;
-    bool as_stored; /* little-endian elements are the tensor's own, byte by byte */
+    bool as_stored; /* elements in the processor's order are the tensor's own, byte by byte */
     nm_npy_convert *convert;
 } nm_npy_type;
 

@@ -13,11 +13,10 @@
 
 #include "core/file.h"
 #include "core/files/input.h"
+#include "core/files/order.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "core/value_internal.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are read as they are stored");
 
 #define HEADER_LIMIT 100000000u /* bytes, as the format says */
 
@@ -361,7 +360,9 @@ static bool check_end(reader *r, uint64_t promised, uint64_t there)
 /* Over the elements in the data where their type allows it: most files are aligned. */
 static nm_tensor *make_tensor(nm_context *context, const entry *e, char *data)
 {
-    bool aligned = (uintptr_t)data % nm_dtype_size(e->dtype) == 0;
+    const size_t size = nm_dtype_size(e->dtype);
+    nm_order_turn(data, nm_bytes(nm_shape_count(&e->shape), size), size);
+    bool aligned = (uintptr_t)data % size == 0;
     nm_tensor *tensor = aligned ? nm_tensor_wrap(context, e->dtype, e->shape, data)
                                 : nm_tensor_copy_of(context, e->dtype, e->shape, data);
     if (tensor && nm_tensor_set_name(tensor, e->name) != NM_OK) {
@@ -416,6 +417,7 @@ static bool read_length(reader *r, nm_input *input, uint64_t *length)
         return FAIL_FILE(r, "%s: truncated: %zu bytes are no safetensors file", r->json.file, size);
     }
     memcpy(length, first, 8);
+    nm_order_turn(length, 8, 8);
     if (!check_length(r, *length, input) ||
         (*length && nm_input_read(input, &begin, 1, &size) != NM_OK)) {
         return false;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/files/order.h"
 #include "core/internal.h"
 #include "core/json.h"
 
@@ -275,7 +276,7 @@ static nm_status write_group(const nm_tensor_writer *w, nm_file *file, int group
             return nm_fail_in(w->context, "\"%s\" cannot be written",
                               nm_map_name_at(w->tensors, i));
         }
-        status = nm_file_write(file, data, nm_tensor_bytes(tensor));
+        status = nm_order_write(file, data, nm_tensor_bytes(tensor), element_sizes[group]);
     }
     return status;
 }

@@ -216,7 +216,7 @@ static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piec
     }
     int64_t all = c->n * c->oh, row = c->ow * v->depth * (int64_t)v->item;
     int64_t units = PIECE / (row * unit + 1) + 1, rows = units * unit < all ? units * unit : all;
-    v->patches = nm_scratch(context, (size_t)(rows * row));
+    v->patches = nm_scratch(context, nm_bytes(rows * row, 1));
     nm_status status = v->patches ? NM_OK : NM_ERROR_MEMORY;
     for (v->first = 0; v->first < all; v->first += rows) {
         v->rows = all - v->first < rows ? all - v->first : rows;

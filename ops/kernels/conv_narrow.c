@@ -161,7 +161,7 @@ nm_status nm_conv_narrow_forward(nm_context *context, const nm_conv *c, const fl
     job j = make_job(c, x);
     j.bias = bias, j.relu = with_relu, j.y = y;
     int64_t taps = c->kh * c->kw * c->c, weights = (taps * c->o + LANES - 1) / LANES * LANES;
-    j.weights = nm_scratch(context, (size_t)(weights + padded_count(&j)) * sizeof(float));
+    j.weights = nm_scratch(context, nm_bytes(weights + padded_count(&j), sizeof(float)));
     if (!j.weights) {
         return NM_ERROR_MEMORY;
     }
@@ -263,7 +263,7 @@ nm_status nm_conv_narrow_weight_grad(nm_context *context, const nm_conv *c, cons
     j.dy = dy;
     j.rows = few > many ? few : many;
     int64_t count = (all + j.rows - 1) / j.rows, sums = count * (TAPS + 1) * c->o;
-    j.chunks = nm_scratch(context, (size_t)(sums + padded_count(&j)) * sizeof(float));
+    j.chunks = nm_scratch(context, nm_bytes(sums + padded_count(&j), sizeof(float)));
     if (!j.chunks) {
         return NM_ERROR_MEMORY;
     }

@@ -200,7 +200,7 @@ static nm_status run(nm_context *context, job *j)
     j->shares = count_shares(j, nm_context_threads(context));
     int64_t weights = POSITIONS * j->weights_step;
     int64_t scratch = j->shares * POSITIONS * (j->in.step + j->out.step);
-    j->weights = nm_scratch(context, (size_t)(weights + scratch) * sizeof(float));
+    j->weights = nm_scratch(context, nm_bytes(weights + scratch, sizeof(float)));
     if (!j->weights) {
         return NM_ERROR_MEMORY;
     }

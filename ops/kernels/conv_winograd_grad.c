@@ -106,7 +106,7 @@ nm_status nm_conv_winograd_weight_grad(nm_context *context, const nm_conv *c, co
     j.x = x, j.dy = dy, j.dw = dw;
     j.shares = count_shares(&j, nm_context_threads(context));
     int64_t scratch = j.shares * POSITIONS * (j.in.step + j.out.step);
-    j.weights = nm_scratch(context, (size_t)(j.shares * sums + scratch) * sizeof(float));
+    j.weights = nm_scratch(context, nm_bytes(j.shares * sums + scratch, sizeof(float)));
     if (!j.weights) {
         return NM_ERROR_MEMORY;
     }

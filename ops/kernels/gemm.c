@@ -124,7 +124,7 @@ typedef struct job {
     static nm_status blocked_##suffix(nm_context *context, const nm_gemm *g)                       \
     {                                                                                              \
         int64_t rows = round_up(g->m, ROWS), columns = round_up(g->n, COLUMNS);                    \
-        type *scratch = nm_scratch(context, (size_t)((rows + columns) * g->k) * sizeof(type));     \
+        type *scratch = nm_scratch(context, nm_bytes((rows + columns) * g->k, sizeof(type)));      \
         if (!scratch) {                                                                            \
             return NM_ERROR_MEMORY;                                                                \
         }                                                                                          \

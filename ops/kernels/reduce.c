@@ -311,7 +311,7 @@ nm_status nm_reduce(nm_context *context, nm_reduction reduction, nm_dtype dtype,
     make_plan(&p, shape, gone);
     p.run = p.is_max ? p.is_f64 ? max_f64 : max_f32 : p.is_f64 ? sum_f64 : sum_f32;
     if (p.segments > 1) {
-        p.parts = nm_scratch(context, (size_t)(p.segments * p.kept * p.columns) * sizeof(double));
+        p.parts = nm_scratch(context, nm_bytes(p.segments * p.kept * p.columns, sizeof(double)));
         if (!p.parts) {
             return NM_ERROR_MEMORY;
         }

@@ -158,20 +158,24 @@ not_linked_to()
     ! grep -E "$1" "$FOLDER/libraries"
 }
 
-# libraries_by COMPILER FOLDER [CMAKE'S OPTIONS]: libyaml, zlib and Check from Debian's sources, static, for
-# what has no packages of them. pkg-config finds them in FOLDER/pkgconfig.
+# libraries_by COMPILER FOLDER: libyaml, zlib and Check, static, as their authors released them, for what has
+# no packages of them. pkg-config finds them in FOLDER/pkgconfig.
 libraries_by()
 {
     sed 's/^deb /deb-src /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/source.list"
-    install cmake dpkg-dev
+    install cmake make xz-utils
     for library in libyaml zlib check; do
         say "$library"
-        quietly in_root sh -euc 'mkdir /root/"$1"; cd /root/"$1"; apt-get source -q "$1"; cd */
+        quietly in_root sh -euc 'mkdir -p "/root/$1" "$3/pkgconfig"; cd "/root/$1"
+            apt-get source --print-uris "$1" >uris
+            sed -n "s/^.\(.*\.orig\.tar\.[a-z0-9]*\). [^ ]* [0-9]* \(.*\)/\1 archive \2/p" uris >archive.uri
+            xargs /usr/lib/apt/apt-helper download-file <archive.uri
+            tar xf archive; cd */
             cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" -DCMAKE_BUILD_TYPE=Release \
                 -DINSTALL_PKGCONFIG_DIR="$3/pkgconfig" -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF \
-                -DZLIB_BUILD_EXAMPLES=OFF -DCHECK_ENABLE_SUBUNIT=OFF -Wno-dev
+                -DZLIB_BUILD_EXAMPLES=OFF -DCHECK_ENABLE_SUBUNIT=OFF
             cmake --build build -j "$(nproc)"; cmake --install build
-            find "$3/lib" "$3/share" -name "*.pc" -exec cp -t "$3/pkgconfig" {} + 2>/dev/null || true
+            find "$3/lib" "$3/share" -name "*.pc" -exec cp -t "$3/pkgconfig" {} + || true
             rm -f "$3"/lib/*.so*' sh "$library" "$@"
     done
 }
