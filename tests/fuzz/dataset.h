@@ -63,8 +63,8 @@ static inline void check_again(nm_context *context, const nm_choice *choice, nm_
 {
     nm_dataset again;
     nm_schema *schema = set->schema;
-    if (!schema) {
-        return;
+    if (!schema || (set->targets && set->target_dtype == NM_I32 && !set->classes)) {
+        return; /* no table, or nothing but samples to be ignored */
     }
     schema->shape = set->shape;
     schema->target_shape = set->target_shape;

@@ -3,7 +3,7 @@
  * 1. By the network, if its columns have names: some of them stand in the first row.
  * 2. By the cells: text above numbers or dates is a header; a number above numbers is none. A text
  *    above texts tells by whether it occurs again.
- * 3. 0, 1, 2, ... above four columns or more is a header, as pandas writes one of its own.
+ * 3. 0, 1, 2, ... above four columns or more, or above a text, is a header, as pandas writes one.
  * 4. What tells both ways is an error: `header: yes` or `header: no`.
  *
  * Known forms besides: a header in a comment ("# a,b,c"), as NumPy writes it; one without a name
@@ -107,7 +107,7 @@ static nm_status look_at_rows(finder *f)
 /* ---- Telling ---- */
 
 /* Promise 3, also behind or before cells that are no numbers. */
-static bool counts_columns(const finder *f)
+static bool counts_columns(const finder *f, int64_t least)
 {
     int64_t next = 0;
     bool goes_on = true; /* the row below counts from there */
@@ -130,7 +130,7 @@ static bool counts_columns(const finder *f)
         nm_csv_number(&f->table->form, w.place.cell, w.place.length, &value);
         goes_on &= value == (double)(next + i);
     }
-    return !goes_on && next >= (next < f->columns ? 2 : 4);
+    return !goes_on && next >= (next < f->columns ? 2 : least);
 }
 
 typedef struct votes {
@@ -146,7 +146,9 @@ static votes count_votes(const finder *f)
         const unsigned below = e->below & ~(unsigned)CSV_SEEN_NOTHING;
         const unsigned numbers = CSV_SEEN_NUMBERS | CSV_SEEN_INFINITE;
         if (e->seen & CSV_SEEN_NUMBERS) {
-            v.none += 1;
+            const bool above_text = below && !(below & numbers);
+            v.header += above_text;
+            v.none += !above_text;
         } else if (!(e->seen & CSV_SEEN_NOTHING) && below) {
             const bool typed = !(below & ~numbers) || nm_csv_only(below, CSV_SEEN_DATES) ||
                                nm_csv_only(below, CSV_SEEN_FLAGS);
@@ -181,7 +183,8 @@ static nm_status tell_by_cells(finder *f)
     }
     bool *header = &f->table->form.header;
     const votes v = count_votes(f);
-    if (v.none && counts_columns(f)) {
+    const bool counts = (v.none || v.header) && counts_columns(f, v.header ? 2 : 4);
+    if (counts) {
         *header = true;
         nm_context_log(f->table->context, NM_LOG_INFO,
                        "%s: its first line counts the columns and is taken for their names; if it "
@@ -209,17 +212,22 @@ static bool has_name(const nm_column *columns, int count, const csv_place *cell)
     return false;
 }
 
-/* Whether a name stands in the first row. Its first cells are enough to look at. */
-static bool has_names(const finder *f, const nm_schema *s)
+#define CELLS_LOOKED_AT 64 /* the first ones of a row are enough */
+
+/* Whether the row at `w` has half of the names that could stand in so many cells. */
+static bool has_names(csv_walk w, const nm_schema *s)
 {
-    for (int64_t i = 0; s && i < f->columns && i < 64; i++) {
-        const csv_place *top = &f->column[i].top;
-        if (has_name(s->column, s->columns, top) ||
-            has_name(s->target_column, s->target_columns, top)) {
-            return true;
+    int64_t cells = 0, known = 0;
+    w.quiet = true;
+    for (w.row_ends = false; cells < CELLS_LOOKED_AT && !w.row_ends; cells++) {
+        if (nm_csv_next(&w) != NM_OK) {
+            return false;
         }
+        known += has_name(s->column, s->columns, &w.place) ||
+                 has_name(s->target_column, s->target_columns, &w.place);
     }
-    return false;
+    const int64_t names = s->columns + s->target_columns;
+    return known && 2 * known >= (names < cells ? names : cells);
 }
 
 /* ---- Known forms ---- */
@@ -374,8 +382,12 @@ static nm_status tell(finder *f, const nm_schema *schema)
     if (is_of_scikit_learn(f)) {
         return take_class_names(f);
     }
-    if (has_names(f, schema) || (schema && !count_cells(&f->below))) {
-        t->form.header = has_names(f, schema); /* a single row is a sample */
+    csv_walk commented;
+    if (schema && find_commented(t, &f->top, &commented) && has_names(commented, schema)) {
+        return NM_OK; /* the first row is a sample */
+    }
+    if (schema && (has_names(f->top, schema) || !count_cells(&f->below))) {
+        t->form.header = has_names(f->top, schema); /* a single row is a sample, too */
         return NM_OK;
     }
     return tell_by_cells(f);
