@@ -60,13 +60,22 @@ static void *state_of(nm_attachment *attachment)
     return (char *)attachment + STATE_OFFSET;
 }
 
-void *nm_context_attach(nm_context *context, const void *key, size_t size,
-                        void (*destroy)(nm_context *context, void *state))
+void *nm_context_attached(const nm_context *context, const void *key)
 {
     for (nm_attachment *a = context->attachments; a; a = a->next) {
         if (a->key == key) {
             return state_of(a);
         }
+    }
+    return NULL;
+}
+
+void *nm_context_attach(nm_context *context, const void *key, size_t size,
+                        void (*destroy)(nm_context *context, void *state))
+{
+    void *there = nm_context_attached(context, key);
+    if (there) {
+        return there;
     }
     nm_attachment *a = nm_alloc_zero(context, 1, STATE_OFFSET + size);
     if (!a) {

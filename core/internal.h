@@ -53,6 +53,9 @@ struct nm_context {
     nm_attachment *attachments;
 };
 
+/* What nm_context_attach() made for `key`; NULL: nothing yet. */
+void *nm_context_attached(const nm_context *context, const void *key);
+
 /* ---- Tensors ---- */
 
 /* nm_dtype_is_float() and nm_dtype_size(), where every nanosecond counts. */

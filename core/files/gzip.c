@@ -73,6 +73,12 @@ void nm_gzip_destroy(nm_gzip *gzip)
     }
 }
 
+void nm_gzip_move(nm_gzip *gzip, const char *title, void *user)
+{
+    gzip->title = title;
+    gzip->user = user;
+}
+
 size_t nm_gzip_waiting(const nm_gzip *gzip)
 {
     return gzip->z.avail_in;

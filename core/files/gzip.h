@@ -19,6 +19,9 @@ bool nm_gzip_begins(const unsigned char *data, size_t size);
 nm_gzip *nm_gzip_create(nm_context *context, const char *title, nm_gzip_refill *refill, void *user);
 void nm_gzip_destroy(nm_gzip *gzip); /* NULL is fine */
 
+/* Says where both are now. */
+void nm_gzip_move(nm_gzip *gzip, const char *title, void *user);
+
 /* Reads the next `size` unpacked bytes, or fewer at the end, where the checksums are right. */
 nm_status nm_gzip_read(nm_gzip *gzip, void *to, size_t size, size_t *got);
 /* Packed bytes that were asked for and are not used yet. */

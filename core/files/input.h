@@ -8,6 +8,8 @@
 
 #include "core/context.h"
 
+#define NM_MOST_LOOK 16
+
 typedef struct nm_input {
     nm_context *context;
     const char *path;            /* NULL: memory */
@@ -16,9 +18,11 @@ typedef struct nm_input {
     bool sized;    /* `rest` is known: memory, or a regular file */
     uint64_t rest; /* bytes that follow in the file itself */
     uint64_t consumed, limit;
-    unsigned char front[2]; /* bytes that were looked at and are not given out yet */
+    unsigned char front[2]; /* bytes of the file that were looked at and are not used yet */
     size_t front_count;
-    struct nm_gzip *gzip; /* NULL: as it is */
+    struct nm_gzip *gzip;             /* NULL: as it is */
+    unsigned char back[NM_MOST_LOOK]; /* bytes that are given out again */
+    size_t back_count;
 } nm_input;
 
 /* Opens the file at `path` ("-": standard input), of at most `limit` bytes (what is no regular
@@ -31,8 +35,18 @@ nm_status nm_input_open(nm_input *input, nm_context *context, const char *path, 
 void nm_input_open_memory(nm_input *input, nm_context *context, const void *data, size_t size);
 void nm_input_close(nm_input *input); /* a second time is fine */
 
+/* The first bytes, at most NM_MOST_LOOK, unpacked: for who must know what a file is before it is
+ * read. What can be read only once (standard input, a pipe) stays open, and the next one who opens
+ * that path gets them again. */
+nm_status nm_input_look(nm_context *context, const char *path, void *bytes, size_t size,
+                        size_t *got);
+
 /* Reads the next `size` bytes, or fewer at the end; *got: how many. */
 nm_status nm_input_read(nm_input *input, void *to, size_t size, size_t *got);
+
+/* "cannot read PATH: reason". Returns `status`. */
+nm_status nm_input_fail(const nm_input *input, nm_status status, const char *format, ...)
+    NM_PRINTF(3, 4);
 
 /* How many bytes follow: exactly, or at most. */
 bool nm_input_is_exact(const nm_input *input);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/file.h"
+#include "core/files/input.h"
 #include "core/text.h"
 
 typedef enum file_format { FORMAT_CSV, FORMAT_NPY, FORMAT_IDX } file_format;
@@ -13,7 +13,7 @@ static bool ends_with(const char *path, const char *end)
     return length >= tail && strcmp(path + length - tail, end) == 0;
 }
 
-/* By the name where it says it: standard input can be read only once. */
+/* By the name where it says it. */
 static bool find_by_name(const char *path, file_format *found)
 {
     static const struct {
@@ -42,17 +42,15 @@ static file_format find_by_contents(const unsigned char *bytes, size_t size)
 
 static nm_status find_format(nm_context *context, const char *path, file_format *found)
 {
-    size_t size;
+    unsigned char bytes[8];
+    size_t size = 0;
     *found = FORMAT_CSV;
-    if (find_by_name(path, found) || strcmp(path, "-") == 0) {
+    if (find_by_name(path, found)) {
         return NM_OK;
     }
-    char *text = nm_file_read_gz(context, path, SIZE_MAX, &size);
-    if (text) {
-        *found = find_by_contents((const unsigned char *)text, size);
-    }
-    nm_free(context, text);
-    return nm_context_status(context);
+    nm_status status = nm_input_look(context, path, bytes, sizeof bytes, &size);
+    *found = status == NM_OK ? find_by_contents(bytes, size) : FORMAT_CSV;
+    return status;
 }
 
 static void add_entry(nm_text *text, const char *key, const char *value)

@@ -308,6 +308,85 @@ START_TEST(tensors_come_through_a_pipe)
 }
 END_TEST
 
+/* ---- Looking first ---- */
+
+static void expect_look(nm_context *context, const char *path, const char *wanted)
+{
+    char looked[16];
+    size_t got = 0;
+    ck_assert_int_eq(nm_input_look(context, path, looked, strlen(wanted), &got), NM_OK);
+    ck_assert_uint_eq(got, strlen(wanted));
+    ck_assert_mem_eq(looked, wanted, got);
+}
+
+static void expect_all(nm_context *context, const char *path, const char *wanted)
+{
+    size_t size = 0;
+    char *contents = nm_file_read_gz(context, path, SIZE_MAX, &size);
+    assert_fine(context);
+    ck_assert_uint_eq(size, strlen(wanted));
+    ck_assert_str_eq(contents, wanted);
+    nm_free(context, contents);
+}
+
+START_TEST(a_pipe_that_was_looked_at_is_read_from_its_begin)
+{
+    const char *path = test_path("looked");
+    nm_context *context = test_context(NULL);
+    pid_t child = feed_pipe(path, "some words and more", 19);
+    expect_look(context, path, "some w");
+    expect_look(context, path, "some words and m");
+    expect_all(context, path, "some words and more");
+    expect_exit(child);
+    child = feed_pipe(path, "abc", 3);
+    expect_look(context, path, "abc");
+    expect_exit(child);
+    nm_context_destroy(context); /* it is closed though nobody read it */
+}
+END_TEST
+
+START_TEST(gzip_data_from_a_pipe_are_looked_at_unpacked)
+{
+    static char words[] = "words, words, words";
+    const char *packed = test_path("packed.gz"), *path = test_path("looked");
+    gzFile file = gzopen(packed, "wb");
+    gzwrite(file, words, sizeof words - 1);
+    ck_assert_int_eq(gzclose(file), Z_OK);
+    nm_context *context = test_context(NULL);
+    size_t size;
+    char *text = nm_file_read(context, packed, SIZE_MAX, &size);
+    pid_t child = feed_pipe(path, text, size);
+    expect_look(context, path, "words,");
+    expect_all(context, path, words);
+    expect_exit(child);
+    expect_look(context, packed, "words,");
+    expect_all(context, packed, words);
+    nm_free(context, text);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(an_array_that_was_looked_at_comes_from_standard_input)
+{
+    bytes b = spell(1, DICT("'<i2'", "False", "(3,)"), 6);
+    test_write_file(test_path("input.npy"), b.data, b.size);
+    nm_context *context = test_context(NULL);
+    int kept = dup(STDIN_FILENO), fd = open(test_path("input.npy"), O_RDONLY);
+    ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    expect_look(context, "-", "\x93NUMPY");
+    nm_tensor *tensor = nm_npy_read(context, "-");
+    assert_fine(context);
+    ck_assert(nm_tensor_get(tensor, 2) == 0x0504);
+    nm_tensor_destroy(tensor);
+    ck_assert_ptr_null(nm_npy_read(context, "-"));
+    assert_error(context, NM_ERROR_FORMAT, "standard input: not an NPY file");
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    close(fd);
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* ---- Memory ---- */
 
 START_TEST(the_memory_at_hand_is_a_number_of_this_system)
@@ -334,6 +413,9 @@ static nm_status read_all_ways(test_memory *memory)
         nm_input_close(&input);
     }
     nm_tensor_destroy(nm_npy_read(context, test_path("converted.npy")));
+    char looked[4];
+    size_t got;
+    nm_input_look(context, "/dev/null", looked, sizeof looked, &got);
     nm_status status = nm_context_status(context);
     test_context_end(context, memory);
     return status;
@@ -356,5 +438,7 @@ TEST_MAIN("core/files/input", an_array_that_declares_little_of_a_large_file_cost
           of_a_bomb_no_more_is_unpacked_than_was_declared,
           what_no_gzip_data_could_unpack_to_is_refused_before_unpacking,
           an_array_comes_through_a_pipe, what_a_pipe_declares_is_not_believed,
-          tensors_come_through_a_pipe, the_memory_at_hand_is_a_number_of_this_system,
-          any_allocation_may_fail)
+          tensors_come_through_a_pipe, a_pipe_that_was_looked_at_is_read_from_its_begin,
+          gzip_data_from_a_pipe_are_looked_at_unpacked,
+          an_array_that_was_looked_at_comes_from_standard_input,
+          the_memory_at_hand_is_a_number_of_this_system, any_allocation_may_fail)
