@@ -5,6 +5,7 @@
 #include <omp.h>
 #endif
 
+#include "core/clean.h"
 #include "core/internal.h"
 
 /* ---- Life ---- */
@@ -163,8 +164,10 @@ void nm_context_clear_error(nm_context *context)
 nm_status nm_fail_v(nm_context *context, nm_status status, const char *format, va_list list)
 {
     if (context->status == NM_OK) {
+        char text[NM_ERROR_TEXT];
         context->status = status;
-        vsnprintf(context->error, sizeof context->error, format, list);
+        vsnprintf(text, sizeof text, format, list);
+        nm_text_clean(text, true, context->error, sizeof context->error);
     }
     return status;
 }
@@ -180,11 +183,12 @@ nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...
 
 nm_status nm_fail_in(nm_context *context, const char *format, ...)
 {
-    char prefix[512];
+    char text[512], prefix[512];
     va_list list;
     va_start(list, format);
-    int written = vsnprintf(prefix, sizeof prefix - 2, format, list);
+    int written = vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    nm_text_clean(written < 0 ? "" : text, true, prefix, sizeof prefix - 2);
     if (context->status != NM_OK && written >= 0) {
         size_t length = strlen(strcat(prefix, ": "));
         size_t kept = strlen(context->error);
@@ -203,11 +207,12 @@ void nm_context_log(nm_context *context, nm_log_level level, const char *format,
     if (!context->log) {
         return;
     }
-    char message[1024];
+    char text[1024], message[2048];
     va_list list;
     va_start(list, format);
-    vsnprintf(message, sizeof message, format, list);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    nm_text_clean(text, true, message, sizeof message);
     context->log(context->log_user, level, message);
 }
 

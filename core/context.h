@@ -73,7 +73,8 @@ NM_API const char *nm_context_error(const nm_context *context);
 NM_API void nm_context_clear_error(nm_context *context);
 
 /* Reports a failure and returns `status`. Keeps the first: while an error stands, later ones are
- * dropped. Never allocates: the text is cut at 8 KiB. */
+ * dropped. Never allocates: the text is cut at 8 KiB. Control characters but for ends of lines and
+ * tabs, and bytes that are not UTF-8, become \x1b: names in files cannot steer a terminal. */
 NM_API nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...)
     NM_PRINTF(3, 4);
 NM_API nm_status nm_fail_v(nm_context *context, nm_status status, const char *format, va_list list);

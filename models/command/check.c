@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "models/command/command.h"
 #include "models/command/trained.h"
 
@@ -215,7 +216,9 @@ static int check_saved(nm_context *context, const arguments *a)
         print_json(model);
     } else {
         const nm_saved *saved = nm_model_saved(model);
-        printf("Saved by norma %s, trained with %s.\n\n", saved->version ? saved->version : "?",
+        char version[64];
+        nm_text_clean(saved->version ? saved->version : "?", false, version, sizeof version);
+        printf("Saved by norma %s, trained with %s.\n\n", version,
                saved->loss.item ? saved->loss.item->name : "a loss it does not name");
         print_data_table(nm_model_schema(model));
         putchar('\n');

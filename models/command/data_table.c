@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "models/command/command.h"
 #include "optim/data/schema.h"
 
@@ -14,22 +15,14 @@
 #define NAME_WIDTH 32
 #define KIND_WIDTH 40
 
-/* A name, or an index where there is none; characters that would move the cursor become ?. */
+/* A name, or an index where there is none. */
 static const char *name_of(const char *name, int64_t place, char text[NAME_WIDTH + 1])
 {
     if (!*name) {
         snprintf(text, NAME_WIDTH + 1, place < 0 ? "-" : "column %lld", (long long)place);
         return text;
     }
-    snprintf(text, NAME_WIDTH + 1, "%s", name);
-    for (size_t end = strlen(text);
-         end && name[end] && ((unsigned char)name[end] & 0xc0) == 0x80;) {
-        text[--end] = 0; /* not within a character */
-    }
-    for (char *c = text; *c; c++) {
-        *c = (char)((unsigned char)*c < ' ' || *c == 127 ? '?' : *c);
-    }
-    return text;
+    return nm_text_clean(name, false, text, NAME_WIDTH + 1);
 }
 
 /* The columns of a terminal that UTF-8 takes, where every character takes one. */

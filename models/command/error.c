@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/clean.h"
 #include "models/command/command.h"
 #include "models/command/excerpt.h"
 
@@ -18,12 +19,12 @@ static const char *error_prefix(void)
 
 int bad_usage(const char *format, ...)
 {
+    char text[4096], clean[4096];
     va_list list;
     va_start(list, format);
-    fputs(error_prefix(), stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    fprintf(stderr, "%s%s\n", error_prefix(), nm_text_clean(text, true, clean, sizeof clean));
     return EXIT_INPUT;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "models/command/command.h"
 #include "models/command/trained.h"
 
@@ -128,7 +129,8 @@ static int print(const evaluated *e)
     if (e->result.ignored) {
         printf(", %lld ignored", (long long)e->result.ignored);
     }
-    printf(", %s)\n", e->trained.weights);
+    char clean[RUN_PATH];
+    printf(", %s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
     return EXIT_FINE;
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ static int run(const command *c, char **words, int count)
 int main(int argc, char **argv)
 {
     keep_standard_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write, with its name */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return run(&command_help, NULL, 0);
     }

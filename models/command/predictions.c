@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "core/text.h"
 
 static int64_t width_of(const predictions *p)
@@ -26,6 +27,7 @@ static int64_t best_class(const predictions *p, int64_t row)
 }
 
 #define NAME_TEXT 32
+#define CLEAN_TEXT 512
 
 /* What output `i` is called. */
 static const char *output_name(const predictions *p, int64_t i, char text[NAME_TEXT])
@@ -44,10 +46,11 @@ static const char *output_name(const predictions *p, int64_t i, char text[NAME_T
 
 static void print_class(const predictions *p, int64_t row)
 {
-    char text[NAME_TEXT];
+    char text[NAME_TEXT], clean[CLEAN_TEXT];
     int64_t best = best_class(p, row);
+    const char *name = nm_schema_class_name(p->schema, best, text);
     printf("%lld: class %s, probability %.4f\n", (long long)row,
-           nm_schema_class_name(p->schema, best, text), output(p, row, best));
+           nm_text_clean(name, false, clean, sizeof clean), output(p, row, best));
 }
 
 static void print_values(const predictions *p, int64_t row)
@@ -55,9 +58,10 @@ static void print_values(const predictions *p, int64_t row)
     const bool named = p->schema->targets > 1;
     printf("%lld:", (long long)row);
     for (int64_t i = 0; i < width_of(p); i++) {
-        char text[32], name[NAME_TEXT];
-        printf("%s %s%s%s", named && i ? "," : "", named ? output_name(p, i, name) : "",
-               named ? " " : "", format_f32(output(p, row, i), text));
+        char text[32], name[NAME_TEXT], clean[CLEAN_TEXT];
+        nm_text_clean(named ? output_name(p, i, name) : "", false, clean, sizeof clean);
+        printf("%s %s%s%s", named && i ? "," : "", clean, named ? " " : "",
+               format_f32(output(p, row, i), text));
     }
     putchar('\n');
 }

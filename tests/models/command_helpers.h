@@ -81,7 +81,6 @@ static inline void become(const char *const *words, running_options o)
     }
     redirect(1, o.out ? o.out : test_path("stdout")); /* last: a closed one stays closed */
     if (o.file_limit) {
-        signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){o.file_limit, o.file_limit});
     }
     if (chdir(test_folder()) == 0) {

@@ -41,6 +41,22 @@ START_TEST(behind_two_dashes_everything_is_a_name)
 }
 END_TEST
 
+START_TEST(names_that_would_steer_the_terminal_are_spelled)
+{
+    static const char name[] = "x\x1b[31m\xc2\x9b"
+                               "1m\xff\xe2\x80\xae";
+    static const char shown[] = "x\\x1b[31m\\x9b1m\\xff\\u202e";
+    const ended *e = norma("check", name);
+    assert_code(e, 1);
+    assert_says(e->err, shown);
+    ck_assert(!strpbrk(e->err, "\x1b\xff\x9b"));
+    e = norma(name);
+    assert_code(e, 2);
+    assert_says(e->err, shown);
+    ck_assert(!strpbrk(e->err, "\x1b\xff\x9b"));
+}
+END_TEST
+
 /* ---- Mistakes in files ---- */
 
 START_TEST(a_mistake_begins_its_line_with_its_place)
@@ -368,8 +384,9 @@ START_TEST(op_says_what_does_not_fit)
 END_TEST
 
 TEST_MAIN("models/command", a_misspelt_word_is_told_with_the_one_that_was_meant,
-          behind_two_dashes_everything_is_a_name, a_mistake_begins_its_line_with_its_place,
-          several_mistakes_come_at_once, a_shape_that_does_not_fit_names_the_layer_and_both_shapes,
+          behind_two_dashes_everything_is_a_name, names_that_would_steer_the_terminal_are_spelled,
+          a_mistake_begins_its_line_with_its_place, several_mistakes_come_at_once,
+          a_shape_that_does_not_fit_names_the_layer_and_both_shapes,
           broken_data_gives_one_clear_line, output_that_cannot_be_written_is_a_failure,
           check_adds_up_what_the_layers_cost, large_numbers_are_grouped,
           everything_registered_has_help, every_command_tells_its_usage_in_two_ways,

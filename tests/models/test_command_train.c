@@ -414,6 +414,40 @@ START_TEST(predict_is_right_as_often_as_eval_says)
 }
 END_TEST
 
+/* What the command prints for samples that the shell hands over. */
+static char *predicted(const char *shell)
+{
+    char line[2048], program[512];
+    size_t size;
+    build_file(program, "NORMA_BUILD", "norma");
+    snprintf(line, sizeof line, "bash -c \"cd '%s' && NORMA='%s' && %s >predicted\"", test_folder(),
+             program, shell);
+    ck_assert_int_eq(system(line), 0);
+    return read_text(test_path("predicted"), &size);
+}
+
+START_TEST(samples_of_any_format_come_through_a_pipe)
+{
+    static const char *const shells[] = {
+        "cat x.npy | \\$NORMA predict net.yaml --weights pipes --in -",
+        "\\$NORMA predict net.yaml --weights pipes --in - <x.npy",
+        "\\$NORMA predict net.yaml --weights pipes --in <(cat x.npy)",
+    };
+    int32_t labels[100];
+    write_text("net.yaml", network);
+    write_samples("x.npy", labels);
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "pipes"), 0);
+    char *wanted = predicted("\\$NORMA predict net.yaml --weights pipes --in x.npy");
+    assert_says(wanted, "\n99: class ");
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+        char *got = predicted(shells[i]);
+        ck_assert_str_eq(got, wanted);
+        free(got);
+    }
+    free(wanted);
+}
+END_TEST
+
 START_TEST(predict_says_what_samples_look_like)
 {
     write_text("net.yaml", network);
@@ -442,4 +476,5 @@ TEST_MAIN("models/command_train", json_puts_one_object_a_line_on_standard_output
           eval_gives_the_loss_that_training_reported,
           samples_to_be_ignored_are_ignored_from_the_file_to_the_result,
           several_metrics_are_told_by_their_names, eval_says_what_is_missing,
-          predict_is_right_as_often_as_eval_says, predict_says_what_samples_look_like)
+          predict_is_right_as_often_as_eval_says, samples_of_any_format_come_through_a_pipe,
+          predict_says_what_samples_look_like)

@@ -228,10 +228,10 @@ static bool is_good(const char *folder, const run_record *record)
 static void tell_choice(const search *s, const found_run *taken)
 {
     const found_run *newest = &s->newest;
-    fprintf(stderr, "norma: %s %s%s%s; taking %s\n", newest->folder,
-            newest->record.failed ? "failed" : "has no network yet",
-            newest->record.failed && *newest->record.error ? ": " : "", newest->record.error,
-            taken->folder);
+    nm_context_log(s->context, NM_LOG_WARNING, "%s %s%s%s; taking %s", newest->folder,
+                   newest->record.failed ? "failed" : "has no network yet",
+                   newest->record.failed && *newest->record.error ? ": " : "", newest->record.error,
+                   taken->folder);
 }
 
 static nm_status find_newest(nm_context *context, const char *file, char folder[RUN_PATH])

@@ -87,8 +87,8 @@ static void end(run_log *log, const json_line *line)
 {
     errno = 0;
     if (!json_end(line)) {
-        fprintf(stderr, "norma: cannot write %s/log.jsonl: %s; the run goes on without it\n",
-                log->folder, strerror(errno ? errno : EIO));
+        bad_usage("cannot write %s/log.jsonl: %s; the run goes on without it", log->folder,
+                  strerror(errno ? errno : EIO));
         log->to = NULL;
     }
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "models/command/train/report.h"
 #include "models/command/train/train.h"
 
@@ -209,7 +210,9 @@ static void print_result_text(const run *r, const nm_train_result *result)
     } else {
         printf(", %.0f samples/s\n", result->samples_per_second);
     }
-    printf("saved in %s: checkpoint.safetensors", r->folder);
+    char folder[RUN_PATH];
+    printf("saved in %s: checkpoint.safetensors",
+           nm_text_clean(r->folder, false, folder, sizeof folder));
     print_kept(r, result);
     if (result->end == NM_TRAIN_STOPPED_EARLY) {
         printf("stopped early: no better for %lld evaluations, by %s\n",
