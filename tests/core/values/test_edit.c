@@ -349,6 +349,9 @@ START_TEST(a_path_that_is_found_only_from_the_current_folder_is_taken_from_there
     ck_assert_str_eq(text, "text: t\npath: ../here.csv\n");
     nm_free(context, text);
     test_write_file(test_path("a/here.csv"), "1\n", 2);
+    ck_assert_str_eq(read_options(context, document).path, "here.csv"); /* it was found already */
+    nm_document_destroy(document);
+    document = read_in_folder(context, "text: t\npath: here.csv\n");
     ck_assert_str_eq(read_options(context, document).path, "a/here.csv");
     nm_document_destroy(document);
     test_context_end(context, NULL);
