@@ -1,6 +1,5 @@
 /* Any bytes as a network's file, read and built in little memory: it either fails with a message or
  * has a network, and leaves nothing behind. */
-#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -8,23 +7,7 @@
 #include "models/open.h"
 
 #include "tests/fuzz/dataset.h"
-
-#define MEMORY (16 << 20)
-
-static void *limited_resize(void *user, void *memory, size_t size)
-{
-    size_t *used = user, before = memory ? malloc_usable_size(memory) : 0;
-    if (!size) {
-        *used -= before;
-        free(memory);
-        return NULL;
-    }
-    void *result = size <= MEMORY - (*used - before) ? realloc(memory, size) : NULL;
-    if (result) {
-        *used += malloc_usable_size(result) - before;
-    }
-    return result;
-}
+#include "tests/fuzz/limited.h"
 
 static void check_model(const nm_config *config)
 {

@@ -1,7 +1,6 @@
 /* Any bytes as the description in a saved network's file, opened in little memory: it either fails
  * with a message, or is a network that takes samples as it says, and leaves nothing behind. A
  * schema that was read is written, and read again is the same. */
-#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +12,9 @@
 #include "optim/data/schema_write.h"
 
 #include "tests/fuzz/dataset.h"
+#include "tests/fuzz/limited.h"
 
-#define MEMORY (16 << 20)
 #define MOST_ELEMENTS 4096 /* of a sample that is tried */
-
-static void *limited_resize(void *user, void *memory, size_t size)
-{
-    size_t *used = user, before = memory ? malloc_usable_size(memory) : 0;
-    if (!size) {
-        *used -= before;
-        free(memory);
-        return NULL;
-    }
-    void *result = size <= MEMORY - (*used - before) ? realloc(memory, size) : NULL;
-    if (result) {
-        *used += malloc_usable_size(result) - before;
-    }
-    return result;
-}
 
 /* A file of two tensors, 3 times 2 and 3, that describes itself by the text. */
 static char *make_file(nm_context *context, const uint8_t *data, size_t size, size_t *bytes)
