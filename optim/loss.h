@@ -53,7 +53,7 @@ NM_API int nm_loss_choice_wants(const nm_choice *choice); /* nm_wanted */
 
 /* Of softmax(outputs) against labels: nm_cross_entropy() in ops/loss.h. */
 typedef struct nm_cross_entropy_loss_options {
-    double label_smoothing;
+    double label_smoothing; /* in training and evaluation */
     int64_t ignore_index;
 } nm_cross_entropy_loss_options;
 #define NM_CROSS_ENTROPY_LOSS_DEFAULTS .label_smoothing = 0, .ignore_index = -100

@@ -33,7 +33,8 @@ static nm_ignored cross_entropy_ignored(const void *options)
 static const nm_cross_entropy_loss_options defaults = {NM_CROSS_ENTROPY_LOSS_DEFAULTS};
 static const nm_option rows[] = {
     {NM_FIELD(nm_cross_entropy_loss_options, label_smoothing), NM_OPTION_FLOAT, .max = 1,
-     .doc = "how much of the target is spread evenly over all classes"},
+     .doc = "how much of the target is spread evenly over all classes; in evaluation too, so that "
+            "its loss and that of training compare"},
     {NM_FIELD(nm_cross_entropy_loss_options, ignore_index), NM_OPTION_INT,
      .doc = "samples with this label count for nothing: in the loss, in metrics, as a class"},
 };

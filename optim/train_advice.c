@@ -159,21 +159,44 @@ static void warn_of_one_class(const nm_trainer *t, const nm_evaluation *e, const
     }
 }
 
-/* The network that is kept, against the guess, on the set that chose it or else on the test set. */
-static void warn_of_no_gain(nm_trainer *t)
+/* How good the network is that is kept, beside the guess. */
+typedef struct comparison {
+    const char *set, *what; /* "test", "accuracy" */
+    double value, guess;
+    bool higher_is_better, chosen;
+} comparison;
+
+/* On the set that chose the network, or else on the test set. */
+static comparison compare(nm_trainer *t)
 {
-    char advice[MOST_ADVICE];
-    bool higher;
     const nm_progress *p = &t->progress;
     const nm_evaluation *e = t->validation ? &p->validation : &p->test;
     const nm_evaluation *guess = t->validation ? &t->validation_baseline : &t->test_baseline;
-    const bool chosen = t->validation && p->best_epoch >= 0;
-    if (!e->samples || !guess->samples) {
-        return;
-    }
-    const double base = nm_trainer_value(t, guess, &higher);
-    const double now = nm_trainer_value(t, e, &higher), value = chosen ? p->best : now;
-    if (isnan(base) || isnan(value) || (higher ? value > base : value < base)) {
+    const bool by_metric = nm_trainer_judges_by_metric(t, e);
+    comparison c = {.set = t->validation ? "validation" : "test",
+                    .what = by_metric ? nm_trainer_state(t)->metric->item.name : "loss",
+                    .chosen = t->validation && p->best_epoch >= 0};
+    c.guess = nm_trainer_value(t, guess, &c.higher_is_better);
+    c.value = nm_trainer_value(t, e, &c.higher_is_better);
+    c.value = c.chosen ? p->best : c.value;
+    return c;
+}
+
+/* Where nothing is evaluated, the loss of the last epoch, for what it is worth. */
+static comparison compare_training(nm_trainer *t)
+{
+    nm_evaluation guess = NM_NO_EVALUATION;
+    nm_trainer_evaluate_baseline(t, &t->setup.data->train, &guess);
+    return (comparison){
+        .set = "training", .what = "loss", .value = t->progress.train_loss, .guess = guess.loss};
+}
+
+static void warn_of_no_gain(nm_trainer *t)
+{
+    char advice[MOST_ADVICE];
+    const comparison c = t->validation || t->test ? compare(t) : compare_training(t);
+    const bool better = c.higher_is_better ? c.value > c.guess : c.value < c.guess;
+    if (isnan(c.value) || isnan(c.guess) || better) {
         return;
     }
     advise_standardizing(t, advice);
@@ -181,9 +204,8 @@ static void warn_of_no_gain(nm_trainer *t)
         t->context, NM_LOG_WARNING,
         "nothing was learned that helps: the %s%s on the %s set, %.4g, is no better than "
         "the %s, which gets %.4g without looking at the samples%s",
-        chosen ? "best " : "",
-        nm_trainer_judges_by_metric(t, e) ? nm_trainer_state(t)->metric->item.name : "loss",
-        t->validation ? "validation" : "test", value, nm_trainer_state(t)->baseline, base, advice);
+        c.chosen ? "best " : "", c.what, c.set, c.value, nm_trainer_state(t)->baseline, c.guess,
+        advice);
 }
 
 nm_status nm_trainer_conclude(nm_trainer *t)
@@ -195,5 +217,5 @@ nm_status nm_trainer_conclude(nm_trainer *t)
         warn_of_one_class(t, &t->progress.test, "test");
         warn_of_no_gain(t);
     }
-    return status;
+    return nm_context_status(t->context);
 }

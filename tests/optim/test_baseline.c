@@ -186,6 +186,25 @@ START_TEST(values_no_better_than_their_mean_are_warned_of)
 }
 END_TEST
 
+START_TEST(without_an_evaluation_the_training_loss_is_compared)
+{
+    for (int learns = 0; learns < 2; learns++) {
+        small_run r;
+        small_begin(&r, NULL);
+        r.data.test = (nm_dataset){0};
+        r.network.plain = true;
+        r.sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = learns ? 0.1 : 1e-30};
+        r.setup.options.epochs = 10;
+        nm_tensor_set(r.network.b2, 0, 10);
+        small_train(&r);
+        assert_fine(r.context);
+        const char *said = strstr(test_warnings(), "the loss on the training set, ");
+        ck_assert((said == NULL) == (learns == 1));
+        small_end(&r, NULL);
+    }
+}
+END_TEST
+
 /* ---- Memory ---- */
 
 static nm_status evaluate_some(test_memory *memory)
@@ -214,4 +233,5 @@ TEST_MAIN("optim/baseline", of_classes_it_is_the_commonest_and_their_shares,
           of_values_it_is_the_mean_in_the_units_of_the_loss, a_run_that_learned_is_not_warned_of,
           outputs_of_one_class_and_a_result_like_the_guess_are_warned_of,
           a_set_of_one_class_is_not_warned_of, values_no_better_than_their_mean_are_warned_of,
+          without_an_evaluation_the_training_loss_is_compared,
           every_failing_allocation_is_an_error_without_a_leak)
