@@ -313,6 +313,20 @@ START_TEST(only_a_whole_number_is_one)
 }
 END_TEST
 
+START_TEST(digits_may_be_as_many_as_they_like)
+{
+    nm_dataset set;
+    begin(NULL);
+    open_csv(&set, "a,b,y\n123456789012345678,1,0\n1234567890123456789012345,2,1\n", "");
+    assert_fine(context);
+    ck_assert_int_eq(set.dtype, NM_F64);
+    ck_assert(((const double *)set.samples)[0] == 123456789012345678.0);
+    ck_assert(((const double *)set.samples)[2] == 1234567890123456789012345.0);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
 static nm_status open_both(test_memory *memory)
 {
     nm_dataset set;
@@ -344,5 +358,5 @@ TEST_MAIN("optim/csv", the_last_column_is_the_target_unless_told,
           a_target_that_is_no_label_is_an_error_with_its_place, a_table_without_form_is_refused,
           a_column_that_is_not_there_is_named, control_characters_do_not_reach_the_terminal,
           a_number_is_the_nearest_double_however_it_is_written, only_a_whole_number_is_one,
-          gzip_csv_files_are_the_same, the_locale_does_not_matter,
-          every_failing_allocation_is_reported_and_leaks_nothing)
+          digits_may_be_as_many_as_they_like, gzip_csv_files_are_the_same,
+          the_locale_does_not_matter, every_failing_allocation_is_reported_and_leaks_nothing)

@@ -137,6 +137,10 @@ START_TEST(day_and_month_are_told_apart_by_the_whole_column)
     assert_fine(context);
     expect_kind(&set, 0, "when", NM_COLUMN_CATEGORY);
     nm_dataset_close(&set);
+    open_table(&set, "when,y\n1/31/2020,0\n31/1/2020,0\n", ""); /* both */
+    assert_fine(context);
+    expect_kind(&set, 0, "when", NM_COLUMN_CATEGORY);
+    nm_dataset_close(&set);
     open_table(&set, "when,y\n1/2/2020,0\n31/1/2020,0\n", "");
     expect_values(&set, 2, 1, (double[]){18293, 18292});
     ck_assert_int_eq(set.schema->column->order, NM_DATE_DAY_FIRST);
@@ -536,8 +540,13 @@ START_TEST(targets_may_stand_in_a_file_of_their_own)
     nm_dataset_close(&set);
     open_table(&set, "a,b\n1,2\n", more);
     assert_error(context, NM_ERROR_FORMAT, "y.csv has 2 rows, but ");
-    write_file("y.csv", "setosa\nvirginica\nsetosa\n", 24);
+    write_file("y.csv", "very good\nvery bad\nvery bad\n", 28); /* blanks within texts alone */
     snprintf(more, sizeof more, ", target_path: %s, header: no", test_path("y.csv"));
+    open_table(&set, "1,2\n3,4\n5,6\n", more);
+    expect_classes(&set, (int32_t[]){1, 0, 0});
+    ck_assert_str_eq(set.schema->class_names[0], "very bad");
+    nm_dataset_close(&set);
+    write_file("y.csv", "setosa\nvirginica\nsetosa\n", 24);
     open_table(&set, "1,2\n3,4\n5,6\n", more);
     expect_values(&set, 3, 2, (double[]){1, 2, 3, 4, 5, 6});
     expect_classes(&set, (int32_t[]){0, 1, 0});

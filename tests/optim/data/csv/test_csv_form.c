@@ -151,6 +151,7 @@ START_TEST(a_decimal_comma_is_found_from_the_cells)
     expect_table("a;b;y\n1,5;2;0\n-3;4,0;1\n", "", 2, 2, numbers);
     expect_table("a;b;y\n1.234,5;2e3;0\n-3;1.000;1\n", "", 2, 2,
                  (double[]){1234.5, 2000, -3, 1000});
+    expect_table("a;b;y\n1234,567;2;0\n-3;4;1\n", "", 2, 2, (double[]){1234.567, 2, -3, 4});
     expect_table("a\tb\ty\n0,125\t2\t0\n-3\t4\t1\n", "", 2, 2, (double[]){0.125, 2, -3, 4});
     expect_table("a,b,y\n\"1,5\",2,0\n-3,4,1\n", "", 2, 2, numbers);
     nm_context_destroy(context);

@@ -95,6 +95,9 @@ START_TEST(cells_must_be_what_the_column_was)
         snprintf(text, sizeof text, "%s%s\n", head, rows[i][0]);
         expect_unlike(schema, text, "", rows[i][1]);
     }
+    nm_schema *iso = schema_of(NM_WANTED_VALUES, "when,y\n2020-01-02,1\n", "");
+    expect_unlike(iso, "when,y\n1/2/2020,1\n", "", ":2:1: \"1/2/2020\" is not a date, as column");
+    nm_schema_destroy(iso);
     expect_unlike(schema, "a,kind,when,is,y\n1,x,2/1/2020,yes,versicolor\n", "",
                   ":2:18: \"versicolor\" is no class of column \"y\": setosa, virginica");
     nm_schema_destroy(schema);
