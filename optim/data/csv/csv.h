@@ -321,7 +321,8 @@ void nm_csv_leave_identities_out(csv_table *table);
  * whether it is a class or values, and describes it. */
 void nm_csv_find_targets(csv_table *table, bool is_file_of_targets);
 void nm_csv_expect_targets(csv_table *table, const nm_dataset *set);
-nm_status nm_csv_decide_targets(csv_table *table, const nm_dataset *set, nm_schema *schema);
+nm_status nm_csv_decide_targets(csv_table *table, bool is_own_file, const nm_dataset *set,
+                                nm_schema *schema);
 /* Walks over the rows for the columns with `gather`. Cells of the number `ignored` are no texts. */
 nm_status nm_csv_gather(csv_table *table, const nm_ignored *ignored);
 /* The latest cell's text as a name: numbers in one form, so that "3" and "3.0" are the same. NULL:

@@ -414,7 +414,7 @@ nm_status nm_csv_decide(csv_table *x, csv_table *y, nm_dataset *set, nm_schema *
         return NM_ERROR_MEMORY;
     }
     if ((status = decide_sample(x, schema, chosen)) == NM_OK) {
-        status = nm_csv_decide_targets(y, set, schema);
+        status = nm_csv_decide_targets(y, x != y, set, schema);
     }
     nm_free(x->context, chosen);
     return status;

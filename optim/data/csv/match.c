@@ -10,6 +10,15 @@
  * 4. What `target` names is the target, and what `ignore` names is not there. */
 #include "optim/data/csv/csv.h"
 
+/* A saved network may be made to harm: what would lead outside of a row is refused. */
+static nm_status contradiction(const csv_table *t, const nm_column *like)
+{
+    char shown[CSV_SHOWN];
+    return nm_fail(t->context, NM_ERROR_FORMAT,
+                   "%s: the network has its column \"%s\", or one of its categories, twice",
+                   t->text.title, nm_csv_shown(like->name, strlen(like->name), shown));
+}
+
 static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
 {
     csv_column *c = &t->column[i];
@@ -19,8 +28,9 @@ static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
     c->is_filled = !isnan(like->fill);
     for (int k = 0; k < like->count; k++) {
         const char *text = like->categories[k];
-        if (!nm_csv_words_add(&c->words, text, strlen(text), k)) {
-            return NM_ERROR_MEMORY;
+        const csv_word *word = nm_csv_words_add(&c->words, text, strlen(text), k);
+        if (!word || word->value != k) {
+            return word ? contradiction(t, like) : NM_ERROR_MEMORY;
         }
     }
     return NM_OK;
@@ -28,6 +38,9 @@ static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
 
 static nm_status take_sample(csv_table *t, int64_t i, const nm_column *like, int64_t at)
 {
+    if (t->column[i].role == CSV_ROLE_SAMPLE) {
+        return contradiction(t, like);
+    }
     t->column[i].role = CSV_ROLE_SAMPLE;
     t->column[i].at = at;
     return take_kind(t, i, like);

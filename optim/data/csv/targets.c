@@ -241,7 +241,7 @@ static nm_status refuse_missing(const csv_table *t, bool is_class)
     return NM_OK;
 }
 
-static nm_status describe(const csv_table *t, nm_schema *schema)
+static nm_status describe(const csv_table *t, bool is_own_file, nm_schema *schema)
 {
     const int64_t count = nm_csv_count_role(t, CSV_ROLE_TARGET);
     nm_column *columns = nm_schema_alloc(schema, (size_t)count, sizeof *columns);
@@ -253,7 +253,7 @@ static nm_status describe(const csv_table *t, nm_schema *schema)
         const csv_column *c = &t->column[i];
         if (c->role == CSV_ROLE_TARGET) {
             columns[c->at] = (nm_column){.name = c->name,
-                                         .place = i,
+                                         .place = is_own_file ? -1 : i,
                                          .kind = c->kind,
                                          .order = c->order,
                                          .fill = (double)NAN};
@@ -269,7 +269,8 @@ static nm_status describe(const csv_table *t, nm_schema *schema)
     return NM_OK;
 }
 
-nm_status nm_csv_decide_targets(csv_table *t, const nm_dataset *set, nm_schema *schema)
+nm_status nm_csv_decide_targets(csv_table *t, bool is_own_file, const nm_dataset *set,
+                                nm_schema *schema)
 {
     const int64_t target = target_of(t);
     if (target < 0) {
@@ -283,5 +284,5 @@ nm_status nm_csv_decide_targets(csv_table *t, const nm_dataset *set, nm_schema *
     if (status == NM_OK) {
         status = is_class ? decide_classes(t, c, schema) : decide_values(t);
     }
-    return status == NM_OK ? describe(t, schema) : status;
+    return status == NM_OK ? describe(t, is_own_file, schema) : status;
 }

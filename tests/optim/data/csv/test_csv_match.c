@@ -150,6 +150,24 @@ START_TEST(the_second_of_two_columns_of_one_name_is_found_at_its_place)
 }
 END_TEST
 
+/* As only a file that was made to harm has it. */
+START_TEST(a_network_that_has_something_twice_is_refused)
+{
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_LABELS, "a,k,y\n1,x,0\n2,z,1\n1,z,1\n", "");
+    nm_column columns[2] = {schema->column[0], schema->column[1]};
+    schema->column = columns;
+    columns[1].categories = (const char *const[]){"x", "x"};
+    expect_unlike(schema, "a,k\n1,x\n", "",
+                  "the network has its column \"k\", or one of its categories");
+    columns[1] = columns[0];
+    expect_unlike(schema, "a,k\n1,x\n", "",
+                  "the network has its column \"a\", or one of its categories");
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* ---- By place ---- */
 
 /* An id, two numbers, and the target between them. */
@@ -488,7 +506,8 @@ END_TEST
 TEST_MAIN("optim/csv_match", columns_are_found_by_name_in_any_order,
           columns_that_the_network_does_not_have_are_told_and_left_out,
           a_column_that_is_missing_is_named, cells_must_be_what_the_column_was,
-          a_target_is_not_needed, the_second_of_two_columns_of_one_name_is_found_at_its_place,
+          a_target_is_not_needed, a_network_that_has_something_twice_is_refused,
+          the_second_of_two_columns_of_one_name_is_found_at_its_place,
           without_names_columns_are_found_by_their_place,
           one_side_with_names_alone_is_matched_by_place_and_told,
           a_network_of_an_array_takes_as_many_columns_as_it_has_elements,
