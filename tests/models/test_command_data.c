@@ -1,0 +1,104 @@
+/* norma check: what it tells of the data. */
+#include "tests/models/command_helpers.h"
+
+/* The lines of `norma check` up to the first blank one, for a table of the test's folder. */
+static const char *table_of(const char *options, const char *loss, int outputs)
+{
+    char yaml[1024];
+    snprintf(yaml, sizeof yaml,
+             "model: [dense: {units: %d}]\ndata: {train: {csv: {path: t.csv%s}}}\nloss: %s\n"
+             "train: {epochs: 1}\n",
+             outputs, options, loss);
+    test_write_file(test_path("net.yaml"), yaml, strlen(yaml));
+    const ended *e = norma("check", "net.yaml");
+    ck_assert_msg(e->code == 0, "%s", e->err);
+    static char table[MAX_TEXT];
+    snprintf(table, sizeof table, "%s", e->out);
+    char *end = strstr(table, "\n\n");
+    ck_assert_ptr_nonnull(end);
+    end[1] = 0;
+    return table;
+}
+
+static void write_table(const char *text)
+{
+    test_write_file(test_path("t.csv"), text, strlen(text));
+}
+
+START_TEST(check_tells_what_each_column_is_and_what_the_network_gets)
+{
+    write_table("id,gr\xc3\xb6\xc3\x9f"
+                "e,day,on,kind,none,y\n"
+                "71,1,1.2.2020,yes,a,,setosa\n"
+                "52,,3.2.2020,no,b,,virginica\n"
+                "90,3,5.2.2020,yes,a,,setosa\n"
+                "17,5,7.2.2020,no,b,,setosa\n");
+    ck_assert_str_eq(
+        table_of(", missing: mean, ignore: none", "cross_entropy", 2),
+        "column  what it is                                what the network gets\n"
+        "gr\xc3\xb6\xc3\x9f"
+        "e   a number                                  less 3, divided by 1.41421; missing: 3\n"
+        "day     a date: days since 1970, day first        less 18296, divided by 2.23607; "
+        "missing: 18296\n"
+        "on      true or false: 1 or 0                     as it is; missing: 0.5\n"
+        "kind    2 texts: a, b                             an element each, 1 or 0; missing: none\n"
+        "id      not used                                  an id: all rows differ\n"
+        "none    not used                                  it is not chosen\n"
+        "y       target: 2 classes                         setosa, virginica\n");
+}
+END_TEST
+
+START_TEST(check_tells_values_by_their_names_and_columns_by_their_places)
+{
+    write_table("1,10,0.5\n2,20,1.5\n");
+    ck_assert_str_eq(
+        table_of(", target: [2, 1]", "mse", 2),
+        "column    what it is                                what the network gets\n"
+        "column 0  a number                                  less 1.5, divided by 0.5\n"
+        "column 2  target: a number                          less 1, divided by 0.5\n"
+        "column 1  target: a number                          less 15, divided by 5\n");
+}
+END_TEST
+
+START_TEST(check_shortens_a_wide_table)
+{
+    static char text[16384];
+    size_t length = 0;
+    for (int row = 0; row < 3; row++) {
+        for (int i = 0; i < 60; i++) {
+            length += (size_t)snprintf(text + length, sizeof text - length, row ? "%d," : "p%d,",
+                                       row ? row * i : i);
+        }
+        length += (size_t)snprintf(text + length, sizeof text - length, row ? "%d\n" : "y\n", row);
+    }
+    write_table(text);
+    const char *table = table_of("", "mse", 1);
+    ck_assert_ptr_nonnull(strstr(table, "p23 "));
+    ck_assert_ptr_nonnull(strstr(table, "... and 30 more ...\np54 "));
+    ck_assert_ptr_null(strstr(table, "p24 "));
+    ck_assert_ptr_nonnull(strstr(table, "\ny       target"));
+}
+END_TEST
+
+START_TEST(check_tells_of_samples_that_are_no_table)
+{
+    static const char yaml[] = "model: [dense: {units: 2}]\ndata: {train: spirals}\n"
+                               "loss: cross_entropy\ntrain: {epochs: 1}\n";
+    test_write_file(test_path("net.yaml"), yaml, strlen(yaml));
+    const ended *e = norma("check", "net.yaml");
+    assert_says(e->out, "\nsample  [2]                                       as it is\n"
+                        "target  target: 2 classes ");
+}
+END_TEST
+
+START_TEST(a_name_cannot_move_the_cursor)
+{
+    write_table("\x1b[2J,y\n1,0\n2,1\n");
+    ck_assert_ptr_nonnull(strstr(table_of("", "cross_entropy", 2), "\n\\x1b[2J  a number"));
+}
+END_TEST
+
+TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_network_gets,
+          check_tells_values_by_their_names_and_columns_by_their_places,
+          check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
+          a_name_cannot_move_the_cursor)
