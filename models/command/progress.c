@@ -58,7 +58,7 @@ static int64_t epochs_a_line(int64_t epochs)
 
 static bool has_line(const progress *p, int64_t epoch)
 {
-    return (epoch + 1) % p->every == 0 || epoch + 1 == p->epochs || !p->line_shown ||
+    return (epoch + 1) % p->every == 0 || epoch + 1 == p->epochs || p->line_shown == 0 ||
            now() - p->line_shown >= PATIENCE;
 }
 
