@@ -1,11 +1,12 @@
 /* The cross entropy of softmax(logits) against labels. For a row x of K classes with label t,
  *
  *     loss = -sum over k of target_k log_softmax(x)_k
- *     target_k = (1 - e) [k = t] + e / K,   e = label_smoothing
+ *     target_k = w_k ((1 - e) [k = t] + e / K),   e = label_smoothing
  *
- * Rows whose label is ignore_index count for nothing, whatever their logits hold; the mean is over
- * the others. Nothing is saved for the gradient, softmax(x) - target: it takes one more exponential
- * an element, and the memory of the logits stays free. */
+ * with a weight w_k of each class, or 1. Rows whose label is ignore_index count for nothing,
+ * whatever their logits hold; the mean is that of the others, divided by their sum of w_t. Nothing
+ * is saved for the gradient, softmax(x) sum(target) - target: it takes one more exponential an
+ * element, and the memory of the logits stays free. */
 #include <inttypes.h>
 
 #include "core/thread.h"
@@ -19,8 +20,9 @@
 
 #define GRAIN 4096 /* elements that are worth a thread */
 
-enum { LOGITS, LABELS, DY };
-enum { DLOGITS, WEIGHT };
+enum { LOGITS, LABELS, CLASS_WEIGHT, INPUTS };
+enum { DY = 2, GRAD_CLASS_WEIGHT, GRAD_INPUTS };
+enum { DLOGITS, WEIGHT, GRAD_OUTPUTS };
 
 /* ---- Shape rules ---- */
 
@@ -42,6 +44,18 @@ static nm_status check_labels_shape(const nm_infer *infer, nm_shape *rows)
     return NM_OK;
 }
 
+/* `weight` is NULL, or [classes]. */
+static nm_status check_weight_shape(const nm_infer *infer, const nm_shape *weight)
+{
+    const nm_shape *logits = infer->in[LOGITS];
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    if (!weight || (weight->rank == 1 && weight->dim[0] == logits->dim[logits->rank - 1])) {
+        return NM_OK;
+    }
+    return nm_infer_fail(infer, "weight %s must have one number for each class of logits %s",
+                         nm_shape_text(weight, a), nm_shape_text(logits, b));
+}
+
 static bool is_reduced(const void *options)
 {
     return ((const nm_cross_entropy_options *)options)->reduction != NM_LOSS_NONE;
@@ -52,6 +66,9 @@ static nm_status cross_entropy_infer(nm_infer *infer)
     nm_shape rows;
     nm_status status = check_labels_shape(infer, &rows);
     if (status == NM_OK) {
+        status = check_weight_shape(infer, infer->in[CLASS_WEIGHT]);
+    }
+    if (status == NM_OK) {
         infer->out[0] = is_reduced(infer->options) ? NM_SCALAR_SHAPE : rows;
     }
     return status;
@@ -61,6 +78,9 @@ static nm_status cross_entropy_grad_infer(nm_infer *infer)
 {
     nm_shape rows;
     nm_status status = check_labels_shape(infer, &rows);
+    if (status == NM_OK) {
+        status = check_weight_shape(infer, infer->in[GRAD_CLASS_WEIGHT]);
+    }
     if (status != NM_OK) {
         return status;
     }
@@ -83,9 +103,11 @@ typedef struct rows {
     int64_t count, classes;
     double smoothing;
     int64_t ignored;
-    int64_t counted; /* rows that are not ignored */
-    double *losses;  /* forward: of every row */
-    const void *dy;  /* gradient: one number, or one a row */
+    const void *class_weight; /* [classes]; NULL: 1 */
+    double weight_sum;        /* of the classes' weights */
+    double counted;           /* weights of the labels of rows that are not ignored */
+    double *losses;           /* forward: of every row */
+    const void *dy;           /* gradient: one number, or one a row */
     void *dlogits;
     void *weights;
     double weight; /* of a row that counts: 1, or 1 / counted */
@@ -98,6 +120,21 @@ static int64_t label_at(const rows *r, int64_t row)
     case NM_I64: return ((const int64_t *)r->labels)[row];
     case NM_U8: return ((const uint8_t *)r->labels)[row];
     default: return ((const int32_t *)r->labels)[row];
+    }
+}
+
+static double class_weight(const nm_run *run, const rows *r, int64_t label)
+{
+    const void *w = r->class_weight;
+    return !w                     ? 1
+           : run->dtype == NM_F64 ? ((const double *)w)[label]
+                                  : (double)((const float *)w)[label];
+}
+
+static void sum_weights(const nm_run *run, rows *r)
+{
+    for (int64_t k = 0; r->class_weight && k < r->classes; k++) {
+        r->weight_sum += class_weight(run, r, k);
     }
 }
 
@@ -115,12 +152,13 @@ static nm_status read_labels(const nm_run *run, rows *r)
                                "%" PRId64 " classes, from 0, and ignore_index is %" PRId64,
                                label, i, r->classes, r->ignored);
         }
-        r->counted++;
+        r->counted += class_weight(run, r, label);
     }
     return NM_OK;
 }
 
-static nm_status rows_of(const nm_run *run, rows *r)
+/* `weights`: which input has those of the classes. */
+static nm_status rows_of(const nm_run *run, int weights, rows *r)
 {
     const nm_cross_entropy_options *o = run->options;
     const nm_shape *shape = nm_tensor_shape(run->in[LOGITS]);
@@ -130,10 +168,12 @@ static nm_status rows_of(const nm_run *run, rows *r)
                 .count = nm_tensor_count(run->in[LABELS]),
                 .classes = shape->dim[shape->rank - 1],
                 .smoothing = o->label_smoothing,
+                .class_weight = run->x[weights],
                 .ignored = o->ignore_index};
+    sum_weights(run, r);
     nm_status status = read_labels(run, r);
     const bool mean = o->reduction == NM_LOSS_MEAN;
-    r->weight = !mean ? 1 : r->counted ? 1 / (double)r->counted : 0;
+    r->weight = !mean ? 1 : r->counted > 0 ? 1 / r->counted : 0;
     return status;
 }
 
@@ -145,11 +185,13 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
 
 /* ---- Computation ---- */
 
-/* With z = x - max x and L = log(sum of e^z): loss = L - sum of target z. */
+/* With z = x - max x, L = log(sum of e^z) and weights w: the loss is
+ * (1 - e) w_t (L - z_t) + e / K (L sum(w) - sum(w z)). `w` is NULL where all of them are 1. */
 #define LOSS_RANGE(name, real)                                                                     \
-    NM_KERNEL_##real static double name##_of_row(const real *x, int64_t n, int64_t label,          \
-                                                 double smoothing)                                 \
+    NM_KERNEL_##real static double name##_of_row(const rows *r, const real *x, int64_t label)      \
     {                                                                                              \
+        const int64_t n = r->classes;                                                              \
+        const real *w = r->class_weight;                                                           \
         real top = x[0], sum = 0, total = 0;                                                       \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
@@ -160,26 +202,36 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
             sum += NM_EXP(x[k] - top);                                                             \
             total += x[k] - top;                                                                   \
         }                                                                                          \
-        const double target = (1 - smoothing) * (double)(x[label] - top);                          \
-        const double spread = smoothing > 0 ? smoothing / (double)n * (double)total : 0;           \
-        return log((double)sum) - target - spread;                                                 \
+        const double own = (1 - r->smoothing) * (double)(x[label] - top);                          \
+        const double share = r->smoothing / (double)n;                                             \
+        if (!w) {                                                                                  \
+            return log((double)sum) - own - (share > 0 ? share * (double)total : 0);               \
+        }                                                                                          \
+        double weighted = 0;                                                                       \
+        for (int64_t k = 0; share > 0 && k < n; k++) {                                             \
+            weighted += (double)w[k] * (double)(x[k] - top);                                       \
+        }                                                                                          \
+        const double all = (1 - r->smoothing) * (double)w[label] + share * r->weight_sum;          \
+        return all * log((double)sum) - (double)w[label] * own - share * weighted;                 \
     }                                                                                              \
     static void name(void *arg, int64_t begin, int64_t end)                                        \
     {                                                                                              \
         const rows *r = arg;                                                                       \
-        const int64_t n = r->classes;                                                              \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
-            const real *x = (const real *)r->logits + i * n;                                       \
-            r->losses[i] = label == r->ignored ? 0 : name##_of_row(x, n, label, r->smoothing);     \
+            const real *x = (const real *)r->logits + i * r->classes;                              \
+            r->losses[i] = label == r->ignored ? 0 : name##_of_row(r, x, label);                   \
         }                                                                                          \
     }
 
-/* dx = dy weight (softmax(x) - target), 0 where ignored. */
+/* dx = dy weight (all softmax(x) - target), 0 where ignored; all = sum(target). */
 #define GRADIENT_RANGE(name, real)                                                                 \
-    NM_KERNEL_##real static void name##_of_row(const real *x, int64_t n, int64_t label,            \
-                                               real smoothing, real factor, real *dx)              \
+    NM_KERNEL_##real static void name##_of_row(const rows *r, const real *x, int64_t label,        \
+                                               real all, real factor, real *dx)                    \
     {                                                                                              \
+        const int64_t n = r->classes;                                                              \
+        const real *w = r->class_weight;                                                           \
+        const real spread = (real)r->smoothing / (real)n;                                          \
         real top = x[0], sum = 0;                                                                  \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
@@ -190,8 +242,15 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
             dx[k] = NM_EXP(x[k] - top);                                                            \
             sum += dx[k];                                                                          \
         }                                                                                          \
-        const real spread = smoothing / (real)n;                                                   \
-        dx[label] -= (1 - smoothing) * sum;                                                        \
+        if (w) {                                                                                   \
+            NM_SIMD for (int64_t k = 0; k < n; k++)                                                \
+            {                                                                                      \
+                dx[k] = (dx[k] / sum * all - spread * w[k]) * factor;                              \
+            }                                                                                      \
+            dx[label] -= (1 - (real)r->smoothing) * w[label] * factor;                             \
+            return;                                                                                \
+        }                                                                                          \
+        dx[label] -= (1 - (real)r->smoothing) * sum;                                               \
         NM_SIMD for (int64_t k = 0; k < n; k++)                                                    \
         {                                                                                          \
             dx[k] = (dx[k] / sum - spread) * factor;                                               \
@@ -201,16 +260,20 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
     {                                                                                              \
         const rows *r = arg;                                                                       \
         const int64_t n = r->classes;                                                              \
+        const real *w = r->class_weight;                                                           \
+        const double share = r->smoothing / (double)n * r->weight_sum;                             \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
             const bool counts = label != r->ignored;                                               \
+            const real all =                                                                       \
+                w && counts ? (real)((1 - r->smoothing) * (double)w[label] + share) : (real)1;     \
             const real weight = counts ? (real)r->weight : 0;                                      \
             const real dy = ((const real *)r->dy)[r->dy_rows ? i : 0];                             \
             const real *x = (const real *)r->logits + i * n;                                       \
             real *dx = (real *)r->dlogits + i * n;                                                 \
-            ((real *)r->weights)[i] = weight;                                                      \
+            ((real *)r->weights)[i] = weight * all;                                                \
             if (counts) {                                                                          \
-                name##_of_row(x, n, label, (real)r->smoothing, dy *weight, dx);                    \
+                name##_of_row(r, x, label, all, dy *weight, dx);                                   \
             } else {                                                                               \
                 memset(dx, 0, (size_t)n * sizeof *dx);                                             \
             }                                                                                      \
@@ -249,7 +312,7 @@ static void reduce(const nm_run *run, const rows *r)
 static nm_status cross_entropy_forward(const nm_run *run)
 {
     rows r;
-    nm_status status = rows_of(run, &r);
+    nm_status status = rows_of(run, CLASS_WEIGHT, &r);
     if (status != NM_OK) {
         return status;
     }
@@ -266,7 +329,7 @@ static nm_status cross_entropy_forward(const nm_run *run)
 static nm_status cross_entropy_grad_forward(const nm_run *run)
 {
     rows r;
-    nm_status status = rows_of(run, &r);
+    nm_status status = rows_of(run, GRAD_CLASS_WEIGHT, &r);
     if (status == NM_OK) {
         r.dy = run->x[DY];
         r.dy_rows = !is_reduced(run->options);
@@ -279,11 +342,18 @@ static nm_status cross_entropy_grad_forward(const nm_run *run)
 
 /* ---- Gradients ---- */
 
+/* Of the logits, at `dy`. */
+static nm_tensor *gradient(nm_vjp *v, nm_tensor *weight, nm_tensor *dy)
+{
+    nm_tensor *in[GRAD_INPUTS] = {v->in[LOGITS], v->in[LABELS], dy, weight}, *out[GRAD_OUTPUTS];
+    nm_apply(v->tape, &nm_op_cross_entropy_grad, in, GRAD_INPUTS, v->options, out);
+    return out[DLOGITS];
+}
+
 static nm_tensor *cross_entropy_vjp(nm_vjp *v, int input)
 {
     (void)input;
-    return nm_apply3(v->tape, &nm_op_cross_entropy_grad, v->options, v->in[LOGITS], v->in[LABELS],
-                     v->gout[0]);
+    return gradient(v, v->in[CLASS_WEIGHT], v->gout[0]);
 }
 
 /* [...] as [..., 1], or a single number as it is */
@@ -294,7 +364,7 @@ static nm_tensor *as_column(nm_tape *tape, nm_tensor *x)
     return nm_reshape(tape, x, shape);
 }
 
-/* p = softmax(x): d<u, p>/dx = softmax_grad(p, u), times dy and the row's weight. */
+/* p = softmax(x): d<u, p>/dx = softmax_grad(p, u), times dy and what the row counts. */
 static nm_tensor *second_of_logits(nm_vjp *v)
 {
     nm_tape *tape = v->tape;
@@ -311,8 +381,7 @@ static nm_tensor *second_of_dy(nm_vjp *v)
     nm_tape *tape = v->tape;
     const nm_shape *shape = nm_tensor_shape(v->in[DY]);
     nm_tensor *ones = nm_full(tape, nm_tensor_dtype(v->in[DY]), *shape, 1);
-    nm_tensor *slope =
-        nm_apply3(tape, &nm_op_cross_entropy_grad, v->options, v->in[LOGITS], v->in[LABELS], ones);
+    nm_tensor *slope = gradient(v, v->in[GRAD_CLASS_WEIGHT], ones);
     nm_tensor *product = nm_mul(tape, v->gout[DLOGITS], slope);
     if (is_reduced(v->options)) {
         return nm_sum_to(tape, product, *shape);
@@ -340,22 +409,30 @@ static const nm_option options[] = {
 };
 static const nm_spec spec = NM_SPEC(nm_cross_entropy_options, defaults, options);
 
-static const nm_port inputs[2] = {
+#define WEIGHT_PORT                                                                                \
+    {                                                                                              \
+        .name = "weight", .doc = "[classes]: how much a sample of each counts; none: 1",           \
+        .flags = NM_PORT_OPTIONAL | NM_PORT_NO_GRAD                                                \
+    }
+
+static const nm_port inputs[INPUTS] = {
     [LOGITS] = {.name = "logits", .doc = "[..., classes]"},
     [LABELS] = {.name = "labels",
                 .doc = "[...]: 0 to classes - 1, or ignore_index",
                 .type = NM_PORT_INDEX},
+    [CLASS_WEIGHT] = WEIGHT_PORT,
 };
 static const nm_port outputs[1] = {{.name = "loss", .doc = "[], or [...] unreduced"}};
-static const nm_port grad_inputs[3] = {
+static const nm_port grad_inputs[GRAD_INPUTS] = {
     [LOGITS] = {.name = "logits", .doc = "[..., classes]"},
     [LABELS] = {.name = "labels", .doc = "[...]", .type = NM_PORT_INDEX},
     [DY] = {.name = "dy", .doc = "gradient of the loss, of its shape"},
+    [GRAD_CLASS_WEIGHT] = WEIGHT_PORT,
 };
-static const nm_port grad_outputs[2] = {
+static const nm_port grad_outputs[GRAD_OUTPUTS] = {
     [DLOGITS] = {.name = "dlogits", .doc = "[..., classes]"},
     [WEIGHT] = {.name = "weight",
-                .doc = "[..., 1]: what a row counts",
+                .doc = "[..., 1]: what a row's softmax counts",
                 .flags = NM_PORT_HIDDEN | NM_PORT_NO_GRAD},
 };
 
@@ -365,20 +442,26 @@ static const nm_sample samples[] = {
     {.options = "{reduction: sum, label_smoothing: 0.2}", .in = {NM_NORMAL(4, 3), NM_INDEX(3, 4)}},
     {.options = "{reduction: none}", .in = {NM_NORMAL(2, 3, 4), NM_INDEX(4, 2, 3)}},
     {.options = "{ignore_index: 0, label_smoothing: 0.1}", .in = {NM_NORMAL(6, 3), NM_INDEX(3, 6)}},
+    {.in = {NM_NORMAL(4, 3), NM_INDEX(3, 4), NM_UNIFORM(0.5, 2, 3)}},
+    {.options = "{ignore_index: 0, label_smoothing: 0.3, reduction: none}",
+     .in = {NM_NORMAL(5, 3), NM_INDEX(3, 5), NM_UNIFORM(0.5, 2, 3)}},
 };
 static const nm_sample grad_samples[] = {
     {.in = {NM_NORMAL(4, 3), NM_INDEX(3, 4), NM_SCALAR_NORMAL}},
     {.options = "{reduction: none, ignore_index: 0, label_smoothing: 0.2}",
      .in = {NM_NORMAL(5, 3), NM_INDEX(3, 5), NM_NORMAL(5)}},
+    {.options = "{ignore_index: 0, label_smoothing: 0.3}",
+     .in = {NM_NORMAL(5, 3), NM_INDEX(3, 5), NM_SCALAR_NORMAL, NM_UNIFORM(0.5, 2, 3)}},
 };
 
 const nm_op nm_op_cross_entropy = {
     .item =
         NM_ITEM(nm_op, "cross_entropy", "cross entropy of softmax against labels", .spec = &spec,
                 .doc = "loss = -sum over k of target_k * log_softmax(logits)_k, with target_k =\n"
-                       "(1 - label_smoothing) * [k = label] + label_smoothing / classes; its\n"
-                       "mean or sum over the rows whose label is not ignore_index (over no\n"
-                       "rows: 0). dlogits = dy * (softmax(logits) - target)."),
+                       "weight_k * ((1 - label_smoothing) * [k = label] + label_smoothing /\n"
+                       "classes); the sum over the rows whose label is not ignore_index, or that\n"
+                       "divided by the sum of their labels' weights (of no rows: 0).\n"
+                       "dlogits = dy * (softmax(logits) * sum(target) - target)."),
     .inputs = inputs,
     .outputs = outputs,
     .input_count = NM_COUNT_OF(inputs),
@@ -392,8 +475,9 @@ const nm_op nm_op_cross_entropy = {
 
 const nm_op nm_op_cross_entropy_grad = {
     .item = NM_ITEM(nm_op, "cross_entropy_grad", "gradient of cross_entropy", .spec = &spec,
-                    .doc = "dlogits = dy * weight * (softmax(logits) - target), with weight 0 for\n"
-                           "an ignored row, else 1, or 1 / rows that count for the mean."),
+                    .doc = "dlogits = dy * part * (softmax(logits) * sum(target) - target), with\n"
+                           "part 0 for an ignored row, else 1, or for the mean 1 / the sum of the\n"
+                           "weights of all rows' labels."),
     .inputs = grad_inputs,
     .outputs = grad_outputs,
     .input_count = NM_COUNT_OF(grad_inputs),
@@ -409,4 +493,10 @@ nm_tensor *nm_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_tensor *la
                                  const nm_cross_entropy_options *o)
 {
     return nm_apply2(tape, &nm_op_cross_entropy, o, logits, labels);
+}
+
+nm_tensor *nm_weighted_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_tensor *labels,
+                                          nm_tensor *weight, const nm_cross_entropy_options *o)
+{
+    return nm_apply3(tape, &nm_op_cross_entropy, o, logits, labels, weight);
 }

@@ -47,7 +47,10 @@ typedef struct nm_cross_entropy_options {
  *
  * logits [..., classes], labels [...] of i32, i64 or u8; the result is [] or, unreduced, [...]. A
  * label outside 0..classes-1 that is not ignore_index is an error. The mean over no rows at all
- * (every label ignored) is 0, with a gradient of 0; PyTorch gives NaN. */
+ * (every label ignored) is 0, with a gradient of 0; PyTorch gives NaN.
+ *
+ * Weighted: target_k is multiplied by weight_k, of weight [classes], which gets no gradient; the
+ * mean is divided by the sum of the weights of the labels, as PyTorch has it. NULL: all 1. */
 #define NM_CROSS_ENTROPY_DEFAULTS                                                                  \
     .label_smoothing = 0, .ignore_index = -100, .reduction = NM_LOSS_MEAN
 #define nm_cross_entropy(...) nm_cross_entropy_(__VA_ARGS__, NM_END(nm_cross_entropy_options))
@@ -56,6 +59,16 @@ typedef struct nm_cross_entropy_options {
                           &(nm_cross_entropy_options){NM_CROSS_ENTROPY_DEFAULTS, __VA_ARGS__})
 NM_API nm_tensor *nm_cross_entropy_with(nm_tape *tape, nm_tensor *logits, nm_tensor *labels,
                                         const nm_cross_entropy_options *options);
+
+#define nm_weighted_cross_entropy(...)                                                             \
+    nm_weighted_cross_entropy_(__VA_ARGS__, NM_END(nm_cross_entropy_options))
+#define nm_weighted_cross_entropy_(tape, logits, labels, weight, ...)                              \
+    nm_weighted_cross_entropy_with(                                                                \
+        tape, logits, labels, weight,                                                              \
+        &(nm_cross_entropy_options){NM_CROSS_ENTROPY_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_weighted_cross_entropy_with(nm_tape *tape, nm_tensor *logits,
+                                                 nm_tensor *labels, nm_tensor *weight,
+                                                 const nm_cross_entropy_options *options);
 
 typedef struct nm_mse_options {
     size_t struct_size;
@@ -70,6 +83,19 @@ typedef struct nm_mse_options {
     nm_mse_with(tape, x, target, &(nm_mse_options){NM_MSE_DEFAULTS, __VA_ARGS__})
 NM_API nm_tensor *nm_mse_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
                               const nm_mse_options *options);
+
+typedef struct nm_huber_options {
+    size_t struct_size;
+    double delta; /* above 0; in the unit of x */
+} nm_huber_options;
+
+/* x^2 / 2 where |x| <= delta, else delta (|x| - delta / 2), elementwise: of x = output - target, a
+ * loss for which far errors count less than their square (Huber 1964). */
+#define NM_HUBER_DEFAULTS .delta = 1
+#define nm_huber(...) nm_huber_(__VA_ARGS__, NM_END(nm_huber_options))
+#define nm_huber_(tape, x, ...)                                                                    \
+    nm_huber_with(tape, x, &(nm_huber_options){NM_HUBER_DEFAULTS, __VA_ARGS__})
+NM_API nm_tensor *nm_huber_with(nm_tape *tape, nm_tensor *x, const nm_huber_options *options);
 
 /* ---- Dropout ---- */
 

@@ -1,5 +1,7 @@
 #include "optim/loss.h"
 
+#include <string.h>
+
 static const nm_loss_type *type_of(const nm_choice *choice)
 {
     return (const nm_loss_type *)(const void *)choice->item;
@@ -20,6 +22,55 @@ nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *cho
     }
     *loss = (nm_loss){.context = context, .type = type_of(choice), .options = options_of(choice)};
     return item->spec ? nm_spec_check(context, item->spec, item->name, loss->options) : NM_OK;
+}
+
+nm_status nm_loss_prepare(nm_loss *loss, const nm_dataset *train, int64_t outputs)
+{
+    const nm_loss_type *type = loss->type;
+    if (!type->follows_data || !type->follows_data(loss->options)) {
+        return NM_OK;
+    }
+    if (!train) {
+        return nm_fail(loss->context, NM_ERROR_INPUT,
+                       "%s: its options leave to the training set what cannot be known without it; "
+                       "give numbers",
+                       type->item.name);
+    }
+    loss->prepared = nm_alloc_zero(loss->context, 1, type->item.spec->size);
+    if (!loss->prepared) {
+        return NM_ERROR_MEMORY;
+    }
+    memcpy(loss->prepared, loss->options, type->item.spec->size);
+    nm_status status = type->prepare(loss->context, loss->prepared, train, outputs, &loss->memory);
+    if (status == NM_OK) {
+        loss->options = loss->prepared;
+    }
+    return status;
+}
+
+nm_status nm_loss_check(const nm_loss *loss, int64_t outputs)
+{
+    const nm_loss_type *type = loss->type;
+    return type->check ? type->check(loss->context, loss->options, outputs) : NM_OK;
+}
+
+void nm_loss_end(nm_loss *loss)
+{
+    if (loss->context) {
+        nm_free(loss->context, loss->memory);
+        nm_free(loss->context, loss->prepared);
+    }
+    *loss = (nm_loss){0};
+}
+
+nm_choice nm_loss_choice_resolve(const nm_choice *given, const nm_choice *saved)
+{
+    if (!given->item || given->item != saved->item) {
+        return *given;
+    }
+    const nm_loss_type *type = type_of(given);
+    bool open = type->follows_data && type->follows_data(options_of(given));
+    return open && !type->follows_data(options_of(saved)) ? *saved : *given;
 }
 
 nm_ignored nm_loss_ignored(const nm_loss *loss)
@@ -72,5 +123,5 @@ nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, co
 double nm_loss_weight(const nm_loss *loss, const nm_batch *batch)
 {
     const nm_loss_type *type = loss->type;
-    return (double)(type->weight ? type->weight(loss->options, batch) : batch->count);
+    return type->weight ? type->weight(loss->options, batch) : (double)batch->count;
 }

@@ -18,21 +18,39 @@ typedef struct nm_loss_type {
     nm_tensor *(*compute)(const void *options, nm_tape *tape, nm_tensor *outputs,
                           nm_tensor *targets);
     /* What the mean is over: how much this batch weighs against others. NULL: its samples. */
-    int64_t (*weight)(const void *options, const nm_batch *batch);
+    double (*weight)(const void *options, const nm_batch *batch);
     /* The label whose samples count for nothing. NULL: none. */
     nm_ignored (*ignored)(const void *options);
     bool takes_softmax; /* of the outputs, which are of any size: none must come before it */
+    /* Whether the options leave something to the training set. NULL: never. */
+    bool (*follows_data)(const void *options);
+    /* Works that out: `options` is a copy to be changed; memory that it needs, from the context,
+     * goes to *memory. `outputs` as for nm_loss_prepare(). */
+    nm_status (*prepare)(nm_context *context, void *options, const nm_dataset *train,
+                         int64_t outputs, void **memory);
+    /* Whether the options fit so many outputs. NULL: always. */
+    nm_status (*check)(nm_context *context, const void *options, int64_t outputs);
 } nm_loss_type;
 
-/* A loss with its options. Holds no memory of its own. */
+/* A loss with its options. */
 typedef struct nm_loss {
     nm_context *context;
     const nm_loss_type *type;
-    const void *options; /* the caller's */
+    const void *options; /* the caller's, or `prepared` */
+    void *prepared;      /* options that say what follows from the training set; NULL: none do */
+    void *memory;        /* of theirs */
 } nm_loss;
 
-/* `choice` is of kind NM_KIND_LOSS; its options must outlive the loss (NULL: the defaults). */
+/* `choice` is of kind NM_KIND_LOSS; its options must outlive the loss (NULL: the defaults). Needs
+ * no end before nm_loss_prepare(). */
 NM_API nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice);
+/* Works out what the options leave to the training set; NULL, where there is none, is an error
+ * then. From then on they say it as numbers, and so does what is saved of them. `outputs`: of the
+ * network for a sample; 0: not known, then as many as the set has classes. */
+NM_API nm_status nm_loss_prepare(nm_loss *loss, const nm_dataset *train, int64_t outputs);
+/* Whether the options fit a network of so many outputs. */
+NM_API nm_status nm_loss_check(const nm_loss *loss, int64_t outputs);
+NM_API void nm_loss_end(nm_loss *loss); /* gives its memory back; twice is fine */
 /* The mean loss of the batch, on the tape. NULL, with an error that names both shapes, if outputs
  * and targets do not fit; the batch must stay until the tape's reset. */
 NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
@@ -46,20 +64,34 @@ NM_API nm_ignored nm_loss_ignored(const nm_loss *loss);
 /* The same of a choice that nothing began yet; no item: none. */
 NM_API nm_ignored nm_loss_choice_ignored(const nm_choice *choice);
 
+/* `given`, but `saved` where the options of `given` leave something to the training set that those
+ * of `saved`, of the same loss, say. For evaluation without that set. */
+NM_API nm_choice nm_loss_choice_resolve(const nm_choice *given, const nm_choice *saved);
+
 /* What targets the loss needs; no item: any. */
 NM_API int nm_loss_choice_wants(const nm_choice *choice); /* nm_wanted */
 
 /* ---- The built-in ones ---- */
 
-/* Of softmax(outputs) against labels: nm_cross_entropy() in ops/loss.h. */
+/* Of softmax(outputs) against labels: nm_weighted_cross_entropy() in ops/loss.h. */
+#define NM_CLASS_WEIGHT_BALANCED 1 /* nm_cross_entropy_loss_options.weight.word */
+
 typedef struct nm_cross_entropy_loss_options {
     double label_smoothing; /* in training and evaluation */
     int64_t ignore_index;
+    nm_numbers weight; /* one a class; count 0: all 1; or balanced, see the option */
 } nm_cross_entropy_loss_options;
 #define NM_CROSS_ENTROPY_LOSS_DEFAULTS .label_smoothing = 0, .ignore_index = -100
 extern NM_API const nm_loss_type nm_loss_cross_entropy;
 
 extern NM_API const nm_loss_type nm_loss_mse; /* mean of (output - target)^2; without options */
+
+/* The mean of nm_huber(output - target), of ops/loss.h. */
+typedef struct nm_huber_loss_options {
+    double delta; /* in what the network predicts: deviations, where targets are standardized */
+} nm_huber_loss_options;
+#define NM_HUBER_LOSS_DEFAULTS .delta = 1
+extern NM_API const nm_loss_type nm_loss_huber;
 
 #ifdef __cplusplus
 }

@@ -1,27 +1,56 @@
 /* The built-in losses. */
+#include "ops/basic.h"
 #include "ops/loss.h"
 #include "optim/table.h"
 
 /* ---- Cross entropy ---- */
 
+/* The weights as a tensor, with its elements on a dry tape, too. */
+static nm_tensor *weights_of(const nm_cross_entropy_loss_options *o, nm_tape *tape)
+{
+    bool dry = nm_tape_set_dry(tape, false);
+    nm_tensor *weight = nm_tape_tensor(tape, NM_F32, NM_SHAPE(o->weight.count));
+    float *values = nm_tensor_f32(weight);
+    for (int64_t k = 0; values && k < o->weight.count; k++) {
+        values[k] = (float)o->weight.at[k];
+    }
+    nm_tape_set_dry(tape, dry);
+    return weight;
+}
+
 static nm_tensor *cross_entropy(const void *options, nm_tape *tape, nm_tensor *outputs,
                                 nm_tensor *targets)
 {
     const nm_cross_entropy_loss_options *o = options;
-    return nm_cross_entropy(tape, outputs, targets, .label_smoothing = o->label_smoothing,
-                            .ignore_index = o->ignore_index);
+    nm_tensor *weight = o->weight.count ? weights_of(o, tape) : NULL;
+    if (o->weight.word) {
+        nm_fail(nm_tape_context(tape), NM_ERROR_INPUT,
+                "cross_entropy: \"weight\" is balanced, but no training set was counted; call "
+                "nm_loss_prepare() first");
+    }
+    return nm_weighted_cross_entropy(tape, outputs, targets, weight,
+                                     .label_smoothing = o->label_smoothing,
+                                     .ignore_index = o->ignore_index);
 }
 
-/* The rows that count. */
-static int64_t cross_entropy_weight(const void *options, const nm_batch *batch)
+/* What a sample of that label counts. */
+static double weight_of(const nm_cross_entropy_loss_options *o, int64_t label)
 {
-    const nm_cross_entropy_loss_options *o = options;
-    const int32_t *labels = batch->targets;
-    int64_t rows = nm_shape_count(&batch->target_shape), counted = 0;
-    for (int64_t i = 0; i < rows; i++) {
-        counted += labels[i] != o->ignore_index;
+    if (label == o->ignore_index) {
+        return 0;
     }
-    return counted;
+    return !o->weight.count ? 1 : label >= 0 && label < o->weight.count ? o->weight.at[label] : 0;
+}
+
+static double cross_entropy_weight(const void *options, const nm_batch *batch)
+{
+    const int32_t *labels = batch->targets;
+    int64_t rows = nm_shape_count(&batch->target_shape);
+    double sum = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        sum += weight_of(options, labels[i]);
+    }
+    return sum;
 }
 
 static nm_ignored cross_entropy_ignored(const void *options)
@@ -30,6 +59,66 @@ static nm_ignored cross_entropy_ignored(const void *options)
     return (nm_ignored){.on = true, .label = o->ignore_index};
 }
 
+/* ---- Weights of the classes ---- */
+
+static bool cross_entropy_follows_data(const void *options)
+{
+    return ((const nm_cross_entropy_loss_options *)options)->weight.word ==
+           NM_CLASS_WEIGHT_BALANCED;
+}
+
+/* counts[c]: samples of class c. Returns how many classes have any. */
+static int64_t count_classes(const nm_dataset *set, double *counts)
+{
+    const int32_t *labels = set->targets;
+    int64_t present = 0;
+    for (int64_t i = 0; i < set->count; i++) {
+        int64_t label = labels[set->rows ? set->rows[i] : i];
+        if (!nm_is_ignored(&set->ignored, label)) {
+            present += counts[label]++ == 0;
+        }
+    }
+    return present;
+}
+
+/* scikit-learn's compute_class_weight(): samples / (classes * samples of the class). */
+static nm_status balance(nm_context *context, void *options, const nm_dataset *train,
+                         int64_t outputs, void **memory)
+{
+    nm_cross_entropy_loss_options *o = options;
+    if (train->target_dtype != NM_I32 || !train->targets || !train->classes) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "cross_entropy: \"weight\" is balanced, but the training set has no class "
+                       "labels to count");
+    }
+    int64_t most = outputs > train->classes ? outputs : train->classes;
+    double *weights = nm_alloc_zero(context, (size_t)most, sizeof *weights);
+    if (!weights) {
+        return NM_ERROR_MEMORY;
+    }
+    double samples = (double)nm_dataset_counted(train);
+    double classes = (double)count_classes(train, weights);
+    for (int64_t c = 0; c < most; c++) { /* that of a class without samples, 1, meets none */
+        weights[c] = weights[c] > 0 ? samples / (classes * weights[c]) : 1;
+    }
+    *memory = weights;
+    o->weight = (nm_numbers){.count = outputs ? outputs : train->classes, .at = weights};
+    return NM_OK;
+}
+
+static nm_status check_weights(nm_context *context, const void *options, int64_t outputs)
+{
+    const nm_numbers *weight = &((const nm_cross_entropy_loss_options *)options)->weight;
+    if (!weight->count || weight->count == outputs) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_INPUT,
+                   "cross_entropy: \"weight\" has %lld number%s, but the network has %lld outputs; "
+                   "give one for each class",
+                   (long long)weight->count, weight->count == 1 ? "" : "s", (long long)outputs);
+}
+
+static const char *const weight_words[] = {"balanced", NULL};
 static const nm_cross_entropy_loss_options defaults = {NM_CROSS_ENTROPY_LOSS_DEFAULTS};
 static const nm_option rows[] = {
     {NM_FIELD(nm_cross_entropy_loss_options, label_smoothing), NM_OPTION_FLOAT, .max = 1,
@@ -37,6 +126,10 @@ static const nm_option rows[] = {
             "its loss and that of training compare"},
     {NM_FIELD(nm_cross_entropy_loss_options, ignore_index), NM_OPTION_INT,
      .doc = "samples with this label count for nothing: in the loss, in metrics, as a class"},
+    {NM_FIELD(nm_cross_entropy_loss_options, weight), NM_OPTION_NUMBERS, .names = weight_words,
+     .max = 1e30,
+     .doc = "how much a sample of each class counts, in evaluation too; balanced: as if each class "
+            "had as many training samples, samples / (classes * samples of the class)"},
 };
 static const nm_spec spec = {.name = "nm_cross_entropy_loss_options",
                              .size = sizeof(nm_cross_entropy_loss_options),
@@ -48,13 +141,17 @@ const nm_loss_type nm_loss_cross_entropy = {
     .item = NM_ITEM(nm_loss_type, "cross_entropy", "for classes: of the outputs' softmax",
                     .spec = &spec,
                     .doc = "The mean over the samples of -log softmax(outputs)[label]. The network "
-                           "ends with [batch, classes] outputs and without a softmax."),
+                           "ends with [batch, classes] outputs and without a softmax. With "
+                           "weights, the mean is divided by the sum of the samples' weights."),
     .wants_labels = true,
     .metric = "accuracy",
     .compute = cross_entropy,
     .weight = cross_entropy_weight,
     .takes_softmax = true,
     .ignored = cross_entropy_ignored,
+    .follows_data = cross_entropy_follows_data,
+    .prepare = balance,
+    .check = check_weights,
 };
 
 /* ---- Mean squared error ---- */
@@ -71,4 +168,52 @@ const nm_loss_type nm_loss_mse = {
                            "have the same shape."),
     .metric = "r2",
     .compute = mse,
+};
+
+/* ---- Huber loss ---- */
+
+/* [batch] against [batch, 1] would broadcast. */
+static bool check_same(nm_tape *tape, const nm_tensor *outputs, const nm_tensor *targets)
+{
+    const nm_shape *x = nm_tensor_shape(outputs), *t = nm_tensor_shape(targets);
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    if (nm_shape_equal(x, t)) {
+        return true;
+    }
+    nm_fail(nm_tape_context(tape), NM_ERROR_INPUT,
+            "huber: target %s must have the shape of the outputs %s", nm_shape_text(t, a),
+            nm_shape_text(x, b));
+    return false;
+}
+
+static nm_tensor *huber(const void *options, nm_tape *tape, nm_tensor *outputs, nm_tensor *targets)
+{
+    const nm_huber_loss_options *o = options;
+    if (!check_same(tape, outputs, targets)) {
+        return NULL;
+    }
+    return nm_mean(tape, nm_huber(tape, nm_sub(tape, outputs, targets), .delta = o->delta));
+}
+
+static const nm_huber_loss_options huber_defaults = {NM_HUBER_LOSS_DEFAULTS};
+static const nm_option huber_rows[] = {
+    {NM_FIELD(nm_huber_loss_options, delta), NM_OPTION_FLOAT, .min = 0, .max = 1e30,
+     .flags = NM_MIN_OPEN,
+     .doc = "up to this size an error counts as its square; in what the network predicts: "
+            "deviations, where targets are standardized"},
+};
+static const nm_spec huber_spec = {.name = "nm_huber_loss_options",
+                                   .size = sizeof(nm_huber_loss_options),
+                                   .defaults = &huber_defaults,
+                                   .options = huber_rows,
+                                   .count = NM_COUNT_OF(huber_rows)};
+
+const nm_loss_type nm_loss_huber = {
+    .item = NM_ITEM(nm_loss_type, "huber", "for values: squared error, far errors count less",
+                    .spec = &huber_spec,
+                    .doc = "The mean over all elements of e^2 / 2 where |e| <= delta, else delta "
+                           "(|e| - delta / 2), of e = output - target: outliers pull with a force "
+                           "that does not grow. Outputs and targets have the same shape."),
+    .metric = "r2",
+    .compute = huber,
 };

@@ -260,6 +260,19 @@ static void plan_steps(nm_trainer *t, nm_diagnostics *d)
 
 /* ---- Outputs ---- */
 
+static int64_t width_of(const nm_trainer *t)
+{
+    const nm_shape *output = &t->trial.output;
+    return output->rank > 0 ? output->dim[output->rank - 1] : 0;
+}
+
+/* What the loss takes from the training set; where only other sets are evaluated there is none. */
+static bool prepare_loss(nm_trainer *t, nm_diagnostics *d)
+{
+    nm_loss_prepare(&t->loss, t->setup.only_evaluates ? NULL : &t->setup.data->train, width_of(t));
+    return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
+}
+
 /* Computes the loss of a batch without elements. */
 static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
 {
@@ -271,16 +284,11 @@ static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
                                 set->target_dtype == NM_F64 ? NM_F32 : set->target_dtype,
                             .targets = (void *)(uintptr_t)set->targets};
     nm_tape_set_dry(t->tape, true);
+    nm_loss_check(&t->loss, width_of(t));
     nm_loss_of(&t->loss, t->tape, nm_tape_tensor(t->tape, NM_F32, t->trial.output), &batch);
     nm_tape_set_dry(t->tape, false);
     nm_tape_reset(t->tape);
     return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
-}
-
-static int64_t width_of(const nm_trainer *t)
-{
-    const nm_shape *output = &t->trial.output;
-    return output->rank > 0 ? output->dim[output->rank - 1] : 0;
 }
 
 /* Labels are looked at one by one only in training, when it would be late to find this. */
@@ -328,8 +336,8 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
         plan_steps(t, d);
     }
     t->tape = nm_tape_create(t->context);
-    if (has_batches && has_loss && t->tape && t->trial.output.rank >= 0 && loss_fits(t, d) &&
-        classes_fit(t, d)) {
+    if (has_batches && has_loss && t->tape && prepare_loss(t, d) && t->trial.output.rank >= 0 &&
+        loss_fits(t, d) && classes_fit(t, d)) {
         metrics_fit(t, d);
     }
 }

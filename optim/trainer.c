@@ -86,6 +86,7 @@ void nm_trainer_destroy(nm_trainer *t)
     if (!t) {
         return;
     }
+    nm_loss_end(&t->loss);
     nm_loader_destroy(t->train);
     nm_loader_destroy(t->validation);
     nm_loader_destroy(t->test);

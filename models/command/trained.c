@@ -40,7 +40,7 @@ static nm_status open_with_yaml(trained *t, const char *yaml, const arguments *a
     if (status == NM_OK) {
         t->has_config = true;
         t->model = t->config.model;
-        t->loss = t->config.loss;
+        t->loss = nm_loss_choice_resolve(&t->config.loss, &nm_model_saved(t->model)->loss);
     }
     return status;
 }

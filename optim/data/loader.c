@@ -10,6 +10,7 @@
 
 #include "core/thread.h"
 #include "optim/data/augment.h"
+#include "optim/data/balance.h"
 #include "optim/data/loader_internal.h"
 #include "optim/data/normalize.h"
 #include "optim/data/prefetch.h"
@@ -32,6 +33,7 @@ struct nm_loader {
     nm_affine affine, target_affine;
     int64_t target_size; /* elements of a target that is values; 0: labels, or none */
     nm_image image;
+    nm_balance balance;   /* empty: each sample once */
     unsigned char *moved; /* [workers][2]: a sample between two steps of augmentation */
     int workers;          /* how many make samples at the same time */
     slot slots[2];
@@ -259,6 +261,9 @@ static nm_status make_memory(nm_loader *l)
     if (l->options.shuffle) {
         l->order = nm_alloc_zero(context, (size_t)l->set.count, sizeof *l->order);
     }
+    if (l->options.balance) {
+        nm_balance_create(&l->set, &l->balance);
+    }
     if (nm_loader_augments(&l->options)) {
         l->moved = nm_alloc_zero(context, (size_t)l->workers * 2, l->sample_bytes);
     }
@@ -376,6 +381,7 @@ void nm_loader_destroy(nm_loader *l)
     nm_free(l->context, l->moved);
     nm_affine_destroy(l->context, &l->affine);
     nm_affine_destroy(l->context, &l->target_affine);
+    nm_balance_destroy(&l->balance);
     nm_free(l->context, l->order);
     nm_free(l->context, l);
 }
@@ -404,16 +410,26 @@ static nm_status start_thread(nm_loader *l)
     return nm_context_status(l->context);
 }
 
+/* The order of an epoch is a function of the set, the seed and the epoch alone (promise 1). */
+static void shuffle(nm_loader *l, int64_t epoch)
+{
+    nm_random random = nm_random_create(l->seed, NM_STREAM_ORDER + (uint64_t)epoch);
+    if (l->options.balance) {
+        nm_balance_draw(&l->balance, &random, l->order, l->set.count);
+        return;
+    }
+    nm_random_permutation(&random, l->order, l->set.count);
+    for (int64_t i = 0; l->set.rows && i < l->set.count; i++) {
+        l->order[i] = l->set.rows[l->order[i]];
+    }
+}
+
 static void set_order(nm_loader *l, int64_t epoch)
 {
     l->epoch = epoch;
     l->rows = l->set.rows;
     if (l->order) {
-        nm_random random = nm_random_create(l->seed, NM_STREAM_ORDER + (uint64_t)epoch);
-        nm_random_permutation(&random, l->order, l->set.count);
-        for (int64_t i = 0; l->set.rows && i < l->set.count; i++) {
-            l->order[i] = l->set.rows[l->order[i]];
-        }
+        shuffle(l, epoch);
         l->rows = l->order;
     }
 }

@@ -33,6 +33,8 @@ typedef struct nm_loader_options {
     int64_t batch; /* samples; more than the set has: one batch of all (if not dropped); NM_AUTO: by
                       the number of samples, see nm_loader_batch() */
     bool shuffle;  /* another order every epoch */
+    bool balance;  /* training: an epoch draws as many samples as there are, each class as often
+                      as any other, whatever their numbers; needs class labels and shuffle */
     int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before;
                        batch norm cannot be trained on a batch of one sample */
     nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */

@@ -31,6 +31,8 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
                   .min = 1, .max = 1e9, .named = nm_batch_words),                                                           \
     NM_LOADER_ROW(at, shuffle, BOOL, "another order of the training samples in every epoch",       \
                   .flags = 0),                                                                     \
+    NM_LOADER_ROW(at, balance, BOOL, "training: each class is drawn as often as any other, so "    \
+                  "samples of rare ones come several times in an epoch", .flags = 0),              \
     NM_LOADER_ROW(at, last_batch, ENUM,                                                            \
                   "a short last batch in training: keep it, drop it, merge it into the one "       \
                   "before, or auto: merge it if it cannot be trained on, as one sample cannot "    \

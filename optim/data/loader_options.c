@@ -78,9 +78,25 @@ static void check_drop(const checker *c)
     }
 }
 
+static void check_balance(const checker *c)
+{
+    if (!c->options->balance) {
+        return;
+    }
+    if (c->set->target_dtype != NM_I32 || !c->set->targets || !c->set->classes) {
+        nm_diagnose(c->d, nm_value_place(c->at, "balance"),
+                    "loader: \"balance\" is for classes, and the data set has no class labels; "
+                    "remove it");
+    } else if (!c->options->shuffle) {
+        nm_diagnose(
+            c->d, nm_value_place(c->at, "shuffle"),
+            "loader: \"balance\" draws samples at random, so \"shuffle\" must not be false");
+    }
+}
+
 void nm_loader_plain(nm_loader_options *o)
 {
-    o->shuffle = o->flip = false;
+    o->shuffle = o->flip = o->balance = false;
     o->crop = o->shift = 0;
     o->last_batch = NM_SHORT_KEEP;
 }
@@ -100,5 +116,6 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
     check_channels(&c, "mean", &used.mean);
     check_channels(&c, "deviation", &used.deviation);
     check_augmentation(&c);
+    check_balance(&c);
     check_drop(&c);
 }

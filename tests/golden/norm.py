@@ -145,4 +145,33 @@ for reduction in ("mean", "sum", "none"):
     golden.case("mse/" + reduction, [normal(4, 5), normal(4, 5)],
                 lambda x, t: F.mse_loss(x, t, reduction=reduction), "{reduction: %s}" % reduction)
 
+
+def weighted(**options):
+    def function(logits, labels, weight):
+        classes = logits.shape[-1]
+        loss = F.cross_entropy(logits.reshape(-1, classes), labels.reshape(-1), weight.detach(),
+                               **options)
+        return loss.reshape(labels.shape) if options.get("reduction") == "none" else loss
+    return function
+
+
+for reduction in ("mean", "sum", "none"):
+    golden.case("cross_entropy/weighted_" + reduction,
+                [normal(8, 4), integers(4, 8), uniform(0.1, 5, 4)],
+                weighted(reduction=reduction), "{reduction: %s}" % reduction, no_gin=(2,))
+    golden.case("cross_entropy/weighted_smoothing_and_ignore_" + reduction,
+                [normal(2, 5, 4), integers(4, 2, 5), uniform(0.1, 5, 4)],
+                weighted(ignore_index=1, label_smoothing=0.3, reduction=reduction),
+                "{ignore_index: 1, label_smoothing: 0.3, reduction: %s}" % reduction, no_gin=(2,))
+
+
+def huber(delta):
+    return lambda x: F.huber_loss(x, torch.zeros_like(x), reduction="none", delta=delta)
+
+
+golden.case("huber/plain", [normal(4, 5, scale=2)], huber(1.0))
+golden.case("huber/far", [torch.tensor([0.3, -1.0, 2, -7, 1e6])], huber(1.5), "{delta: 1.5}")
+golden.case("huber/at_delta", [torch.tensor([1.5, -1.5])], huber(1.5), "{delta: 1.5}",
+            second=False)
+
 golden.write()

@@ -235,6 +235,95 @@ START_TEST(labels_of_another_shape_are_an_error_with_both_shapes)
 }
 END_TEST
 
+/* Values of PyTorch's are in norm.safetensors; here is what it does not say. */
+START_TEST(weights_of_1_change_nothing)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(7, 33), 3, 0);
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(7), (double[]){0, 32, 16, -100, 5, 5, 1});
+    nm_tensor *ones = nm_full(b.tape, NM_F32, NM_SHAPE(33), 1);
+    nm_tensor *plain = nm_cross_entropy(b.tape, x, labels, .label_smoothing = 0.2);
+    nm_tensor *same = nm_weighted_cross_entropy(b.tape, x, labels, ones, .label_smoothing = 0.2);
+    nm_tensor *none = nm_weighted_cross_entropy(b.tape, x, labels, NULL, .label_smoothing = 0.2);
+    assert_near(nm_tensor_item(same), nm_tensor_item(plain), 1e-6, 0);
+    ck_assert(nm_tensor_item(none) == nm_tensor_item(plain));
+    nm_tensor *one = nm_scalar(b.tape, NM_F32, 1);
+    nm_tensor *dx = gradient(&b, plain, one, x), *dy = gradient(&b, same, one, x);
+    for (int64_t i = 0; i < 7 * 33; i++) {
+        assert_near(nm_tensor_get(dy, i), nm_tensor_get(dx, i), 1e-5, 1e-8);
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(rows_that_all_weigh_nothing_give_0_with_gradient_0)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(2, 3), 1, 0);
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(2), (double[]){1, 1});
+    nm_tensor *weight = numbers(&b, NM_F32, NM_SHAPE(3), (double[]){1, 0, 1});
+    nm_tensor *loss = nm_weighted_cross_entropy(b.tape, x, labels, weight);
+    ck_assert(nm_tensor_item(loss) == 0);
+    nm_tensor *dx = gradient(&b, loss, nm_scalar(b.tape, NM_F32, 1), x);
+    for (int64_t i = 0; i < 6; i++) {
+        ck_assert(nm_tensor_get(dx, i) == 0);
+    }
+    end(&b);
+}
+END_TEST
+
+START_TEST(an_impossible_class_may_have_a_weight)
+{
+    bench b = begin();
+    nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(1, 3), (double[]){0, -INFINITY, 0});
+    nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(1), (double[]){0});
+    nm_tensor *weight = numbers(&b, NM_F32, NM_SHAPE(3), (double[]){5, 7, 1});
+    assert_near(nm_tensor_item(nm_weighted_cross_entropy(b.tape, x, labels, weight)), log(2), 1e-6,
+                0);
+    end(&b);
+}
+END_TEST
+
+START_TEST(weights_are_one_a_class)
+{
+    bench b = begin();
+    nm_tensor *x = normal(&b, NM_SHAPE(4, 3), 1, 0);
+    nm_tensor *labels = nm_full(b.tape, NM_I32, NM_SHAPE(4), 0);
+    ck_assert_ptr_null(
+        nm_weighted_cross_entropy(b.tape, x, labels, nm_full(b.tape, NM_F32, NM_SHAPE(2), 1)));
+    assert_error(b.context, NM_ERROR_INPUT,
+                 "cross_entropy: weight [2] must have one number for each class of logits [4, 3]");
+    ck_assert_ptr_null(
+        nm_weighted_cross_entropy(b.tape, x, labels, nm_full(b.tape, NM_F32, NM_SHAPE(3, 1), 1)));
+    assert_error(b.context, NM_ERROR_INPUT, "weight [3, 1] must have one number for each class");
+    end(&b);
+}
+END_TEST
+
+/* ---- Huber ---- */
+
+START_TEST(huber_is_a_square_within_delta_and_straight_beyond)
+{
+    static const double x[] = {0, 0.5, -1.5, 2, -1024, INFINITY, -INFINITY};
+    static const double y[] = {0, 0.125, 1.125, 1.875, 1534.875, INFINITY, INFINITY};
+    static const double slope[] = {0, 0.5, -1.5, 1.5, -1.5, 1.5, -1.5};
+    bench b = begin();
+    nm_tensor *in = numbers(&b, NM_F32, NM_SHAPE(7), x);
+    nm_tensor *out = nm_huber(b.tape, in, .delta = 1.5);
+    nm_tensor *dx = gradient(&b, out, nm_full(b.tape, NM_F32, NM_SHAPE(7), 1), in);
+    for (int64_t i = 0; i < 7; i++) {
+        ck_assert(nm_tensor_get(out, i) == (double)(float)y[i]);
+        ck_assert(nm_tensor_get(dx, i) == slope[i]);
+    }
+    nm_tensor *nan = nm_huber(b.tape, numbers(&b, NM_F32, NM_SHAPE(1), (double[]){NAN}));
+    ck_assert(isnan(nm_tensor_item(nan)));
+    ck_assert_int_eq(nm_tensor_count(nm_huber(b.tape, normal(&b, NM_SHAPE(0, 3), 1, 0))), 0);
+    ck_assert_ptr_null(nm_huber(b.tape, in, .delta = 0));
+    assert_error(b.context, NM_ERROR_INPUT, "huber: \"delta\" must be above 0");
+    end(&b);
+}
+END_TEST
+
 /* ---- Mean squared error ---- */
 
 START_TEST(mse_refuses_to_broadcast)
@@ -449,10 +538,12 @@ TEST_MAIN("ops/loss", softmax_of_huge_logits_neither_overflows_nor_vanishes,
           an_ignored_row_counts_for_nothing_even_if_it_holds_nan,
           a_mean_over_ignored_rows_only_is_0_with_gradient_0,
           an_impossible_class_costs_nothing_unless_it_is_the_label,
-          labels_of_another_shape_are_an_error_with_both_shapes, mse_refuses_to_broadcast,
-          mse_is_the_mean_of_the_squares_at_any_length, dropout_keeps_what_philox_says,
-          dropout_keeps_the_expected_share_and_the_mean, the_gradient_of_dropout_has_the_same_zeros,
-          dropout_of_0_is_the_identity_and_1_is_refused, another_seed_drops_other_elements,
-          what_is_dropped_is_0_even_if_it_was_infinite,
+          labels_of_another_shape_are_an_error_with_both_shapes, weights_of_1_change_nothing,
+          rows_that_all_weigh_nothing_give_0_with_gradient_0, an_impossible_class_may_have_a_weight,
+          weights_are_one_a_class, huber_is_a_square_within_delta_and_straight_beyond,
+          mse_refuses_to_broadcast, mse_is_the_mean_of_the_squares_at_any_length,
+          dropout_keeps_what_philox_says, dropout_keeps_the_expected_share_and_the_mean,
+          the_gradient_of_dropout_has_the_same_zeros, dropout_of_0_is_the_identity_and_1_is_refused,
+          another_seed_drops_other_elements, what_is_dropped_is_0_even_if_it_was_infinite,
           the_bits_do_not_depend_on_the_number_of_threads,
           every_failed_allocation_is_an_error_and_leaks_nothing)

@@ -1,0 +1,110 @@
+#include "optim/data/balance.h"
+
+/* counts[c + 1]: samples of class c. */
+static void count_classes(const nm_dataset *set, int64_t *counts)
+{
+    const int32_t *labels = set->targets;
+    for (int64_t i = 0; i < set->count; i++) {
+        int64_t label = labels[set->rows ? set->rows[i] : i];
+        if (!nm_is_ignored(&set->ignored, label)) {
+            counts[label + 1]++;
+        }
+    }
+}
+
+/* Puts each row where its class is; place[c] is where the next one of class c goes. */
+static void sort_rows(const nm_dataset *set, int64_t *place, int64_t *rows)
+{
+    const int32_t *labels = set->targets;
+    for (int64_t i = 0; i < set->count; i++) {
+        int64_t row = set->rows ? set->rows[i] : i;
+        if (!nm_is_ignored(&set->ignored, labels[row])) {
+            rows[place[labels[row]]++] = row;
+        }
+    }
+}
+
+/* From counts to places; classes without samples have none. Returns the largest count. */
+static int64_t lay_out(const nm_dataset *set, int64_t *place, nm_balance *b)
+{
+    int64_t largest = 0;
+    for (int64_t c = 0; c < set->classes; c++) {
+        int64_t count = place[c + 1];
+        largest = count > largest ? count : largest;
+        if (count) {
+            b->start[b->classes + 1] = b->start[b->classes] + count;
+            b->classes++;
+        }
+        place[c + 1] += place[c];
+    }
+    return largest;
+}
+
+nm_status nm_balance_create(const nm_dataset *set, nm_balance *b)
+{
+    nm_context *context = set->context;
+    *b = (nm_balance){.context = context};
+    int64_t *place = nm_alloc_zero(context, (size_t)set->classes + 1, sizeof *place);
+    b->start = nm_alloc_zero(context, (size_t)set->classes + 1, sizeof *b->start);
+    b->rank = nm_alloc_zero(context, (size_t)set->classes, sizeof *b->rank);
+    b->rows = nm_alloc_zero(context, (size_t)set->count, sizeof *b->rows);
+    if (place && b->start && b->rank && b->rows) {
+        count_classes(set, place);
+        int64_t largest = lay_out(set, place, b);
+        sort_rows(set, place, b->rows);
+        b->order = nm_alloc_zero(context, (size_t)largest, sizeof *b->order);
+    }
+    nm_free(context, place);
+    if (!b->order) {
+        nm_balance_destroy(b);
+    }
+    return nm_context_status(context);
+}
+
+void nm_balance_destroy(nm_balance *b)
+{
+    if (b->context) {
+        nm_free(b->context, b->start);
+        nm_free(b->context, b->rank);
+        nm_free(b->context, b->rows);
+        nm_free(b->context, b->order);
+    }
+    *b = (nm_balance){0};
+}
+
+/* ---- Drawing ---- */
+
+/* `count` rows of a class: all of them in random order, and again, as often as it takes. */
+static void draw_class(const nm_balance *b, int64_t class, nm_random *random, int64_t *rows,
+                       int64_t count)
+{
+    const int64_t *members = b->rows + b->start[class];
+    int64_t size = b->start[class + 1] - b->start[class];
+    for (int64_t i = 0; i < count; i++) {
+        if (i % size == 0) {
+            nm_random_permutation(random, b->order, size);
+        }
+        rows[i] = members[b->order[i % size]];
+    }
+}
+
+static void shuffle(nm_random *random, int64_t *rows, int64_t count)
+{
+    for (int64_t i = count - 1; i > 0; i--) {
+        int64_t other = nm_random_below(random, i + 1), row = rows[i];
+        rows[i] = rows[other];
+        rows[other] = row;
+    }
+}
+
+void nm_balance_draw(const nm_balance *b, nm_random *random, int64_t *rows, int64_t count)
+{
+    int64_t each = count / b->classes, more = count % b->classes, at = 0;
+    nm_random_permutation(random, b->rank, b->classes); /* who has one more: another each time */
+    for (int64_t class = 0; class < b->classes; class++) {
+        int64_t quota = each + (b->rank[class] < more);
+        draw_class(b, class, random, rows + at, quota);
+        at += quota;
+    }
+    shuffle(random, rows, count);
+}
