@@ -102,6 +102,7 @@ typedef struct rows {
     nm_dtype label_type;
     int64_t count, classes;
     double smoothing;
+    double share; /* of it, for each class */
     int64_t ignored;
     const void *class_weight; /* [classes]; NULL: 1 */
     double weight_sum;        /* of the classes' weights */
@@ -126,9 +127,7 @@ static int64_t label_at(const rows *r, int64_t row)
 static double class_weight(const nm_run *run, const rows *r, int64_t label)
 {
     const void *w = r->class_weight;
-    return !w                     ? 1
-           : run->dtype == NM_F64 ? ((const double *)w)[label]
-                                  : (double)((const float *)w)[label];
+    return run->dtype == NM_F64 ? ((const double *)w)[label] : (double)((const float *)w)[label];
 }
 
 static void sum_weights(const nm_run *run, rows *r)
@@ -141,6 +140,8 @@ static void sum_weights(const nm_run *run, rows *r)
 /* Checks and counts the labels. */
 static nm_status read_labels(const nm_run *run, rows *r)
 {
+    int64_t plain = 0;
+    double weighed = 0;
     for (int64_t i = 0; i < r->count; i++) {
         const int64_t label = label_at(r, i);
         if (label == r->ignored) {
@@ -152,8 +153,12 @@ static nm_status read_labels(const nm_run *run, rows *r)
                                "%" PRId64 " classes, from 0, and ignore_index is %" PRId64,
                                label, i, r->classes, r->ignored);
         }
-        r->counted += class_weight(run, r, label);
+        plain++;
+        if (r->class_weight) {
+            weighed += class_weight(run, r, label);
+        }
     }
+    r->counted = r->class_weight ? weighed : (double)plain;
     return NM_OK;
 }
 
@@ -168,6 +173,7 @@ static nm_status rows_of(const nm_run *run, int weights, rows *r)
                 .count = nm_tensor_count(run->in[LABELS]),
                 .classes = shape->dim[shape->rank - 1],
                 .smoothing = o->label_smoothing,
+                .share = o->label_smoothing / (double)shape->dim[shape->rank - 1],
                 .class_weight = run->x[weights],
                 .ignored = o->ignore_index};
     sum_weights(run, r);
@@ -203,7 +209,7 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
             total += x[k] - top;                                                                   \
         }                                                                                          \
         const double own = (1 - r->smoothing) * (double)(x[label] - top);                          \
-        const double share = r->smoothing / (double)n;                                             \
+        const double share = r->share;                                                             \
         if (!w) {                                                                                  \
             return log((double)sum) - own - (share > 0 ? share * (double)total : 0);               \
         }                                                                                          \
@@ -231,7 +237,7 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
     {                                                                                              \
         const int64_t n = r->classes;                                                              \
         const real *w = r->class_weight;                                                           \
-        const real spread = (real)r->smoothing / (real)n;                                          \
+        const real spread = (real)r->share;                                                        \
         real top = x[0], sum = 0;                                                                  \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
