@@ -166,16 +166,31 @@ libraries_by()
     install cmake make xz-utils
     for library in libyaml zlib check; do
         say "$library"
-        quietly in_root sh -euc 'mkdir -p "/root/$1" "$3/pkgconfig"; cd "/root/$1"
-            apt-get source --print-uris "$1" >uris
-            sed -n "s/^.\(.*\.orig\.tar\.[a-z0-9]*\). [^ ]* [0-9]* \(.*\)/\1 archive \2/p" uris >archive.uri
-            xargs /usr/lib/apt/apt-helper download-file <archive.uri
-            tar xf archive; cd */
-            cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" -DCMAKE_BUILD_TYPE=Release \
-                -DINSTALL_PKGCONFIG_DIR="$3/pkgconfig" -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF \
-                -DZLIB_BUILD_EXAMPLES=OFF -DCHECK_ENABLE_SUBUNIT=OFF
-            cmake --build build -j "$(nproc)"; cmake --install build
-            find "$3/lib" "$3/share" -name "*.pc" -exec cp -t "$3/pkgconfig" {} + || true
-            rm -f "$3"/lib/*.so*' sh "$library" "$@"
+        quietly in_root sh -euc "$unpack; $(how_to_build "$library")
+            mkdir -p \"\$3/pkgconfig\" \"\$3/share\"
+            find \"\$3/lib\" \"\$3/share\" -name '*.pc' -exec cp -t \"\$3/pkgconfig\" {} +
+            rm -f \"\$3\"/lib/*.so*" sh "$library" "$@"
     done
+}
+
+# Fetches and unpacks the source $1, without what Debian adds, and goes there.
+unpack='mkdir "/root/$1"; cd "/root/$1"
+    apt-get source --print-uris "$1" >uris
+    sed -n "s/^.\(.*\.orig\.tar\.[a-z0-9]*\). [^ ]* [0-9]* \(.*\)/\1 archive \2/p" uris |
+        xargs /usr/lib/apt/apt-helper download-file
+    tar xf archive; cd */'
+
+how_to_build()
+{
+    case $1 in
+    zlib) # its sources for CMake lack what Debian leaves out
+        echo 'command -v "${2%gcc}ar" >/dev/null && export AR="${2%gcc}ar" RANLIB="${2%gcc}ranlib" || true
+            CC=$2 ./configure --static --prefix="$3"; make -j "$(nproc)" libz.a; make install'
+        ;;
+    *)
+        echo 'cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" \
+            -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DCHECK_ENABLE_SUBUNIT=OFF
+            cmake --build build -j "$(nproc)"; cmake --install build'
+        ;;
+    esac
 }

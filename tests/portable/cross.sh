@@ -2,41 +2,61 @@
 # processor itself.
 . "$here/common.sh"
 
-# cross ARCHITECTURE COMPILER'S PREFIX, MESON'S CPU FAMILY, ENDIANNESS [QEMU]
+# cross ARCHITECTURE COMPILER'S PREFIX, MESON'S CPU FAMILY, ENDIANNESS [QEMU'S COMMAND]: with the architecture's
+# packages of the libraries, or with their sources where $from_sources is set.
 cross()
 {
-    local architecture=$1 prefix=$2 family=$3 endian=$4 qemu=${5:-}
+    local qemu=${5:-}
     make_root trixie
-    in_root dpkg --add-architecture "$architecture"
-    install "gcc-$prefix" pkg-config meson ninja-build ${qemu:+qemu-user} \
-        "libc6-dev:$architecture" "libyaml-dev:$architecture" "zlib1g-dev:$architecture" "check:$architecture"
+    install "gcc-$2" pkg-config meson ninja-build ${qemu:+qemu-user}
+    if [ -n "${from_sources:-}" ]; then
+        install "libc6-dev-$1-cross"
+        libraries_by "$2-gcc" /opt/libraries
+    else
+        packages_of "$1" "$2"
+    fi
     write_wrapper "$qemu"
-    cat >"$root/root/cross" <<TEXT
-[binaries]
-c = '$prefix-gcc'
-ar = '$prefix-ar'
-strip = '$prefix-strip'
-pkg-config = 'pkg-config'
-${qemu:+exe_wrapper = '/root/emulated'}
-[properties]
-pkg_config_libdir = '/usr/lib/${prefix/i686/i386}/pkgconfig'
-[host_machine]
-system = 'linux'
-cpu_family = '$family'
-cpu = '$family'
-endian = '$endian'
-TEXT
+    describe "$2" "$3" "$4" "$qemu" >"$root/root/machine"
     say "Building"
-    quietly in_root meson setup build --werror --cross-file /root/cross
+    quietly in_root meson setup build --werror --cross-file /root/machine
     quietly in_root ninja -C build
-    train in_root ${qemu:+"$qemu"} build/norma
+    train in_root $qemu build/norma
     # Check's processes for each test hang under QEMU. Tests that run the command run it by the script.
     tests in_root env ${qemu:+CK_FORK=no} tests/run build ${qemu:+-t 10} \
         --suite core --suite ops --suite optim --suite models
 }
 
-# What Meson runs a program of the other processor by. The command runs by QEMU too.
-write_wrapper()
+# The libraries, where Meson finds them: /opt/libraries/pkgconfig.
+packages_of() # ARCHITECTURE COMPILER'S PREFIX
+{
+    in_root dpkg --add-architecture "$1"
+    install "libc6-dev:$1" "libyaml-dev:$1" "zlib1g-dev:$1" "check:$1" "libgomp1:$1"
+    mkdir -p "$root/opt/libraries"
+    ln -s "/usr/lib/${2/i686/i386}/pkgconfig" "$root/opt/libraries/pkgconfig"
+}
+
+# The description of the machine for Meson.
+describe() # COMPILER'S PREFIX, MESON'S CPU FAMILY, ENDIANNESS, QEMU
+{
+    cat <<TEXT
+[binaries]
+c = '$1-gcc'
+ar = '$1-ar'
+strip = '$1-strip'
+pkg-config = 'pkg-config'
+${4:+exe_wrapper = '/root/emulated'}
+[properties]
+pkg_config_libdir = '/opt/libraries/pkgconfig'
+[host_machine]
+system = 'linux'
+cpu_family = '$2'
+cpu = '$2'
+endian = '$3'
+TEXT
+}
+
+# What Meson runs a program of the other processor by. Tests that run the command find it by QEMU too.
+write_wrapper() # QEMU
 {
     [ -n "$1" ] || return 0
     mkdir "$root/root/by_qemu"
