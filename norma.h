@@ -27,6 +27,7 @@
 #include "optim/data/data.h"
 #include "optim/data/dataset.h"
 #include "optim/evaluate.h"
+#include "optim/from.h"
 #include "optim/groups.h"
 #include "optim/data/loader.h"
 #include "optim/data/open_file.h"

@@ -362,10 +362,40 @@ static void read_enum(const reader *r, const nm_option *option, const nm_value *
 
 static void read_options(const reader *r, const nm_value *map, const nm_value *at, void *out);
 
+/* {FIRST: text}; NULL if memory ran out. */
+static const nm_value *map_of_text(const reader *r, const nm_option *option, const nm_value *text)
+{
+    const char *name = option->spec->options[0].name;
+    nm_value *map =
+        nm_document_value(r->document, NM_VALUE_MAP, text->file, text->line, text->column);
+    nm_value *key =
+        nm_document_value(r->document, NM_VALUE_SCALAR, text->file, text->line, text->column);
+    nm_value_entry *entry = nm_document_alloc(r->document, sizeof *entry);
+    if (!map || !key || !entry) {
+        return NULL;
+    }
+    key->text = name;
+    *entry = (nm_value_entry){key, text};
+    map->count = 1;
+    map->entries = entry;
+    return map;
+}
+
+static bool is_short(const nm_option *option, const nm_value *value)
+{
+    bool truth;
+    return option->flags & NM_SHORT && value->kind == NM_VALUE_SCALAR &&
+           !nm_value_as_bool(value, &truth);
+}
+
 static void read_struct(const reader *r, const nm_option *option, const nm_value *value, void *out)
 {
     char what[160];
     bool on = true;
+    value = is_short(option, value) ? map_of_text(r, option, value) : value;
+    if (!value) {
+        return;
+    }
     if (value->kind == NM_VALUE_LIST ||
         (value->kind == NM_VALUE_SCALAR && !nm_value_as_bool(value, &on))) {
         expected(r, option, value, "a map of options, true or false");

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/text.h"
 #include "models/parts.h"
 
 /* ---- The parts ---- */
@@ -41,6 +42,7 @@ typedef struct reader {
     unsigned needs;
     bool data_fine, train_fine; /* its options are right */
     nm_saved *saved;            /* of a trained network, with a schema; NULL: it is to be trained */
+    const char *resumed;        /* nm_config_how */
 } reader;
 
 /* Whether the part is there; reports a needed one that is not. A null is no part. */
@@ -141,11 +143,47 @@ static bool wants_data_open(const reader *r)
            (r->needs & NM_NEED_DATA || (m && nm_model_input(m)->rank < 0));
 }
 
+/* Whether samples are prepared as those of another network were. */
+static bool takes_preparation(const reader *r)
+{
+    const nm_from *from = &r->config->train.from;
+    return r->train_fine && from->path && from->preparation == NM_PREPARATION_TAKEN;
+}
+
+/* That network's schema; a run that goes on has it in its own checkpoint. */
+static nm_status take_preparation(const reader *r, nm_schema **schema)
+{
+    nm_saved saved;
+    char *path = nm_saved_find(r->context, r->resumed ? r->resumed : r->config->train.from.path);
+    nm_status status = path ? nm_saved_open(r->context, path, &saved) : NM_ERROR_INPUT;
+    if (status == NM_OK) {
+        *schema = saved.schema;
+        saved.schema = NULL;
+        nm_saved_close(&saved);
+    }
+    if (status == NM_OK && !*schema) {
+        nm_fail(r->context, NM_ERROR_INPUT,
+                "%s does not say what was done to its samples; use preparation: new", path);
+    }
+    nm_free(r->context, path);
+    return nm_context_status(r->context) == NM_OK ? NM_OK : nm_fail_in(r->context, "from");
+}
+
+static nm_status open_sets(const reader *r)
+{
+    nm_config *c = r->config;
+    nm_schema *taken = NULL;
+    if (takes_preparation(r) && take_preparation(r, &taken) != NM_OK) {
+        return nm_context_status(r->context);
+    }
+    return taken ? nm_data_open_as(r->context, &c->data_options, taken, &c->data)
+                 : nm_data_open(r->context, &c->data_options, &c->data);
+}
+
 /* A file that cannot be read is a mistake like others, unless there are no others. */
 static nm_status open_data(reader *r)
 {
-    nm_config *c = r->config;
-    if (!wants_data_open(r) || nm_data_open(r->context, &c->data_options, &c->data) == NM_OK) {
+    if (!wants_data_open(r) || open_sets(r) == NM_OK) {
         return nm_context_status(r->context);
     }
     const nm_value *at = r->parts.data;
@@ -174,6 +212,16 @@ static void build_model(reader *r)
 
 /* ---- The parts against each other ---- */
 
+/* Whether the weights to start from can be. */
+static void check_from(const reader *r)
+{
+    const nm_config *c = r->config;
+    if (r->needs & NM_NEED_TRAIN && r->train_fine && c->train.from.path && !r->resumed &&
+        !r->d->count && nm_from_check(&c->train.from, nm_model_store(c->model)) != NM_OK) {
+        nm_diagnose_standing(r->d, nm_value_place(r->parts.train, "from"));
+    }
+}
+
 /* As the trainer will see them. */
 static void check_run(const reader *r)
 {
@@ -186,6 +234,7 @@ static void check_run(const reader *r)
     if (c->loss.item && c->data.train.count && nm_model_output(c->model)->rank >= 0) {
         nm_trainer_check(r->context, &setup, r->d);
     }
+    check_from(r);
 }
 
 /* ---- All of it ---- */
@@ -215,8 +264,24 @@ static nm_status read_config(reader *r)
     return status;
 }
 
-static nm_status open_with(nm_context *context, const char *path, const char *const *settings,
-                           int count, unsigned needs, nm_saved *saved, nm_config *config)
+/* As a setting would; the rest of the file's `from` stays. */
+static nm_status set_from(nm_document *document, const char *path, nm_diagnostics *d)
+{
+    const nm_value *train = nm_value_get(nm_document_root(document), "train");
+    const nm_value *from = nm_value_get(train, "from");
+    nm_text setting = {.context = d->context};
+    nm_text_add(&setting, "train.from%s=", from && from->kind == NM_VALUE_MAP ? ".path" : "");
+    nm_text_add_quoted(&setting, path);
+    char *text = nm_text_end(&setting);
+    if (text && nm_document_set(document, text) != NM_OK) {
+        nm_diagnose_standing(d, NULL);
+    }
+    nm_free(d->context, text);
+    return nm_diagnostics_end(d);
+}
+
+static nm_status open_with(nm_context *context, const char *path, const nm_config_how *how,
+                           nm_saved *saved, nm_config *config)
 {
     nm_diagnostics d;
     *config = (nm_config){.context = context};
@@ -225,8 +290,16 @@ static nm_status open_with(nm_context *context, const char *path, const char *co
         return nm_context_status(context);
     }
     nm_diagnostics_begin(&d, context);
-    reader r = {.config = config, .context = context, .d = &d, .needs = needs, .saved = saved};
-    nm_status status = apply_settings(config->document, settings, count, &d);
+    reader r = {.config = config,
+                .context = context,
+                .d = &d,
+                .needs = how->needs,
+                .saved = saved,
+                .resumed = how->resumed};
+    nm_status status = apply_settings(config->document, how->settings, how->count, &d);
+    if (status == NM_OK && how->from) {
+        status = set_from(config->document, how->from, &d);
+    }
     if (status == NM_OK) {
         r.root = nm_document_root(config->document);
         status = read_config(&r);
@@ -240,7 +313,14 @@ static nm_status open_with(nm_context *context, const char *path, const char *co
 nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
                          int count, unsigned needs, nm_config *config)
 {
-    return open_with(context, path, settings, count, needs, NULL, config);
+    const nm_config_how how = {.settings = settings, .count = count, .needs = needs};
+    return open_with(context, path, &how, NULL, config);
+}
+
+nm_status nm_config_open_run(nm_context *context, const char *path, const nm_config_how *how,
+                             nm_config *config)
+{
+    return open_with(context, path, how, NULL, config);
 }
 
 static nm_status take_saved(nm_config *c, nm_saved *saved, const char *file)
@@ -265,8 +345,9 @@ nm_status nm_config_open_trained(nm_context *context, const char *path, const ch
     nm_status status = file ? nm_saved_open(context, file, &saved) : nm_context_status(context);
     if (status == NM_OK) {
         const bool told = saved.schema != NULL;
-        status = open_with(context, path, settings, count, told ? 0 : NM_NEED_DATA,
-                           told ? &saved : NULL, config);
+        const nm_config_how how = {
+            .settings = settings, .count = count, .needs = told ? 0 : NM_NEED_DATA};
+        status = open_with(context, path, &how, told ? &saved : NULL, config);
     }
     status = status == NM_OK ? take_saved(config, &saved, file) : status;
     nm_saved_close(&saved);

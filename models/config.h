@@ -42,6 +42,17 @@ typedef struct nm_config {
  * files that cannot be read are NM_ERROR_IO or NM_ERROR_FORMAT. `config` is empty on failure. */
 NM_API nm_status nm_config_open(nm_context *context, const char *path, const char *const *settings,
                                 int count, unsigned needs, nm_config *config);
+/* The same for a run. */
+typedef struct nm_config_how {
+    const char *const *settings;
+    int count;
+    unsigned needs;
+    const char *from;    /* instead of the path in train.from; NULL: as the file says */
+    const char *resumed; /* the checkpoint of a run that goes on, which needs no weights to start
+                            from any more; NULL: it begins */
+} nm_config_how;
+NM_API nm_status nm_config_open_run(nm_context *context, const char *path, const nm_config_how *how,
+                                    nm_config *config);
 /* The same for a network that is trained: `saved` (a file, or the folder of a run) gives the
  * parameters and, if it says so, what samples are. No data are opened then; where it does not say
  * it, the training set is, since only that can. The loss is the saved one where the file has none.

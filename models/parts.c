@@ -23,6 +23,11 @@ static const nm_item parts[] = {
             .spec = &nm_warmup_spec, .doc = "train: {warmup: {epochs: 5}}"),
     NM_ITEM(nm_item, "early_stopping", "a part of train: an end where it gets no better",
             .spec = &nm_early_stopping_spec, .doc = "train: {early_stopping: {patience: 5}}"),
+    NM_ITEM(nm_item, "from", "a part of train: a saved network to start from",
+            .spec = &nm_from_spec,
+            .doc = "What fits by name and shape is taken over, and what does not is listed:\n"
+                   "train: {from: runs/net}\n"
+                   "train: {from: {path: runs/net, except: \"dense2.*\"}}"),
     NM_ITEM(nm_item, "groups", "a part of train: parameters treated otherwise, by name",
             .spec = &nm_group_spec,
             .doc = "A list:\ntrain: {groups: [{match: \"conv*\", frozen: true}, {match: "

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "optim/data/schema_write.h"
 #include "optim/trainer_internal.h"
 
-#define MARKS 7
+#define MARKS 8
 #define SETS 3
 
 typedef struct mark {
@@ -41,12 +42,29 @@ static void mark_sets(nm_trainer *t, mark marks[SETS])
     }
 }
 
+/* FNV-1a of what the schema says. */
+static void describe_preparation(const nm_trainer *t, char text[NM_SHAPE_TEXT + 64])
+{
+    uint64_t hash = 0xCBF29CE484222325ull;
+    nm_text schema = {.context = t->context};
+    if (t->setup.data->schema) {
+        nm_schema_write(t->setup.data->schema, &schema);
+    }
+    for (size_t i = 0; i < schema.length; i++) {
+        hash = (hash ^ (unsigned char)schema.at[i]) * 0x100000001B3ull;
+    }
+    snprintf(text, NM_SHAPE_TEXT + 64, "%016" PRIx64, hash);
+    nm_text_drop(&schema);
+}
+
 static void make_marks(nm_trainer *t, mark marks[MARKS])
 {
     const nm_train_options *o = &t->setup.options;
     const size_t size = sizeof marks->text;
     mark *m = marks + SETS;
     mark_sets(t, marks);
+    *m = (mark){.key = "preparation", .what = "what is done to samples and targets"};
+    describe_preparation(t, m++->text);
     *m = (mark){.key = "seed", .what = "the seed"};
     snprintf(m++->text, size, "%" PRId64, o->seed);
     *m = (mark){.key = "batches", .what = "the batches (size, and number in an epoch)"};

@@ -26,6 +26,8 @@ static const char *const list[] = {"a list of maps"};
 static const nm_named_value epochs_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
 static const nm_option rows[] = {
+    {NM_FIELD(nm_train_options, from), NM_OPTION_STRUCT, .spec = &nm_from_spec, .flags = NM_SHORT,
+     .doc = "start from a saved network: take over what fits; a path, or a map"},
     {NM_FIELD(nm_train_options, epochs), NM_OPTION_INT, .min = 1, .max = 1e9, .named = epochs_words,
      .doc = "how often to go through the training samples; auto: as often as makes 2000 updates, "
             "from 10 to 1000 times"},

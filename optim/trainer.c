@@ -93,6 +93,7 @@ void nm_trainer_destroy(nm_trainer *t)
     nm_optimizer_destroy(t->optimizer);
     nm_tape_destroy(t->tape);
     nm_free(t->context, t->own_guess);
+    nm_free(t->context, t->taken.names);
     nm_free(t->context, t->checkpoint_path);
     nm_free(t->context, t->best_path);
     nm_free(t->context, t);
@@ -259,6 +260,25 @@ static void warn_of_stopping_by_training(const nm_trainer *t)
     }
 }
 
+nm_status nm_trainer_start(nm_trainer *t)
+{
+    const nm_from *from = &t->setup.options.from;
+    if (t->started) {
+        return nm_context_status(t->context);
+    }
+    nm_status status = nm_trainer_prepare(t);
+    if (status == NM_OK && from->path) {
+        status = nm_from_take(from, t->setup.network->store, t->setup.data->schema, &t->taken);
+    }
+    t->started = status == NM_OK;
+    return status;
+}
+
+nm_taken nm_trainer_taken(const nm_trainer *trainer)
+{
+    return trainer->taken;
+}
+
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
     if (!t->train) {
@@ -267,9 +287,9 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     t->stop = 0;
     t->began = nm_steady_seconds() - t->seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
+    nm_status status = nm_trainer_start(t);
     warn_of_unmoved_statistics(t);
     warn_of_stopping_by_training(t);
-    nm_status status = nm_trainer_prepare(t);
     while (status == NM_OK && !nm_trainer_is_over(t)) {
         status = nm_trainer_run_epoch(t);
     }
@@ -334,7 +354,7 @@ nm_status nm_trainer_resume(nm_trainer *t, const char *path)
     }
     nm_status status = nm_checkpoint_read(t, path);
     if (status == NM_OK) {
-        t->prepared = true;
+        t->prepared = t->started = true;
         t->earlier_samples = t->progress.samples;
         t->saved_step =
             t->checkpoint_path && !strcmp(path, t->checkpoint_path) ? t->progress.step : -1;

@@ -23,6 +23,7 @@
 
 #include "optim/data/data.h"
 #include "optim/evaluate.h"
+#include "optim/from.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
@@ -48,6 +49,7 @@ extern NM_API const nm_spec nm_early_stopping_spec;
 typedef enum nm_best_by { NM_BEST_BY_METRIC, NM_BEST_BY_LOSS } nm_best_by;
 
 typedef struct nm_train_options {
+    nm_from from;        /* saved weights to start from; no path: the network begins anew */
     int64_t epochs;      /* NM_AUTO: as many as make 2000 updates, from 10 to 1000 */
     int64_t steps;       /* updates to make, whatever `epochs` says; 0: as `epochs` says */
     nm_choice optimizer; /* without item: SGD at 0.05, momentum 0.9, and cosine if no schedule is
@@ -164,6 +166,11 @@ NM_API void nm_trainer_destroy(nm_trainer *trainer); /* NULL is fine */
  * looked at. Groups freeze and free parameters here too. */
 NM_API void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup, nm_diagnostics *d);
 
+/* What precedes the first step: data-dependent initialization, then the weights that `from` says.
+ * nm_trainer_run() does it, unless it was done. Nothing to do for a resumed run. */
+NM_API nm_status nm_trainer_start(nm_trainer *trainer);
+/* What was taken then; its names are the trainer's. */
+NM_API nm_taken nm_trainer_taken(const nm_trainer *trainer);
 /* Takes up the run that a checkpoint was made in: parameters, buffers, optimizer, position, best
  * result. Before nm_trainer_run(). Fails, and changes nothing, if the file is broken, or of another
  * network, data set, seed, batch size, accumulation or optimizer. Other options may differ. */

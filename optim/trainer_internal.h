@@ -59,6 +59,8 @@ struct nm_trainer {
     double training_seconds;  /* of updates alone, in this part */
     int64_t earlier_samples;  /* trained on before this part */
     int64_t saved_step;       /* of the checkpoint on the disk; -1: none */
+    nm_taken taken;           /* from other weights */
+    bool started;             /* nm_trainer_start() */
     bool has_fingerprints;    /* they are taken when first needed */
     uint64_t fingerprints[3]; /* of the training, validation and test set */
     bool prepared;            /* data-dependent initialization is done */

@@ -85,6 +85,9 @@ static nm_status check_train(nm_context *context, const nm_dataset *train)
 static nm_status describe(nm_context *context, const nm_data_options *o, nm_data *data)
 {
     nm_dataset *train = &data->train;
+    if (data->as_before) {
+        return NM_OK;
+    }
     nm_schema *schema = train->schema ? train->schema : nm_schema_create(context);
     train->schema = NULL;
     data->schema = schema;
@@ -143,7 +146,7 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
 {
     nm_status status = nm_spec_check(context, &nm_data_spec, "data", o);
     if (status != NM_OK ||
-        (status = open_set(context, o, &o->train, "train", NULL, &data->train)) != NM_OK ||
+        (status = open_set(context, o, &o->train, "train", data->schema, &data->train)) != NM_OK ||
         (status = check_train(context, &data->train)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
@@ -158,7 +161,13 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
 
 nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data)
 {
-    *data = (nm_data){.train.context = context};
+    return nm_data_open_as(context, options, NULL, data);
+}
+
+nm_status nm_data_open_as(nm_context *context, const nm_data_options *options, nm_schema *schema,
+                          nm_data *data)
+{
+    *data = (nm_data){.train.context = context, .schema = schema, .as_before = schema != NULL};
     nm_status status = open_all(context, options, data);
     if (status != NM_OK) {
         data->train.context = context; /* a failed opening emptied it */

@@ -50,12 +50,19 @@ typedef struct nm_data {
     nm_loader_options loader; /* for all of them: with the computed means and deviations */
     nm_dataset whole;         /* what train and validation are views of; count 0: they are not */
     nm_schema *schema;        /* what samples and targets are, and what is done to them */
+    bool as_before;           /* the schema was there before the samples */
 } nm_data;
 
 /* Opens the sets. The training set must have targets, and each set a sample that counts; the test
  * set must have samples and targets of the same shapes and types, and labels within the training
  * set's classes. The choices' options are not needed afterwards. `data` is empty on failure. */
 NM_API nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_data *data);
+
+/* The same for the training of a network that was trained on other data: the samples and targets
+ * must be those of `schema`, and are prepared as it says, whatever `normalize` does. Takes the
+ * schema over, also on failure. */
+NM_API nm_status nm_data_open_as(nm_context *context, const nm_data_options *options,
+                                 nm_schema *schema, nm_data *data);
 
 /* One of the sets, for a network that is there already: samples and targets must be those of
  * `schema`, which must outlive `data`, and are prepared as it says. Nothing else is opened: for the

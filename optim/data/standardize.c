@@ -119,10 +119,21 @@ static void tell_loader(const nm_schema *s, nm_loader_options *loader)
     loader->target_deviation = s->target_deviation;
 }
 
+static nm_status use_schema(const nm_data_options *o, nm_data *data)
+{
+    data->loader = o->loader;
+    data->loader.batch = nm_loader_batch(&o->loader, data->train.count);
+    tell_loader(data->schema, &data->loader);
+    return NM_OK;
+}
+
 nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 {
     nm_schema *s = data->schema;
     nm_status status = NM_OK;
+    if (data->as_before) {
+        return use_schema(o, data);
+    }
     switch (mode_of_samples(o, &data->train)) {
     case NM_NORMALIZE_GIVEN: status = take_given(&o->loader, s); break;
     case NM_NORMALIZE_AUTO: status = compute(&data->train, s); break;
@@ -130,10 +141,7 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
     if (status == NM_OK && wants_targets(o, &data->train)) {
         status = compute_targets(&data->train, s);
     }
-    data->loader = o->loader;
-    data->loader.batch = nm_loader_batch(&o->loader, data->train.count);
-    tell_loader(s, &data->loader);
-    return status;
+    return status == NM_OK ? use_schema(o, data) : status;
 }
 
 nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch)

@@ -115,7 +115,7 @@ nm_status check_free(nm_context *context, const char *folder)
     if (folder_holds(folder, "best.safetensors")) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "%s holds a network already, and no checkpoint to go on from; give another "
-                       "--out",
+                       "--out (and --from, to start from that network)",
                        folder);
     }
     /* With a log it is that of a run that ended before it had anything to keep. */

@@ -194,7 +194,7 @@ nm_status check_resumable(nm_context *context, const char *folder)
     return nm_fail(context, NM_ERROR_INPUT,
                    folder_holds(folder, "best.safetensors")
                        ? "%s has no checkpoint.safetensors, only a network: there is nothing to "
-                         "resume"
+                         "resume, but --from starts a new run from it"
                        : "%s/checkpoint.safetensors is not there; there is nothing to resume",
                    folder);
 }

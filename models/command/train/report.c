@@ -94,6 +94,11 @@ static int add_file(const run *r, char file[RUN_PATH], const char **words)
         words[count++] = "--set";
         words[count++] = setting;
     }
+    const char *from = argument_value(r->arguments, "--from");
+    if (from) {
+        words[count++] = "--from";
+        words[count++] = from;
+    }
     return count;
 }
 

@@ -2,9 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/text.h"
 #include "models/compare.h"
+#include "optim/train_defaults.h"
 
 /* ---- What may differ ---- */
 
@@ -16,8 +18,13 @@ static const struct {
     fate fate;
 } rules[] = {
     {"model.fuse", SAME_RUN}, /* only how fast it is */
-    {"model", ANOTHER_RUN},   {"data.prefetch", SAME_RUN}, {"data", ANOTHER_RUN},
-    {"loss", ANOTHER_RUN},    {"train.seed", ANOTHER_RUN}, {"train.accumulate", ANOTHER_RUN},
+    {"model", ANOTHER_RUN},
+    {"data.prefetch", SAME_RUN},
+    {"data", ANOTHER_RUN},
+    {"loss", ANOTHER_RUN},
+    {"train.seed", ANOTHER_RUN},
+    {"train.accumulate", ANOTHER_RUN},
+    {"train.from.preparation", ANOTHER_RUN},
 };
 
 /* At its end, or before a dot. */
@@ -47,9 +54,21 @@ typedef struct differences {
     int refused_count, told_count;
 } differences;
 
+/* Written otherwise, since it stands in another folder. */
+static bool is_same_file(const nm_difference *difference)
+{
+    struct stat before, now;
+    return difference->is_path && stat(difference->before, &before) == 0 &&
+           stat(difference->now, &now) == 0 && before.st_dev == now.st_dev &&
+           before.st_ino == now.st_ino;
+}
+
 static void note(void *user, const nm_difference *difference)
 {
     differences *all = user;
+    if (is_same_file(difference)) {
+        return;
+    }
     bool refused = fate_of(difference) == ANOTHER_RUN;
     nm_text_add(refused ? &all->refused : &all->told, "  %s: %s before, now %s\n", difference->path,
                 difference->before, difference->now);
@@ -69,11 +88,13 @@ static nm_status make_plan(const run *r, const nm_train_options *o, rate_plan *p
     const nm_train_state *s = nm_trainer_state(r->trainer);
     int64_t accumulate = r->config.train.accumulate;
     int64_t per_epoch = (s->batches + accumulate - 1) / accumulate;
-    const nm_optimizer_common *common = o->optimizer.options;
+    nm_train_options whole = *o;
+    nm_train_complete(&whole);
+    const nm_optimizer_common *common = whole.optimizer.options;
     plan->rate = common ? common->rate : 0;
-    plan->steps = o->steps ? o->steps : o->epochs * per_epoch;
-    return nm_schedule_begin(&plan->schedule, r->context, &o->schedule, &o->warmup, plan->steps,
-                             per_epoch);
+    plan->steps = o->steps ? o->steps : nm_train_epochs(o, per_epoch) * per_epoch;
+    return nm_schedule_begin(&plan->schedule, r->context, &whole.schedule, &whole.warmup,
+                             plan->steps, per_epoch);
 }
 
 static double rate_at(const rate_plan *plan, int64_t step)

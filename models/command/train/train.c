@@ -1,5 +1,6 @@
 /* norma train: a network's file from beginning to end, or from where a run stopped. */
 #include <stdio.h>
+#include <string.h>
 
 #include "models/command/train/interrupt.h"
 #include "models/command/train/resume.h"
@@ -55,8 +56,10 @@ static nm_status choose_folder(run *r)
         return nm_fail(r->context, NM_ERROR_INPUT, "the folder's name is too long");
     }
     if (has_flag(r, "--resume")) {
-        return out ? check_resumable(r->context, out)
-                   : find_resumable(r->context, r->arguments->positional[0], r->folder);
+        nm_status status = out ? check_resumable(r->context, out)
+                               : find_resumable(r->context, r->arguments->positional[0], r->folder);
+        path_join(r->checkpoint, r->folder, "checkpoint.safetensors");
+        return status;
     }
     return out ? check_free(r->context, out) : NM_OK;
 }
@@ -104,21 +107,52 @@ static nm_status make_trainer(run *r)
 
 static nm_status take_checkpoint(const run *r)
 {
-    char checkpoint[RUN_PATH];
-    path_join(checkpoint, r->folder, "checkpoint.safetensors");
     nm_status status = check_same_run(r);
     if (status == NM_OK) {
-        status = nm_trainer_resume(r->trainer, checkpoint);
+        status = nm_trainer_resume(r->trainer, r->checkpoint);
     }
     return status == NM_OK ? tell_changes(r) : status;
+}
+
+#define NAMES_SHOWN 400
+
+/* How much of other weights was taken; what was not was told one by one. */
+static void tell_taken(const run *r)
+{
+    const nm_taken t = nm_trainer_taken(r->trainer);
+    const char *path = r->config.train.from.path, *names = t.names ? t.names : "";
+    const int all = t.taken + t.except + t.missing + t.unfit;
+    if (!path || r->quiet) {
+        return;
+    }
+    fprintf(stderr, "norma: %d of %d tensors taken from %s: %.*s%s\n", t.taken, all, path,
+            NAMES_SHOWN, names, strlen(names) > NAMES_SHOWN ? "..." : "");
+    if (t.except) {
+        fprintf(stderr, "norma: %d left out by \"except\"\n", t.except);
+    }
+    if (t.prepared_otherwise) {
+        fputs(
+            "norma: samples are standardized by the new data, not as those that these weights were "
+            "trained on; train.from.preparation: taken keeps that\n",
+            stderr);
+    }
+}
+
+static nm_status start(const run *r)
+{
+    nm_status status = nm_trainer_start(r->trainer);
+    if (status == NM_OK) {
+        tell_taken(r);
+    }
+    return status;
 }
 
 /* From its first step, or from the checkpoint. */
 static nm_status begin(run *r)
 {
     nm_status status = make_trainer(r);
-    if (status == NM_OK && has_flag(r, "--resume")) {
-        status = take_checkpoint(r);
+    if (status == NM_OK) {
+        status = has_flag(r, "--resume") ? take_checkpoint(r) : start(r);
     }
     if (status == NM_OK) {
         status = keep_file(r);
@@ -142,16 +176,22 @@ static nm_status train(run *r, nm_train_result *result)
     return status;
 }
 
+static nm_status open_config(run *r)
+{
+    const char *settings[MAX_VALUES];
+    const nm_config_how how = {.settings = settings,
+                               .count = argument_list(r->arguments, "--set", settings),
+                               .needs = NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN,
+                               .from = argument_value(r->arguments, "--from"),
+                               .resumed = has_flag(r, "--resume") ? r->checkpoint : NULL};
+    return nm_config_open_run(r->context, r->arguments->positional[0], &how, &r->config);
+}
+
 /* Opens the file, claims the folder, trains. */
 static nm_status run_all(run *r, nm_train_result *result)
 {
-    const char *settings[MAX_VALUES];
-    int count = argument_list(r->arguments, "--set", settings);
     nm_status status = choose_folder(r);
-    if (status == NM_OK) {
-        status = nm_config_open(r->context, r->arguments->positional[0], settings, count,
-                                NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN, &r->config);
-    }
+    status = status == NM_OK ? open_config(r) : status;
     if (status != NM_OK) {
         return status;
     }
@@ -206,6 +246,8 @@ const command command_train = {
            "terminal end the run after the running step, so that it can be resumed.",
     .flags = {{"--set", "KEY=VALUE",
                "set a value of the file: train.epochs=3, model.0.dense.units=8"},
+              {"--from", "PATH",
+               "start from the weights of a run's folder or a saved file, as train.from"},
               {"--out", "DIR", "the run's folder; default: runs/NAME, runs/NAME-2, ..."},
               {"--resume", NULL, "go on with the run in --out, or with the newest of this file"},
               {"--json", NULL, "one JSON object a line on standard output, the result last"},

@@ -13,6 +13,7 @@ typedef struct run {
     nm_config config;
     nm_trainer *trainer;
     char folder[RUN_PATH];
+    char checkpoint[RUN_PATH]; /* of a run that goes on */
     run_claim claim;
     run_log log;
     progress progress;
