@@ -30,11 +30,12 @@ static double largest(const float *values, const nm_shape *shape)
 #define LARGE 10 /* a size that standardized numbers hardly reach */
 #define MOST_ADVICE 512
 
-/* How large the batch's inputs and targets are, where they are not standardized; else 0. */
+/* How large the batch's inputs and targets are, where they are not standardized by what was
+ * computed; else 0. */
 static void look_at_batch(const nm_trainer *t, double *inputs, double *targets)
 {
     const nm_batch *b = &t->step.batch;
-    const bool raw = !t->loader.channel_mean && !t->loader.mean.count;
+    const bool raw = !t->loader.channel_mean;
     const bool raw_targets = b->target_dtype == NM_F32 && !t->loader.target_mean;
     *inputs = b->count && raw ? largest(b->x, &b->shape) : 0;
     *targets = b->count && raw_targets ? largest(b->targets, &b->target_shape) : 0;

@@ -315,6 +315,19 @@ static void metrics_fit(nm_trainer *t, nm_diagnostics *d)
     }
 }
 
+/* A set that is evaluated after an epoch, which would be lost if it could not be. */
+static void check_targets(const nm_trainer *t, const nm_dataset *set, const char *name,
+                          nm_diagnostics *d)
+{
+    if (set->count && !set->targets) {
+        nm_diagnose(
+            d, option(t, "data", name),
+            "data: the %s set has no targets to compare with; give its labels or values, or "
+            "leave it out",
+            name);
+    }
+}
+
 /* ---- All of it ---- */
 
 void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
@@ -331,6 +344,8 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
     if (trains) {
         plan_parameters(t, d);
     }
+    check_targets(t, &t->setup.data->validation, "validation", d);
+    check_targets(t, &t->setup.data->test, "test", d);
     const bool has_batches = plan_batches(t, d);
     if (has_batches && trains) {
         plan_steps(t, d);

@@ -63,6 +63,9 @@ static void write_data(void)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%d.5,%d,%d.25\n", i * 7 % 31,
                  i * i % 5, i % 3);
     }
+    nm_tensor *points = nm_tensor_create(context, NM_F32, NM_SHAPE(SAMPLES, 2));
+    nm_npy_write(points, test_path("points.npy"));
+    nm_tensor_destroy(points);
     nm_npy_write(x, test_path("images.npy"));
     nm_npy_write(y, test_path("labels.npy"));
     write_text("values.csv", text);
@@ -215,6 +218,8 @@ static const situation situations[] = {
     {TAB, "class", {"data.test.spirals.classes=4"}},
     {IMG, "", {"data.test={npy: {x: labels.npy, y: labels.npy}}"}},
     {IMG, "no targets", {"data.train={npy: {x: images.npy}}"}},
+    {IMG, "the test set has no targets", {"data.test={npy: {x: images.npy}}"}},
+    {TAB, "the test set has no targets", {"data.test={npy: {x: points.npy}}"}},
     /* The model */
     {TAB, "each takes an output", {"model.3.dense.units=2"}},
     {TAB, "each takes an output", {"data.train.spirals.classes=10"}},
