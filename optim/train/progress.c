@@ -1,9 +1,9 @@
 /* Whether the numbers of a checkpoint can be those of a run on this data: what is read is not
- * believed, and what would not be read is not written. The marks (checkpoint_marks.c) say before
+ * believed, and what would not be read is not written. The marks (marks.c) say before
  * that data, batches and accumulation are the same. */
 #include <inttypes.h>
 
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 #define MOST_STEPS 1000000000000000 /* as many as options can ask for */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "optim/data/schema_write.h"
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 #define MARKS 8
 #define SETS 3

@@ -1,6 +1,6 @@
 /* Epochs: their updates, and what follows each: evaluation, the best network, early stopping,
  * checkpoints. */
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 /* ---- Evaluation ---- */
 

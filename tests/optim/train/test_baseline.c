@@ -228,7 +228,7 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 }
 END_TEST
 
-TEST_MAIN("optim/baseline", of_classes_it_is_the_commonest_and_their_shares,
+TEST_MAIN("optim/train/baseline", of_classes_it_is_the_commonest_and_their_shares,
           ignored_samples_and_classes_without_any_do_no_harm,
           of_values_it_is_the_mean_in_the_units_of_the_loss, a_run_that_learned_is_not_warned_of,
           outputs_of_one_class_and_a_result_like_the_guess_are_warned_of,

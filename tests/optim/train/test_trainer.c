@@ -674,7 +674,7 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 }
 END_TEST
 
-TEST_MAIN("optim/trainer", a_network_learns, the_same_run_twice_gives_the_same_bits,
+TEST_MAIN("optim/train/trainer", a_network_learns, the_same_run_twice_gives_the_same_bits,
           every_batch_has_random_numbers_of_its_own, steps_count_instead_of_epochs,
           callbacks_see_every_step_epoch_and_checkpoint, the_learning_rate_follows_the_schedule,
           a_callback_stops_the_run_well, a_callback_breaks_the_run_off,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "optim/saved_internal.h"
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 #define CHECKPOINT NM_FORMAT_CHECKPOINT
 #define NETWORK NM_FORMAT_NETWORK

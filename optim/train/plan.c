@@ -6,7 +6,7 @@
 
 #include "optim/data/loader_internal.h"
 #include "optim/train_defaults.h"
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 /* ---- Places and reports ---- */
 

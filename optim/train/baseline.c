@@ -4,7 +4,7 @@
  * is evaluated as a network is, by the same loss and metrics on the same samples. */
 #include <string.h>
 
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 /* ---- The guess ---- */
 

@@ -499,7 +499,7 @@ START_TEST(the_message_on_divergence_names_what_mends_it)
 }
 END_TEST
 
-TEST_MAIN("optim/train_epoch", evaluation_does_not_depend_on_the_batch_size,
+TEST_MAIN("optim/train/epoch", evaluation_does_not_depend_on_the_batch_size,
           ignored_labels_count_for_nothing_in_any_batch_size,
           evaluation_happens_every_so_many_epochs_and_at_the_end,
           an_epoch_that_is_not_evaluated_has_no_loss_of_evaluation,

@@ -1,7 +1,7 @@
 /* One update: batches forward and backward, clipping, optimizer. Nothing here allocates. */
 #include "ops/basic.h"
 #include "optim/clip.h"
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 static nm_pass begin_pass(nm_trainer *t, nm_random *random)
 {

@@ -1,6 +1,5 @@
-/* The life of a trainer. What happens in a step is in train_step.c, around epochs in train_epoch.c.
- */
-#include "optim/trainer_internal.h"
+/* The life of a trainer. What happens in a step is in step.c, around epochs in epoch.c. */
+#include "optim/train/internal.h"
 
 #include "optim/train_defaults.h"
 

@@ -679,7 +679,7 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 }
 END_TEST
 
-TEST_MAIN("optim/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_bit,
+TEST_MAIN("optim/train/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_bit,
           a_run_resumed_several_times_is_still_the_same, a_finished_run_can_be_extended,
           resuming_a_finished_run_reports_its_results_again,
           a_best_that_was_chosen_by_something_else_does_not_count,

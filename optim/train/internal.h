@@ -1,6 +1,6 @@
 /* What the trainer's files share. Nothing outside optim includes this. */
-#ifndef NM_OPTIM_TRAINER_INTERNAL_H
-#define NM_OPTIM_TRAINER_INTERNAL_H
+#ifndef NM_OPTIM_TRAIN_INTERNAL_H
+#define NM_OPTIM_TRAIN_INTERNAL_H
 
 #include <signal.h>
 
@@ -79,12 +79,12 @@ nm_status nm_trainer_measure(nm_trainer *trainer, const nm_network *network, nm_
 /* The trainer's checkpoint, with its callback; nothing if there is no folder. */
 nm_status nm_trainer_checkpoint(nm_trainer *trainer);
 
-/* train_plan.c: all that is decided before the first step, and all that is refused then, to `d`;
+/* plan.c: all that is decided before the first step, and all that is refused then, to `d`;
  * what is right in itself but seldom meant, to the log. */
 void nm_trainer_plan(nm_trainer *trainer, nm_diagnostics *d);
 void nm_trainer_warn(const nm_trainer *trainer);
 
-/* train_step.c: data-dependent initialization; one update, with its callbacks. */
+/* step.c: data-dependent initialization; one update, with its callbacks. */
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);
 
@@ -92,14 +92,14 @@ nm_status nm_trainer_update(nm_trainer *trainer);
 nm_status nm_trainer_make_guess(nm_trainer *trainer);
 nm_status nm_trainer_guess(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
 
-/* train_epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is
+/* epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is
  * better in *higher; whether that is by the metric. */
 bool nm_trainer_judges_by_metric(const nm_trainer *trainer, const nm_evaluation *evaluation);
 double nm_trainer_value(const nm_trainer *trainer, const nm_evaluation *evaluation, bool *higher);
-/* train_epoch.c: what is left of the running epoch; what follows when it is over. */
+/* epoch.c: what is left of the running epoch; what follows when it is over. */
 nm_status nm_trainer_run_epoch(nm_trainer *trainer);
 
-/* train_advice.c: fails with what mends it; where the run is, in front of a standing error; looks
+/* advice.c: fails with what mends it; where the run is, in front of a standing error; looks
  * at an evaluation; at the end of a run, warnings, and an error if its evaluation is not finite. */
 nm_status nm_trainer_not_finite(nm_trainer *trainer, const char *what, double value);
 nm_status nm_trainer_fail_here(nm_trainer *trainer);
@@ -111,10 +111,10 @@ nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);
 nm_status nm_checkpoint_read(nm_trainer *trainer, const char *path);
 nm_status nm_best_write(nm_trainer *trainer, const char *path);
 
-/* checkpoint_progress.c: whether the numbers fit each other and the data. */
+/* progress.c: whether the numbers fit each other and the data. */
 nm_status nm_progress_check(const nm_trainer *trainer, const nm_progress *progress);
 
-/* checkpoint_marks.c: what a run is told by, as metadata of its checkpoint; whether that of a file
+/* marks.c: what a run is told by, as metadata of its checkpoint; whether that of a file
  * is this run's. */
 nm_status nm_marks_write(nm_trainer *trainer, nm_tensor_writer *writer);
 /* Where the best network is chosen in another way than before, the choice begins anew. */

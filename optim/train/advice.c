@@ -2,7 +2,7 @@
  * that rise, and networks no better than a guess. */
 #include <stdio.h>
 
-#include "optim/trainer_internal.h"
+#include "optim/train/internal.h"
 
 /* ---- Numbers that are not finite ---- */
 

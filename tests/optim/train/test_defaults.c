@@ -48,6 +48,6 @@ START_TEST(without_an_optimizer_it_is_sgd_with_momentum_and_cosine)
 }
 END_TEST
 
-TEST_MAIN("optim/train_defaults", a_batch_is_a_sixteenth_of_the_set_from_16_to_128,
+TEST_MAIN("optim/train/defaults", a_batch_is_a_sixteenth_of_the_set_from_16_to_128,
           epochs_make_two_thousand_updates_from_10_to_1000,
           without_an_optimizer_it_is_sgd_with_momentum_and_cosine)
