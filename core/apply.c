@@ -196,6 +196,12 @@ static nm_dtype output_type(const nm_port *port, nm_dtype dtype, const nm_tensor
     return dtype;
 }
 
+/* Where a dry run has any number of samples, costs may wrap; nobody asks for them then. */
+NM_INLINE void add_cost(int64_t *sum, int64_t more)
+{
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)more);
+}
+
 static nm_status infer_shapes(nm_tape *tape, const nm_op *op, const void *options, nm_dtype dtype,
                               nm_tensor *const *in, int inputs, nm_infer *infer)
 {
@@ -216,7 +222,7 @@ static nm_status infer_shapes(nm_tape *tape, const nm_op *op, const void *option
     }
     nm_status status = op->infer(infer);
     if (status == NM_OK && op->multiply_adds) {
-        tape->cost.multiply_adds += op->multiply_adds(infer);
+        add_cost(&tape->cost.multiply_adds, op->multiply_adds(infer));
     }
     return status;
 }
@@ -239,7 +245,7 @@ NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *s
         nm_tensor_share(y, tape->spare);
         return NM_OK;
     }
-    tape->cost.bytes += count * (int64_t)nm_size_of(y->dtype);
+    add_cost(&tape->cost.bytes, count * (int64_t)nm_size_of(y->dtype));
     return tape->dry ? NM_OK : nm_tensor_allocate(y);
 }
 

@@ -462,13 +462,27 @@ static bool is_given(const nm_option *option, const nm_value *map)
     return value && !(may_be_null(option) && nm_value_is_null(value));
 }
 
+/* A required option that is not there, or is nothing. */
+static void report_missing(const reader *r, const nm_option *option, const nm_value *at,
+                           const nm_value *nothing)
+{
+    const char *doc = option->doc ? option->doc : "it is required";
+    if (!nothing) {
+        nm_diagnose(r->d, at, "%s: \"%s\" is missing (%s); add it", r->what, option->name, doc);
+    } else if (*nothing->text) {
+        nm_diagnose(r->d, nothing, "%s: \"%s\" is %s, which in YAML is nothing; give it (%s)",
+                    r->what, option->name, nothing->text, doc);
+    } else {
+        nm_diagnose(r->d, nothing, "%s: \"%s\" is empty; give it (%s)", r->what, option->name, doc);
+    }
+}
+
 static void require_options(const reader *r, const nm_value *map, const nm_value *at)
 {
     for (int i = 0; i < r->spec->count; i++) {
         const nm_option *option = &r->spec->options[i];
         if ((option->flags & NM_REQUIRED) && !is_given(option, map)) {
-            nm_diagnose(r->d, at, "%s: \"%s\" is missing (%s); add it", r->what, option->name,
-                        option->doc ? option->doc : "it is required");
+            report_missing(r, option, at, nm_value_get(map, option->name));
         }
     }
 }

@@ -126,7 +126,8 @@ typedef struct nm_option {
 
 /* Paths of files to read. In a YAML file they are meant from the file's own folder (one that is
  * found only from the current folder is taken from there, and that is logged as a warning); in
- * --set, from the current folder. The field gets the path as it is meant for this process. */
+ * --set, from the current folder; in both, ~/ is the user's home. The field gets the path as it is
+ * meant for this process. */
 
 struct nm_spec {
     const char *name;     /* of the struct, for documentation */

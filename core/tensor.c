@@ -89,12 +89,21 @@ int nm_shape_axis(const nm_shape *shape, int64_t axis)
     return axis >= 0 && axis < shape->rank ? (int)axis : -1;
 }
 
+static void dimension_text(int64_t dim, char text[32])
+{
+    const bool any = dim > 0 && dim % NM_ANY_BATCH == 0;
+    const long long times = any ? dim / NM_ANY_BATCH : dim;
+    snprintf(text, 32, any ? times == 1 ? "batch" : "%lld*batch" : "%lld", times);
+}
+
 char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
 {
+    char dim[32];
     int length = snprintf(text, NM_SHAPE_TEXT, "[");
     for (int i = 0; i < shape->rank && i < NM_MAX_RANK; i++) {
-        length += snprintf(text + length, (size_t)(NM_SHAPE_TEXT - length), "%s%lld", i ? ", " : "",
-                           (long long)shape->dim[i]);
+        dimension_text(shape->dim[i], dim);
+        length +=
+            snprintf(text + length, (size_t)(NM_SHAPE_TEXT - length), "%s%s", i ? ", " : "", dim);
     }
     snprintf(text + length, (size_t)(NM_SHAPE_TEXT - length), "]");
     return text;

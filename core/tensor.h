@@ -37,8 +37,12 @@ NM_API bool nm_shape_equal(const nm_shape *a, const nm_shape *b);
 NM_API bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out);
 /* Turns an axis that may be negative (from the end) into 0..rank-1; -1 if it is out of range. */
 NM_API int nm_shape_axis(const nm_shape *shape, int64_t axis);
+/* In shapes that are inferred without elements: a number of samples that stands for any, from two
+ * on. No batch is of that size (the first prime above 2^24). */
+#define NM_ANY_BATCH 16777259
 #define NM_SHAPE_TEXT 160
-/* "[60, 784]". Returns `text`. */
+/* "[60, 784]"; for NM_ANY_BATCH "[batch, 784]", for twice as many "[2*batch, 784]". Returns `text`.
+ */
 NM_API char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT]);
 
 /* "[3, 1]": where element `index` (row-major) stands in that shape. Returns `text`. */

@@ -285,10 +285,26 @@ void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context)
     d->text[0] = 0;
 }
 
+/* What an alias stands for is read as often as it stands. */
+static bool is_told(const nm_diagnostics *d, const char *place, const char *message)
+{
+    const size_t head = strlen(place), length = strlen(message);
+    for (const char *line = d->text; *line; line += strcspn(line, "\n"), line += *line != 0) {
+        if (strncmp(line, place, head) == 0 && strncmp(line + head, message, length) == 0 &&
+            (line[head + length] == '\n' || !line[head + length])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Adds one message, or counts it as hidden if it does not fit; the first is cut instead. */
 static void add_message(nm_diagnostics *d, const char *place, const char *message)
 {
     d->count++;
+    if (is_told(d, place, message)) {
+        return;
+    }
     size_t space = sizeof d->text - ROOM_FOR_MORE - d->length;
     const char *separator = d->length ? "\n" : "";
     int written = -1;
@@ -325,15 +341,32 @@ void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
     add_message(d, place.text, message);
 }
 
+static bool has_place_in(const char *error, const char *file)
+{
+    nm_place place;
+    return nm_place_read(error, &place) && strlen(file) == place.file &&
+           strncmp(error, file, place.file) == 0;
+}
+
+nm_status nm_fail_at(nm_context *context, const nm_value *at)
+{
+    nm_line place;
+    place_of(at, &place);
+    if (place.length && !has_place_in(nm_context_error(context), at->file)) {
+        place.text[place.length - 2] = 0; /* nm_fail_in() puts ": " behind it */
+        nm_fail_in(context, "%s", place.text);
+    }
+    return nm_context_status(context);
+}
+
 void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at)
 {
     nm_status status = nm_context_status(d->context);
     if (status == NM_OK || status == NM_ERROR_MEMORY) {
         return;
     }
-    nm_line place;
-    place_of(at, &place);
-    add_message(d, place.text, nm_context_error(d->context));
+    nm_fail_at(d->context, at);
+    add_message(d, "", nm_context_error(d->context));
     nm_context_clear_error(d->context);
 }
 

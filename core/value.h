@@ -110,12 +110,16 @@ typedef struct nm_place {
 NM_API bool nm_place_read(const char *line, nm_place *place);
 
 NM_API void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context);
-/* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. */
+/* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. What is there already, word for word
+ * at its place, is counted again, but not told again. */
 NM_API void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
     NM_PRINTF(3, 4);
-/* Moves the context's standing error, if there is one, into the list, with a place. Memory errors
- * stay standing. */
+/* Moves the context's standing error, if there is one, into the list, with a place as nm_fail_at()
+ * puts it. Memory errors stay standing. */
 NM_API void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at);
+/* Puts a value's place before the standing error, unless it begins with a place in that file. `at`
+ * may be NULL: no place. Returns the standing status. */
+NM_API nm_status nm_fail_at(nm_context *context, const nm_value *at);
 /* Fails with NM_ERROR_INPUT and all lines if there were any; NM_OK otherwise. An error that stands
  * in the context already comes first: its status is returned. */
 NM_API nm_status nm_diagnostics_end(nm_diagnostics *d);

@@ -191,7 +191,7 @@ static nm_status open_data(reader *r)
         nm_diagnose_standing(r->d, at);
         return nm_context_status(r->context);
     }
-    return nm_fail_in(r->context, "%s:%d:%d", at->file, at->line, at->column);
+    return nm_fail_at(r->context, at);
 }
 
 /* Not if the shape of a sample is not known because of another mistake. */

@@ -44,8 +44,8 @@ typedef struct nm_layer_type {
     /* Reads those options that are values, such as a body of layers, and reports errors. NULL:
      * there are none. */
     void (*read)(nm_layer *layer, nm_diagnostics *d);
-    /* Makes the parameters for an input of shape `x`, [batch, ...]. Called once. NULL: there are
-     * none. */
+    /* Makes the parameters for an input of shape `x`, [NM_ANY_BATCH, ...]. Called once. NULL: there
+     * are none. */
     nm_status (*build)(nm_layer *layer, const nm_shape *x);
     /* Computes. `x` is never NULL; the result is, on failure. It allocates nothing but on the tape.
      */
@@ -148,6 +148,9 @@ NM_API const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *te
 NM_API void nm_layer_want_data(nm_layer *layer);
 /* Resolves an axis option against the input's shape; axis 0, the batch, is an error. */
 NM_API nm_status nm_layer_axis(nm_layer *layer, const nm_shape *x, int64_t axis, int *out);
+/* Whether the input is of images, [batch, height, width, channels]; else fails with what would make
+ * it so. */
+NM_API nm_status nm_layer_images(nm_layer *layer, const nm_shape *x);
 /* Fails with NM_ERROR_INPUT and `layer "NAME": TYPE: message`. */
 NM_API nm_status nm_layer_fail(nm_layer *layer, const char *format, ...) NM_PRINTF(2, 3);
 

@@ -1,10 +1,12 @@
-/* The first runs of a model, on a dry tape: one with a single sample, in which each layer is built
- * when the pass reaches it, and one with two, whose cost less the first one's is that of a sample.
- */
+/* The first runs of a model, on a dry tape: one with any number of samples, in which each layer is
+ * built when the pass reaches it; and one with one and one with two samples, whose costs differ by
+ * that of a sample. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/op.h"
 #include "models/model_internal.h"
+#include "models/table.h"
 
 /* ---- One layer ---- */
 
@@ -33,12 +35,15 @@ static layer_cost cost_so_far(const nm_model *m, const nm_tape *tape)
     return (layer_cost){m->parameters, cost.multiply_adds, cost.bytes};
 }
 
-/* With two samples less with one: what a sample costs. Parameters are made with one. */
+/* With two samples less with one: what a sample costs. Parameters are made in building. */
 static void add_cost(layer_record *record, const layer_cost *before, const layer_cost *after)
 {
-    bool building = record->layer.model->stage == MODEL_BUILDING;
-    int64_t sign = building ? -1 : 1;
-    record->cost.parameters += building ? after->parameters - before->parameters : 0;
+    const model_stage stage = record->layer.model->stage;
+    if (stage == MODEL_BUILDING) {
+        record->cost.parameters += after->parameters - before->parameters;
+        return;
+    }
+    const int64_t sign = stage == MODEL_MEASURING_ONE ? -1 : 1;
     record->cost.multiply_adds += sign * (after->multiply_adds - before->multiply_adds);
     record->cost.bytes += sign * (after->bytes - before->bytes);
 }
@@ -73,6 +78,9 @@ nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     if (!layer->type || record_of(layer)->broken) {
         return NULL;
     }
+    if (layer->type == &nm_layer_dense && nm_tensor_shape(x)->rank > 2 && !m->spread) {
+        m->spread = layer;
+    }
     const char *outer = nm_tape_set_scope(pass->tape, layer->label);
     nm_tensor *y = run(layer, pass, x);
     nm_tape_set_scope(pass->tape, outer);
@@ -102,8 +110,9 @@ static void run_dry(nm_model *m)
     }
     nm_tape_set_dry(tape, true);
     nm_tape_set_recording(tape, false);
-    nm_tensor *y = run_with(m, tape, MODEL_BUILDING, 1);
-    y = y ? run_with(m, tape, MODEL_MEASURING, 2) : NULL;
+    nm_tensor *y = run_with(m, tape, MODEL_BUILDING, NM_ANY_BATCH);
+    y = y ? run_with(m, tape, MODEL_MEASURING_ONE, 1) : NULL;
+    y = y ? run_with(m, tape, MODEL_MEASURING_TWO, 2) : NULL;
     if (y) {
         m->output = without_batch(nm_tensor_shape(y));
         m->stage = MODEL_READY;
@@ -179,6 +188,17 @@ static void find_origin(const nm_model *m, const nm_tensor *y, nm_trial *trial)
     trial->at = place_of(m, op ? trial->layer : NULL);
 }
 
+/* A dense layer works along the last axis of an image: most often a flatten was forgotten. */
+static void find_remedy(const nm_model *m, nm_trial *trial)
+{
+    const nm_layer *dense = m->spread;
+    if (dense && dense->at->line > 0 && trial->output.rank > 2) {
+        trial->remedy_at = dense->at;
+        snprintf(trial->remedy, sizeof trial->remedy, "put flatten before %s (line %d)",
+                 dense->type->item.name, dense->at->line);
+    }
+}
+
 static nm_tensor *try_layers(nm_model *m, const nm_pass *pass, const nm_shape *x)
 {
     m->failed = NULL;
@@ -207,6 +227,7 @@ nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_tr
         if (y) {
             trial->output = *nm_tensor_shape(y);
             find_origin(m, y, trial);
+            find_remedy(m, trial);
         }
     }
     nm_tape_destroy(dry.tape);

@@ -28,9 +28,10 @@ typedef struct layer_record {
 
 /* A pass runs the layers' forward; two others come before, on a dry tape, and some may between. */
 typedef enum model_stage {
-    MODEL_BUILDING,  /* with one sample: layers are built */
-    MODEL_MEASURING, /* with two: the difference in cost is that of a sample */
-    MODEL_TRYING,    /* as often as asked, once it is built */
+    MODEL_BUILDING, /* with any number of samples: layers are built */
+    MODEL_MEASURING_ONE,
+    MODEL_MEASURING_TWO, /* with one and two: the difference in cost is that of a sample */
+    MODEL_TRYING,        /* as often as asked, once it is built */
     MODEL_READY
 } model_stage;
 
@@ -56,6 +57,7 @@ struct nm_model {
     bool apart;             /* the file says fuse: false */
     int64_t parameters;     /* made so far, while building */
     const nm_value *failed; /* where building failed: the innermost layer */
+    const nm_layer *spread; /* the first dense whose input is more than a vector; NULL: none */
 };
 
 static inline layer_record *record_of(nm_layer *layer)

@@ -48,7 +48,7 @@ nm_tensor *nm_or_zeros(nm_tape *tape, nm_tensor *a, nm_tensor *like)
 nm_status nm_infer_channels(const nm_infer *infer, int input, int axis)
 {
     const nm_shape *x = infer->in[0], *t = infer->in[input];
-    char t_text[NM_SHAPE_TEXT], x_text[NM_SHAPE_TEXT];
+    char t_text[NM_SHAPE_TEXT], x_text[NM_SHAPE_TEXT], wanted[NM_SHAPE_TEXT];
     const char *name = infer->op->inputs[input].name, *x_name = infer->op->inputs[0].name;
     if (!t) {
         return NM_OK;
@@ -58,11 +58,10 @@ nm_status nm_infer_channels(const nm_infer *infer, int input, int axis)
                              nm_shape_text(t, t_text));
     }
     if (axis >= 0 && (t->rank != 1 || t->dim[0] != x->dim[axis])) {
-        return nm_infer_fail(infer,
-                             "%s %s must be [%lld]: one value for each index of axis %d of "
-                             "%s %s",
-                             name, nm_shape_text(t, t_text), (long long)x->dim[axis], axis, x_name,
-                             nm_shape_text(x, x_text));
+        return nm_infer_fail(
+            infer, "%s %s must be %s: one value for each index of axis %d of %s %s", name,
+            nm_shape_text(t, t_text), nm_shape_text(&NM_SHAPE(x->dim[axis]), wanted), axis, x_name,
+            nm_shape_text(x, x_text));
     }
     return NM_OK;
 }

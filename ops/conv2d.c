@@ -98,7 +98,7 @@ static nm_status check_fit(nm_infer *infer, const nm_conv2d_options *o, const nm
     if (oh < 1 || ow < 1) {
         return nm_infer_fail(infer,
                              "the kernel of w %s, with padding [%lld, %lld] and dilation "
-                             "[%lld, %lld], does not fit into x %s",
+                             "[%lld, %lld], does not fit into x %s; make it smaller, or pad more",
                              w_text, (long long)c.padding[0], (long long)c.padding[1],
                              (long long)c.dilation[0], (long long)c.dilation[1], x_text);
     }

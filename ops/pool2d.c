@@ -49,7 +49,7 @@ static nm_status check_sizes(nm_infer *infer, const nm_pool *p)
         if (size[i] < 1 || p->kernel[i] < 1 || p->kernel[i] - 2 * p->padding[i] > size[i]) {
             return nm_infer_fail(infer,
                                  "the kernel %lld does not fit into the %s %lld with padding "
-                                 "%lld",
+                                 "%lld; make it smaller",
                                  (long long)p->kernel[i], axes[i], (long long)size[i],
                                  (long long)p->padding[i]);
         }

@@ -6,14 +6,14 @@
 /* Puts what is left in place of a -1. */
 static nm_status fill_in(const nm_infer *infer, nm_shape *shape, int unknown)
 {
-    char text[NM_SHAPE_TEXT];
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
     int64_t count = nm_shape_count(infer->in[0]);
     shape->dim[unknown] = 1;
     int64_t others = nm_shape_count(shape);
     if (others <= 0 || count % others) {
         shape->dim[unknown] = -1;
-        return nm_infer_fail(infer, "the %lld elements of x do not fill %s", (long long)count,
-                             nm_shape_text(shape, text));
+        return nm_infer_fail(infer, "the elements of x %s do not fill %s",
+                             nm_shape_text(infer->in[0], a), nm_shape_text(shape, b));
     }
     shape->dim[unknown] = count / others;
     return NM_OK;

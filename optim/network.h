@@ -20,6 +20,8 @@ typedef struct nm_pass {
     nm_precision precision; /* of the products of dense and conv2d, and of their gradients' */
 } nm_pass;
 
+#define NM_REMEDY_TEXT 128
+
 /* What a dry run found out. */
 typedef struct nm_trial {
     nm_shape output;        /* of the batch */
@@ -28,6 +30,11 @@ typedef struct nm_trial {
     const char *layer;      /* where that op ran: `layer "softmax1"`; NULL: not known */
     const nm_value *at; /* where that layer, or on failure the one that failed, stands in a file;
                            NULL: not known */
+    /* Where outputs are more than a vector a sample: what would make them one, as the end of a
+     * sentence, such as "put flatten before dense (line 4)", and its place; "" and NULL: not
+     * known. */
+    char remedy[NM_REMEDY_TEXT];
+    const nm_value *remedy_at;
 } nm_trial;
 
 typedef struct nm_network {

@@ -1,4 +1,6 @@
 /* Paths in a file are meant from the file's own folder, so that it can be read from anywhere. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -72,6 +74,21 @@ static const char *meaning_of(const nm_document *document, const nm_value *value
     return NULL;
 }
 
+/* ~/data.csv, as in a shell: from the user's home, if that is known. NULL if memory ran out. */
+static const char *from_home(nm_document *document, const char *text)
+{
+    const char *home = getenv("HOME");
+    if (strncmp(text, "~/", 2) != 0 || !home || *home != '/') {
+        return text;
+    }
+    const size_t size = strlen(home) + strlen(text);
+    char *path = nm_document_alloc(document, size);
+    if (path) {
+        snprintf(path, size, "%s%s", home, text + 1);
+    }
+    return path;
+}
+
 const char *nm_document_path(nm_document *document, const nm_value *value)
 {
     const char *known = meaning_of(document, value);
@@ -83,9 +100,9 @@ const char *nm_document_path(nm_document *document, const nm_value *value)
         return NULL;
     }
     bool in_file = document->folder && value->file == document->name;
-    *path = (nm_path_read){document->paths, value, value->text};
+    *path = (nm_path_read){document->paths, value, from_home(document, value->text)};
     document->paths = path;
-    if (in_file && is_relative(value->text)) {
+    if (in_file && path->meant == value->text && is_relative(value->text)) {
         path->meant = find_place(document, value);
     }
     return path->meant;

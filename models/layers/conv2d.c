@@ -18,9 +18,8 @@ typedef struct conv2d_layer_options {
 static nm_status check_input(nm_layer *layer, const nm_shape *x, int64_t groups)
 {
     char text[NM_SHAPE_TEXT];
-    if (x->rank != 4) {
-        return nm_layer_fail(layer, "its input %s must be [batch, height, width, channels]",
-                             nm_shape_text(x, text));
+    if (nm_layer_images(layer, x) != NM_OK) {
+        return NM_ERROR_INPUT;
     }
     if (x->dim[3] % groups) {
         return nm_layer_fail(layer,

@@ -85,6 +85,7 @@ const nm_layer_type nm_layer_max_pool2d = {
                            "channels] with height' = (height + 2 padding - kernel) / stride + 1, "
                            "rounded down."),
     .prefix = "max_pool",
+    .build = nm_layer_images,
     .forward = max_forward,
     .halves = max_halves,
 };
@@ -95,5 +96,6 @@ const nm_layer_type nm_layer_avg_pool2d = {
                 .doc = "Shapes as in max_pool2d. avg_pool2d: {global: true} and flatten make "
                        "one value a channel of an image of any size."),
     .prefix = "avg_pool",
+    .build = nm_layer_images,
     .forward = avg_forward,
 };

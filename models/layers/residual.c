@@ -1,5 +1,7 @@
 /* Residual: y = body(x) + shortcut(x), the shortcut being x itself if none is given. He, Zhang,
  * Ren, Sun 2015, arXiv 1512.03385. */
+#include <stdio.h>
+
 #include "models/table.h"
 #include "ops/basic.h"
 
@@ -25,19 +27,52 @@ static void residual_read(nm_layer *layer, nm_diagnostics *d)
 }
 
 /* Shapes that broadcast would add up too, to something else than was meant. */
+/* The step by which a convolution with kernel 1 makes `out` pixels of `in`; 0: none does. */
+static int64_t stride_for(int64_t in, int64_t out)
+{
+    const int64_t stride = out > 0 ? (in + out - 1) / out : 0;
+    return stride && (in - 1) / stride + 1 == out ? stride : 0;
+}
+
+/* A shortcut that makes of the input what the body does, as the end of a sentence. */
+static void add_remedy(const nm_shape *body, const nm_shape *input, bool given, char *text,
+                       size_t size)
+{
+    const bool images = body->rank == 4 && input->rank == 4;
+    const int64_t stride = images ? stride_for(input->dim[1], body->dim[1]) : 0;
+    const bool even = images && stride && stride == stride_for(input->dim[2], body->dim[2]);
+    if (given) {
+        snprintf(text, size, "they must be the same");
+    } else if (body->rank == 2 && input->rank == 2) {
+        snprintf(text, size, "add shortcut: [dense: {units: %lld}]", (long long)body->dim[1]);
+    } else if (even && stride == 1) {
+        snprintf(text, size, "add shortcut: [conv2d: {channels: %lld, kernel: 1}]",
+                 (long long)body->dim[3]);
+    } else if (even) {
+        snprintf(text, size, "add shortcut: [conv2d: {channels: %lld, kernel: 1, stride: %lld}]",
+                 (long long)body->dim[3], (long long)stride);
+    } else if (images) {
+        snprintf(text, size,
+                 "pad the body's convolutions (padding: 1 for a kernel of 3), or give "
+                 "it a shortcut that makes the same");
+    } else {
+        snprintf(text, size, "give it a shortcut that makes the same");
+    }
+}
+
 static nm_status check_shapes(nm_layer *layer, const nm_tensor *body, const nm_tensor *shortcut)
 {
-    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT], remedy[160];
     const residual_state *s = layer->state;
     if (nm_shape_equal(nm_tensor_shape(body), nm_tensor_shape(shortcut))) {
         return NM_OK;
     }
-    return nm_layer_fail(
-        layer, "the body makes %s, the shortcut %s%s; %s", nm_shape_text(nm_tensor_shape(body), a),
-        s->shortcut.count ? "" : "(the input) ", nm_shape_text(nm_tensor_shape(shortcut), b),
-        s->shortcut.count ? "they must be the same"
-                          : "give it a shortcut that makes the same, such as a "
-                            "conv2d with kernel 1");
+    add_remedy(nm_tensor_shape(body), nm_tensor_shape(shortcut), s->shortcut.count > 0, remedy,
+               sizeof remedy);
+    return nm_layer_fail(layer, "the body makes %s, the shortcut %s%s; %s",
+                         nm_shape_text(nm_tensor_shape(body), a),
+                         s->shortcut.count ? "" : "(the input) ",
+                         nm_shape_text(nm_tensor_shape(shortcut), b), remedy);
 }
 
 /* The last layer of the body adds the shortcut, and what follows. */

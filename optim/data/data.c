@@ -64,7 +64,8 @@ static nm_status open_set(nm_context *context, const nm_data_options *o, const n
     const nm_reading reading = {
         .schema = schema, .ignored = o->ignored, .wanted = o->wanted, .fills_later = true};
     if (nm_dataset_open(context, choice, &reading, set) != NM_OK) {
-        return nm_fail_in(context, "%s", name);
+        nm_fail_in(context, "%s", name);
+        return nm_fail_at(context, choice->at);
     }
     if (o->limit && set->count > o->limit) {
         set->count = o->limit;

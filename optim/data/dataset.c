@@ -51,6 +51,9 @@ nm_status nm_dataset_look_for(nm_context *context, const char *path)
     const char *remedy = "check the path";
     if (strstr(path, "fashion-mnist")) {
         remedy = "Debian has it: apt install dataset-fashion-mnist";
+    } else if (path[0] == '~') {
+        remedy = "write the folder out: a shell takes ~ for a home only where it begins a word, a "
+                 "network's file only as ~/";
     } else if (path[0] != '/') {
         remedy = "a path in a file is meant from that file's folder, one in --set from the current "
                  "folder";

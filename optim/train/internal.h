@@ -84,6 +84,10 @@ nm_status nm_trainer_checkpoint(nm_trainer *trainer);
 void nm_trainer_plan(nm_trainer *trainer, nm_diagnostics *d);
 void nm_trainer_warn(const nm_trainer *trainer);
 
+/* outputs.c: whether it is the shape of the network's outputs that the loss refused, whose
+ * error stands; then what mends it goes to `d`. `model`: where the network stands. */
+bool nm_trainer_report_outputs(const nm_trainer *trainer, const nm_value *model, nm_diagnostics *d);
+
 /* step.c: data-dependent initialization; one update, with its callbacks. */
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);

@@ -155,14 +155,16 @@ static bool takes(const nm_trainer *t, int64_t batch, nm_trial *trial)
 }
 
 /* A batch of one is what the file says, so it is the file's place that is told. */
-static void report_batch(nm_trainer *t, int64_t batch, const nm_value *layer, nm_diagnostics *d)
+static bool takes_one(nm_trainer *t, nm_diagnostics *d)
 {
-    if (batch == 1) {
-        bool only_one = t->setup.data->train.count == 1;
-        nm_fail_in(t->context, "data: batches of one sample cannot be trained on; %s",
-                   only_one ? "there is no other" : "enlarge \"batch\"");
+    nm_trial trial;
+    if (takes(t, 1, &trial)) {
+        return true;
     }
-    nm_diagnose_standing(d, batch == 1 ? option(t, "data", "batch") : layer);
+    nm_fail_in(t->context, "data: batches of one sample cannot be trained on; %s",
+               t->setup.data->train.count == 1 ? "there is no other" : "enlarge \"batch\"");
+    nm_diagnose_standing(d, option(t, "data", "batch"));
+    return false;
 }
 
 static void report_last_batch(nm_trainer *t, int64_t rest, nm_diagnostics *d)
@@ -205,8 +207,11 @@ static bool try_batches(nm_trainer *t, nm_diagnostics *d)
 {
     const int64_t count = t->setup.data->train.count, batch = t->loader.batch;
     const int64_t whole = t->setup.only_evaluates ? 2 : batch < count ? batch : count;
-    if (!takes(t, whole, &t->trial)) {
-        report_batch(t, whole, t->trial.at, d);
+    if (!takes(t, NM_ANY_BATCH, &t->trial)) {
+        nm_diagnose_standing(d, t->trial.at);
+        return false;
+    }
+    if (whole == 1 && !takes_one(t, d)) {
         return false;
     }
     const int64_t rest = count > batch && !t->setup.only_evaluates ? count % batch : 0;
@@ -288,6 +293,11 @@ static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
     nm_loss_of(&t->loss, t->tape, nm_tape_tensor(t->tape, NM_F32, t->trial.output), &batch);
     nm_tape_set_dry(t->tape, false);
     nm_tape_reset(t->tape);
+    if (nm_context_status(t->context) == NM_ERROR_INPUT &&
+        nm_trainer_report_outputs(t, part(t, "model"), d)) {
+        nm_context_clear_error(t->context);
+        return false;
+    }
     return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
 }
 

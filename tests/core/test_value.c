@@ -831,7 +831,7 @@ START_TEST(too_many_diagnostics_are_counted)
     parse("a");
     nm_diagnostics_begin(&d, context);
     for (int i = 0; i < 1000; i++) {
-        nm_diagnose(&d, NULL, "%s", line);
+        nm_diagnose(&d, NULL, "%s%03d", line, i);
     }
     free(line);
     nm_diagnostics_end(&d);

@@ -185,7 +185,7 @@ static const situation situations[] = {
     {TAB, "\"k\" must be at least 1", {"train.metric={top_k_accuracy: {k: 0}}"}},
     {TAB, "it needs values to predict", {"loss=mse"}},
     {VAL, "it needs class labels", {"loss=cross_entropy"}},
-    {VAL, "mse: ", {"model.0.dense.units=2"}},
+    {VAL, "let layer \"dense1\" have units: 1", {"model.0.dense.units=2"}},
     {TAB, "\"label_smoothing\" must be", {"loss={cross_entropy: {label_smoothing: 2}}"}},
     {TAB, "unknown loss \"mes\"", {"loss=mes"}},
     /* Batches */
@@ -227,7 +227,7 @@ static const situation situations[] = {
     {TAB, "\"units\" must be at least 1", {"model.0.dense.units=0"}},
     {TAB, "conv2d", {"model.0={conv2d: {channels: 2, kernel: 3}}"}},
     {TAB, "the body makes", {"model.0={residual: {body: [dense: {units: 5}]}}"}},
-    {IMG, "cross_entropy: ", {"model.3=tanh"}},
+    {IMG, "put flatten before dense (line 6)", {"model.3=tanh"}},
     {IMG, "kernel", {"model.0.conv2d.kernel=9"}},
     {TAB, "is the batch", {"model.1={batch_norm: {axis: 0}}"}},
     {TAB,

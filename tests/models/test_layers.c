@@ -196,14 +196,12 @@ END_TEST
 
 START_TEST(a_residual_does_not_broadcast)
 {
-    refused(
-        "[dense: {units: 4}, residual: {body: [dense: {units: 1}]}]", NM_SHAPE(3),
-        "net.yaml:1:21: layer \"residual1\": residual: the body makes [1, 1], the shortcut (the "
-        "input) [1, 4]; give it a shortcut that makes the same, such as a conv2d with kernel 1");
-    refused(
-        "[residual: {body: [dense: {units: 1}], shortcut: [dense: {units: 2}]}]", NM_SHAPE(3),
-        "net.yaml:1:2: layer \"residual1\": residual: the body makes [1, 1], the shortcut [1, 2]"
-        "; they must be the same");
+    refused("[dense: {units: 4}, residual: {body: [dense: {units: 1}]}]", NM_SHAPE(3),
+            "net.yaml:1:21: layer \"residual1\": residual: the body makes [batch, 1], the shortcut "
+            "(the input) [batch, 4]; add shortcut: [dense: {units: 1}]");
+    refused("[residual: {body: [dense: {units: 1}], shortcut: [dense: {units: 2}]}]", NM_SHAPE(3),
+            "net.yaml:1:2: layer \"residual1\": residual: the body makes [batch, 1], the shortcut "
+            "[batch, 2]; they must be the same");
 }
 END_TEST
 
@@ -235,13 +233,16 @@ END_TEST
 
 START_TEST(the_batch_must_stay_the_first_axis)
 {
-    refused(
-        "[op: {apply: sum}]", NM_SHAPE(3),
-        "net.yaml:1:2: layer \"op1\": op: it makes [] of [1, 3]; the first axis, the batch, must "
-        "stay as it is");
+    refused("[op: {apply: sum}]", NM_SHAPE(3),
+            "net.yaml:1:2: layer \"op1\": op: it makes [] of [batch, 3]; the first axis, the "
+            "batch, must "
+            "stay as it is");
     refused("[op: {apply: {reshape: {shape: [1, 3]}}}]", NM_SHAPE(3),
-            "net.yaml:1:2: layer \"op1\": reshape: x [2, 3] does not have as many elements as [1, "
-            "3]");
+            "net.yaml:1:2: layer \"op1\": reshape: x [batch, 3] does not have as many elements "
+            "as [1, 3]");
+    refused("[op: {apply: {reshape: {shape: [-1, 2]}}}]", NM_SHAPE(4),
+            "net.yaml:1:2: layer \"op1\": op: it makes [2*batch, 2] of [batch, 4]; the first axis, "
+            "the batch, must stay as it is");
 }
 END_TEST
 

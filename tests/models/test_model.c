@@ -230,22 +230,22 @@ END_TEST
 
 START_TEST(a_shape_that_does_not_fit_names_the_layer_and_both_shapes)
 {
+    refused("- flatten\n- dense: {units: 3, name: fc1}\n- conv2d: {channels: 3, kernel: 3}\n",
+            NM_SHAPE(2, 2),
+            "net.yaml:3:3: layer \"conv1\": conv2d: its input [batch, 3] must be images, [batch, "
+            "height, width, channels]; put it before flatten (line 1), or remove that");
+    refused("- residual:\n    body:\n      - dense: {units: 3}\n      - batch_norm: {axis: 2}\n",
+            NM_SHAPE(4),
+            "net.yaml:4:9: layer \"residual1.body.bn1\": batch_norm: its input [batch, 3] has no "
+            "axis 2");
+    refused("- conv2d: {channels: 4, kernel: 1, groups: 4}", NM_SHAPE(4, 4, 6),
+            "net.yaml:1:3: layer \"conv1\": conv2d: the 6 channels of its input [batch, 4, 4, 6] "
+            "do not "
+            "divide into 4 groups");
     refused(
-        "- flatten\n- dense: {units: 3, name: fc1}\n- conv2d: {channels: 3, kernel: 3}\n",
-        NM_SHAPE(2, 2),
-        "net.yaml:3:3: layer \"conv1\": conv2d: its input [1, 3] must be [batch, height, width, "
-        "channels]");
-    refused(
-        "- residual:\n    body:\n      - dense: {units: 3}\n      - batch_norm: {axis: 2}\n",
-        NM_SHAPE(4),
-        "net.yaml:4:9: layer \"residual1.body.bn1\": batch_norm: its input [1, 3] has no axis 2");
-    refused(
-        "- conv2d: {channels: 4, kernel: 1, groups: 4}", NM_SHAPE(4, 4, 6),
-        "net.yaml:1:3: layer \"conv1\": conv2d: the 6 channels of its input [1, 4, 4, 6] do not "
-        "divide into 4 groups");
-    refused("- softmax: {axis: 0}", NM_SHAPE(4),
-            "net.yaml:1:3: layer \"softmax1\": softmax: axis 0 of its input [1, 4] is the batch; "
-            "choose another");
+        "- softmax: {axis: 0}", NM_SHAPE(4),
+        "net.yaml:1:3: layer \"softmax1\": softmax: axis 0 of its input [batch, 4] is the batch; "
+        "choose another");
     refused("- dense: {units: 4, weight_norm: {axis: 3}}", NM_SHAPE(4),
             "net.yaml:1:3: layer \"dense1\": dense: weight_norm: the weight [4, 4] has no axis 3");
 }
@@ -262,7 +262,7 @@ START_TEST(all_independent_mistakes_come_at_once)
             "net.yaml:3:42: dropout: \"p\" must be at least 0 and below 1, not 1\n"
             "net.yaml:4:3: model: unknown layer \"batchnorm\"; did you mean \"batch_norm\"?\n"
             "net.yaml:5:27: dense: unknown initializer \"hee\"; did you mean \"he\"?\n"
-            "net.yaml:2:3: layer \"bn1\": batch_norm: its input [1, 3] has no axis 4");
+            "net.yaml:2:3: layer \"bn1\": batch_norm: its input [batch, 3] has no axis 4");
 }
 END_TEST
 

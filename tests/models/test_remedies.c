@@ -1,0 +1,197 @@
+/* What a message advises works: each network that does not fit its data is mended as its message
+ * says, and passes then. */
+#include "tests/models/command_helpers.h"
+
+/* ---- Data of which networks are made ---- */
+
+#define SAMPLES 12
+
+static void write_array(nm_context *context, const char *name, nm_dtype dtype, nm_shape shape,
+                        int64_t classes)
+{
+    nm_tensor *array = nm_tensor_create(context, dtype, shape);
+    for (int64_t i = 0; i < nm_tensor_count(array); i++) {
+        nm_tensor_set(array, i, classes ? (double)(i % classes) : 0.1 * (double)(i % 7));
+    }
+    ck_assert_int_eq(nm_npy_write(array, test_path(name)), NM_OK);
+    nm_tensor_destroy(array);
+}
+
+static void write_data(void)
+{
+    nm_context *context = nm_context_create(NULL);
+    write_array(context, "images.npy", NM_F32, NM_SHAPE(SAMPLES, 8, 8, 2), 0);
+    write_array(context, "gray.npy", NM_F32, NM_SHAPE(SAMPLES, 8, 6), 0);
+    write_array(context, "vectors.npy", NM_F32, NM_SHAPE(SAMPLES, 64), 0);
+    write_array(context, "odd.npy", NM_F32, NM_SHAPE(SAMPLES, 12), 0);
+    write_array(context, "labels.npy", NM_I32, NM_SHAPE(SAMPLES), 3);
+    write_array(context, "values.npy", NM_F32, NM_SHAPE(SAMPLES), 0);
+    write_array(context, "pairs.npy", NM_F32, NM_SHAPE(SAMPLES, 2), 0);
+    nm_context_destroy(context);
+}
+
+static const ended *check(const char *model, const char *x, const char *y)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "model:\n%s\ndata: {train: {npy: {x: %s.npy, y: %s.npy}}, batch: 4}\nloss: %s\n"
+             "train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}}\n",
+             model, x, y, strcmp(y, "labels") == 0 ? "cross_entropy" : "mse");
+    write_text("net.yaml", text);
+    return norma("check", "net.yaml");
+}
+
+/* ---- Networks ---- */
+
+#define CONV "  - conv2d: {channels: 4, kernel: 3}\n"
+#define END "  - flatten\n  - dense: {units: 3}\n"
+#define RESHAPE "  - op: {apply: {reshape: {shape: "
+
+static const struct {
+    const char *x, *y, *model, *says, *mended;
+} cases[] = {
+    /* A forgotten flatten: dense works along the last axis. */
+    {"images", "labels", CONV "  - relu\n  - dense: {units: 3}\n",
+     "net.yaml:4:5: model: the network ends with [6, 6, 3], but a sample has one label; put "
+     "flatten "
+     "before dense (line 4)\n",
+     CONV "  - relu\n" END},
+    {"gray", "labels", "  - dense: {units: 5}\n  - dense: {units: 3}\n",
+     "net.yaml:2:5: model: the network ends with [8, 3], but a sample has one label; put flatten "
+     "before dense (line 2)\n",
+     "  - flatten\n  - dense: {units: 5}\n  - dense: {units: 3}\n"},
+    {"images", "labels", "  - sequence: {body: [relu, dense: {units: 3}]}\n",
+     "the network ends with [8, 8, 3], but a sample has one label; put flatten before dense "
+     "(line 2)\n",
+     "  - sequence: {body: [relu, flatten, dense: {units: 3}]}\n"},
+    {"images", "values", "  - dense: {units: 1}\n",
+     "the network ends with [8, 8, 1], but a sample has targets [1]; put flatten before dense "
+     "(line 2)\n",
+     "  - flatten\n  - dense: {units: 1}\n"},
+    {"images", "labels", CONV, "end it with flatten and dense: {units: 3}\n", CONV END},
+    {"images", "pairs", CONV, "end it with flatten and dense: {units: 2}\n",
+     CONV "  - flatten\n  - dense: {units: 2}\n"},
+    /* As many outputs as there are targets. */
+    {"vectors", "pairs", "  - dense: {units: 5}\n",
+     "net.yaml:2:5: model: the network ends with [5], but a sample has targets [2]; let layer "
+     "\"dense1\" have units: 2\n",
+     "  - dense: {units: 2}\n"},
+    /* Images. */
+    {"vectors", "labels", CONV END,
+     "net.yaml:2:5: layer \"conv1\": conv2d: its input [batch, 64] must be images, [batch, height, "
+     "width, channels]; if it is, put op: {apply: {reshape: {shape: [-1, 8, 8, 1]}}} in front\n",
+     RESHAPE "[-1, 8, 8, 1]}}}\n" CONV END},
+    {"gray", "labels", CONV END, "its input [batch, 8, 6] must be images",
+     RESHAPE "[-1, 8, 6, 1]}}}\n" CONV END},
+    {"gray", "labels", "  - max_pool2d: {kernel: 2}\n" END,
+     "put op: {apply: {reshape: {shape: [-1, 8, 6, 1]}}} in front\n",
+     RESHAPE "[-1, 8, 6, 1]}}}\n  - max_pool2d: {kernel: 2}\n" END},
+    {"odd", "labels", "  - avg_pool2d: {kernel: 2}\n" END,
+     "put op: {apply: {reshape: {shape: [-1, height, width, channels]}}} in front\n",
+     RESHAPE "[-1, 2, 2, 3]}}}\n  - avg_pool2d: {kernel: 2}\n" END},
+    {"images", "labels", "  - flatten\n" CONV "  - dense: {units: 3}\n",
+     "net.yaml:3:5: layer \"conv1\": conv2d: its input [batch, 128] must be images, [batch, "
+     "height, "
+     "width, channels]; put it before flatten (line 2), or remove that\n",
+     CONV END},
+    {"images", "labels", "  - conv2d: {channels: 2, kernel: 9}\n" END,
+     "does not fit into x [batch, 8, 8, 2]; make it smaller, or pad more\n",
+     "  - conv2d: {channels: 2, kernel: 9, padding: 1}\n" END},
+    /* Residuals. */
+    {"vectors", "labels", "  - residual: {body: [dense: {units: 3}]}\n",
+     "the body makes [batch, 3], the shortcut (the input) [batch, 64]; add shortcut: [dense: "
+     "{units: 3}]\n",
+     "  - residual: {body: [dense: {units: 3}], shortcut: [dense: {units: 3}]}\n"},
+    {"images", "labels", "  - residual: {body: [conv2d: {channels: 4, kernel: 1}]}\n" END,
+     "add shortcut: [conv2d: {channels: 4, kernel: 1}]\n",
+     "  - residual: {body: [conv2d: {channels: 4, kernel: 1}], shortcut: [conv2d: {channels: 4, "
+     "kernel: 1}]}\n" END},
+    {"images", "labels",
+     "  - residual: {body: [conv2d: {channels: 4, kernel: 3, padding: 1, stride: 2}]}\n" END,
+     "add shortcut: [conv2d: {channels: 4, kernel: 1, stride: 2}]\n",
+     "  - residual: {body: [conv2d: {channels: 4, kernel: 3, padding: 1, stride: 2}],\n"
+     "      shortcut: [conv2d: {channels: 4, kernel: 1, stride: 2}]}\n" END},
+    {"images", "labels", "  - residual: {body: [conv2d: {channels: 2, kernel: 3}]}\n" END,
+     "the body makes [batch, 6, 6, 2], the shortcut (the input) [batch, 8, 8, 2]; pad the body's "
+     "convolutions (padding: 1 for a kernel of 3), or give it a shortcut that makes the same\n",
+     "  - residual: {body: [conv2d: {channels: 2, kernel: 3, padding: 1}]}\n" END},
+};
+
+START_TEST(what_a_message_about_shapes_advises_works)
+{
+    write_data();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ended *e = check(cases[i].model, cases[i].x, cases[i].y);
+        assert_code(e, 2);
+        assert_says(e->err, cases[i].says);
+        e = check(cases[i].mended, cases[i].x, cases[i].y);
+        assert_code(e, 0);
+    }
+}
+END_TEST
+
+START_TEST(a_batch_of_one_sample_changes_no_message)
+{
+    write_data();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check(cases[i].model, cases[i].x, cases[i].y);
+        const ended *e = norma("train", "net.yaml", "--set", "data.batch=1");
+        assert_code(e, 2);
+        assert_says(e->err, cases[i].says);
+    }
+}
+END_TEST
+
+/* ---- Paths ---- */
+
+START_TEST(a_path_may_begin_at_home)
+{
+    const char *const settings[] = {"data.train.npy={x: ~/vectors.npy, y: ~/labels.npy}"};
+    write_data();
+    ck_assert_int_eq(mkdir(test_path("elsewhere"), 0777), 0);
+    write_text("elsewhere/net.yaml", "model: [dense: {units: 3}]\n"
+                                     "data: {train: {npy: {x: ~/vectors.npy, y: ~/labels.npy}}}\n"
+                                     "loss: cross_entropy\n"
+                                     "train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}}\n");
+    const running_options home = {.variable = "HOME", .set_to = test_folder()};
+    const ended *e = finish(start(WORDS("check", "elsewhere/net.yaml"), home));
+    assert_code(e, 0);
+    e = finish(start(WORDS("check", "elsewhere/net.yaml", "--set", settings[0]), home));
+    assert_code(e, 0);
+    e = finish(start(WORDS("train", "elsewhere/net.yaml", "--quiet", "--out", "home"), home));
+    assert_code(e, 0);
+    e = finish(start(WORDS("check", "home/network.yaml"), home));
+    assert_code(e, 0);
+}
+END_TEST
+
+START_TEST(a_path_that_is_no_home_or_nothing_says_so)
+{
+    write_data();
+    const ended *e = check("  - dense: {units: 3}", "~joe/x", "labels");
+    assert_code(e, 1);
+    assert_says(e->err, "net.yaml:3:15: train: npy: cannot read ");
+    assert_says(e->err, "~joe/x.npy: No such file or directory; ");
+    e = norma("check", "net.yaml", "--set", "data.train.npy={x: ~, y: labels.npy}");
+    assert_code(e, 2);
+    assert_says(e->err, "--set:1:20: npy: \"x\" is ~, which in YAML is nothing; give it (path of ");
+    e = norma("check", "net.yaml", "--set", "data.train.npy.x=");
+    assert_code(e, 2);
+    assert_says(e->err, "npy: \"x\" is empty; give it (path of ");
+}
+END_TEST
+
+START_TEST(what_an_alias_repeats_is_told_once)
+{
+    write_data();
+    const ended *e = check("  - &a {dense: {unts: 3}}\n  - *a\n  - *a\n", "vectors", "labels");
+    assert_code(e, 2);
+    const char *first = strstr(e->err, "unknown option \"unts\"");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "unknown option \"unts\""));
+}
+END_TEST
+
+TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
+          a_batch_of_one_sample_changes_no_message, a_path_may_begin_at_home,
+          a_path_that_is_no_home_or_nothing_says_so, what_an_alias_repeats_is_told_once)
