@@ -120,7 +120,7 @@ static void print_command(const command *c)
         char name[64];
         snprintf(name, sizeof name, "%s %s", c->flags[i].name,
                  c->flags[i].value ? c->flags[i].value : "");
-        printf("  %-18s %s\n", name, c->flags[i].doc);
+        print_wrapped_from(printf("  %-18s ", name), c->flags[i].doc, MEANING);
     }
 }
 
