@@ -174,7 +174,7 @@ static bool read_type(cursor *c, header *h)
         return false;
     }
     const char *kind = descr + (*descr && strchr("<>|=", *descr) ? 1 : 0);
-    h->info.is_big_endian = *descr == '>';
+    h->info.is_big_endian = *descr == '>' || (*descr != '<' && !NM_LITTLE_ENDIAN);
     h->info.is_bool = strcmp(kind, "b1") == 0;
     h->type = nm_npy_type_find(kind);
     return h->type || refuse_type(c, descr, kind);
@@ -326,8 +326,8 @@ static bool check_range(cursor *c, nm_tensor *tensor)
 /* Whether the file's bytes are the tensor's: they are read to where they stay. */
 static bool is_as_stored(const header *h, const nm_input *input)
 {
-    return h->type->as_stored && !h->info.is_big_endian && nm_input_is_exact(input) &&
-           (!h->info.is_fortran || h->shape.rank < 2);
+    return h->type->as_stored && h->info.is_big_endian != NM_LITTLE_ENDIAN &&
+           nm_input_is_exact(input) && (!h->info.is_fortran || h->shape.rank < 2);
 }
 
 static bool read_in_place(cursor *c, nm_input *input, nm_tensor *tensor)

@@ -169,6 +169,18 @@ static nm_status evaluate(evaluated *e)
     return status;
 }
 
+/* A mean with a NaN in it is no result. */
+static nm_status check_finite(const evaluated *e)
+{
+    if (isfinite(e->result.loss)) {
+        return NM_OK;
+    }
+    return nm_fail(e->trained.context, NM_ERROR_NUMERIC,
+                   "the %s loss is %s: the network's outputs are not finite; its parameters or the "
+                   "samples are too large",
+                   e->name, isnan(e->result.loss) ? "NaN" : "infinite");
+}
+
 static void close_evaluated(evaluated *e)
 {
     if (e->data.train.context) {
@@ -190,6 +202,9 @@ static int run_eval(nm_context *context, const arguments *a)
     }
     if (status == NM_OK) {
         status = evaluate(&e);
+    }
+    if (status == NM_OK) {
+        status = check_finite(&e);
     }
     int code = status != NM_OK               ? report_error(context)
                : argument_value(a, "--json") ? print_json(&e)

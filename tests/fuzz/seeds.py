@@ -67,6 +67,17 @@ def idx_seeds():
     yield idx(0x0D, (1, 2), struct.pack(">2f", 0.5, -1))
     yield idx(0x0C, (2,), struct.pack(">2i", 0, 9))
     yield gzip.compress(idx(8, (2,), b"\x01\x02"), mtime=0)
+    yield gzip.compress(idx(8, (2, 2), b"\x01"), mtime=0) + gzip.compress(bytes(3), mtime=0) + bytes(9)
+    yield gzip.compress(idx(8, (2, 2), bytes(99)), mtime=0)
+
+
+def input_seeds():  # the entry's first bytes: what is declared, how long the header is
+    packed = gzip.compress(b"a header, then the rest", mtime=0)
+    yield b"\x0d\x00\x0a" + b"a header, then the rest"
+    yield b"\x0d\x00\x0a" + packed
+    yield b"\xff\xff\x00" + packed + packed + bytes(5)
+    yield b"\x00\x00\x17" + packed + b"more"
+    yield b"\x00\x40\x00" + gzip.compress(bytes(0x4000), mtime=0)
 
 
 def csv_seeds():
@@ -118,6 +129,7 @@ SEEDS = {
     "saved": saved_seeds,
     "csv": csv_seeds,
     "idx": idx_seeds,
+    "input": input_seeds,
     "npy": npy_seeds,
     "safetensors": safetensors_seeds,
     "value": yaml_seeds,

@@ -414,6 +414,33 @@ START_TEST(predict_is_right_as_often_as_eval_says)
 }
 END_TEST
 
+START_TEST(outputs_that_are_not_finite_are_an_error_of_eval_and_predict)
+{
+    int32_t labels[100];
+    write_text("net.yaml", network);
+    write_samples("x.npy", labels);
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "large"), 0);
+    nm_context *context = nm_open(NULL);
+    nm_model *model = nm_model_open_saved(context, test_path("large/best.safetensors"));
+    assert_fine(context);
+    nm_store *store = nm_model_store(model);
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_tensor_fill(nm_store_at(store, i)->tensor, 3e38); /* finite, each of them */
+    }
+    ck_assert_int_eq(nm_model_save(model, test_path("large.safetensors")), NM_OK);
+    nm_model_destroy(model);
+    nm_close(context);
+    const ended *e = norma("eval", "net.yaml", "--weights", "large.safetensors");
+    assert_code(e, 1);
+    ck_assert_str_eq(e->out, "");
+    assert_says(e->err, "norma: the test loss is NaN: the network's outputs are not finite; ");
+    e = norma("predict", "large.safetensors", "x.npy");
+    assert_code(e, 1);
+    ck_assert_str_eq(e->out, "");
+    assert_says(e->err, "sample 0: the network's output is ");
+}
+END_TEST
+
 /* What the command prints for samples that the shell hands over. */
 static char *predicted(const char *shell)
 {
@@ -476,5 +503,6 @@ TEST_MAIN("models/command_train", json_puts_one_object_a_line_on_standard_output
           eval_gives_the_loss_that_training_reported,
           samples_to_be_ignored_are_ignored_from_the_file_to_the_result,
           several_metrics_are_told_by_their_names, eval_says_what_is_missing,
-          predict_is_right_as_often_as_eval_says, samples_of_any_format_come_through_a_pipe,
-          predict_says_what_samples_look_like)
+          predict_is_right_as_often_as_eval_says,
+          outputs_that_are_not_finite_are_an_error_of_eval_and_predict,
+          samples_of_any_format_come_through_a_pipe, predict_says_what_samples_look_like)
