@@ -293,7 +293,7 @@ START_TEST(a_reshape_copies_nothing_and_refuses_what_does_not_fit)
     ck_assert(nm_shape_equal(nm_tensor_shape(y), &NM_SHAPE(3, 4)));
     ck_assert_ptr_eq(nm_tensor_data(x), nm_tensor_data(y));
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(-1, 5)));
-    assert_error(f.context, NM_ERROR_INPUT, "the 12 elements of x do not fill [-1, 5]");
+    assert_error(f.context, NM_ERROR_INPUT, "the elements of x [2, 6] do not fill [-1, 5]");
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(-1, -1)));
     assert_error(f.context, NM_ERROR_INPUT, "only one dimension");
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(13)));
