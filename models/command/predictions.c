@@ -120,9 +120,25 @@ static void add_number(nm_text *t, double value)
     nm_text_add(t, ",%s", format_f32(value, text));
 }
 
+/* Columns of the table that tell its samples apart, as they stand there. */
+static const char *id_of(const predictions *p, int64_t row, int i)
+{
+    return p->set.id_texts[row * p->set.id_columns + i];
+}
+
+static const char *id_name(const predictions *p, int i)
+{
+    return *p->set.id_names[i] ? p->set.id_names[i] : "id";
+}
+
 static void add_csv_header(nm_text *t, const predictions *p)
 {
-    nm_text_add(t, p->is_classifier ? "sample,class,probability" : "sample");
+    nm_text_add(t, "sample");
+    for (int i = 0; i < p->set.id_columns; i++) {
+        nm_text_add(t, ",");
+        add_cell(t, id_name(p, i));
+    }
+    nm_text_add(t, p->is_classifier ? ",class,probability" : "");
     for (int64_t i = 0; i < width_of(p); i++) {
         char name[NAME_TEXT];
         nm_text_add(t, ",");
@@ -135,6 +151,10 @@ static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
 {
     char name[NAME_TEXT];
     nm_text_add(t, "%lld", (long long)row);
+    for (int i = 0; i < p->set.id_columns; i++) {
+        nm_text_add(t, ",");
+        add_cell(t, id_of(p, row, i));
+    }
     if (p->is_classifier) {
         int64_t best = best_class(p, row);
         nm_text_add(t, ",");
@@ -151,6 +171,13 @@ static void add_json_row(nm_text *t, const predictions *p, int64_t row)
 {
     char name[NAME_TEXT], number[32];
     nm_text_add(t, "%s{\"sample\": %lld", row ? ",\n" : "[\n", (long long)row);
+    for (int i = 0; i < p->set.id_columns; i++) {
+        nm_text_add(t, i ? ", " : ", \"ids\": {");
+        nm_text_add_quoted(t, id_name(p, i));
+        nm_text_add(t, ": ");
+        nm_text_add_quoted(t, id_of(p, row, i));
+        nm_text_add(t, i + 1 == p->set.id_columns ? "}" : "");
+    }
     if (p->is_classifier) {
         int64_t best = best_class(p, row);
         nm_text_add(t, ", \"class\": ");

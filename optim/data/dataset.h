@@ -39,25 +39,28 @@ typedef enum nm_missing {
 /* Sample i stands at row rows[i] of `samples` and `targets`. Read-only once it is open. */
 typedef struct nm_dataset {
     nm_context *context;
-    int64_t count;             /* samples, at least 1 */
-    nm_shape shape;            /* of one sample, rank 1 to 5: [28, 28, 1], [2], ... */
-    nm_dtype dtype;            /* of the samples: u8, f32 or f64 */
-    bool is_bool;              /* the u8 are truth values, never bytes of an image */
-    bool is_generated;         /* made by a formula, of a size that suits a network already */
-    const void *samples;       /* one row after the other */
-    nm_shape target_shape;     /* of one target: [] for a class label, [1] or more for values */
-    nm_dtype target_dtype;     /* i32: class labels, f32 or f64: values to predict */
-    const void *targets;       /* NULL: none (prediction) */
-    int64_t classes;           /* labels are 0..classes-1, or ignored; 0: no labels */
-    nm_ignored ignored;        /* usually what the loss ignores: nm_loss_ignored() */
-    int wanted;                /* nm_wanted: while it is being opened */
-    int missing;               /* nm_missing: NaN among the samples are still to be filled so, and
-                                  the samples are f64 if there are any */
-    bool is_numbered;          /* labels are classes of the schema, which the reader numbered */
-    const int64_t *rows;       /* NULL: sample i is row i */
-    nm_schema *schema;         /* what the reader found of columns and class names, which
-                                  nm_dataset_close() destroys; NULL: nothing */
-    const char *sample_source; /* the files, for messages while it is being opened; NULL: none */
+    int64_t count;               /* samples, at least 1 */
+    nm_shape shape;              /* of one sample, rank 1 to 5: [28, 28, 1], [2], ... */
+    nm_dtype dtype;              /* of the samples: u8, f32 or f64 */
+    bool is_bool;                /* the u8 are truth values, never bytes of an image */
+    bool is_generated;           /* made by a formula, of a size that suits a network already */
+    const void *samples;         /* one row after the other */
+    nm_shape target_shape;       /* of one target: [] for a class label, [1] or more for values */
+    nm_dtype target_dtype;       /* i32: class labels, f32 or f64: values to predict */
+    const void *targets;         /* NULL: none (prediction) */
+    int64_t classes;             /* labels are 0..classes-1, or ignored; 0: no labels */
+    nm_ignored ignored;          /* usually what the loss ignores: nm_loss_ignored() */
+    int wanted;                  /* nm_wanted: while it is being opened */
+    int missing;                 /* nm_missing: NaN among the samples are still to be filled so, and
+                                    the samples are f64 if there are any */
+    bool is_numbered;            /* labels are classes of the schema, which the reader numbered */
+    const int64_t *rows;         /* NULL: sample i is row i */
+    int id_columns;              /* of a table, for a prediction: those that tell samples apart */
+    const char *const *id_names; /* [id_columns]; "": it has no name */
+    const char *const *id_texts; /* [rows, id_columns], as they stand in the cells */
+    nm_schema *schema;           /* what the reader found of columns and class names, which
+                                    nm_dataset_close() destroys; NULL: nothing */
+    const char *sample_source;   /* the files, for messages while it is being opened; NULL: none */
     const char *target_source;
     void *memory[4];       /* what nm_dataset_close() gives back with nm_free() */
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */

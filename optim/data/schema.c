@@ -134,6 +134,7 @@ typedef struct unused_options {
     const char *name;
     int64_t place;
     const char *why;
+    bool id;
 } unused_options;
 
 static const unused_options unused_defaults = {.name = "", .place = -1, .why = ""};
@@ -142,6 +143,7 @@ static const nm_option unused_rows[] = {
     {NM_FIELD(unused_options, place), NM_OPTION_INT, .min = 0, .max = MOST_PLACES,
      .doc = "its index in the table"},
     {NM_FIELD(unused_options, why), NM_OPTION_STRING, .doc = "why it is not used"},
+    {NM_FIELD(unused_options, id), NM_OPTION_BOOL, .doc = "whether it tells samples apart"},
 };
 static const nm_spec unused_spec = {.name = "unused_options",
                                     .size = sizeof(unused_options),
@@ -299,6 +301,7 @@ static void read_unused(const reader *r, const nm_value *list)
         nm_spec_read(&unused_spec, list->items[i], "a column", r->document, r->d, &o);
         columns[i] = (nm_unused_column){.name = nm_schema_copy(s, o.name, strlen(o.name)),
                                         .place = o.place,
+                                        .is_id = o.id,
                                         .why = nm_schema_copy(s, o.why, strlen(o.why))};
     }
 }

@@ -46,6 +46,7 @@ typedef struct nm_unused_column {
     const char *name; /* as above */
     int64_t place;
     const char *why; /* for people: "it counts the rows" */
+    bool is_id;      /* it tells samples apart: predictions carry it over */
 } nm_unused_column;
 
 typedef struct nm_schema_chunk nm_schema_chunk;

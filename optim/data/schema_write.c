@@ -77,7 +77,7 @@ static void add_unused(nm_text *t, const nm_schema *s)
         add_place(t, column->place);
         nm_text_add(t, ", why: ");
         nm_text_add_quoted(t, column->why);
-        nm_text_add(t, "}");
+        nm_text_add(t, column->is_id ? ", id: true}" : "}");
     }
     nm_text_add(t, s->unused ? "]" : "");
 }

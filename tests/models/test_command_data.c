@@ -91,6 +91,25 @@ START_TEST(check_tells_of_samples_that_are_no_table)
 }
 END_TEST
 
+START_TEST(predictions_in_a_file_carry_ids_over)
+{
+    size_t size;
+    write_table("id,a,y\nx1,-1,no\nx2,1,yes\nx3,-2,no\nx4,2,yes\n");
+    table_of("", "cross_entropy", 2);
+    assert_code(norma("train", "net.yaml", "--out", "run", "--quiet"), 0);
+    write_text("new.csv", "a,id\n5,\"x, 5\"\n-5,x6\n");
+    assert_code(norma("predict", "run", "new.csv", "--out", "p.csv", "--quiet"), 0);
+    char *text = read_text(test_path("p.csv"), &size);
+    assert_says(text, "sample,id,class,probability,no,yes\n0,\"x, 5\",");
+    assert_says(text, "\n1,x6,");
+    free(text);
+    assert_code(norma("predict", "run", "new.csv", "--out", "p.json", "--quiet"), 0);
+    text = read_text(test_path("p.json"), &size);
+    assert_says(text, "{\"sample\": 0, \"ids\": {\"id\": \"x, 5\"}, \"class\": ");
+    free(text);
+}
+END_TEST
+
 START_TEST(a_name_cannot_move_the_cursor)
 {
     write_table("\x1b[2J,y\n1,0\n2,1\n");
@@ -101,4 +120,4 @@ END_TEST
 TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_network_gets,
           check_tells_values_by_their_names_and_columns_by_their_places,
           check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
-          a_name_cannot_move_the_cursor)
+          predictions_in_a_file_carry_ids_over, a_name_cannot_move_the_cursor)

@@ -178,6 +178,9 @@ static nm_status fill_set(csv_table *x, csv_table *y, const nm_schema *schema, n
     if (status == NM_OK) {
         status = nm_csv_take(y, CSV_ROLE_TARGET, set);
     }
+    if (status == NM_OK && schema && set->wanted == NM_WANTED_NONE) {
+        status = nm_csv_take_ids(x, schema, set);
+    }
     if (schema && !schema->columns) {
         set->shape = schema->shape; /* as many elements */
     }

@@ -258,6 +258,8 @@ typedef struct csv_column {
     bool is_filled;  /* a missing cell is no error: */
     double fill;     /* what it counts as; NaN: that is found later */
     const char *why; /* OUT: the reason, for people; NULL: it was asked for */
+    bool is_id;      /* OUT: it tells samples apart */
+    int64_t seat;    /* its index in the table that was trained on; -1: not known */
 } csv_column;
 
 typedef struct csv_table {
@@ -308,6 +310,10 @@ nm_status nm_csv_survey(csv_table *table);
 /* Decides what the columns are, and describes them in `schema`. `x` holds the sample's columns, `y`
  * the targets (the same table, unless they stand in a file of their own). */
 nm_status nm_csv_decide(csv_table *x, csv_table *y, nm_dataset *set, nm_schema *schema);
+/* Of a prediction: the cells of the columns that told samples apart when the network was trained.
+ */
+nm_status nm_csv_take_ids(csv_table *table, const nm_schema *schema, nm_dataset *set);
+
 /* ---- Parts of that ---- */
 
 bool nm_csv_is_nothing(const csv_column *column); /* all of its cells are missing */
@@ -317,6 +323,7 @@ int nm_csv_kind_of(const csv_table *table, csv_column *column);
 /* Columns that may be ids, to be gathered; leaving out those that are. */
 void nm_csv_suspect_identities(csv_table *table);
 void nm_csv_leave_identities_out(csv_table *table);
+bool nm_csv_is_called_id(const csv_table *table, const csv_column *column);
 /* Gives the target's role where the options did not; says what is to be gathered of it; decides
  * whether it is a class or values, and describes it. */
 void nm_csv_find_targets(csv_table *table, bool is_file_of_targets);

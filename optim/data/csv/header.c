@@ -321,6 +321,7 @@ static nm_status make_columns(csv_table *t, int64_t columns)
         t->column[i].name = "";
         t->column[i].words.context = t->context;
         t->column[i].kind = NM_COLUMN_NUMBER;
+        t->column[i].seat = -1;
     }
     t->columns = t->column ? columns : 0;
     return nm_context_status(t->context);

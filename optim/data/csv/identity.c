@@ -35,7 +35,7 @@ static bool ends_with_id(const char *name)
 
 /* The first column of a table with a header, but without a name of its own, holds the names of the
  * rows: R and pandas write it so. */
-static bool names_identity(const csv_table *t, const csv_column *c)
+bool nm_csv_is_called_id(const csv_table *t, const csv_column *c)
 {
     static const char *const words[] = {"id",   "ids",   "index", "idx",        "uuid",
                                         "guid", "rowid", "key",   "unnamed: 0", NULL};
@@ -74,7 +74,8 @@ void nm_csv_suspect_identities(csv_table *t)
 {
     for (int64_t i = 0; i < t->columns; i++) {
         csv_column *c = &t->column[i];
-        const bool suspect = is_open(c) && t->rows > 1 && may_differ(c) && names_identity(t, c);
+        const bool suspect =
+            is_open(c) && t->rows > 1 && may_differ(c) && nm_csv_is_called_id(t, c);
         c->gather = suspect ? CSV_GATHER_DIFFERENT : c->gather;
     }
 }
@@ -119,6 +120,7 @@ void nm_csv_leave_identities_out(csv_table *t)
         if (why) {
             c->role = CSV_ROLE_OUT;
             c->why = why;
+            c->is_id = true;
         } else if (left > 1) {
             warn_of_counting(t, i);
         }

@@ -335,8 +335,11 @@ static nm_status describe_unused(const csv_table *t, nm_schema *schema)
     for (int64_t i = 0; unused && i < t->columns && schema->unused < count; i++) {
         const csv_column *c = &t->column[i];
         if (c->role == CSV_ROLE_OUT) {
-            unused[schema->unused++] = (nm_unused_column){
-                .name = c->name, .place = i, .why = c->why ? c->why : "it is not chosen"};
+            unused[schema->unused++] =
+                (nm_unused_column){.name = c->name,
+                                   .place = i,
+                                   .why = c->why ? c->why : "it is not chosen",
+                                   .is_id = c->is_id || (!c->why && nm_csv_is_called_id(t, c))};
         }
     }
     return nm_context_status(t->context);

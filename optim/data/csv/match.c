@@ -239,6 +239,7 @@ static nm_status take_seats(csv_table *t, const nm_schema *s, const csv_seat *se
             status = take_target(t, i, seat->target, seat->at);
         } else {
             t->column[i].role = CSV_ROLE_OUT;
+            t->column[i].seat = place - 1;
         }
     }
     return status;

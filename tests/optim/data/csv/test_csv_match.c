@@ -150,6 +150,37 @@ START_TEST(the_second_of_two_columns_of_one_name_is_found_at_its_place)
 }
 END_TEST
 
+START_TEST(ids_are_carried_over_to_predictions)
+{
+    nm_dataset set;
+    begin(NULL);
+    nm_schema *schema =
+        schema_of(NM_WANTED_LABELS, "id,a,user_id,y\n7,1,u1,0\n9,2,u2,1\n8,2,u3,1\n", "");
+    const nm_reading reading = {.schema = schema, .wanted = NM_WANTED_NONE};
+    const char *text = "user_id,y,b,a,id\n\"x \"\"1\"\"\",0,5,2,071\n,0,1,3,7\n";
+    open_bytes(&set, &reading, text, strlen(text), "");
+    expect_values(&set, 2, 1, (double[]){2, 3});
+    ck_assert_int_eq(set.id_columns, 2);
+    static const char *const expected[] = {"071", "x \"1\"", "7", ""};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_str_eq(set.id_texts[i], expected[i]);
+    }
+    ck_assert_str_eq(set.id_names[0], "id");
+    ck_assert_str_eq(set.id_names[1], "user_id");
+    nm_dataset_close(&set);
+    open_bytes(&set, &reading, "a\n3\n", 4, ""); /* none are needed */
+    expect_values(&set, 1, 1, (double[]){3});
+    ck_assert_int_eq(set.id_columns, 0);
+    nm_dataset_close(&set);
+    open_like(&set, schema, text, ""); /* not where targets are wanted */
+    ck_assert_int_eq(set.id_columns, 0);
+    expect_classes(&set, (int32_t[]){0, 0});
+    nm_dataset_close(&set);
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* As only a file that was made to harm has it. */
 START_TEST(a_network_that_has_something_twice_is_refused)
 {
@@ -485,6 +516,8 @@ static nm_status train_and_match(test_memory *memory)
     if (open_reading(&set, &reading, yaml) == NM_OK) {
         set.schema->shape = set.shape;
         set.schema->classes = set.classes;
+        open_reading(&other, &(nm_reading){.schema = set.schema, .wanted = NM_WANTED_NONE}, yaml);
+        nm_dataset_close(&other);
         open_reading(&other, &(nm_reading){.schema = set.schema}, yaml);
         nm_dataset_close(&other);
         nm_dataset_close(&set);
@@ -507,6 +540,7 @@ TEST_MAIN("optim/csv_match", columns_are_found_by_name_in_any_order,
           columns_that_the_network_does_not_have_are_told_and_left_out,
           a_column_that_is_missing_is_named, cells_must_be_what_the_column_was,
           a_target_is_not_needed, a_network_that_has_something_twice_is_refused,
+          ids_are_carried_over_to_predictions,
           the_second_of_two_columns_of_one_name_is_found_at_its_place,
           without_names_columns_are_found_by_their_place,
           one_side_with_names_alone_is_matched_by_place_and_told,
