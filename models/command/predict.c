@@ -75,7 +75,7 @@ const command command_predict = {
     .flags = {{"--in", "FILE", "the samples, instead of SAMPLES"},
               {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
               {"--out", "FILE",
-               "write all outputs to FILE: .csv or .json, with the table's ids, or .npy"},
+               "write all outputs to FILE: .csv or .json, with the table's ids, else as NPY"},
               {"--set", "KEY=VALUE", "set a value of the network's file"},
               {"--json", NULL, "one JSON object a line on standard output"},
               {"--quiet", NULL, "print nothing"}},
