@@ -1,11 +1,9 @@
-/* norma eval: a trained network on its test set. */
+#include "models/command/eval/evaluated.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "core/clean.h"
-#include "models/command/command.h"
-#include "models/command/trained.h"
+/* ---- The set ---- */
 
 static const char *const set_names[] = {"train", "validation", "test"};
 
@@ -25,21 +23,6 @@ static nm_set usual_set(const nm_data_options *o)
 {
     return o->test.item ? NM_SET_TEST : o->validation > 0 ? NM_SET_VALIDATION : NM_SET_TRAIN;
 }
-
-/* What is evaluated on. */
-typedef struct evaluated {
-    trained trained;
-    nm_data data;          /* where the set is of the network's file */
-    nm_dataset own;        /* where it is a file of --data */
-    const nm_dataset *set; /* the one */
-    const char *name;      /* of it */
-    nm_loader_options loader;
-    nm_choices metrics;
-    nm_evaluation result, guess;
-    const char *baseline; /* what the guess is */
-} evaluated;
-
-/* ---- The set ---- */
 
 static nm_status open_file(evaluated *e, const char *path, const arguments *a)
 {
@@ -101,37 +84,15 @@ static nm_status open_own(evaluated *e, const arguments *a)
     return status;
 }
 
-/* ---- What is printed ---- */
-
-static int print_json(const evaluated *e)
+nm_status evaluated_open(nm_context *context, const arguments *a, evaluated *e)
 {
-    json_line line = {0};
-    json_string(&line, "set", e->name);
-    json_integer(&line, "samples", e->result.samples);
-    json_integer(&line, "ignored", e->result.ignored);
-    json_number(&line, "loss", e->result.loss);
-    json_string(&line, "metric_name", e->metrics.count ? e->metrics.at[0].item->name : NULL);
-    json_number(&line, "metric", e->result.metric);
-    json_metrics(&line, "", &e->metrics, e->result.metrics);
-    json_baseline(&line, "", &e->metrics, &e->guess);
-    json_string(&line, "weights", e->trained.weights);
-    json_end(&line);
-    return EXIT_FINE;
-}
-
-static int print(const evaluated *e)
-{
-    char values[METRICS_TEXT], baseline[BASELINE_TEXT];
-    printf("%s loss %.4f%s%s (%lld samples", e->name, e->result.loss,
-           describe_metrics(values, sizeof values, &e->metrics, e->result.metrics),
-           describe_baseline(baseline, e->baseline, &e->metrics, &e->guess),
-           (long long)e->result.samples);
-    if (e->result.ignored) {
-        printf(", %lld ignored", (long long)e->result.ignored);
+    const char *file = argument_value(a, "--data");
+    *e = (evaluated){.name = ""};
+    nm_status status = trained_open(context, a, &e->trained);
+    if (status != NM_OK) {
+        return status;
     }
-    char clean[RUN_PATH];
-    printf(", %s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
-    return EXIT_FINE;
+    return file ? open_file(e, file, a) : open_own(e, a);
 }
 
 /* ---- The evaluation ---- */
@@ -181,7 +142,13 @@ static nm_status check_finite(const evaluated *e)
                    e->name, isnan(e->result.loss) ? "NaN" : "infinite");
 }
 
-static void close_evaluated(evaluated *e)
+nm_status evaluated_run(evaluated *e)
+{
+    nm_status status = evaluate(e);
+    return status == NM_OK ? check_finite(e) : status;
+}
+
+void evaluated_close(evaluated *e)
 {
     if (e->data.train.context) {
         nm_data_close(&e->data);
@@ -191,45 +158,3 @@ static void close_evaluated(evaluated *e)
     }
     trained_close(&e->trained);
 }
-
-static int run_eval(nm_context *context, const arguments *a)
-{
-    evaluated e = {.name = ""};
-    const char *file = argument_value(a, "--data");
-    nm_status status = trained_open(context, a, &e.trained);
-    if (status == NM_OK) {
-        status = file ? open_file(&e, file, a) : open_own(&e, a);
-    }
-    if (status == NM_OK) {
-        status = evaluate(&e);
-    }
-    if (status == NM_OK) {
-        status = check_finite(&e);
-    }
-    int code = status != NM_OK               ? report_error(context)
-               : argument_value(a, "--json") ? print_json(&e)
-                                             : print(&e);
-    close_evaluated(&e);
-    return code;
-}
-
-const command command_eval = {
-    .name = "eval",
-    .usage = "NETWORK",
-    .summary = "evaluate a trained network",
-    .doc =
-        "Computes the loss and the metrics of NETWORK: the folder of a run, a saved .safetensors "
-        "file, or a network's YAML with its newest run. On the test set of its file, or on --data: "
-        "a CSV with the target's column, or an array with --labels. The training data are opened "
-        "only by --on train and --on validation.",
-    .flags = {{"--data", "FILE", "evaluate on these samples: CSV, .npy or IDX"},
-              {"--labels", "FILE", "their targets, where --data is an array"},
-              {"--on", "SET", "train, validation or test; default: test"},
-              {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
-              {"--set", "KEY=VALUE", "set a value of the network's file"},
-              {"--json", NULL, "one JSON object on standard output"}},
-    .least = 1,
-    .most = 1,
-    .computes = true,
-    .run = run_eval,
-};

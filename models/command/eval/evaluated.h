@@ -1,0 +1,27 @@
+/* A trained network and the samples that it is measured on, as the commands name both. */
+#ifndef NM_MODELS_COMMAND_EVAL_EVALUATED_H
+#define NM_MODELS_COMMAND_EVAL_EVALUATED_H
+
+#include "models/command/trained.h"
+
+/* What is evaluated on. */
+typedef struct evaluated {
+    trained trained;
+    nm_data data;          /* where the set is of the network's file */
+    nm_dataset own;        /* where it is a file of --data */
+    const nm_dataset *set; /* the one */
+    const char *name;      /* of it */
+    nm_loader_options loader;
+    nm_choices metrics;
+    nm_evaluation result, guess;
+    const char *baseline; /* what the guess is */
+} evaluated;
+
+/* Opens NETWORK with --weights and --set, and of its sets the one that --on names, else the usual
+ * one; or --data with --labels. On failure it is to be closed all the same. */
+nm_status evaluated_open(nm_context *context, const arguments *arguments, evaluated *evaluated);
+/* Fills in what is measured. NM_ERROR_NUMERIC if the loss is not finite. */
+nm_status evaluated_run(evaluated *evaluated);
+void evaluated_close(evaluated *evaluated);
+
+#endif
