@@ -40,42 +40,6 @@ static void expected(const reader *r, const nm_option *option, const nm_value *v
     nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
 }
 
-/* "units", "bias", ... */
-static void add_known(nm_line *line, const nm_spec *spec)
-{
-    for (int i = 0; i < spec->count; i++) {
-        nm_line_add(line, "%s%s", i ? ", " : "", spec->options[i].name);
-    }
-}
-
-#define MOST_OPTIONS 64 /* considered for a suggestion */
-
-static const char *nearest_option(const nm_spec *spec, const char *name)
-{
-    const char *names[MOST_OPTIONS];
-    int count = spec->count < MOST_OPTIONS ? spec->count : MOST_OPTIONS;
-    for (int i = 0; i < count; i++) {
-        names[i] = spec->options[i].name;
-    }
-    return nm_nearest(name, names, count);
-}
-
-static void unknown_option(const reader *r, const nm_value *key)
-{
-    char shown[NM_SHOWN];
-    const char *near = nearest_option(r->spec, key->text);
-    nm_line known;
-    nm_line_begin(&known);
-    if (near) {
-        nm_line_add(&known, "did you mean \"%s\"?", near);
-    } else {
-        nm_line_add(&known, "%s", r->spec->count ? "its options are " : "it takes no options");
-        add_known(&known, r->spec);
-    }
-    nm_diagnose(r->d, key, "%s: unknown option \"%s\"; %s", r->what,
-                nm_text_shown(key->text, strlen(key->text), shown), known.text);
-}
-
 /* ---- Numbers ---- */
 
 static bool is_number(const nm_value *value, double *number)
@@ -398,7 +362,11 @@ static void read_struct(const reader *r, const nm_option *option, const nm_value
     }
     if (value->kind == NM_VALUE_LIST ||
         (value->kind == NM_VALUE_SCALAR && !nm_value_as_bool(value, &on))) {
-        expected(r, option, value, "a map of options, true or false");
+        nm_line maps;
+        nm_line_begin(&maps);
+        nm_line_add(&maps, "true, false or a map of options");
+        nm_option_add_example(&maps, option->spec, value);
+        expected(r, option, value, maps.text);
         return;
     }
     if (on) {
@@ -453,7 +421,7 @@ static void read_entry(const reader *r, const nm_value_entry *entry, void *out)
             return;
         }
     }
-    unknown_option(r, entry->key);
+    nm_option_report_unknown(r->spec, r->what, entry->key, r->d);
 }
 
 static bool is_given(const nm_option *option, const nm_value *map)
@@ -462,27 +430,12 @@ static bool is_given(const nm_option *option, const nm_value *map)
     return value && !(may_be_null(option) && nm_value_is_null(value));
 }
 
-/* A required option that is not there, or is nothing. */
-static void report_missing(const reader *r, const nm_option *option, const nm_value *at,
-                           const nm_value *nothing)
-{
-    const char *doc = option->doc ? option->doc : "it is required";
-    if (!nothing) {
-        nm_diagnose(r->d, at, "%s: \"%s\" is missing (%s); add it", r->what, option->name, doc);
-    } else if (*nothing->text) {
-        nm_diagnose(r->d, nothing, "%s: \"%s\" is %s, which in YAML is nothing; give it (%s)",
-                    r->what, option->name, nothing->text, doc);
-    } else {
-        nm_diagnose(r->d, nothing, "%s: \"%s\" is empty; give it (%s)", r->what, option->name, doc);
-    }
-}
-
 static void require_options(const reader *r, const nm_value *map, const nm_value *at)
 {
     for (int i = 0; i < r->spec->count; i++) {
         const nm_option *option = &r->spec->options[i];
         if ((option->flags & NM_REQUIRED) && !is_given(option, map)) {
-            report_missing(r, option, at, nm_value_get(map, option->name));
+            nm_option_report_missing(option, r->what, at, nm_value_get(map, option->name), r->d);
         }
     }
 }
@@ -517,11 +470,7 @@ void nm_spec_read_at(const nm_spec *spec, const nm_value *map, const nm_value *a
         return;
     }
     set_defaults(spec, out);
-    nm_line line;
-    nm_line_begin(&line);
-    nm_line_add_value(&line, map);
-    nm_diagnose(d, map, "%s: expected a map of options, such as {%s: ...}, not %s", what,
-                spec->count ? spec->options[0].name : "", line.text);
+    nm_option_report_no_map(spec, what, map, d);
 }
 
 /* Whether the struct would point into the text's memory. */

@@ -4,19 +4,74 @@
 #include "core/internal.h"
 #include "core/value_internal.h"
 
+/* A file in place of what reads it: `a.csv` and `a.csv.gz` are of "csv". */
+static bool advise_of_file(nm_line *line, const nm_context *context, nm_kind kind, const char *text)
+{
+    char ending[NM_SHOWN], shown[NM_SHOWN];
+    const size_t length = strlen(text);
+    const size_t end = length > 3 && !strcmp(text + length - 3, ".gz") ? length - 3 : length;
+    size_t dot = end;
+    while (dot > 0 && text[dot - 1] != '.' && text[dot - 1] != '/') {
+        dot--;
+    }
+    if (!dot || text[dot - 1] != '.' || end - dot >= sizeof ending) {
+        return false;
+    }
+    memcpy(ending, text + dot, end - dot);
+    ending[end - dot] = 0;
+    const nm_item *item = nm_find(context, kind, ending);
+    const nm_option *needed = item ? nm_spec_needed(item->spec) : NULL;
+    if (needed) {
+        nm_line_add(line, "write {%s: {%s: %s}}", item->name, needed->name,
+                    nm_text_shown(text, length, shown));
+    }
+    return needed;
+}
+
+/* `dense{units: 10}`: options that YAML takes for a part of the name. */
+static bool advise_of_options(nm_line *line, const nm_context *context, nm_kind kind,
+                              const char *text)
+{
+    char name[NM_SHOWN];
+    const size_t length = strcspn(text, "{(:= ");
+    if (!length || !text[length] || length >= sizeof name) {
+        return false;
+    }
+    memcpy(name, text, length);
+    name[length] = 0;
+    const nm_item *item = nm_find(context, kind, name);
+    const nm_option *needed = item ? nm_spec_needed(item->spec) : NULL;
+    if (item) {
+        nm_line_add(line, "write options behind a colon and a blank, as in %s: {%s: ...}", name,
+                    needed       ? needed->name
+                    : item->spec ? item->spec->options[0].name
+                                 : "");
+    }
+    return item;
+}
+
+static void add_all(nm_line *line, const nm_context *context, nm_kind kind)
+{
+    const int count = nm_item_count(context, kind);
+    nm_line_add(line, count == 0 ? "there are none" : count == 1 ? "there is " : "there are ");
+    for (int i = 0; i < count; i++) {
+        nm_line_add(line, "%s%s", i ? ", " : "", nm_item_at(context, kind, i)->name);
+    }
+}
+
 static void unknown_item(nm_kind kind, const nm_value *name, const char *what, nm_diagnostics *d)
 {
     char shown[NM_SHOWN];
     nm_line line;
     nm_line_begin(&line);
     const char *near = nm_map_nearest(d->context->kinds[kind], name->text);
-    if (near) {
-        nm_line_add(&line, "did you mean \"%s\"?", near);
-    } else {
-        nm_line_add(&line, "%s", nm_item_count(d->context, kind) ? "there are " : "there are none");
-    }
-    for (int i = 0; !near && i < nm_item_count(d->context, kind); i++) {
-        nm_line_add(&line, "%s%s", i ? ", " : "", nm_item_at(d->context, kind, i)->name);
+    if (!advise_of_file(&line, d->context, kind, name->text) &&
+        !advise_of_options(&line, d->context, kind, name->text)) {
+        if (near) {
+            nm_line_add(&line, "did you mean \"%s\"?", near);
+        } else {
+            add_all(&line, d->context, kind);
+        }
     }
     nm_diagnose(d, name, "%s: unknown %s \"%s\"; %s", what, nm_kind_name(kind),
                 nm_text_shown(name->text, strlen(name->text), shown), line.text);

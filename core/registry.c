@@ -159,12 +159,39 @@ static int distance_between(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
+/* In small letters without what joins words: LeakyReLU and leaky_relu are one. */
+static void make_plain(const char *name, char plain[LONGEST_NAME + 1])
+{
+    size_t length = 0;
+    for (; *name && length < LONGEST_NAME; name++) {
+        if (*name != '_' && *name != '-') {
+            plain[length++] = (char)(*name >= 'A' && *name <= 'Z' ? *name - 'A' + 'a' : *name);
+        }
+    }
+    plain[length] = 0;
+}
+
+#define LEAST_BEGINNING 3 /* letters of a name that another one may begin with: MSELoss */
+
+/* How far a name is from one that was perhaps meant. */
+static int distance_to(const char *name, const char *candidate)
+{
+    char plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
+    make_plain(name, plain);
+    make_plain(candidate, meant);
+    const size_t length = strlen(meant);
+    int distance = distance_between(name, candidate), plainly = distance_between(plain, meant);
+    distance = plainly < distance ? plainly : distance;
+    const bool begins = length >= LEAST_BEGINNING && strncmp(plain, meant, length) == 0;
+    return begins && distance > 2 ? 2 : distance;
+}
+
 /* Remembers the candidate if it is the nearest so far and near enough. */
 static void consider(const char *name, const char *candidate, const char **best, int *best_distance)
 {
     size_t length = strlen(name);
     int allowed = length <= 2 ? 1 : length <= 5 ? 2 : 3;
-    int distance = distance_between(name, candidate);
+    int distance = distance_to(name, candidate);
     if (distance <= allowed && distance < (int)strlen(candidate) && distance < *best_distance) {
         *best = candidate;
         *best_distance = distance;

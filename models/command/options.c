@@ -45,10 +45,11 @@ static void walk_spec(walk *w, const nm_spec *spec, size_t length)
 void each_option(const nm_context *context, option_fn call, void *user)
 {
     walk w = {.context = context, .call = call, .user = user};
-    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
-        for (int i = 0; i < nm_item_count(context, (nm_kind)kind); i++) {
-            w.place.kind = (nm_kind)kind;
-            w.place.item = nm_item_at(context, (nm_kind)kind, i);
+    for (int n = 0; n < NM_KIND_COUNT; n++) {
+        const nm_kind kind = kinds_in_order[n];
+        for (int i = 0; i < nm_item_count(context, kind); i++) {
+            w.place.kind = kind;
+            w.place.item = nm_item_at(context, kind, i);
             walk_spec(&w, w.place.item->spec, 0);
         }
     }

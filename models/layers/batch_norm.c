@@ -163,12 +163,30 @@ static bool is_frozen(const batch_norm_layer_options *o, const batch_norm_state 
     return o->frozen || !s->mean_entry->trainable || (s->var_entry && !s->var_entry->trainable);
 }
 
+/* The op would refuse it, with a remedy that is the op's. */
+static nm_status check_values(nm_layer *layer, const nm_tensor *x)
+{
+    char text[NM_SHAPE_TEXT];
+    const batch_norm_state *s = layer->state;
+    if (nm_tensor_count(x) != nm_tensor_count(s->running_mean)) {
+        return NM_OK;
+    }
+    return nm_layer_fail(layer,
+                         "training needs more than one value a channel, and its input is %s; use "
+                         "larger batches, or its option frozen: true, which takes the running "
+                         "statistics",
+                         nm_shape_text(nm_tensor_shape(x), text));
+}
+
 static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
                                           const nm_following *following)
 {
     const batch_norm_layer_options *o = layer->options;
     batch_norm_state *s = layer->state;
     bool batch = pass->training && !is_frozen(o, s);
+    if (batch && check_values(layer, x) != NM_OK) {
+        return NULL;
+    }
     nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
                                        : alone(layer, pass->tape, x, batch);
     if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {

@@ -286,8 +286,8 @@ START_TEST(a_wrong_type_names_the_one_expected)
     refuse("{units: 1, bias: 1}", "net.yaml:1:18: layer: \"bias\" must be true or false, not 1");
     refuse("{units: 1, name: [a]}",
            "net.yaml:1:18: layer: \"name\" must be text, not a list of 1 item");
-    refuse("{units: 1, norm: 3}",
-           "net.yaml:1:18: layer: \"norm\" must be a map of options, true or false, not 3");
+    refuse("{units: 1, norm: 3}", "net.yaml:1:18: layer: \"norm\" must be true, false or a map of "
+                                  "options, such as {axis: 3}, not 3");
     refuse("{units: 1, stride: {a: 1}}",
            "net.yaml:1:20: layer: \"stride\" must be a list of integers, not a map of 1 entry");
     refuse("{units: 1, betas: ~}",

@@ -77,6 +77,14 @@ START_TEST(nearest_knows_the_usual_typing_errors)
     ck_assert_str_eq(nm_nearest("stride_", names, 4), "stride");
     ck_assert_str_eq(nm_nearest("pading", names, 4), "padding");
     ck_assert_ptr_null(nm_nearest("momentum", names, 4));
+    ck_assert_str_eq(nm_nearest("PADDING", names, 4), "padding");
+    ck_assert_str_eq(nm_nearest("KernelSize", names, 4), "kernel");
+    static const char *const layers[] = {"batch_norm", "leaky_relu", "max_pool2d", "op"};
+    ck_assert_str_eq(nm_nearest("BatchNorm2d", layers, 4), "batch_norm");
+    ck_assert_str_eq(nm_nearest("BatchNormalization", layers, 4), "batch_norm");
+    ck_assert_str_eq(nm_nearest("LeakyReLU", layers, 4), "leaky_relu");
+    ck_assert_str_eq(nm_nearest("MaxPooling2D", layers, 4), "max_pool2d");
+    ck_assert_ptr_null(nm_nearest("optimizer", layers, 4)); /* two letters are too few */
     ck_assert_ptr_null(nm_nearest("q", names, 4)); /* one letter for another is no typing error */
 }
 END_TEST
