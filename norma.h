@@ -22,6 +22,7 @@
 #include "ops/ops.h"
 
 /* Training */
+#include "optim/calibration.h"
 #include "optim/checkpoint.h"
 #include "optim/clip.h"
 #include "optim/data/data.h"

@@ -126,6 +126,9 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     if (status == NM_OK) {
         add_classes(e, outputs, batch, all);
     }
+    if (status == NM_OK && e->onlooker) {
+        status = e->onlooker->on_outputs(e->onlooker->user, outputs, batch);
+    }
     all->samples += batch->count;
     all->ignored += count_ignored(e, batch);
     return status;

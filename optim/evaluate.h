@@ -12,11 +12,19 @@
 extern "C" {
 #endif
 
+/* Sees what a network makes of each batch; another status than NM_OK ends the pass. The outputs are
+ * gone after the call. */
+typedef struct nm_onlooker {
+    void *user;
+    nm_status (*on_outputs)(void *user, nm_tensor *outputs, const nm_batch *batch);
+} nm_onlooker;
+
 typedef struct nm_evaluator {
     const nm_network *network;
-    const nm_loss *loss;       /* NULL: none wanted; what it ignores the metrics do too */
-    const nm_choices *metrics; /* NULL: none wanted */
-    nm_tape *tape;             /* is reset */
+    const nm_loss *loss;         /* NULL: none wanted; what it ignores the metrics do too */
+    const nm_choices *metrics;   /* NULL: none wanted */
+    nm_tape *tape;               /* is reset */
+    const nm_onlooker *onlooker; /* NULL: nobody looks */
 } nm_evaluator;
 
 typedef struct nm_evaluation {

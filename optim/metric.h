@@ -87,6 +87,30 @@ NM_API double nm_metric_value(const nm_metric *metric);
 NM_API double nm_metric_part(const nm_metric *metric, int64_t index);
 NM_API void nm_metric_end(nm_metric *metric); /* gives its memory back; twice is fine */
 
+/* ---- More than a number: what some metrics have gathered beside their value ---- */
+
+/* Of precision, recall, f1 and balanced_accuracy; zeros of others. */
+typedef struct nm_class_counts {
+    double right;     /* samples of the class that are predicted as it */
+    double predicted; /* samples that are predicted as it */
+    double actual;    /* samples of it */
+} nm_class_counts;
+NM_API nm_class_counts nm_metric_class_counts(const nm_metric *metric, int64_t index);
+
+/* Of nm_metric_confusion: how many samples of class `actual` were predicted as `predicted`. */
+NM_API double nm_metric_confused(const nm_metric *metric, int64_t actual, int64_t predicted);
+
+#define NM_RELIABILITY_BINS 15
+
+/* Of expected_calibration_error, `bin` from 0: the samples whose confidence lies above `from`, and
+ * not above `to`. */
+typedef struct nm_reliability_bin {
+    double from, to;
+    int64_t samples;
+    double confidence, accuracy; /* means; NaN: there are no samples */
+} nm_reliability_bin;
+NM_API nm_reliability_bin nm_metric_reliability(const nm_metric *metric, int bin);
+
 /* ---- Several of them, as an option gives them ---- */
 
 NM_API const nm_metric_type *nm_metric_type_of(const nm_choice *choice); /* NULL: no item */
@@ -114,9 +138,12 @@ extern NM_API const nm_metric_type nm_metric_balanced_accuracy;
 extern NM_API const nm_metric_type nm_metric_precision; /* nm_class_metric_options */
 extern NM_API const nm_metric_type nm_metric_recall;    /* the same */
 extern NM_API const nm_metric_type nm_metric_f1;        /* the same */
+extern NM_API const nm_metric_type nm_metric_expected_calibration_error;
 extern NM_API const nm_metric_type nm_metric_r2;
 extern NM_API const nm_metric_type nm_metric_mean_absolute_error;
 extern NM_API const nm_metric_type nm_metric_root_mean_squared_error;
+/* Not registered. Its value is the accuracy; it holds classes * classes numbers. */
+extern NM_API const nm_metric_type nm_metric_confusion;
 
 #ifdef __cplusplus
 }

@@ -152,6 +152,7 @@ typedef struct nm_trainer_setup {
      * 0: found from the training set, unless `only_evaluates`, where that is another's. */
     nm_numbers guess;
     const nm_value *file; /* the network's file, whose places messages then tell; NULL: none */
+    nm_onlooker onlooker; /* of nm_trainer_evaluate() alone; zeros: nobody looks */
     bool only_evaluates;  /* nothing but nm_trainer_evaluate() is wanted: what concerns training
                              alone is not looked at, and may be missing */
 } nm_trainer_setup;

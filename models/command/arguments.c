@@ -107,3 +107,19 @@ void print_wrapped(const char *text, int indent)
         print_wrapped_from(indent, text, indent);
     }
 }
+
+int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++) {
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+void print_padded(const char *text, int width)
+{
+    const int blanks = (width < 0 ? -width : width) - text_width(text);
+    printf("%*s%s%*s", width < 0 && blanks > 0 ? blanks : 0, "", text,
+           width > 0 && blanks > 0 ? blanks : 0, "");
+}

@@ -19,7 +19,7 @@ typedef struct command_flag {
 
 typedef struct command command;
 
-#define MAX_FLAGS 8
+#define MAX_FLAGS 12
 #define MAX_VALUES 64 /* values of all flags together, and positional arguments */
 
 /* Parsed arguments. */
@@ -96,6 +96,10 @@ char *shell_words(nm_context *context, const char *const *words, int count);
 void print_wrapped(const char *text, int indent);
 /* The same where `column` columns of the first line are printed already. */
 void print_wrapped_from(int column, const char *text, int indent);
+/* The columns of a terminal that UTF-8 takes, where every character takes one. */
+int text_width(const char *text);
+/* `text`, and blanks up to `width` columns behind it, or, where that is negative, before it. */
+void print_padded(const char *text, int width);
 /* The shortest text that reads back as the same f32; returns `text`. */
 char *format_f32(double value, char text[32]);
 
@@ -126,6 +130,15 @@ void json_integer(json_line *line, const char *key, int64_t value);
 /* A list: `count` values of an f32 tensor, from `first`. */
 void json_numbers(json_line *line, const char *key, nm_tensor *tensor, int64_t first,
                   int64_t count);
+/* An object in a line: its fields go to what is returned, which json_object_end() ends. */
+json_line json_object(json_line *line, const char *key);
+/* The same as an element of a list, between json_list() and json_list_end(); `index` from 0. */
+json_line json_element(json_line *line, int64_t index);
+void json_object_end(const json_line *object);
+void json_list(json_line *line, const char *key);
+void json_inner_list(json_line *line, int64_t index); /* a list in a list */
+void json_item(json_line *line, int64_t index, int64_t value);
+void json_list_end(json_line *line);
 void json_shape(json_line *line, const char *key, const nm_shape *shape);
 /* Ends and flushes the line. False if it cannot be written: stop then. Of standard output, main()
  * says so, and makes EXIT_FAILED of EXIT_FINE. */

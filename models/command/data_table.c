@@ -25,26 +25,11 @@ static const char *name_of(const char *name, int64_t place, char text[NAME_WIDTH
     return nm_text_clean(name, false, text, NAME_WIDTH + 1);
 }
 
-/* The columns of a terminal that UTF-8 takes, where every character takes one. */
-static int width_of(const char *text)
-{
-    int width = 0;
-    for (; *text; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return width;
-}
-
-static void print_cell(const char *text, int width)
-{
-    printf("%s%*s", text, width > width_of(text) ? width - width_of(text) : 0, "");
-}
-
 static void print_row(const char *name, const char *kind, const char *done, int width)
 {
-    print_cell(name, width);
+    print_padded(name, width);
     printf("  ");
-    print_cell(kind, KIND_WIDTH);
+    print_padded(kind, KIND_WIDTH);
     printf("  %s\n", done);
 }
 
@@ -201,7 +186,7 @@ static int longest_name(const nm_schema *s)
     int width = 6;
     for (int i = 0; i < s->columns + s->unused + s->target_columns; i++) {
         const int unused = i - s->columns, target = unused - s->unused;
-        const int length = width_of(
+        const int length = text_width(
             unused < 0 ? name_of(s->column[i].name, s->column[i].place, name)
             : target < 0
                 ? name_of(s->unused_column[unused].name, s->unused_column[unused].place, name)

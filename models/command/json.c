@@ -109,6 +109,44 @@ void json_integer(json_line *line, const char *key, int64_t value)
     fprintf(target(line), "%lld", (long long)value);
 }
 
+json_line json_object(json_line *line, const char *key)
+{
+    put_key(line, key);
+    return (json_line){.to = line->to};
+}
+
+json_line json_element(json_line *line, int64_t index)
+{
+    fputs(index ? ", " : "", target(line));
+    return (json_line){.to = line->to};
+}
+
+void json_object_end(const json_line *object)
+{
+    fputs(object->fields ? "}" : "{}", target(object));
+}
+
+void json_list(json_line *line, const char *key)
+{
+    put_key(line, key);
+    fputc('[', target(line));
+}
+
+void json_inner_list(json_line *line, int64_t index)
+{
+    fputs(index ? ", [" : "[", target(line));
+}
+
+void json_item(json_line *line, int64_t index, int64_t value)
+{
+    fprintf(target(line), index ? ", %lld" : "%lld", (long long)value);
+}
+
+void json_list_end(json_line *line)
+{
+    fputc(']', target(line));
+}
+
 void json_shape(json_line *line, const char *key, const nm_shape *shape)
 {
     char text[NM_SHAPE_TEXT];

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/clean.h"
-#include "core/text.h"
+#include "models/command/outputs.h"
 
 static int64_t width_of(const predictions *p)
 {
@@ -26,27 +26,13 @@ static int64_t best_class(const predictions *p, int64_t row)
     return best;
 }
 
-#define NAME_TEXT 32
 #define CLEAN_TEXT 512
-
-/* What output `i` is called. */
-static const char *output_name(const predictions *p, int64_t i, char text[NAME_TEXT])
-{
-    if (p->is_classifier) {
-        return nm_schema_class_name(p->schema, i, text);
-    }
-    if (i < p->schema->targets) {
-        return p->schema->target_names[i];
-    }
-    snprintf(text, NAME_TEXT, "output %lld", (long long)i);
-    return text;
-}
 
 /* ---- Lines ---- */
 
 static void print_class(const predictions *p, int64_t row)
 {
-    char text[NAME_TEXT], clean[CLEAN_TEXT];
+    char text[OUTPUT_NAME], clean[CLEAN_TEXT];
     int64_t best = best_class(p, row);
     const char *name = nm_schema_class_name(p->schema, best, text);
     printf("%lld: class %s, probability %.4f\n", (long long)row,
@@ -58,8 +44,9 @@ static void print_values(const predictions *p, int64_t row)
     const bool named = p->schema->targets > 1;
     printf("%lld:", (long long)row);
     for (int64_t i = 0; i < width_of(p); i++) {
-        char text[32], name[NAME_TEXT], clean[CLEAN_TEXT];
-        nm_text_clean(named ? output_name(p, i, name) : "", false, clean, sizeof clean);
+        char text[32], name[OUTPUT_NAME], clean[CLEAN_TEXT];
+        nm_text_clean(named ? output_name(p->schema, p->is_classifier, i, name) : "", false, clean,
+                      sizeof clean);
         printf("%s %s%s%s", named && i ? "," : "", clean, named ? " " : "",
                format_f32(output(p, row, i), text));
     }
@@ -71,7 +58,7 @@ static bool print_json(const predictions *p, int64_t row)
     json_line line = {0};
     json_integer(&line, "sample", row);
     if (p->is_classifier) {
-        char text[NAME_TEXT];
+        char text[OUTPUT_NAME];
         int64_t best = best_class(p, row);
         json_integer(&line, "class", best);
         if (p->schema->class_names) {
@@ -100,20 +87,6 @@ void predictions_print(const predictions *p, bool json)
 
 /* ---- Files ---- */
 
-/* A cell, in quotes where it needs them (RFC 4180). */
-static void add_cell(nm_text *t, const char *cell)
-{
-    if (!cell[strcspn(cell, ",\"\r\n")]) {
-        nm_text_add(t, "%s", cell);
-        return;
-    }
-    nm_text_add(t, "\"");
-    for (const char *at = cell; *at; at++) {
-        nm_text_add(t, *at == '"' ? "\"\"" : "%c", *at);
-    }
-    nm_text_add(t, "\"");
-}
-
 static void add_number(nm_text *t, double value)
 {
     char text[32];
@@ -140,16 +113,16 @@ static void add_csv_header(nm_text *t, const predictions *p)
     }
     nm_text_add(t, p->is_classifier ? ",class,probability" : "");
     for (int64_t i = 0; i < width_of(p); i++) {
-        char name[NAME_TEXT];
+        char name[OUTPUT_NAME];
         nm_text_add(t, ",");
-        add_cell(t, output_name(p, i, name));
+        add_cell(t, output_name(p->schema, p->is_classifier, i, name));
     }
     nm_text_add(t, "\n");
 }
 
 static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
 {
-    char name[NAME_TEXT];
+    char name[OUTPUT_NAME];
     nm_text_add(t, "%lld", (long long)row);
     for (int i = 0; i < p->set.id_columns; i++) {
         nm_text_add(t, ",");
@@ -169,7 +142,7 @@ static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
 
 static void add_json_row(nm_text *t, const predictions *p, int64_t row)
 {
-    char name[NAME_TEXT], number[32];
+    char name[OUTPUT_NAME], number[32];
     nm_text_add(t, "%s{\"sample\": %lld", row ? ",\n" : "[\n", (long long)row);
     for (int i = 0; i < p->set.id_columns; i++) {
         nm_text_add(t, i ? ", " : ", \"ids\": {");
@@ -187,7 +160,7 @@ static void add_json_row(nm_text *t, const predictions *p, int64_t row)
     nm_text_add(t, ", \"outputs\": {");
     for (int64_t i = 0; i < width_of(p); i++) {
         nm_text_add(t, i ? ", " : "");
-        nm_text_add_quoted(t, output_name(p, i, name));
+        nm_text_add_quoted(t, output_name(p->schema, p->is_classifier, i, name));
         nm_text_add(t, ": %s", format_f32(output(p, row, i), number));
     }
     nm_text_add(t, row == p->set.count - 1 ? "}}\n]\n" : "}}");
@@ -205,16 +178,6 @@ static char *make_text(const predictions *p, bool csv)
     return nm_text_end(&text);
 }
 
-static nm_status write_text(nm_context *context, const char *path, const char *text)
-{
-    nm_file *file = nm_file_create(context, path);
-    if (!file) {
-        return nm_context_status(context);
-    }
-    nm_file_write(file, text, strlen(text)); /* a failure is the commit's too */
-    return nm_file_commit(file);
-}
-
 static bool ends_with(const char *path, const char *end)
 {
     size_t length = strlen(path), tail = strlen(end);
@@ -227,8 +190,5 @@ nm_status predictions_write(const predictions *p, const char *path)
     if (!csv && !ends_with(path, ".json")) {
         return nm_npy_write(p->outputs, path);
     }
-    char *text = make_text(p, csv);
-    nm_status status = text ? write_text(p->context, path, text) : nm_context_status(p->context);
-    nm_free(p->context, text);
-    return status;
+    return write_text(p->context, path, make_text(p, csv));
 }

@@ -193,3 +193,15 @@ const nm_metric_type nm_metric_balanced_accuracy = {
     .value = balanced_value,
     .part = balanced_part,
 };
+
+/* ---- The counts themselves ---- */
+
+nm_class_counts nm_metric_class_counts(const nm_metric *metric, int64_t index)
+{
+    const nm_metric_state *s = &metric->state;
+    if (metric->type->add != count_classes || index < 0 || index >= s->width) {
+        return (nm_class_counts){0};
+    }
+    const double *counts = s->sums + COUNTS * index;
+    return (nm_class_counts){counts[RIGHT], counts[PREDICTED], counts[ACTUAL]};
+}

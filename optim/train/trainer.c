@@ -308,11 +308,16 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     return status;
 }
 
+static nm_evaluator evaluator_of(const nm_trainer *t, const nm_network *network)
+{
+    return (nm_evaluator){
+        .network = network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
+}
+
 nm_status nm_trainer_measure(nm_trainer *t, const nm_network *network, nm_loader *loader,
                              nm_evaluation *result)
 {
-    const nm_evaluator evaluator = {
-        .network = network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
+    const nm_evaluator evaluator = evaluator_of(t, network);
     return nm_evaluate(&evaluator, loader, result);
 }
 
@@ -322,9 +327,11 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluatio
     if (!set->count) {
         return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
     }
+    nm_evaluator evaluator = evaluator_of(t, t->setup.network);
+    evaluator.onlooker = t->setup.onlooker.on_outputs ? &t->setup.onlooker : NULL;
     nm_loader *loader = nm_loader_create(t->context, set, &t->setup.data->loader, false, 0);
-    nm_status status = loader ? nm_trainer_measure(t, t->setup.network, loader, result)
-                              : nm_context_status(t->context);
+    nm_status status =
+        loader ? nm_evaluate(&evaluator, loader, result) : nm_context_status(t->context);
     nm_loader_destroy(loader);
     return status;
 }

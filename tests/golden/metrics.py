@@ -3,7 +3,8 @@
 Cases of classes hold outputs [samples, width] and labels [samples], cases of values outputs and
 values [samples, width]. Of each metric, under its name in Norma, there is one number, and for
 those that have them "<metric>/parts" [width]: of every class, or of every number predicted. NaN
-stands for a class that occurs neither among the labels nor among the predictions.
+stands for a class that occurs neither among the labels nor among the predictions. The expected
+calibration error, which scikit-learn does not have, is computed here as Guo et al. 2017 define it.
 
     <case>/outputs, <case>/labels or <case>/values
     <case>/<metric>, <case>/<metric>/parts
@@ -26,6 +27,17 @@ def put(case, metric, value, parts=None):
         golden.add("%s/%s/parts" % (case, metric), torch.tensor(parts, dtype=torch.float64))
 
 
+def calibration_error(x, y, bins=15):
+    p = numpy.exp(x.astype(float) - x.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    confidence, right, error = p.max(1), x.argmax(1) == y, 0
+    for begin, end in zip(numpy.arange(bins) / bins, numpy.arange(1, bins + 1) / bins):
+        of = (confidence > begin) & (confidence <= end)
+        if of.any():
+            error += of.mean() * abs(right[of].mean() - confidence[of].mean())
+    return error
+
+
 def classes(case, outputs, labels):
     golden.add(case + "/outputs", outputs)
     golden.add(case + "/labels", labels)
@@ -37,6 +49,7 @@ def classes(case, outputs, labels):
         top = predicted == y if width == 2 else None  # which scikit-learn wants as one column
         value = top.mean() if width == 2 else sk.top_k_accuracy_score(y, x, k=k, labels=range(width))
         put(case, "top_%d_accuracy" % k, value)
+    put(case, "expected_calibration_error", calibration_error(x, y))
     recalls = sk.recall_score(y, predicted, labels=range(width), average=None, zero_division=0)
     put(case, "balanced_accuracy", sk.balanced_accuracy_score(y, predicted),
         numpy.where(numpy.isin(range(width), y), recalls, numpy.nan))
@@ -47,12 +60,17 @@ def classes(case, outputs, labels):
             numpy.where(occurs, each, numpy.nan))
 
 
+def root_mean_squared_error(y, x, multioutput=None):  # scikit-learn has it from 1.4 on
+    roots = numpy.sqrt(sk.mean_squared_error(y, x, multioutput="raw_values"))
+    return roots if multioutput == "raw_values" else roots.mean()
+
+
 def values(case, outputs, targets):
     golden.add(case + "/outputs", outputs)
     golden.add(case + "/values", targets)
     x, y = outputs.numpy(), targets.numpy()
     for name, score in (("r2", sk.r2_score), ("mean_absolute_error", sk.mean_absolute_error),
-                        ("root_mean_squared_error", sk.root_mean_squared_error)):
+                        ("root_mean_squared_error", root_mean_squared_error)):
         put(case, name, score(y, x), score(y, x, multioutput="raw_values"))
 
 

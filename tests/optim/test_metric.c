@@ -158,6 +158,82 @@ START_TEST(metrics_by_class_have_a_part_each_and_their_mean)
 }
 END_TEST
 
+START_TEST(the_counts_behind_metrics_by_class_can_be_read)
+{
+    begin();
+    nm_metric f1 = metric_named("f1", NULL), accuracy = metric_named("accuracy", NULL), confusion;
+    ck_assert_int_eq(nm_metric_begin(&confusion, context, &nm_metric_confusion, NULL), NM_OK);
+    ck_assert_double_eq(nm_metric_confused(&confusion, 0, 0), 0);
+    add_four(&f1);
+    add_four(&accuracy);
+    add_four(&confusion);
+    const nm_class_counts first = nm_metric_class_counts(&f1, 0);
+    ck_assert(first.right == 2 && first.predicted == 3 && first.actual == 2);
+    const nm_class_counts none[] = {nm_metric_class_counts(&f1, 2), nm_metric_class_counts(&f1, 3),
+                                    nm_metric_class_counts(&accuracy, 0)};
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!none[i].right && !none[i].predicted && !none[i].actual);
+    }
+    ck_assert_double_eq(nm_metric_confused(&confusion, 0, 0), 2);
+    ck_assert_double_eq(nm_metric_confused(&confusion, 1, 0), 1);
+    ck_assert_double_eq(nm_metric_confused(&confusion, 0, 1), 0);
+    ck_assert_double_eq(nm_metric_confused(&confusion, 3, 0), 0);
+    ck_assert_double_eq(nm_metric_confused(&f1, 0, 0), 0);
+    ck_assert_double_eq(nm_metric_value(&confusion), 0.75);
+    nm_metric_end(&f1);
+    nm_metric_end(&accuracy);
+    nm_metric_end(&confusion);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* The confidence of scores x and 0 is 1 / (1 + e^-x). */
+static void add_confidence(nm_metric *metric, double confidence, bool right)
+{
+    const float scores[] = {(float)-log(1 / confidence - 1), 0};
+    add(metric, NM_SHAPE(1, 2), scores, label_batch((int32_t[]){!right}, 1));
+}
+
+START_TEST(the_calibration_error_is_the_gap_of_each_bin_by_its_samples)
+{
+    begin();
+    nm_metric metric = metric_named("expected_calibration_error", NULL);
+    ck_assert(isnan(nm_metric_value(&metric)));
+    ck_assert_int_eq(nm_metric_reliability(&metric, 9).samples, 0);
+    add_confidence(&metric, 0.61, true);
+    add_confidence(&metric, 0.65, false);
+    add_confidence(&metric, 0.9, true);
+    add_confidence(&metric, 0.9, true);
+    const nm_reliability_bin bin = nm_metric_reliability(&metric, 9),
+                             empty = nm_metric_reliability(&metric, 8);
+    ck_assert_double_eq_tol(bin.from, 0.6, 1e-15);
+    ck_assert_double_eq_tol(bin.to, 10.0 / 15, 1e-15);
+    ck_assert_int_eq(bin.samples, 2);
+    ck_assert_double_eq_tol(bin.confidence, 0.63, 1e-6);
+    ck_assert_double_eq(bin.accuracy, 0.5);
+    ck_assert(!empty.samples && isnan(empty.confidence) && isnan(empty.accuracy));
+    ck_assert_double_eq_tol(nm_metric_value(&metric), (0.13 + 0.1) / 2, 1e-6);
+    /* A bin holds its upper edge. */
+    add(&metric, NM_SHAPE(1, 2), (float[]){200, 0}, label_batch((int32_t[]){0}, 1));
+    ck_assert_int_eq(nm_metric_reliability(&metric, 14).samples, 1);
+    add(&metric, NM_SHAPE(1, 5), (float[]){0, 0, 0, 0, 0}, label_batch((int32_t[]){0}, 1));
+    ck_assert_int_eq(nm_metric_reliability(&metric, 2).samples, 1); /* 0.2 is 3 / 15 */
+    nm_metric_end(&metric);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_calibration_error_with_a_nan_is_none)
+{
+    begin();
+    nm_metric metric = metric_named("expected_calibration_error", NULL);
+    add(&metric, NM_SHAPE(1, 2), (float[]){1, NAN}, label_batch((int32_t[]){0}, 1));
+    ck_assert(isnan(nm_metric_value(&metric)));
+    nm_metric_end(&metric);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(a_metric_can_be_of_one_class)
 {
     char text[64];
@@ -329,7 +405,9 @@ TEST_MAIN("optim/metric", accuracy_counts_over_batches_of_different_sizes,
           of_equal_outputs_the_first_counts, a_row_with_a_nan_is_wrong,
           top_k_accuracy_takes_the_k_largest, k_as_many_as_outputs_is_refused,
           metrics_by_class_have_a_part_each_and_their_mean, a_metric_can_be_of_one_class,
-          a_row_with_a_nan_is_called_no_class,
+          the_counts_behind_metrics_by_class_can_be_read,
+          the_calibration_error_is_the_gap_of_each_bin_by_its_samples,
+          a_calibration_error_with_a_nan_is_none, a_row_with_a_nan_is_called_no_class,
           errors_of_predictions_are_those_of_each_number_and_their_mean,
           values_are_seen_in_the_targets_own_unit, r2_of_one_sample_is_none,
           which_way_is_better_is_known, what_does_not_fit_the_metric_is_refused,

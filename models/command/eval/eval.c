@@ -3,8 +3,9 @@
 
 #include "core/clean.h"
 #include "models/command/eval/evaluated.h"
+#include "models/command/eval/results.h"
 
-static int print_json(const evaluated *e)
+static int print_json(const evaluated *e, const results *r)
 {
     json_line line = {0};
     json_string(&line, "set", e->name);
@@ -16,11 +17,12 @@ static int print_json(const evaluated *e)
     json_metrics(&line, "", &e->metrics, e->result.metrics);
     json_baseline(&line, "", &e->metrics, &e->guess);
     json_string(&line, "weights", e->trained.weights);
+    json_results(&line, r, evaluated_temperature(e));
     json_end(&line);
     return EXIT_FINE;
 }
 
-static int print(const evaluated *e)
+static int print(const evaluated *e, const results *r, bool quiet)
 {
     char values[METRICS_TEXT], baseline[BASELINE_TEXT];
     printf("%s loss %.4f%s%s (%lld samples", e->name, e->result.loss,
@@ -32,19 +34,34 @@ static int print(const evaluated *e)
     }
     char clean[RUN_PATH];
     printf(", %s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
+    if (!quiet) {
+        print_results(r, evaluated_temperature(e));
+    }
     return EXIT_FINE;
+}
+
+static nm_status measure_all(evaluated *e, const arguments *a, results *r)
+{
+    const char *out = argument_value(a, "--out");
+    const nm_onlooker onlooker = {r, results_on_outputs};
+    *r = results_begin(e->trained.context, nm_model_schema(e->trained.model),
+                       nm_loss_choice_ignored(&e->trained.loss));
+    nm_status status = evaluated_run(e, &onlooker);
+    return status == NM_OK && out ? write_confusion(r, out) : status;
 }
 
 static int run_eval(nm_context *context, const arguments *a)
 {
     evaluated e;
+    results r = {.begun = false};
     nm_status status = evaluated_open(context, a, &e);
     if (status == NM_OK) {
-        status = evaluated_run(&e);
+        status = measure_all(&e, a, &r);
     }
     int code = status != NM_OK               ? report_error(context)
-               : argument_value(a, "--json") ? print_json(&e)
-                                             : print(&e);
+               : argument_value(a, "--json") ? print_json(&e, &r)
+                                             : print(&e, &r, argument_value(a, "--quiet") != NULL);
+    results_end(&r);
     evaluated_close(&e);
     return code;
 }
@@ -54,7 +71,9 @@ const command command_eval = {
     .usage = "NETWORK",
     .summary = "evaluate a trained network",
     .doc =
-        "Computes the loss and the metrics of NETWORK: the folder of a run, a saved .safetensors "
+        "Computes the loss and the metrics of NETWORK, and of classes precision, recall and F1 of "
+        "each, the confusion matrix and how well probabilities are calibrated, of values the "
+        "errors of each. NETWORK is the folder of a run, a saved .safetensors "
         "file, or a network's YAML with its newest run. On the test set of its file, or on --data: "
         "a CSV with the target's column, or an array with --labels. The training data are opened "
         "only by --on train and --on validation.",
@@ -63,7 +82,9 @@ const command command_eval = {
               {"--on", "SET", "train, validation or test; default: test"},
               {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
               {"--set", "KEY=VALUE", "set a value of the network's file"},
-              {"--json", NULL, "one JSON object on standard output"}},
+              {"--out", "FILE", "write the confusion matrix to FILE, as CSV: a row a class"},
+              {"--json", NULL, "one JSON object on standard output"},
+              {"--quiet", NULL, "the line with loss and metrics alone"}},
     .least = 1,
     .most = 1,
     .computes = true,

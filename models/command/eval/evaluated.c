@@ -97,9 +97,49 @@ nm_status evaluated_open(nm_context *context, const arguments *a, evaluated *e)
 
 /* ---- The evaluation ---- */
 
-/* The set stands where a training set would: the trainer does nothing but evaluate. */
-static nm_status evaluate(evaluated *e)
+/* A network whose class scores are divided by the temperature: then the loss is that of the
+ * probabilities that norma predict tells. */
+typedef struct tempered {
+    const nm_network *inner;
+    double temperature;
+} tempered;
+
+static nm_tensor *tempered_forward(void *self, const nm_pass *pass, nm_tensor *x)
 {
+    const tempered *t = self;
+    nm_tensor *y = t->inner->forward(t->inner->self, pass, x);
+    return y ? nm_affine(pass->tape, y, 1 / t->temperature, 0) : NULL;
+}
+
+static nm_status tempered_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
+{
+    const tempered *t = self;
+    return t->inner->try_on(t->inner->self, pass, x, trial);
+}
+
+double evaluated_temperature(const evaluated *e)
+{
+    const nm_loss_type *loss = (const nm_loss_type *)(const void *)e->trained.loss.item;
+    const double saved = nm_model_saved(e->trained.model)->temperature;
+    return loss && loss->wants_labels && saved > 0 ? saved : 1;
+}
+
+static nm_network temper(tempered *t)
+{
+    nm_network network = *t->inner;
+    if (t->temperature != 1) {
+        network.self = t;
+        network.forward = tempered_forward;
+        network.try_on = network.try_on ? tempered_try : NULL;
+    }
+    return network;
+}
+
+/* The set stands where a training set would: the trainer does nothing but evaluate. */
+static nm_status evaluate(evaluated *e, const nm_onlooker *onlooker)
+{
+    tempered t = {nm_model_network(e->trained.model), evaluated_temperature(e)};
+    const nm_network network = temper(&t);
     const nm_data data = {.train = *e->set, .loader = e->loader};
     nm_trainer_setup setup = {.data = NULL};
     if (e->trained.has_config) {
@@ -108,7 +148,8 @@ static nm_status evaluate(evaluated *e)
     if (!setup.options.metric.count) {
         setup.options.metric = nm_model_saved(e->trained.model)->metric;
     }
-    setup.network = nm_model_network(e->trained.model);
+    setup.network = &network;
+    setup.onlooker = *onlooker;
     setup.data = &data;
     setup.loss = e->trained.loss;
     setup.guess = nm_model_saved(e->trained.model)->guess;
@@ -142,9 +183,9 @@ static nm_status check_finite(const evaluated *e)
                    e->name, isnan(e->result.loss) ? "NaN" : "infinite");
 }
 
-nm_status evaluated_run(evaluated *e)
+nm_status evaluated_run(evaluated *e, const nm_onlooker *onlooker)
 {
-    nm_status status = evaluate(e);
+    nm_status status = evaluate(e, onlooker);
     return status == NM_OK ? check_finite(e) : status;
 }
 

@@ -20,8 +20,11 @@ typedef struct evaluated {
 /* Opens NETWORK with --weights and --set, and of its sets the one that --on names, else the usual
  * one; or --data with --labels. On failure it is to be closed all the same. */
 nm_status evaluated_open(nm_context *context, const arguments *arguments, evaluated *evaluated);
-/* Fills in what is measured. NM_ERROR_NUMERIC if the loss is not finite. */
-nm_status evaluated_run(evaluated *evaluated);
+/* What class scores are divided by before they become probabilities; 1 of values. */
+double evaluated_temperature(const evaluated *evaluated);
+/* Fills in what is measured; `onlooker` sees each batch's outputs, class scores divided by the
+ * temperature. NM_ERROR_NUMERIC if the loss is not finite. */
+nm_status evaluated_run(evaluated *evaluated, const nm_onlooker *onlooker);
 void evaluated_close(evaluated *evaluated);
 
 #endif
