@@ -33,6 +33,7 @@
 #include "optim/data/loader.h"
 #include "optim/data/open_file.h"
 #include "optim/data/schema.h"
+#include "optim/data/split/split.h"
 #include "optim/groups.h"
 #include "optim/loss.h"
 #include "optim/metric.h"

@@ -119,8 +119,8 @@ typedef struct nm_option {
 #define NM_MIN_OPEN 2u /* the minimum itself is not allowed */
 #define NM_MAX_OPEN 4u /* the maximum itself is not allowed */
 #define NM_PATH 8u     /* texts are paths, see below */
-#define NM_SHORT 16u   /* STRUCT: a text alone is its first option: {from: x} is {from: {path: x}} \
-                        */
+#define NM_SHORT 16u   /* STRUCT: a text or number alone is its first option: {from: x} is \
+                          {from: {path: x}} */
 
 #define NM_NO_LIMIT 1e300 /* min or max: no limit on that side */
 

@@ -14,6 +14,12 @@ static const nm_item parts[] = {
                    "name with options (dense: {units: 10})."),
     NM_ITEM(nm_item, "data", "where samples come from, and what is done to them",
             .spec = &nm_data_spec),
+    NM_ITEM(nm_item, "validation", "a part of data: what is held out of the training set",
+            .spec = &nm_split_spec,
+            .doc = "A fraction, or a map of these options:\n"
+                   "data: {validation: 0.2}\n"
+                   "data: {validation: {share: 0.2, groups: patient}}\n"
+                   "data: {validation: {indices: validation.csv}}"),
     NM_ITEM(nm_item, "loss", "what training makes small",
             .doc = "The name of a loss, or a name with options:\n"
                    "loss: cross_entropy\n"

@@ -163,6 +163,19 @@ static void print_batches(nm_trainer *trainer, const nm_config *config)
     printf("; %s updates.\n", grouped(s->steps, texts[3]));
 }
 
+static void print_split(const nm_config *config)
+{
+    char count[32], rule[NM_SPLIT_TEXT], clean[NM_SPLIT_TEXT];
+    const nm_data *data = &config->data;
+    if (data->validation.count) {
+        nm_split_rule(&config->data_options.validation, &data->whole, rule);
+        printf("Validation: %s samples held out (%.1f %%), %s.\n",
+               grouped(data->validation.count, count),
+               100 * (double)data->validation.count / (double)data->whole.count,
+               nm_text_clean(rule, false, clean, sizeof clean));
+    }
+}
+
 static bool print_groups_json(nm_trainer *trainer)
 {
     const nm_optimizer *optimizer = nm_trainer_optimizer(trainer);
@@ -201,6 +214,7 @@ static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
     }
     if (trainer) {
         print_batches(trainer, config);
+        print_split(config);
     }
 }
 

@@ -30,8 +30,10 @@ static const nm_option rows[] = {
      .flags = NM_REQUIRED, .doc = "the training set"},
     {NM_FIELD(nm_data_options, test), NM_OPTION_CHOICE, .kind = NM_KIND_DATASET,
      .doc = "the test set, never trained on"},
-    {NM_FIELD(nm_data_options, validation), NM_OPTION_FLOAT, .min = 0, .max = 1,
-     .flags = NM_MAX_OPEN, .doc = "fraction of the training set held out to validate with"},
+    {NM_FIELD(nm_data_options, validation), NM_OPTION_STRUCT, .spec = &nm_split_spec,
+     .flags = NM_SHORT,
+     .doc = "what is held out of the training set to validate with: a fraction, each class in its "
+            "share, or a map of these"},
     {NM_FIELD(nm_data_options, split_seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "decides which samples those are, whatever the run's seed"},
     {NM_FIELD(nm_data_options, limit), NM_OPTION_INT, .min = 0, .max = 1e15,
@@ -61,8 +63,13 @@ static nm_status open_set(nm_context *context, const nm_data_options *o, const n
     if (!choice->item) {
         return NM_OK;
     }
-    const nm_reading reading = {
-        .schema = schema, .ignored = o->ignored, .wanted = o->wanted, .fills_later = true};
+    const bool is_split = choice == &o->train && !o->parts;
+    const nm_reading reading = {.schema = schema,
+                                .ignored = o->ignored,
+                                .wanted = o->wanted,
+                                .fills_later = true,
+                                .groups = is_split ? o->validation.groups : NULL,
+                                .order = is_split ? nm_split_order_column(&o->validation) : NULL};
     if (nm_dataset_open(context, choice, &reading, set) != NM_OK) {
         nm_fail_in(context, "%s", name);
         return nm_fail_at(context, choice->at);
@@ -103,15 +110,82 @@ static nm_status describe(nm_context *context, const nm_data_options *o, nm_data
     return NM_OK;
 }
 
-/* Makes `train` and `validation` views of the set that was opened as `train`. */
+/* ---- Holding out ---- */
+
+/* The fold's rows are the test set; of those in order, what comes later is left out. */
+static nm_status mark_fold(const nm_data_options *o, nm_data *data)
+{
+    nm_dataset *all = &data->whole;
+    int32_t *fold = nm_alloc_zero(all->context, (size_t)all->count, sizeof *fold);
+    nm_status status =
+        fold ? nm_split_folds(all, &o->validation, o->folds, (uint64_t)o->split_seed, fold)
+             : NM_ERROR_MEMORY;
+    for (int64_t i = 0; status == NM_OK && i < all->count; i++) {
+        const bool later = o->validation.order && fold[i] > o->fold;
+        data->parts[i] = fold[i] == o->fold ? NM_PART_TEST : later ? NM_PART_UNUSED : NM_PART_TRAIN;
+    }
+    nm_free(all->context, fold);
+    return status;
+}
+
+/* Of what is left for training. */
+static nm_status mark_share(const nm_data_options *o, nm_data *data)
+{
+    nm_dataset rest;
+    nm_status status = nm_dataset_view(&data->whole, data->parts, NM_PART_TRAIN, &rest);
+    bool *held = nm_alloc_zero(rest.context, (size_t)rest.count, sizeof *held);
+    if (status == NM_OK && held) {
+        status = nm_split_choose(&rest, &o->validation, (uint64_t)o->split_seed, held);
+    }
+    for (int64_t i = 0; status == NM_OK && held && i < rest.count; i++) {
+        data->parts[rest.rows[i]] = held[i] ? NM_PART_VALIDATION : NM_PART_TRAIN;
+    }
+    nm_context *context = rest.context;
+    nm_free(context, held);
+    nm_dataset_close(&rest);
+    return nm_context_status(context);
+}
+
+static nm_status mark_as_before(const nm_data_options *o, nm_data *data)
+{
+    const nm_dataset *all = &data->whole;
+    if (o->part_count != all->count) {
+        return nm_fail(all->context, NM_ERROR_INPUT,
+                       "the training set has %lld rows, and had %lld when the run was split; give "
+                       "it as it was, or evaluate on other data with --data",
+                       (long long)all->count, (long long)o->part_count);
+    }
+    memcpy(data->parts, o->parts, (size_t)all->count);
+    return NM_OK;
+}
+
+static nm_status mark_parts(const nm_data_options *o, nm_data *data)
+{
+    nm_status status = NM_OK;
+    if (o->parts) {
+        return mark_as_before(o, data);
+    }
+    if (o->folds) {
+        status = mark_fold(o, data);
+    }
+    return status == NM_OK && nm_split_holds_out(&o->validation) ? mark_share(o, data) : status;
+}
+
+/* Makes `train` and `validation`, and the test set of a fold, views of what was opened as `train`.
+ */
 static nm_status hold_out(nm_context *context, const nm_data_options *o, nm_data *data)
 {
-    if (o->validation == 0) {
+    if (!o->parts && !o->folds && !nm_split_holds_out(&o->validation)) {
         return NM_OK;
     }
     data->whole = data->train;
-    nm_status status = nm_dataset_split(&data->whole, o->validation, (uint64_t)o->split_seed,
-                                        &data->train, &data->validation);
+    data->train = (nm_dataset){.context = context};
+    data->parts = nm_alloc_zero(context, (size_t)data->whole.count, sizeof *data->parts);
+    nm_status status = data->parts ? mark_parts(o, data) : NM_ERROR_MEMORY;
+    nm_dataset *const views[] = {&data->train, &data->validation, &data->test};
+    for (int part = 0; part < NM_COUNT_OF(views) && status == NM_OK; part++) {
+        status = nm_dataset_view(&data->whole, data->parts, (nm_part)part, views[part]);
+    }
     return status == NM_OK ? NM_OK : nm_fail_in(context, "data: validation");
 }
 
@@ -120,8 +194,44 @@ static nm_status fill_missing(nm_data *data)
 {
     nm_dataset *all = data->whole.count ? &data->whole : &data->train;
     nm_status status = all->missing ? nm_dataset_fill(all, &data->train, data->schema) : NM_OK;
-    data->train.missing = data->validation.missing = NM_MISSING_REFUSE;
+    data->train.missing = data->validation.missing = data->test.missing = NM_MISSING_REFUSE;
     return status;
+}
+
+/* What the split means that is seldom meant. */
+static void tell_split(nm_context *context, const nm_data_options *o)
+{
+    const nm_split_options *v = &o->validation;
+    if (!nm_split_holds_out(v) && !o->folds &&
+        (v->groups || v->order || v->stratify != NM_STRATIFY_AUTO)) {
+        nm_context_log(context, NM_LOG_WARNING,
+                       "data: validation: share is 0, so nothing is held out; the rule is for "
+                       "--folds alone");
+    }
+}
+
+/* Whether each class that is held out has samples to be learned from. */
+static nm_status tell_unseen(nm_context *context, const nm_data *data)
+{
+    const nm_dataset *all = &data->whole, *train = &data->train;
+    const int32_t *labels = all->count && all->target_dtype == NM_I32 ? all->targets : NULL;
+    char name[32];
+    bool *seen = labels ? nm_alloc_zero(context, (size_t)all->classes + 1, sizeof *seen) : NULL;
+    for (int64_t i = 0; seen && i < train->count; i++) {
+        const int32_t label = labels[train->rows[i]];
+        seen[nm_is_ignored(&all->ignored, label) ? all->classes : label] = true;
+    }
+    for (int64_t i = 0; seen && i < all->count; i++) {
+        const int32_t label = labels[i];
+        if (!nm_is_ignored(&all->ignored, label) && !seen[label]) {
+            nm_context_log(context, NM_LOG_WARNING,
+                           "data: all rows of class %s are held out: the network is never shown it",
+                           nm_schema_class_name(data->schema, label, name));
+            seen[label] = true;
+        }
+    }
+    nm_free(context, seen);
+    return nm_context_status(context);
 }
 
 /* A set of samples that are all ignored. */
@@ -143,16 +253,25 @@ static nm_status check_held_out(nm_context *context, const nm_data *data)
     return status == NM_OK ? check_counts(context, &data->test, "test") : status;
 }
 
+/* Unless a fold's rows are the test set. */
+static nm_status open_test(nm_context *context, const nm_data_options *o, const nm_schema *schema,
+                           nm_data *data)
+{
+    return data->test.count ? NM_OK : open_set(context, o, &o->test, "test", schema, &data->test);
+}
+
 static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data *data)
 {
     nm_status status = nm_spec_check(context, &nm_data_spec, "data", o);
+    tell_split(context, o);
     if (status != NM_OK ||
         (status = open_set(context, o, &o->train, "train", data->schema, &data->train)) != NM_OK ||
         (status = check_train(context, &data->train)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
         (status = hold_out(context, o, data)) != NM_OK || (status = fill_missing(data)) != NM_OK ||
-        (status = open_set(context, o, &o->test, "test", data->schema, &data->test)) != NM_OK ||
+        (status = tell_unseen(context, data)) != NM_OK ||
+        (status = open_test(context, o, data->schema, data)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = check_held_out(context, data)) != NM_OK) {
         return status;
@@ -181,8 +300,9 @@ static nm_status open_one(nm_context *context, const nm_data_options *o, const n
                           nm_set which, nm_data *data)
 {
     nm_status status = nm_spec_check(context, &nm_data_spec, "data", o);
-    if (status == NM_OK && which == NM_SET_TEST) {
-        return open_set(context, o, &o->test, "test", schema, &data->test);
+    const bool is_part = o->parts && memchr(o->parts, NM_PART_TEST, (size_t)o->part_count);
+    if (status == NM_OK && which == NM_SET_TEST && !is_part) {
+        return open_test(context, o, schema, data);
     }
     if (status == NM_OK) {
         status = open_set(context, o, &o->train, "train", schema, &data->train);
@@ -217,6 +337,7 @@ void nm_data_close(nm_data *data)
     nm_dataset_close(&data->train);
     nm_dataset_close(&data->validation);
     nm_dataset_close(&data->test);
+    nm_free(data->whole.context, data->parts);
     nm_dataset_close(&data->whole);
     *data = (nm_data){0};
 }

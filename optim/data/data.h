@@ -4,13 +4,14 @@
  *   data:
  *     train: {idx: {images: train-images.gz, labels: train-labels.gz}}
  *     test: {idx: {images: test-images.gz, labels: test-labels.gz}}
- *     validation: 0.1    # of the training set
+ *     validation: 0.1    # of the training set; split/split.h has more
  *     normalize: none    # numbers are standardized otherwise
  *     batch: 128         # and the other options of the loader */
 #ifndef NM_OPTIM_DATA_H
 #define NM_OPTIM_DATA_H
 
 #include "optim/data/loader.h"
+#include "optim/data/split/split.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,9 +29,9 @@ typedef enum nm_normalize {
 } nm_normalize;
 
 typedef struct nm_data_options {
-    nm_choice train;       /* of nm_dataset_type */
-    nm_choice test;        /* the same; no item: none */
-    double validation;     /* fraction of the training set held out; 0: none */
+    nm_choice train;             /* of nm_dataset_type */
+    nm_choice test;              /* the same; no item: none */
+    nm_split_options validation; /* what is held out of the training set; zeros: nothing */
     int64_t split_seed;    /* which samples those are: apart from the run's seed, so that runs that
                               differ in their seed are measured on the same samples */
     int64_t limit;         /* use only the first so many samples of each set; 0: all */
@@ -39,6 +40,12 @@ typedef struct nm_data_options {
     nm_loader_options loader;
     nm_ignored ignored; /* not an option: what the loss ignores, a label that may stand anywhere */
     int wanted;         /* nm_wanted, no option either: what the loss needs */
+    /* Nor these. Cross-validation: fold `fold` of `folds` (0: none) stands for the test set, and
+     * `validation`, whose rules the folds follow, is taken of the rest. */
+    int folds, fold;
+    /* How a run was split, [part_count] of nm_part, instead of `validation` and folds; NULL. */
+    const uint8_t *parts;
+    int64_t part_count;
 } nm_data_options;
 
 extern NM_API const nm_spec nm_data_spec;
@@ -48,7 +55,9 @@ typedef struct nm_data {
     nm_dataset validation;    /* count 0: none */
     nm_dataset test;          /* count 0: none */
     nm_loader_options loader; /* for all of them: with the computed means and deviations */
-    nm_dataset whole;         /* what train and validation are views of; count 0: they are not */
+    nm_dataset whole;         /* what train and validation, and a fold's test set, are views of;
+                                 count 0: they are not */
+    uint8_t *parts;           /* [whole.count] of nm_part; NULL: the same */
     nm_schema *schema;        /* what samples and targets are, and what is done to them */
     bool as_before;           /* the schema was there before the samples */
 } nm_data;

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/random.h"
 #include "optim/data/readers.h"
 
 size_t nm_dataset_sample_bytes(const nm_dataset *set)
@@ -194,6 +193,19 @@ nm_status nm_dataset_check(nm_dataset *set)
     return status != NM_OK && source ? nm_fail_in(set->context, "%s", source) : status;
 }
 
+/* Arrays and what is generated have no columns. */
+static nm_status check_keys(const nm_dataset *set, const nm_reading *reading)
+{
+    const bool groups = reading->groups && !set->groups;
+    if (!groups && (!reading->order || set->order)) {
+        return NM_OK;
+    }
+    return nm_fail(set->context, NM_ERROR_INPUT,
+                   "it has no column \"%s\" to split by, as tables have; name the rows that are "
+                   "held out in a file, `validation: {indices: FILE}`",
+                   groups ? reading->groups : reading->order);
+}
+
 static nm_status open_and_check(const nm_dataset_type *type, const void *options,
                                 const nm_reading *reading, nm_dataset *set)
 {
@@ -207,8 +219,10 @@ static nm_status open_and_check(const nm_dataset_type *type, const void *options
         status = nm_dataset_fill(set, set, set->schema);
     }
     status = status == NM_OK ? nm_dataset_check(set) : status;
+    status = status == NM_OK ? check_keys(set, reading) : status;
     status = status == NM_OK && schema ? nm_dataset_conform(set, schema) : status;
     set->sample_source = set->target_source = NULL;
+    set->groups_column = set->order_column = NULL;
     return status == NM_OK ? NM_OK : nm_fail_in(set->context, "%s", type->item.name);
 }
 
@@ -220,71 +234,14 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
     const void *options = !choice->options && spec ? spec->defaults : choice->options;
     const nm_reading plain = {.schema = NULL};
     reading = reading ? reading : &plain;
-    *set = (nm_dataset){.context = context, .ignored = reading->ignored, .wanted = reading->wanted};
+    *set = (nm_dataset){.context = context,
+                        .ignored = reading->ignored,
+                        .wanted = reading->wanted,
+                        .groups_column = reading->groups,
+                        .order_column = reading->order};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
     if (status == NM_OK && (status = open_and_check(type, options, reading, set)) != NM_OK) {
         nm_dataset_close(set);
     }
     return status;
-}
-
-/* ---- Splitting ---- */
-
-/* A view of `count` samples, whose rows are to be filled in. */
-static int64_t *make_view(const nm_dataset *set, int64_t count, nm_dataset *view)
-{
-    int64_t *rows = nm_alloc_zero(set->context, (size_t)count, sizeof *rows);
-    *view = *set;
-    memset(view->memory, 0, sizeof view->memory);
-    memset(view->tensors, 0, sizeof view->tensors);
-    view->schema = NULL;
-    view->count = count;
-    view->memory[0] = rows;
-    view->rows = rows;
-    return rows;
-}
-
-/* chosen[i]: whether sample i goes to the part, `count` of them. */
-static bool *choose(const nm_dataset *set, int64_t count, uint64_t seed)
-{
-    nm_random random = nm_random_create(seed, NM_STREAM_SPLIT);
-    int64_t *order = nm_alloc_zero(set->context, (size_t)set->count, sizeof *order);
-    bool *chosen = nm_alloc_zero(set->context, (size_t)set->count, sizeof *chosen);
-    if (order && chosen) {
-        nm_random_permutation(&random, order, set->count);
-        for (int64_t i = 0; i < count; i++) {
-            chosen[order[i]] = true;
-        }
-    } else {
-        nm_free(set->context, chosen);
-        chosen = NULL;
-    }
-    nm_free(set->context, order);
-    return chosen;
-}
-
-nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed, nm_dataset *rest,
-                           nm_dataset *part)
-{
-    int64_t count = fraction > 0 && fraction < 1 ? llround(fraction * (double)set->count) : 0;
-    char text[32];
-    *rest = *part = (nm_dataset){0};
-    if (count < 1 || count >= set->count) {
-        return nm_fail(set->context, NM_ERROR_INPUT,
-                       "a part of %s of %lld samples would leave one side empty",
-                       nm_format_float(fraction, text), (long long)set->count);
-    }
-    bool *chosen = choose(set, count, seed);
-    int64_t *part_rows = chosen ? make_view(set, count, part) : NULL;
-    int64_t *rest_rows = part_rows ? make_view(set, set->count - count, rest) : NULL;
-    for (int64_t i = 0; rest_rows && i < set->count; i++) {
-        *(chosen[i] ? part_rows++ : rest_rows++) = set->rows ? set->rows[i] : i;
-    }
-    nm_free(set->context, chosen);
-    if (!rest->memory[0]) {
-        nm_dataset_close(part);
-        *rest = (nm_dataset){0};
-        return nm_context_status(set->context);
-    }
-    return NM_OK;
 }

@@ -58,11 +58,16 @@ typedef struct nm_dataset {
     int id_columns;              /* of a table, for a prediction: those that tell samples apart */
     const char *const *id_names; /* [id_columns]; "": it has no name */
     const char *const *id_texts; /* [rows, id_columns], as they stand in the cells */
-    nm_schema *schema;           /* what the reader found of columns and class names, which
-                                    nm_dataset_close() destroys; NULL: nothing */
-    const char *sample_source;   /* the files, for messages while it is being opened; NULL: none */
+    const int64_t *groups;       /* [rows], what a split leaves together, 0..group_count-1; NULL */
+    int64_t group_count;
+    const double *order;       /* [rows], what rows are in the order of; NULL: as they stand */
+    const char *groups_column; /* while it is being opened: the columns of these; NULL: none */
+    const char *order_column;
+    nm_schema *schema;         /* what the reader found of columns and class names, which
+                                  nm_dataset_close() destroys; NULL: nothing */
+    const char *sample_source; /* the files, for messages while it is being opened; NULL: none */
     const char *target_source;
-    void *memory[4];       /* what nm_dataset_close() gives back with nm_free() */
+    void *memory[6];       /* what nm_dataset_close() gives back with nm_free() */
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
 } nm_dataset;
 
@@ -83,6 +88,8 @@ typedef struct nm_reading {
     nm_ignored ignored;      /* the label that is let through */
     int wanted;              /* nm_wanted, as the loss needs */
     bool fills_later;        /* the caller calls nm_dataset_fill() */
+    const char *groups;      /* the table's column to fill `groups` from; NULL: none */
+    const char *order;       /* the same of `order` */
 } nm_reading;
 
 /* Fills what is missing in all of the set's rows by what is found in those of `from`, a view of it

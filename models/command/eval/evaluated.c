@@ -21,7 +21,9 @@ static int set_of_name(const char *name)
 /* The test set, else what was held out of the training set, else that. */
 static nm_set usual_set(const nm_data_options *o)
 {
-    return o->test.item ? NM_SET_TEST : o->validation > 0 ? NM_SET_VALIDATION : NM_SET_TRAIN;
+    return o->test.item                         ? NM_SET_TEST
+           : nm_split_holds_out(&o->validation) ? NM_SET_VALIDATION
+                                                : NM_SET_TRAIN;
 }
 
 static nm_status open_file(evaluated *e, const char *path, const arguments *a)

@@ -117,6 +117,8 @@ static nm_status open_table(nm_context *context, const csv_options *options,
 {
     *t = (csv_table){.context = context,
                      .options = options,
+                     .groups = -1,
+                     .order = -1,
                      .memory = memory,
                      .is_targetless = wanted == NM_WANTED_NONE};
     nm_status status = nm_csv_read(context, options->path, &t->text);
@@ -208,7 +210,9 @@ static nm_status open_both(nm_context *context, const csv_options *o, const nm_s
     if (status == NM_OK && x.rows != y->rows) {
         status = different_rows(&x, y);
     }
-    if (status == NM_OK && (status = settle(&x, y, schema, memory, set)) == NM_OK) {
+    if (status == NM_OK && (status = nm_csv_find_keys(&x, set, schema)) == NM_OK &&
+        (status = settle(&x, y, schema, memory, set)) == NM_OK &&
+        (status = nm_csv_take_keys(&x, set)) == NM_OK) {
         status = fill_set(&x, y, schema, set);
     }
     close_table(&x);

@@ -271,6 +271,7 @@ typedef struct csv_table {
     int64_t rows;    /* of samples */
     int64_t columns; /* of the table */
     csv_column *column;
+    int64_t groups, order;          /* columns that a split goes by; -1: none */
     nm_schema *memory;              /* where names live, the table's schema if it is trained on */
     csv_words names;                /* of the columns, where there is a header */
     bool is_targetless;             /* what may be the target is not looked at */
@@ -342,6 +343,12 @@ const char *const *nm_csv_number_words(csv_table *table, csv_words *words);
 
 /* Fills the set's samples, [rows, width], or its targets, from the columns of that role. */
 nm_status nm_csv_take(csv_table *table, int role, nm_dataset *set);
+
+/* Finds the columns that the set is to be split by; that of the groups is no input then, unless it
+ * was chosen. `schema`: the network's, whose columns stay as they were; NULL: it is trained on. */
+nm_status nm_csv_find_keys(csv_table *table, const nm_dataset *set, const nm_schema *schema);
+/* Fills the set's groups and order from them, once the columns are decided. */
+nm_status nm_csv_take_keys(csv_table *table, nm_dataset *set);
 
 /* "column \"age\"", or "column 3". */
 #define CSV_COLUMN_TEXT 80

@@ -1,7 +1,7 @@
 /* Which columns are the targets, and whether they are classes or values.
  *
  * 1. Those that are named. Else, of a table: the one called target, label or class, if there is one
- *    of them, or the last one; of a file of targets: all columns.
+ *    of them, or the last one that a split does not go by; of a file of targets: all columns.
  * 2. Classes or values: as the option says, or the network, or the loss. Where none of them is
  *    known, texts are classes, and so are whole numbers, if at most 64 of them differ.
  * 3. Classes that are whole numbers stay as they are and are numbered with all others (classes.c).
@@ -53,12 +53,13 @@ static int64_t column_by_usual_name(const csv_table *t)
     return found < t->columns ? found : -1;
 }
 
-/* The last one that holds something and is not chosen for the sample. */
+/* The last one that holds something and is chosen neither for the sample nor to split by. */
 static int64_t last_column(const csv_table *t)
 {
     for (int64_t i = t->columns - 1; i >= 0; i--) {
         const csv_column *c = &t->column[i];
-        if (c->role != CSV_ROLE_SAMPLE && !c->is_ignored && !nm_csv_is_nothing(c)) {
+        if (c->role != CSV_ROLE_SAMPLE && !c->is_ignored && !nm_csv_is_nothing(c) &&
+            i != t->groups && i != t->order) {
             return i;
         }
     }
