@@ -106,6 +106,8 @@ NM_API nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index); /* t
 NM_API nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name); /* or NULL */
 NM_API const char *nm_tensor_file_metadata(const nm_tensor_file *file,
                                            const char *key); /* or NULL */
+/* The keys of the metadata, in the file's order; NULL for an index out of range. */
+NM_API const char *nm_tensor_file_metadata_key(const nm_tensor_file *file, int index);
 
 /* Writing: add in any order, then write, as often as wanted. Tensors are kept by pointer until the
  * writer is destroyed; names and texts are copied. Both are UTF-8. */

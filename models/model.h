@@ -70,7 +70,8 @@ NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tens
  * one, or belongs to a config whose data are open), x holds raw samples, [batch, ...] of any
  * numeric type, as the data sets have them: they are scaled and standardized as in training, and
  * values come back in the targets' own units. Class scores stay scores: nm_softmax() makes
- * probabilities of them. Without a schema, or with parameters of f64, x goes into the network as it
+ * probabilities of them, once they are divided by nm_model_saved(model)->temperature if that is
+ * not 1. Without a schema, or with parameters of f64, x goes into the network as it
  * is. */
 NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
 /* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d

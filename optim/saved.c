@@ -188,6 +188,73 @@ nm_status nm_saved_read(const nm_saved *saved, nm_store *store)
     return nm_store_read(store, saved->prefix, saved->file);
 }
 
+/* ---- Changing it ---- */
+
+static char *model_text(const nm_saved *saved)
+{
+    nm_text text = {.context = saved->context};
+    nm_text_add_value(&text, saved->model);
+    return nm_text_end(&text);
+}
+
+/* The description anew, with another temperature. */
+static nm_status describe_again(const nm_saved *saved, double temperature, nm_tensor_writer *writer)
+{
+    char *model = saved->model ? model_text(saved) : NULL;
+    const nm_description description = {.model = model,
+                                        .schema = saved->schema,
+                                        .loss = saved->loss,
+                                        .metric = saved->metric,
+                                        .temperature = temperature,
+                                        .guess = saved->guess};
+    nm_status status = nm_context_status(saved->context);
+    if (status == NM_OK) {
+        status = nm_description_write(saved->context, &description, writer);
+    }
+    nm_free(saved->context, model);
+    return status;
+}
+
+/* All else as it is. */
+static nm_status copy_file(const nm_tensor_file *file, nm_tensor_writer *writer)
+{
+    nm_status status = NM_OK;
+    const char *key;
+    for (int i = 0; status == NM_OK && (key = nm_tensor_file_metadata_key(file, i)); i++) {
+        status = nm_tensor_writer_set_metadata(writer, key, nm_tensor_file_metadata(file, key));
+    }
+    for (int i = 0; status == NM_OK && i < nm_tensor_file_count(file); i++) {
+        status =
+            nm_tensor_writer_add(writer, nm_tensor_file_name(file, i), nm_tensor_file_at(file, i));
+    }
+    return status;
+}
+
+static nm_status rewrite(const nm_saved *saved, double temperature, const char *path)
+{
+    if (!saved->document) {
+        return nm_fail(saved->context, NM_ERROR_INPUT,
+                       "%s does not say of which network it is, so it takes no temperature", path);
+    }
+    nm_tensor_writer *writer = nm_tensor_writer_create(saved->context);
+    nm_status status = writer ? copy_file(saved->file, writer) : nm_context_status(saved->context);
+    if (status == NM_OK) status = describe_again(saved, temperature, writer);
+    if (status == NM_OK) status = nm_tensor_writer_write(writer, path);
+    nm_tensor_writer_destroy(writer);
+    return status;
+}
+
+nm_status nm_saved_set_temperature(nm_context *context, const char *path, double temperature)
+{
+    nm_saved saved;
+    nm_status status = nm_saved_open(context, path, &saved);
+    if (status == NM_OK) {
+        status = rewrite(&saved, temperature, path);
+    }
+    nm_saved_close(&saved);
+    return status;
+}
+
 /* ---- Where it is ---- */
 
 static bool is_folder(const char *path)

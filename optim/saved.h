@@ -7,6 +7,7 @@
  *     target: {...}
  *     loss: {...}           it says what an output means
  *     metric: [...]
+ *     temperature: 1.4      class scores are divided by it before they become probabilities
  *     guess: [...]          what its evaluations are compared with
  *
  * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
@@ -64,6 +65,11 @@ NM_API nm_status nm_saved_read(const nm_saved *saved, nm_store *store);
  * infinity in it is refused. */
 NM_API nm_status nm_saved_write(const nm_store *store, const nm_description *description,
                                 const char *path);
+/* Puts a temperature (above 0; 1: none) into a file that is there, which stays as it is otherwise,
+ * byte by byte; a checkpoint too, but training on writes none. Written whole or not at all.
+ * NM_ERROR_INPUT if the file does not say of which network it is. */
+NM_API nm_status nm_saved_set_temperature(nm_context *context, const char *path,
+                                          double temperature);
 
 #ifdef __cplusplus
 }

@@ -280,7 +280,7 @@ static bool read_fixed(cursor *c, nm_input *input, size_t *length)
 /* The dict's text, between the fixed part and the data, in new memory. */
 static char *read_text(cursor *c, nm_input *input)
 {
-    size_t length, got = 0;
+    size_t length = 0, got = 0;
     if (!read_fixed(c, input, &length)) {
         return NULL;
     }

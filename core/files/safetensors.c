@@ -552,3 +552,8 @@ const char *nm_tensor_file_metadata(const nm_tensor_file *file, const char *key)
     const entry *e = list_find(&file->metadata, key);
     return e ? e->text : NULL;
 }
+
+const char *nm_tensor_file_metadata_key(const nm_tensor_file *file, int index)
+{
+    return index >= 0 && index < file->metadata.count ? file->metadata.items[index].name : NULL;
+}

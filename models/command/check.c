@@ -232,8 +232,14 @@ static int check_saved(nm_context *context, const arguments *a)
         const nm_saved *saved = nm_model_saved(model);
         char version[64];
         nm_text_clean(saved->version ? saved->version : "?", false, version, sizeof version);
-        printf("Saved by norma %s, trained with %s.\n\n", version,
+        printf("Saved by norma %s, trained with %s.\n", version,
                saved->loss.item ? saved->loss.item->name : "a loss it does not name");
+        if (saved->temperature > 0 && saved->temperature != 1) {
+            printf("Class scores are divided by %.4g (their temperature) before they become "
+                   "probabilities.\n",
+                   saved->temperature);
+        }
+        putchar('\n');
         print_data_table(nm_model_schema(model));
         putchar('\n');
         print_table(model);

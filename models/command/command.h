@@ -167,7 +167,8 @@ bool has_metric(const nm_choices *metrics, const char *name);
 
 /* ---- The subcommands ---- */
 
-extern const command command_train, command_eval, command_predict, command_check, command_ops,
-    command_bench, command_help, command_gradcheck, command_op, command_version, command_completion;
+extern const command command_train, command_eval, command_predict, command_check, command_calibrate,
+    command_ops, command_bench, command_help, command_gradcheck, command_op, command_version,
+    command_completion;
 
 #endif

@@ -7,9 +7,19 @@
 #include "models/command/command.h"
 
 const command *const commands[] = {
-    &command_train, &command_eval,       &command_predict, &command_check,
-    &command_ops,   &command_help,       &command_bench,   &command_gradcheck,
-    &command_op,    &command_completion, &command_version, NULL,
+    &command_train,
+    &command_eval,
+    &command_predict,
+    &command_calibrate,
+    &command_check,
+    &command_ops,
+    &command_help,
+    &command_bench,
+    &command_gradcheck,
+    &command_op,
+    &command_completion,
+    &command_version,
+    NULL,
 };
 
 /* ---- Parsing ---- */

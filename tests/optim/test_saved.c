@@ -285,6 +285,62 @@ START_TEST(a_hostile_description_is_refused_and_an_absent_one_is_none)
 }
 END_TEST
 
+static char *bytes_of(const char *name, size_t *size)
+{
+    char *bytes = nm_file_read(context, test_path(name), SIZE_MAX, size);
+    ck_assert_ptr_nonnull(bytes);
+    return bytes;
+}
+
+START_TEST(a_temperature_is_put_into_a_file_and_nothing_else_changes)
+{
+    nm_saved saved;
+    begin(NULL);
+    nm_store *store = make_store();
+    nm_schema *schema = make_table();
+    const double guess[] = {-1.5, -0.25, -3};
+    const nm_description d = {.model = "[{dense: {units: 3}}]",
+                              .schema = schema,
+                              .loss = {.item = &nm_loss_cross_entropy.item},
+                              .metric = NM_CHOICES({.item = &nm_metric_f1.item}),
+                              .guess = {.count = 3, .at = guess}};
+    nm_tensor_set(nm_store_at(store, 0)->tensor, 1, 0.1);
+    ck_assert_int_eq(nm_saved_write(store, &d, test_path("t.safetensors")), NM_OK);
+    size_t size[2];
+    char *before = bytes_of("t.safetensors", &size[0]);
+    ck_assert_int_eq(nm_saved_set_temperature(context, test_path("t.safetensors"), 1.5), NM_OK);
+    ck_assert_int_eq(nm_saved_open(context, test_path("t.safetensors"), &saved), NM_OK);
+    ck_assert_double_eq(saved.temperature, 1.5);
+    ck_assert_int_eq(saved.guess.count, 3);
+    ck_assert_ptr_eq(saved.metric.at[0].item, &nm_metric_f1.item);
+    nm_saved_close(&saved);
+    ck_assert_int_eq(nm_saved_set_temperature(context, test_path("t.safetensors"), 1), NM_OK);
+    char *after = bytes_of("t.safetensors", &size[1]);
+    ck_assert_uint_eq(size[0], size[1]);
+    ck_assert_mem_eq(before, after, size[0]);
+    nm_free(context, before);
+    nm_free(context, after);
+    nm_schema_destroy(schema);
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_file_without_a_description_takes_no_temperature)
+{
+    begin(NULL);
+    nm_store *store = make_store();
+    nm_tensor_writer *writer = nm_tensor_writer_create(context);
+    nm_store_write(store, NULL, writer);
+    nm_tensor_writer_write(writer, test_path("plain.safetensors"));
+    nm_tensor_writer_destroy(writer);
+    nm_saved_set_temperature(context, test_path("plain.safetensors"), 2);
+    assert_error(context, NM_ERROR_INPUT, "does not say of which network it is");
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* One whole way, with an allocation that fails somewhere in it. */
 static nm_status write_and_open(test_memory *memory)
 {
@@ -300,6 +356,7 @@ static nm_status write_and_open(test_memory *memory)
     if (schema && nm_saved_write(store, &d, test_path("m.safetensors")) == NM_OK &&
         nm_saved_open(context, test_path("m.safetensors"), &saved) == NM_OK) {
         nm_saved_read(&saved, store);
+        nm_saved_set_temperature(context, test_path("m.safetensors"), 1.25);
     }
     nm_status status = nm_context_status(context);
     nm_saved_close(&saved);
@@ -320,4 +377,6 @@ TEST_MAIN("optim/saved", a_schema_reads_back_as_it_was_written,
           what_converts_without_doubt_is_taken_and_all_else_refused,
           the_same_numbers_of_any_type_give_the_same_bits,
           a_saved_network_says_all_that_it_was_given,
-          a_hostile_description_is_refused_and_an_absent_one_is_none, any_allocation_may_fail)
+          a_hostile_description_is_refused_and_an_absent_one_is_none,
+          a_temperature_is_put_into_a_file_and_nothing_else_changes,
+          a_file_without_a_description_takes_no_temperature, any_allocation_may_fail)

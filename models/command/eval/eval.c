@@ -54,7 +54,7 @@ static int run_eval(nm_context *context, const arguments *a)
 {
     evaluated e;
     results r = {.begun = false};
-    nm_status status = evaluated_open(context, a, &e);
+    nm_status status = evaluated_open(context, a, argument_value(a, "--on"), &e);
     if (status == NM_OK) {
         status = measure_all(&e, a, &r);
     }

@@ -18,12 +18,28 @@ static int set_of_name(const char *name)
     return -1;
 }
 
+static bool has_set(const nm_data_options *o, nm_set set)
+{
+    return set == NM_SET_TEST ? o->test.item != NULL
+                              : set == NM_SET_TRAIN || nm_split_holds_out(&o->validation);
+}
+
 /* The test set, else what was held out of the training set, else that. */
 static nm_set usual_set(const nm_data_options *o)
 {
-    return o->test.item                         ? NM_SET_TEST
-           : nm_split_holds_out(&o->validation) ? NM_SET_VALIDATION
-                                                : NM_SET_TRAIN;
+    return has_set(o, NM_SET_TEST)         ? NM_SET_TEST
+           : has_set(o, NM_SET_VALIDATION) ? NM_SET_VALIDATION
+                                           : NM_SET_TRAIN;
+}
+
+static nm_status no_set(const evaluated *e, nm_set set)
+{
+    return nm_fail(
+        e->trained.context, NM_ERROR_INPUT, "there is no %s set; %s, or give --data FILE",
+        set_names[set],
+        set == NM_SET_VALIDATION
+            ? "hold some of the training samples out with data.validation before training"
+            : "give the file one, as data.test");
 }
 
 static nm_status open_file(evaluated *e, const char *path, const arguments *a)
@@ -53,10 +69,9 @@ static nm_status open_file(evaluated *e, const char *path, const arguments *a)
     return status;
 }
 
-static nm_status open_own(evaluated *e, const arguments *a)
+static nm_status open_own(evaluated *e, const char *on)
 {
     nm_config *c = &e->trained.config;
-    const char *on = argument_value(a, "--on");
     const int named = on ? set_of_name(on) : (int)usual_set(&c->data_options);
     if (named < 0) {
         return nm_fail(e->trained.context, NM_ERROR_INPUT,
@@ -66,6 +81,9 @@ static nm_status open_own(evaluated *e, const arguments *a)
         return nm_fail(e->trained.context, NM_ERROR_INPUT,
                        "nothing to evaluate on: there are no data beside %s; give --data FILE",
                        e->trained.weights);
+    }
+    if (!has_set(&c->data_options, (nm_set)named)) {
+        return no_set(e, (nm_set)named);
     }
     e->name = set_names[named];
     nm_data *from = &e->data;
@@ -80,13 +98,10 @@ static nm_status open_own(evaluated *e, const arguments *a)
              : named == NM_SET_VALIDATION ? &from->validation
                                           : &from->test;
     e->loader = from->loader;
-    if (status == NM_OK && !e->set->count) {
-        return nm_fail(e->trained.context, NM_ERROR_INPUT, "there is no %s set", e->name);
-    }
     return status;
 }
 
-nm_status evaluated_open(nm_context *context, const arguments *a, evaluated *e)
+nm_status evaluated_open(nm_context *context, const arguments *a, const char *on, evaluated *e)
 {
     const char *file = argument_value(a, "--data");
     *e = (evaluated){.name = ""};
@@ -94,7 +109,7 @@ nm_status evaluated_open(nm_context *context, const arguments *a, evaluated *e)
     if (status != NM_OK) {
         return status;
     }
-    return file ? open_file(e, file, a) : open_own(e, a);
+    return file ? open_file(e, file, a) : open_own(e, on);
 }
 
 /* ---- The evaluation ---- */

@@ -17,9 +17,10 @@ typedef struct evaluated {
     const char *baseline; /* what the guess is */
 } evaluated;
 
-/* Opens NETWORK with --weights and --set, and of its sets the one that --on names, else the usual
- * one; or --data with --labels. On failure it is to be closed all the same. */
-nm_status evaluated_open(nm_context *context, const arguments *arguments, evaluated *evaluated);
+/* Opens NETWORK with --weights and --set, and of its sets the one called `on` (NULL: the usual
+ * one); or --data with --labels. On failure it is to be closed all the same. */
+nm_status evaluated_open(nm_context *context, const arguments *arguments, const char *on,
+                         evaluated *evaluated);
 /* What class scores are divided by before they become probabilities; 1 of values. */
 double evaluated_temperature(const evaluated *evaluated);
 /* Fills in what is measured; `onlooker` sees each batch's outputs, class scores divided by the
