@@ -43,14 +43,19 @@ claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Wer
     ${NORMA_LINK:-}
 prints "the README's program runs" "d loss / d x[0][0] = " "$temporary/readme"
 mkdir -p "$temporary/newcomer"
-# Every network of the README, under the name that its first line says
-blocks yaml README.md | awk -v folder="$temporary/newcomer" \
+# Every network of README and guide, under the name that its first line says
+for file in README.md docs/guide.md; do blocks yaml "$file"; done | awk -v folder="$temporary/newcomer" \
     '/^# [a-z]+\.yaml$/ { name = folder "/" $2 } { print >name }'
 awk 'BEGIN { print "length,width,kind"
     for (i = 0; i < 60; i++)
         printf "%.1f,%.1f,%s\n", 1 + 2 * (i % 3) + i / 100, 3 - i % 3 + i % 7 / 10,
             i % 3 == 0 ? "iris" : i % 3 == 1 ? "rose" : "lily, white" }' |
     sed 's/lily, white/"lily, white"/' >"$temporary/newcomer/flowers.csv"
+awk 'BEGIN { print "size,weight,broken"
+    for (i = 0; i < 600; i++) {
+        broken = i % 20 == 7
+        printf "%.2f,%.2f,%d\n", i * 37 % 101 / 50 + broken, i * 53 % 97 / 48 + broken, broken
+    } }' >"$temporary/newcomer/parts.csv"
 ln -s "$NORMA_SOURCE/models" "$temporary/newcomer/models"
 
 # ---- Every norma command of README and guide, in their order ----
