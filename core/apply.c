@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* ---- Running an op ---- */
@@ -397,9 +398,26 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
     return status;
 }
 
+/* A call without a tape, op or lists. */
+static nm_status refuse_call(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs,
+                             nm_tensor **outputs)
+{
+    for (int i = 0; op && outputs && i < op->output_count; i++) {
+        outputs[i] = NULL;
+    }
+    NM_GIVEN(tape, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, op, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, inputs, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, outputs, NM_ERROR_INPUT);
+    return NM_OK;
+}
+
 nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int input_count,
                    const void *options, nm_tensor **outputs)
 {
+    if (!tape || !op || (!inputs && input_count) || !outputs) {
+        return refuse_call(tape, op, inputs, outputs);
+    }
     nm_context *context = tape->context;
     nm_status status = context->status;
     uint32_t differentiable = 0;
@@ -448,6 +466,7 @@ nm_tensor *nm_apply3(nm_tape *tape, const nm_op *op, const void *options, nm_ten
 
 nm_tensor *nm_vjp_apply_last(const nm_vjp *v, const nm_op *op, const void *options, nm_tensor *x)
 {
+    NM_GIVEN(v && op, NULL);
     nm_tape *tape = v->tape;
     nm_tensor *dy = v->gout[0];
     const bool is_free = !tape->recording && !v->out[0]->requested && dy->buffer &&

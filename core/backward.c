@@ -9,6 +9,7 @@
  *    outputs. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 typedef struct pass {
@@ -313,6 +314,7 @@ static nm_status check_loss(nm_tape *tape, const nm_tensor *loss)
 
 nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
 {
+    NM_GIVEN(tape, NM_ERROR_INPUT);
     nm_context *context = tape->context;
     if (context->status == NM_OK && !loss) {
         return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
@@ -455,10 +457,14 @@ nm_status nm_gradients(nm_tape *tape, nm_tensor *const *outputs, nm_tensor *cons
                        int output_count, nm_tensor *const *inputs, int input_count, unsigned flags,
                        nm_tensor **grads)
 {
-    nm_context *context = tape->context;
-    for (int i = 0; i < input_count; i++) {
+    for (int i = 0; grads && i < input_count; i++) {
         grads[i] = NULL;
     }
+    NM_GIVEN(tape, NM_ERROR_INPUT);
+    nm_context *context = tape->context;
+    NM_REQUIRE(context, grads || input_count <= 0, NM_ERROR_INPUT);
+    NM_REQUIRE(context, inputs || input_count <= 0, NM_ERROR_INPUT);
+    NM_REQUIRE(context, outputs || output_count <= 0, NM_ERROR_INPUT);
     if (context->status != NM_OK ||
         check_gradient_call(tape, outputs, output_grads, output_count, inputs, input_count) !=
             NM_OK ||

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 #include "core/random.h"
 
@@ -493,6 +494,8 @@ nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *re
     nm_check_result own = {0};
     result = result ? result : &own;
     *result = own;
+    NM_UNLESS_FAILED(context);
+    NM_REQUIRE(context, name, NM_ERROR_INPUT);
     const nm_op *op = (const nm_op *)nm_require(context, NM_KIND_OP, name);
     if (!op) {
         return context->status;

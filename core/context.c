@@ -6,6 +6,7 @@
 #endif
 
 #include "core/clean.h"
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* ---- Life ---- */
@@ -63,6 +64,7 @@ static void *state_of(nm_attachment *attachment)
 
 void *nm_context_attached(const nm_context *context, const void *key)
 {
+    NM_GIVEN(context, NULL);
     for (nm_attachment *a = context->attachments; a; a = a->next) {
         if (a->key == key) {
             return state_of(a);
@@ -114,21 +116,26 @@ void nm_context_destroy(nm_context *context)
 
 int nm_context_threads(const nm_context *context)
 {
+    NM_GIVEN(context, 1);
     return context->threads;
 }
 
 void nm_context_set_threads(nm_context *context, int threads)
 {
+    NM_GIVEN(context, );
     threads = threads > 0 ? threads : threads_available();
     context->threads = threads < NM_MAX_THREADS ? threads : NM_MAX_THREADS;
 }
 
 uint64_t nm_context_seed(const nm_context *context)
 {
+    NM_GIVEN(context, 0);
     return context->seed;
 }
 
-/* ---- Errors ---- */
+/* ---- Errors. That there is no context has one cause: memory ran out when it was made. ---- */
+
+#define NO_CONTEXT "out of memory: there is no context"
 
 const char *nm_status_name(nm_status status)
 {
@@ -147,26 +154,27 @@ const char *nm_status_name(nm_status status)
 
 nm_status nm_context_status(const nm_context *context)
 {
-    return context->status;
+    return context ? context->status : NM_ERROR_MEMORY;
 }
 
 const char *nm_context_error(const nm_context *context)
 {
-    return context->error;
+    return context ? context->error : NO_CONTEXT;
 }
 
 void nm_context_clear_error(nm_context *context)
 {
+    NM_GIVEN(context, );
     context->status = NM_OK;
     context->error[0] = 0;
 }
 
 nm_status nm_fail_v(nm_context *context, nm_status status, const char *format, va_list list)
 {
-    if (context->status == NM_OK) {
+    if (context && context->status == NM_OK) {
         char text[NM_ERROR_TEXT];
         context->status = status;
-        vsnprintf(text, sizeof text, format, list);
+        vsnprintf(text, sizeof text, format ? format : "a failure without a message", list);
         nm_text_clean(text, true, context->error, sizeof context->error);
     }
     return status;
@@ -181,8 +189,15 @@ nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...
     return status;
 }
 
+void nm_refuse_null(nm_context *context, const char *function, const char *what)
+{
+    nm_fail(context, NM_ERROR_INPUT, "%s: %s is NULL", function, what);
+}
+
 nm_status nm_fail_in(nm_context *context, const char *format, ...)
 {
+    NM_GIVEN(context, NM_ERROR_MEMORY);
+    NM_GIVEN(format, context->status);
     char text[512], prefix[512];
     va_list list;
     va_start(list, format);
@@ -204,7 +219,7 @@ nm_status nm_fail_in(nm_context *context, const char *format, ...)
 
 void nm_context_log(nm_context *context, nm_log_level level, const char *format, ...)
 {
-    if (!context->log) {
+    if (!context || !context->log || !format) {
         return;
     }
     char text[1024], message[2048];
@@ -220,6 +235,7 @@ void nm_context_log(nm_context *context, nm_log_level level, const char *format,
 
 void *nm_resize(nm_context *context, void *memory, size_t size)
 {
+    NM_GIVEN(context, NULL);
     void *result = context->allocator.resize(context->allocator.user, memory, size ? size : 1);
     if (!result) {
         nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", size);
@@ -245,7 +261,7 @@ void *nm_alloc_zero(nm_context *context, size_t count, size_t size)
 
 void nm_free(nm_context *context, void *memory)
 {
-    if (memory) {
+    if (context && memory) {
         /* Copied first: the context itself is freed this way. */
         nm_allocator allocator = context->allocator;
         allocator.resize(allocator.user, memory, 0);
@@ -264,6 +280,7 @@ char *nm_copy_string(nm_context *context, const char *text)
 
 char *nm_format(nm_context *context, const char *format, ...)
 {
+    NM_REQUIRE(context, format, NULL);
     va_list list, again;
     va_start(list, format);
     va_copy(again, list);
@@ -281,16 +298,17 @@ char *nm_format(nm_context *context, const char *format, ...)
 
 size_t nm_context_pool_bytes(const nm_context *context)
 {
-    return context->pool_bytes;
+    return context ? context->pool_bytes : 0;
 }
 
 size_t nm_context_pool_peak(const nm_context *context)
 {
-    return context->pool_peak;
+    return context ? context->pool_peak : 0;
 }
 
 void *nm_scratch(nm_context *context, size_t bytes)
 {
+    NM_GIVEN(context, NULL);
     nm_buffer *buffer = nm_buffer_create(context, bytes);
     return buffer ? nm_buffer_data(buffer) : NULL;
 }

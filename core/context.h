@@ -64,11 +64,18 @@ typedef struct nm_context_options {
 NM_API nm_context *nm_context_create(const nm_context_options *options);
 NM_API void nm_context_destroy(nm_context *context); /* NULL is fine */
 
-/* ---- Errors: the context keeps the first one until it is cleared. ---- */
+/* ---- Errors: the context keeps the first one until it is cleared. ----
+ *
+ * Calls may be chained, with one check at the end: every public function takes the NULL that a
+ * failed one returned, and answers with its own failure (NULL, a status below 0, NaN, false, 0),
+ * while the first error stays. What a call fills in is empty then, fit to be closed. A NULL that no
+ * failed call returned is an error with the argument's name. Without a context, the status is
+ * NM_ERROR_MEMORY. */
 
 NM_API nm_status nm_context_status(const nm_context *context);
 /* The full message of the first error, "" if there is none; several lines where one call found
- * several independent errors. Owned by the context, valid until the next failure or clear. */
+ * several independent errors. Owned by the context, valid until the next failure or clear. Never
+ * NULL. */
 NM_API const char *nm_context_error(const nm_context *context);
 NM_API void nm_context_clear_error(nm_context *context);
 

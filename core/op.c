@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* ---- Helpers for shape rules and computations ---- */
 
 nm_status nm_infer_fail(const nm_infer *infer, const char *format, ...)
 {
+    NM_GIVEN(infer, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(infer->context);
     va_list list;
     va_start(list, format);
     nm_fail_v(infer->context, NM_ERROR_INPUT, format, list);
@@ -17,6 +20,8 @@ nm_status nm_infer_fail(const nm_infer *infer, const char *format, ...)
 
 nm_status nm_run_fail(const nm_run *run, nm_status status, const char *format, ...)
 {
+    NM_GIVEN(run, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(run->context);
     va_list list;
     va_start(list, format);
     nm_fail_v(run->context, status, format, list);
@@ -42,6 +47,7 @@ static bool all_equal(const nm_infer *infer)
 
 nm_status nm_infer_broadcast(nm_infer *infer)
 {
+    NM_GIVEN(infer, NM_ERROR_INPUT);
     if (all_equal(infer)) { /* as most are */
         set_all_outputs(infer, infer->in[0]);
         return NM_OK;
@@ -61,6 +67,7 @@ nm_status nm_infer_broadcast(nm_infer *infer)
 
 nm_status nm_infer_same(nm_infer *infer)
 {
+    NM_GIVEN(infer, NM_ERROR_INPUT);
     for (int i = 1; i < infer->inputs; i++) {
         if (infer->in[i] && !nm_shape_equal(infer->in[i], infer->in[0])) {
             char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
@@ -75,6 +82,8 @@ nm_status nm_infer_same(nm_infer *infer)
 
 nm_status nm_infer_axis(const nm_infer *infer, int input, int64_t axis, int *out)
 {
+    NM_GIVEN(infer, NM_ERROR_INPUT);
+    NM_REQUIRE(infer->context, out, NM_ERROR_INPUT);
     *out = nm_shape_axis(infer->in[input], axis);
     if (*out < 0) {
         char text[NM_SHAPE_TEXT];
@@ -86,6 +95,7 @@ nm_status nm_infer_axis(const nm_infer *infer, int input, int64_t axis, int *out
 
 nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output)
 {
+    NM_GIVEN(vjp, NULL);
     const nm_tensor *y = vjp->out[output];
     return vjp->gout[output] ? vjp->gout[output]
                              : nm_full(vjp->tape, (nm_dtype)y->dtype, y->shape, 0);
@@ -132,6 +142,8 @@ static const char *find_fault(const nm_op *op)
 
 nm_status nm_register_op(nm_context *context, const nm_op *op)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
+    NM_REQUIRE(context, op, NM_ERROR_INPUT);
     if (op->item.abi == NM_ABI && op->item.size != sizeof(nm_op)) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "this op's descriptor has %u bytes, the library's %zu; rebuild it",
@@ -177,9 +189,12 @@ static nm_status call(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, 
 nm_status nm_call(nm_tape *tape, const char *name, nm_tensor *const *inputs, int input_count,
                   const char *options, nm_tensor **outputs, int output_count)
 {
-    for (int i = 0; i < output_count; i++) {
+    for (int i = 0; outputs && i < output_count; i++) {
         outputs[i] = NULL;
     }
+    NM_GIVEN(tape, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, name, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, outputs, NM_ERROR_INPUT);
     nm_context *context = tape->context;
     if (context->status != NM_OK) {
         return context->status;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 #include "core/value_internal.h"
 
@@ -458,6 +459,9 @@ static void read_options(const reader *r, const nm_value *map, const nm_value *a
 void nm_spec_read(const nm_spec *spec, const nm_value *map, const char *what, nm_document *document,
                   nm_diagnostics *d, void *out)
 {
+    NM_GIVEN(d, );
+    NM_REQUIRE(d->context, spec, );
+    NM_REQUIRE(d->context, out, );
     nm_spec_read_at(spec, map, map, what, document, d, out);
 }
 
@@ -490,6 +494,8 @@ static bool holds_pointers(const nm_spec *spec)
 nm_status nm_spec_read_text(nm_context *context, const nm_spec *spec, const char *text,
                             const char *what, void *out)
 {
+    NM_REQUIRE(context, spec, NM_ERROR_INPUT);
+    NM_REQUIRE(context, out, NM_ERROR_INPUT);
     nm_diagnostics d;
     nm_diagnostics_begin(&d, context);
     if (!text || !*text) {

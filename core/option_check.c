@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/value_internal.h"
 
 /* ---- Limits ---- */
@@ -156,6 +157,7 @@ static const void *pointer_at(const void *field)
 
 bool nm_option_same(const nm_option *option, const void *a, const void *b)
 {
+    NM_GIVEN(option && a && b, false);
     a = nm_option_field(option, a);
     b = nm_option_field(option, b);
     switch (option->type) {
@@ -371,6 +373,8 @@ static void check_struct(const nm_spec *spec, const char *what, const void *opti
 nm_status nm_spec_check(nm_context *context, const nm_spec *spec, const char *what,
                         const void *options)
 {
+    NM_REQUIRE(context, spec, NM_ERROR_INPUT);
+    NM_REQUIRE(context, options, NM_ERROR_INPUT);
     nm_diagnostics d;
     nm_diagnostics_begin(&d, context);
     check_struct(spec, what, options, &d);

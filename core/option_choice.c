@@ -1,6 +1,7 @@
 /* Choices: the name of a registered item, with its options or without, alone or in a list. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 #include "core/value_internal.h"
 
@@ -119,6 +120,10 @@ static void *read_item_options(const nm_item *item, const nm_value *name, const 
 void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
                     nm_diagnostics *d, nm_choice *out)
 {
+    NM_GIVEN(d, );
+    NM_REQUIRE(d->context, document, );
+    NM_REQUIRE(d->context, value, );
+    NM_REQUIRE(d->context, out, );
     const nm_value *name, *options;
     if (!split_choice(kind, value, what, d, &name, &options)) {
         return;
@@ -144,6 +149,10 @@ void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_do
 void nm_choices_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
                      nm_diagnostics *d, nm_choices *out)
 {
+    NM_GIVEN(d, );
+    NM_REQUIRE(d->context, document, );
+    NM_REQUIRE(d->context, value, );
+    NM_REQUIRE(d->context, out, );
     nm_choices list = {.count = value->kind == NM_VALUE_LIST ? value->count : 1};
     int errors = d->count;
     if (list.count > NM_MAX_CHOICES) {

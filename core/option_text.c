@@ -1,6 +1,7 @@
 /* Options as text, for help and reference: the same tables that reading uses. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/value_internal.h"
 
 static char *copy_of(nm_context *context, const nm_line *line)
@@ -24,6 +25,7 @@ void nm_option_add_words(nm_line *line, const nm_option *option)
 
 char *nm_option_type_text(nm_context *context, const nm_option *option)
 {
+    NM_REQUIRE(context, option, NULL);
     nm_line line;
     nm_line_begin(&line);
     switch (option->type) {
@@ -52,6 +54,7 @@ char *nm_option_type_text(nm_context *context, const nm_option *option)
 
 char *nm_option_range_text(nm_context *context, const nm_option *option)
 {
+    NM_REQUIRE(context, option, NULL);
     nm_line line;
     nm_line_begin(&line);
     if (option->min > -NM_NO_LIMIT || option->max < NM_NO_LIMIT) {
@@ -193,6 +196,8 @@ static void add_field(nm_line *line, const nm_option *option, const void *option
 
 char *nm_option_value_text(nm_context *context, const nm_option *option, const void *options)
 {
+    NM_REQUIRE(context, option, NULL);
+    NM_REQUIRE(context, options, NULL);
     nm_line line;
     nm_line_begin(&line);
     add_field(&line, option, options);
@@ -201,6 +206,8 @@ char *nm_option_value_text(nm_context *context, const nm_option *option, const v
 
 char *nm_option_default_text(nm_context *context, const nm_spec *spec, const nm_option *option)
 {
+    NM_REQUIRE(context, spec, NULL);
+    NM_REQUIRE(context, option, NULL);
     nm_line line;
     nm_line_begin(&line);
     if (option->flags & NM_REQUIRED) {

@@ -7,6 +7,7 @@
  * 3. Before the pool grows by a large buffer, smaller ones that wait make room for it. Only smaller
  *    ones: so one large buffer more is the worst that a step can leave behind, and soon there are
  *    enough of them. */
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* Sizes are 4, 5, 6 or 7 times a power of two, so a buffer wastes at most a fifth. */
@@ -201,6 +202,7 @@ void nm_buffer_release(nm_buffer *buffer)
 
 void nm_context_trim(nm_context *context)
 {
+    NM_GIVEN(context, );
     for (int i = 0; i < NM_SIZE_CLASSES; i++) {
         drain(context, i, SIZE_MAX);
     }

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 #define LANES 32          /* blocks computed side by side, for vector units */
@@ -43,6 +44,7 @@ static inline void philox_rounds(int lanes, uint32_t (*c)[LANES], uint32_t key0,
 
 void nm_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
+    NM_GIVEN(counter && key && out, );
     uint32_t c[4][LANES];
     for (int word = 0; word < 4; word++) {
         c[word][0] = counter[word];
@@ -98,6 +100,7 @@ nm_random nm_random_create(uint64_t seed, uint64_t stream)
 
 uint64_t nm_random_next(nm_random *random)
 {
+    NM_GIVEN(random, 0);
     uint64_t bits[2], position = random->position++;
     make_bits(1, random, SEQUENCE_BITS, position, bits);
     return bits[position & 1];
@@ -105,11 +108,13 @@ uint64_t nm_random_next(nm_random *random)
 
 double nm_random_uniform(nm_random *random)
 {
+    NM_GIVEN(random, NAN);
     return to_uniform(nm_random_next(random));
 }
 
 double nm_random_normal(nm_random *random)
 {
+    NM_GIVEN(random, NAN);
     uint64_t bits[2], position = random->position++;
     double pair[2];
     make_bits(1, random, SEQUENCE_NORMAL, position, bits);
@@ -119,6 +124,7 @@ double nm_random_normal(nm_random *random)
 
 int64_t nm_random_below(nm_random *random, int64_t bound)
 {
+    NM_GIVEN(random, 0);
     uint64_t n = bound > 0 ? (uint64_t)bound : 1;
     /* 2^64 mod n: without the first so many, the values that are left are a multiple of n. */
     uint64_t excess = (0 - n) % n;
@@ -131,6 +137,7 @@ int64_t nm_random_below(nm_random *random, int64_t bound)
 
 void nm_random_permutation(nm_random *random, int64_t *order, int64_t count)
 {
+    NM_GIVEN(random && (order || count <= 0), );
     for (int64_t i = 0; i < count; i++) {
         order[i] = i; /* changes places with one of those before it, or with itself */
         int64_t j = nm_random_below(random, i + 1), other = order[j];
@@ -228,6 +235,8 @@ static nm_status check_type(nm_tensor *tensor, const char *what)
 
 nm_status nm_random_fill_uniform(nm_random *random, nm_tensor *tensor, double low, double high)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_tensor_context(tensor), random, NM_ERROR_INPUT);
     if (check_type(tensor, "nm_random_fill_uniform") != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -248,6 +257,8 @@ nm_status nm_random_fill_uniform(nm_random *random, nm_tensor *tensor, double lo
 
 nm_status nm_random_fill_normal(nm_random *random, nm_tensor *tensor, double mean, double deviation)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_tensor_context(tensor), random, NM_ERROR_INPUT);
     if (check_type(tensor, "nm_random_fill_normal") != NM_OK) {
         return NM_ERROR_INPUT;
     }

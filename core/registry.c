@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* ---- The map: entries in order, and an index of them by hash ---- */
@@ -88,6 +89,8 @@ static nm_status map_grow(nm_map *map)
 
 nm_status nm_map_add(nm_map *map, const char *name, void *value)
 {
+    NM_GIVEN(map, NM_ERROR_INPUT);
+    NM_REQUIRE(map->context, name, NM_ERROR_INPUT);
     if (nm_map_find(map, name)) {
         return nm_fail(map->context, NM_ERROR_INPUT, "the name \"%s\" is taken", name);
     }
@@ -105,6 +108,7 @@ nm_status nm_map_add(nm_map *map, const char *name, void *value)
 
 void *nm_map_find(const nm_map *map, const char *name)
 {
+    NM_GIVEN(map && name, NULL);
     if (!map->slot_count) {
         return NULL;
     }
@@ -114,16 +118,19 @@ void *nm_map_find(const nm_map *map, const char *name)
 
 int nm_map_count(const nm_map *map)
 {
+    NM_GIVEN(map, 0);
     return map->count;
 }
 
 void *nm_map_at(const nm_map *map, int index)
 {
+    NM_GIVEN(map && index >= 0 && index < map->count, NULL);
     return map->entries[index].value;
 }
 
 const char *nm_map_name_at(const nm_map *map, int index)
 {
+    NM_GIVEN(map && index >= 0 && index < map->count, NULL);
     return map->entries[index].name;
 }
 
@@ -200,6 +207,7 @@ static void consider(const char *name, const char *candidate, const char **best,
 
 const char *nm_nearest(const char *name, const char *const *candidates, int count)
 {
+    NM_GIVEN(name && (candidates || count <= 0), NULL);
     const char *best = NULL;
     int distance = 1000;
     for (int i = 0; i < count; i++) {
@@ -210,6 +218,7 @@ const char *nm_nearest(const char *name, const char *const *candidates, int coun
 
 const char *nm_map_nearest(const nm_map *map, const char *name)
 {
+    NM_GIVEN(map && name, NULL);
     const char *best = NULL;
     int distance = 1000;
     for (int i = 0; i < map->count; i++) {
@@ -225,7 +234,12 @@ const char *nm_kind_name(nm_kind kind)
     static const char *const names[NM_KIND_COUNT] = {"op",       "layer",     "initializer",
                                                      "loss",     "optimizer", "schedule",
                                                      "data set", "metric",    "part"};
-    return names[kind];
+    return (unsigned)kind < NM_KIND_COUNT ? names[kind] : "item of no kind";
+}
+
+static bool has_kind(const nm_context *context, nm_kind kind)
+{
+    return context && (unsigned)kind < NM_KIND_COUNT;
 }
 
 static bool is_name(const char *name)
@@ -243,6 +257,8 @@ static bool is_name(const char *name)
 
 nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
 {
+    NM_REQUIRE(context, item, NM_ERROR_INPUT);
+    NM_REQUIRE(context, has_kind(context, kind), NM_ERROR_INPUT);
     if (item->abi != NM_ABI) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "this %s was built for ABI %u of Norma, the library has ABI %u; rebuild it",
@@ -264,11 +280,13 @@ nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
 
 const nm_item *nm_find(const nm_context *context, nm_kind kind, const char *name)
 {
-    return nm_map_find(context->kinds[kind], name);
+    return has_kind(context, kind) ? nm_map_find(context->kinds[kind], name) : NULL;
 }
 
 const nm_item *nm_require(nm_context *context, nm_kind kind, const char *name)
 {
+    NM_REQUIRE(context, name, NULL);
+    NM_REQUIRE(context, has_kind(context, kind), NULL);
     const nm_item *item = nm_find(context, kind, name);
     if (!item) {
         const char *near = nm_map_nearest(context->kinds[kind], name);
@@ -284,10 +302,10 @@ const nm_item *nm_require(nm_context *context, nm_kind kind, const char *name)
 
 int nm_item_count(const nm_context *context, nm_kind kind)
 {
-    return nm_map_count(context->kinds[kind]);
+    return has_kind(context, kind) ? nm_map_count(context->kinds[kind]) : 0;
 }
 
 const nm_item *nm_item_at(const nm_context *context, nm_kind kind, int index)
 {
-    return nm_map_at(context->kinds[kind], index);
+    return has_kind(context, kind) ? nm_map_at(context->kinds[kind], index) : NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/registry.h"
 
 struct nm_store {
@@ -49,6 +50,7 @@ void nm_store_destroy(nm_store *store)
 
 nm_context *nm_store_context(const nm_store *store)
 {
+    NM_GIVEN(store, NULL);
     return store->context;
 }
 
@@ -75,6 +77,8 @@ static nm_entry *make_entry(nm_context *context, const char *name, nm_role role,
 nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purpose purpose,
                         nm_dtype dtype, nm_shape shape)
 {
+    NM_GIVEN(store, NULL);
+    NM_REQUIRE(store->context, name, NULL);
     nm_entry *entry = make_entry(store->context, name, role, purpose, dtype, shape);
     if (!entry || nm_map_add(store->entries, name, entry) != NM_OK) {
         destroy_entry(store->context, entry);
@@ -85,21 +89,25 @@ nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purp
 
 int nm_store_count(const nm_store *store)
 {
+    NM_GIVEN(store, 0);
     return nm_map_count(store->entries);
 }
 
 const nm_entry *nm_store_at(const nm_store *store, int index)
 {
+    NM_GIVEN(store, NULL);
     return nm_map_at(store->entries, index);
 }
 
 const nm_entry *nm_store_find(const nm_store *store, const char *name)
 {
+    NM_GIVEN(store, NULL);
     return nm_map_find(store->entries, name);
 }
 
 int64_t nm_store_parameters(const nm_store *store)
 {
+    NM_GIVEN(store, 0);
     int64_t count = 0;
     for (int i = 0; i < nm_store_count(store); i++) {
         const nm_entry *entry = nm_store_at(store, i);
@@ -110,7 +118,9 @@ int64_t nm_store_parameters(const nm_store *store)
 
 void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)
 {
+    NM_GIVEN(store, );
     nm_entry *entry = nm_map_at(store->entries, index);
+    NM_GIVEN(entry, );
     entry->trainable = trainable;
     if (entry->role == NM_PARAMETER) {
         nm_tensor_set_requires_grad(entry->tensor, trainable);
@@ -122,6 +132,8 @@ void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)
 
 nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trainable)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(store->context, pattern, NM_ERROR_INPUT);
     int matches = 0;
     for (int i = 0; i < nm_store_count(store); i++) {
         if (fnmatch(pattern, nm_store_at(store, i)->name, 0) == 0) {
@@ -140,6 +152,7 @@ nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trai
 
 void nm_store_clear_grads(nm_store *store)
 {
+    NM_GIVEN(store, );
     for (int i = 0; i < nm_store_count(store); i++) {
         nm_tensor_clear_grad(nm_store_at(store, i)->tensor);
     }
@@ -163,6 +176,8 @@ static nm_status file_name(const nm_store *store, const char *prefix, const char
 
 nm_status nm_store_write(const nm_store *store, const char *prefix, nm_tensor_writer *writer)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(store->context, writer, NM_ERROR_INPUT);
     char name[LONGEST_FILE_NAME];
     for (int i = 0; i < nm_store_count(store); i++) {
         const nm_entry *entry = nm_store_at(store, i);
@@ -192,6 +207,7 @@ static int64_t first_out_of_range(const nm_entry *entry, nm_tensor *values)
 
 const char *nm_entry_fault(const nm_entry *entry, nm_tensor *values, char text[NM_FAULT_TEXT])
 {
+    NM_GIVEN(entry && values && text, NULL);
     const char *rule = "a finite number";
     int64_t at = nm_tensor_first_not_finite(values);
     if (at < 0 && (entry->purpose == NM_VARIANCE || entry->purpose == NM_COUNTER)) {
@@ -250,6 +266,8 @@ static nm_status check_left_over(nm_store *store, const char *prefix, const nm_t
 
 nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(store->context, file, NM_ERROR_INPUT);
     char name[LONGEST_FILE_NAME];
     nm_status status = NM_OK;
     /* Twice: first to see that all fits, then to copy. */

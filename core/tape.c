@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* ---- Arenas ---- */
@@ -75,6 +76,7 @@ nm_tape *nm_tape_create(nm_context *context)
 
 void nm_tape_reset(nm_tape *tape)
 {
+    NM_GIVEN(tape, );
     for (nm_chunk *chunk = tape->tensors_memory.first; chunk; chunk = chunk->next) {
         for (size_t at = 0; at < chunk->used; at += TENSOR_BYTES) {
             nm_buffer_release(((nm_tensor *)(void *)((char *)chunk + NM_CHUNK_HEAD + at))->buffer);
@@ -102,16 +104,19 @@ void nm_tape_destroy(nm_tape *tape)
 
 nm_context *nm_tape_context(const nm_tape *tape)
 {
+    NM_GIVEN(tape, NULL);
     return tape->context;
 }
 
 int64_t nm_tape_nodes(const nm_tape *tape)
 {
+    NM_GIVEN(tape, 0);
     return tape->node_count;
 }
 
 nm_tape_cost nm_tape_cost_so_far(const nm_tape *tape)
 {
+    NM_GIVEN(tape, ((nm_tape_cost){0}));
     return tape->cost;
 }
 
@@ -124,21 +129,25 @@ static bool exchange(bool *flag, bool value)
 
 bool nm_tape_set_recording(nm_tape *tape, bool on)
 {
+    NM_GIVEN(tape, false);
     return exchange(&tape->recording, on);
 }
 
 bool nm_tape_set_anomaly(nm_tape *tape, bool on)
 {
+    NM_GIVEN(tape, false);
     return exchange(&tape->anomaly, on);
 }
 
 bool nm_tape_set_dry(nm_tape *tape, bool on)
 {
+    NM_GIVEN(tape, false);
     return exchange(&tape->dry, on);
 }
 
 const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
 {
+    NM_GIVEN(tape, NULL);
     const char *old = tape->scope;
     tape->scope = scope;
     return old;
@@ -167,6 +176,7 @@ nm_tensor *nm_tape_refuse(nm_tape *tape, const nm_shape *shape)
 
 nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
 {
+    NM_GIVEN(tape, NULL);
     if (tape->context->status != NM_OK) {
         return NULL;
     }
@@ -179,6 +189,7 @@ nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
 
 nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data)
 {
+    NM_GIVEN(tape, NULL);
     if (tape->context->status != NM_OK) {
         return NULL;
     }
@@ -191,6 +202,7 @@ nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *dat
 
 nm_tensor *nm_full(nm_tape *tape, nm_dtype dtype, nm_shape shape, double value)
 {
+    NM_GIVEN(tape, NULL);
     nm_tensor *tensor = nm_tape_tensor(tape, dtype, shape);
     if (tensor && !tape->dry && nm_tensor_fill(tensor, value) != NM_OK) {
         return NULL;
@@ -200,11 +212,13 @@ nm_tensor *nm_full(nm_tape *tape, nm_dtype dtype, nm_shape shape, double value)
 
 nm_tensor *nm_scalar(nm_tape *tape, nm_dtype dtype, double value)
 {
+    NM_GIVEN(tape, NULL);
     return nm_full(tape, dtype, NM_SCALAR_SHAPE, value);
 }
 
 nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
 {
+    NM_GIVEN(tape, NULL);
     if (!x || tape->context->status != NM_OK) {
         return NULL;
     }

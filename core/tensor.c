@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/internal.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ bool nm_dtype_is_float(nm_dtype dtype)
 
 int64_t nm_shape_count(const nm_shape *shape)
 {
+    NM_GIVEN(shape, -1);
     if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
         return -1;
     }
@@ -52,6 +54,7 @@ int64_t nm_shape_count(const nm_shape *shape)
 
 bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
 {
+    NM_GIVEN(a && b, false);
     if (a->rank != b->rank) {
         return false;
     }
@@ -65,6 +68,7 @@ bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
 
 bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out)
 {
+    NM_GIVEN(a && b && out, false);
     if (a->rank < b->rank) {
         const nm_shape *swap = a;
         a = b;
@@ -85,6 +89,7 @@ bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out)
 
 int nm_shape_axis(const nm_shape *shape, int64_t axis)
 {
+    NM_GIVEN(shape, -1);
     axis += axis < 0 ? shape->rank : 0;
     return axis >= 0 && axis < shape->rank ? (int)axis : -1;
 }
@@ -98,6 +103,7 @@ static void dimension_text(int64_t dim, char text[32])
 
 char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
 {
+    NM_GIVEN(shape && text, NULL);
     char dim[32];
     int length = snprintf(text, NM_SHAPE_TEXT, "[");
     for (int i = 0; i < shape->rank && i < NM_MAX_RANK; i++) {
@@ -111,6 +117,7 @@ char *nm_shape_text(const nm_shape *shape, char text[NM_SHAPE_TEXT])
 
 char *nm_shape_place_text(const nm_shape *shape, int64_t index, char text[NM_SHAPE_TEXT])
 {
+    NM_GIVEN(shape && text, NULL);
     nm_shape place = *shape;
     for (int i = shape->rank - 1; i >= 0; i--) {
         place.dim[i] = shape->dim[i] ? index % shape->dim[i] : 0;
@@ -180,6 +187,7 @@ nm_tensor *nm_tensor_create(nm_context *context, nm_dtype dtype, nm_shape shape)
 
 nm_tensor *nm_tensor_copy_of(nm_context *context, nm_dtype dtype, nm_shape shape, const void *data)
 {
+    NM_REQUIRE(context, data || !nm_shape_count(&shape), NULL);
     nm_tensor *tensor = nm_tensor_create(context, dtype, shape);
     if (tensor && tensor->count) {
         memcpy(tensor->data, data, nm_tensor_bytes(tensor));
@@ -220,36 +228,43 @@ void nm_tensor_destroy(nm_tensor *tensor)
 
 nm_context *nm_tensor_context(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, NULL);
     return tensor->context;
 }
 
 nm_dtype nm_tensor_dtype(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, NM_F32);
     return (nm_dtype)tensor->dtype;
 }
 
 const nm_shape *nm_tensor_shape(const nm_tensor *tensor)
 {
-    return &tensor->shape;
+    static const nm_shape nothing = {1, {0}};
+    return tensor ? &tensor->shape : &nothing;
 }
 
 int64_t nm_tensor_count(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, 0);
     return tensor->count;
 }
 
 size_t nm_tensor_bytes(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, 0);
     return nm_bytes(tensor->count, dtypes[tensor->dtype].size);
 }
 
 const char *nm_tensor_name(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, NULL);
     return tensor->name;
 }
 
 nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
     if (tensor->tape) {
         tensor->name = name; /* like a scope: kept by pointer */
         return NM_OK;
@@ -426,6 +441,8 @@ nm_status nm_tensor_fill(nm_tensor *tensor, double value)
 
 nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
+    NM_REQUIRE(tensor->context, from, NM_ERROR_INPUT);
     if (!nm_tensor_data(tensor) || !nm_tensor_data(from)) {
         return NM_ERROR_INPUT;
     }
@@ -454,6 +471,7 @@ static bool are_finite(const float *values, int64_t count)
 
 int64_t nm_tensor_first_not_finite(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, -1);
     if (!dtypes[tensor->dtype].is_float || !tensor->data ||
         (tensor->dtype == NM_F32 && are_finite(tensor->data, tensor->count))) {
         return -1;
@@ -470,11 +488,13 @@ int64_t nm_tensor_first_not_finite(const nm_tensor *tensor)
 
 bool nm_tensor_requires_grad(const nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, false);
     return tensor->requires_grad;
 }
 
 nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
     if (requires_grad && !dtypes[tensor->dtype].is_float) {
         return nm_fail(tensor->context, NM_ERROR_INPUT,
                        "%s holds %s; only floating tensors have gradients", name_or_type(tensor),
@@ -491,11 +511,13 @@ nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
 
 nm_tensor *nm_tensor_grad(nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, NULL);
     return !tensor->tape && tensor->grad && tensor->grad->data ? tensor->grad : NULL;
 }
 
 void nm_tensor_clear_grad(nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, );
     if (!tensor->tape && tensor->grad) {
         nm_tensor_release(tensor->grad);
     }

@@ -61,6 +61,7 @@ NM_API nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape s
 /* Frees a tensor made by the functions above; NULL is fine. Tensors of a tape are refused. */
 NM_API void nm_tensor_destroy(nm_tensor *tensor);
 
+/* Of NULL: no context, f32, the shape [0], no elements. */
 NM_API nm_context *nm_tensor_context(const nm_tensor *tensor);
 NM_API nm_dtype nm_tensor_dtype(const nm_tensor *tensor);
 NM_API const nm_shape *nm_tensor_shape(const nm_tensor *tensor);

@@ -4,6 +4,8 @@
 #include <omp.h>
 #endif
 
+#include "core/guard.h"
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -11,6 +13,7 @@ static int64_t least(int64_t a, int64_t b)
 
 void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn body, void *arg)
 {
+    NM_REQUIRE(context, body, );
     grain = grain > 0 ? grain : 1;
     int64_t ranges = least(nm_context_threads(context), (count + grain - 1) / grain);
     if (ranges <= 1) {

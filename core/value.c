@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/guard.h"
 #include "core/value_internal.h"
 
 /* ---- A document's memory: chunks that are freed together ---- */
@@ -94,6 +95,7 @@ nm_document *nm_document_parse_within(nm_context *context, const char *text, siz
 
 nm_document *nm_document_read(nm_context *context, const char *path)
 {
+    NM_REQUIRE(context, path, NULL);
     size_t size;
     char *text = nm_file_read(context, path, NM_VALUE_MAX_BYTES, &size);
     if (!text) {
@@ -124,6 +126,7 @@ void nm_document_destroy(nm_document *document)
 
 const nm_value *nm_document_root(const nm_document *document)
 {
+    NM_GIVEN(document, NULL);
     return document->root;
 }
 
@@ -131,6 +134,7 @@ const nm_value *nm_document_root(const nm_document *document)
 
 const nm_value *nm_value_get(const nm_value *map, const char *key)
 {
+    NM_GIVEN(key, NULL);
     for (int i = 0; map && map->kind == NM_VALUE_MAP && i < map->count; i++) {
         if (!strcmp(map->entries[i].key->text, key)) {
             return map->entries[i].value;
@@ -141,6 +145,7 @@ const nm_value *nm_value_get(const nm_value *map, const char *key)
 
 const nm_value *nm_value_place(const nm_value *map, const char *key)
 {
+    NM_GIVEN(key, NULL);
     const nm_value *value = nm_value_get(map, key);
     return value ? value : map;
 }
@@ -227,6 +232,7 @@ static int read_part(const char **at)
 
 bool nm_place_read(const char *line, nm_place *place)
 {
+    NM_GIVEN(line && place, false);
     for (const char *at = line; *line != ':' && *at && *at != '\n' && strncmp(at, ": ", 2) != 0;
          at++) {
         const char *end = at;
@@ -276,6 +282,7 @@ void nm_line_add_value(nm_line *line, const nm_value *value)
 
 void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context)
 {
+    NM_GIVEN(d, );
     /* Not an initializer: that would clear the text, and every op's options are checked this way.
      */
     d->context = context;
@@ -331,6 +338,7 @@ static void place_of(const nm_value *at, nm_line *place)
 
 void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
 {
+    NM_GIVEN(d && format, );
     char message[2048];
     nm_line place;
     place_of(at, &place);
@@ -361,6 +369,7 @@ nm_status nm_fail_at(nm_context *context, const nm_value *at)
 
 void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at)
 {
+    NM_GIVEN(d, );
     nm_status status = nm_context_status(d->context);
     if (status == NM_OK || status == NM_ERROR_MEMORY) {
         return;
@@ -372,6 +381,7 @@ void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at)
 
 nm_status nm_diagnostics_end(nm_diagnostics *d)
 {
+    NM_GIVEN(d, NM_ERROR_INPUT);
     if (nm_context_status(d->context) != NM_OK || !d->count) {
         return nm_context_status(d->context);
     }

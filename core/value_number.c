@@ -1,5 +1,6 @@
 /* Numbers as text, whatever the locale says. The C library's strtod() and printf() write and expect
  * the locale's decimal point, so it is put in before the one and taken out after the other. */
+#include "core/guard.h"
 #include "core/value.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@ static int digit_of(char c)
 
 bool nm_parse_int(const char *text, int64_t *value)
 {
+    NM_GIVEN(text, false);
     bool negative = *text == '-';
     text += *text == '-' || *text == '+';
     bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -116,6 +118,7 @@ static bool has_value(const char *text)
 
 bool nm_parse_float(const char *text, double *value)
 {
+    NM_GIVEN(text, false);
     const char *point;
     int64_t integer;
     if (!is_decimal(text, &point)) {
@@ -197,6 +200,7 @@ static void write_decimal(const decimal *d, char text[32])
 
 char *nm_format_float(double value, char text[32])
 {
+    NM_GIVEN(text, NULL);
     if (!isfinite(value)) {
         return strcpy(text, isnan(value) ? ".nan" : value < 0 ? "-.inf" : ".inf");
     }

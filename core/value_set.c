@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/value_internal.h"
 
 #define FILE_NAME "--set"
@@ -290,11 +291,15 @@ static const nm_value *changed_root(const setting *s)
 
 nm_status nm_document_set(nm_document *document, const char *assignment)
 {
+    NM_GIVEN(document, NM_ERROR_INPUT);
+    NM_REQUIRE(document->context, assignment, NM_ERROR_INPUT);
     return nm_document_set_nth(document, assignment, 1);
 }
 
 nm_status nm_document_set_nth(nm_document *document, const char *assignment, int number)
 {
+    NM_GIVEN(document, NM_ERROR_INPUT);
+    NM_REQUIRE(document->context, assignment, NM_ERROR_INPUT);
     setting s = {.document = document, .assignment = assignment, .line = number};
     s.equals = strchr(assignment, '=');
     if (!s.equals) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/text.h"
 #include "core/value_internal.h"
 #include "core/values/edit.h"
@@ -316,6 +317,8 @@ static void compare_losses(comparison *c)
 nm_status nm_config_compare(nm_context *context, nm_document *before, nm_document *now,
                             nm_difference_fn tell_one, void *user)
 {
+    NM_REQUIRE(context, before, NM_ERROR_INPUT);
+    NM_REQUIRE(context, now, NM_ERROR_INPUT);
     comparison c = {.context = context,
                     .document = {[BEFORE] = before, [NOW] = now},
                     .tell = tell_one,

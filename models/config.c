@@ -1,5 +1,6 @@
 #include "models/config.h"
 
+#include "core/guard.h"
 #include "models/model_internal.h"
 
 #include <string.h>
@@ -284,7 +285,10 @@ static nm_status open_with(nm_context *context, const char *path, const nm_confi
                            nm_saved *saved, nm_config *config)
 {
     nm_diagnostics d;
+    NM_REQUIRE(context, config, NM_ERROR_INPUT);
     *config = (nm_config){.context = context};
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
+    NM_REQUIRE(context, how, NM_ERROR_INPUT);
     config->document = nm_document_read(context, path);
     if (!config->document) {
         return nm_context_status(context);
@@ -339,9 +343,11 @@ static nm_status take_saved(nm_config *c, nm_saved *saved, const char *file)
 nm_status nm_config_open_trained(nm_context *context, const char *path, const char *const *settings,
                                  int count, const char *saved_path, nm_config *config)
 {
+    NM_REQUIRE(context, config, NM_ERROR_INPUT);
+    *config = (nm_config){.context = context};
+    NM_UNLESS_FAILED(context);
     nm_saved saved = {.context = context};
     char *file = nm_saved_find(context, saved_path);
-    *config = (nm_config){.context = context};
     nm_status status = file ? nm_saved_open(context, file, &saved) : nm_context_status(context);
     if (status == NM_OK) {
         const bool told = saved.schema != NULL;
@@ -357,6 +363,7 @@ nm_status nm_config_open_trained(nm_context *context, const char *path, const ch
 
 void nm_config_close(nm_config *config)
 {
+    NM_GIVEN(config, );
     if (!config->context) {
         return;
     }
@@ -371,6 +378,7 @@ void nm_config_close(nm_config *config)
 
 nm_trainer_setup nm_config_setup(const nm_config *config)
 {
+    NM_GIVEN(config, ((nm_trainer_setup){0}));
     return (nm_trainer_setup){
         .network = nm_model_network(config->model),
         .data = &config->data,

@@ -2,6 +2,7 @@
  * and writing memory, so an activation, a pooling or a residual addition is best done where the
  * elements are at hand: in the op of the layer before. The list of layers stays as it was written,
  * with its names, costs and parameters; only passes after the build skip what was taken along. */
+#include "core/guard.h"
 #include "models/model_internal.h"
 
 static unsigned takes(const nm_layer *layer)
@@ -98,6 +99,7 @@ static nm_status fold(layer_record *record)
 
 nm_status nm_model_fold(nm_model *model)
 {
+    NM_GIVEN(model, NM_ERROR_INPUT);
     model->folded = false;
     if (model->stage != MODEL_READY) {
         return nm_fail(model->context, NM_ERROR_INPUT,

@@ -1,9 +1,11 @@
 #include "models/initializer.h"
 
+#include "core/guard.h"
 #include "models/table.h"
 
 nm_fan nm_fan_of(const nm_shape *shape)
 {
+    NM_GIVEN(shape, ((nm_fan){0}));
     int64_t count = nm_shape_count(shape);
     int64_t rows = shape->rank > 1 ? shape->dim[0] : 1;
     int64_t columns = shape->rank > 1 ? shape->dim[shape->rank - 1] : 1;
@@ -23,6 +25,8 @@ static uint64_t stream_of(const char *name)
 
 nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tensor)
 {
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_tensor_context(tensor), choice && choice->item, NM_ERROR_INPUT);
     const nm_initializer_type *type = (const nm_initializer_type *)choice->item;
     const nm_spec *spec = type->item.spec;
     const void *options = !choice->options && spec ? spec->defaults : choice->options;
@@ -34,6 +38,7 @@ nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tenso
 
 nm_status nm_register_initializers(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
 #define NM_ROW(name) &nm_initializer_##name,
     static const nm_initializer_type *const table[] = {NM_INITIALIZER_TABLE(NM_ROW)};
 #undef NM_ROW

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/guard.h"
 #include "models/model_internal.h"
 #include "models/table.h"
 
@@ -37,6 +38,8 @@ static nm_tensor *add_tensor(nm_layer *layer, const char *suffix, nm_role role, 
 nm_tensor *nm_layer_parameter(nm_layer *layer, const char *suffix, nm_purpose purpose,
                               nm_shape shape, const nm_choice *init)
 {
+    NM_GIVEN(layer, NULL);
+    NM_REQUIRE(layer->context, suffix, NULL);
     const nm_model_options *o = &layer->model->options;
     nm_tensor *tensor = add_tensor(layer, suffix, NM_PARAMETER, purpose, o->dtype, shape);
     if (tensor && init && init->item && nm_initialize(init, o->seed, tensor) != NM_OK) {
@@ -54,38 +57,47 @@ static nm_tensor *filled(nm_tensor *tensor, double value)
 nm_tensor *nm_layer_constant_parameter(nm_layer *layer, const char *suffix, nm_purpose purpose,
                                        nm_shape shape, double value)
 {
+    NM_GIVEN(layer, NULL);
     return filled(nm_layer_parameter(layer, suffix, purpose, shape, NULL), value);
 }
 
 nm_tensor *nm_layer_buffer(nm_layer *layer, const char *suffix, nm_shape shape, double value)
 {
+    NM_GIVEN(layer, NULL);
     nm_dtype dtype = layer->model->options.dtype;
     return filled(add_tensor(layer, suffix, NM_BUFFER, NM_STATISTIC, dtype, shape), value);
 }
 
 nm_tensor *nm_layer_variance(nm_layer *layer, const char *suffix, nm_shape shape, double value)
 {
+    NM_GIVEN(layer, NULL);
     nm_dtype dtype = layer->model->options.dtype;
     return filled(add_tensor(layer, suffix, NM_BUFFER, NM_VARIANCE, dtype, shape), value);
 }
 
 nm_tensor *nm_layer_counter(nm_layer *layer, const char *suffix)
 {
+    NM_GIVEN(layer, NULL);
     return add_tensor(layer, suffix, NM_BUFFER, NM_COUNTER, NM_I64, NM_SCALAR_SHAPE);
 }
 
 const nm_entry *nm_layer_entry(const nm_layer *layer, const nm_tensor *tensor)
 {
+    NM_GIVEN(layer, NULL);
     return tensor ? nm_store_find(layer->model->store, nm_tensor_name(tensor)) : NULL;
 }
 
 void nm_layer_want_data(nm_layer *layer)
 {
+    NM_GIVEN(layer, );
     layer->model->network.wants_data = true;
 }
 
 nm_status nm_layer_axis(nm_layer *layer, const nm_shape *x, int64_t axis, int *out)
 {
+    NM_GIVEN(layer, NM_ERROR_INPUT);
+    NM_REQUIRE(layer->context, x, NM_ERROR_INPUT);
+    NM_REQUIRE(layer->context, out, NM_ERROR_INPUT);
     char text[NM_SHAPE_TEXT];
     *out = nm_shape_axis(x, axis);
     if (*out > 0) {
@@ -132,6 +144,8 @@ static void add_image_shape(const nm_shape *x, char *text, size_t size)
 
 nm_status nm_layer_images(nm_layer *layer, const nm_shape *x)
 {
+    NM_GIVEN(layer, NM_ERROR_INPUT);
+    NM_REQUIRE(layer->context, x, NM_ERROR_INPUT);
     char text[NM_SHAPE_TEXT], shape[96];
     if (x->rank == 4) {
         return NM_OK;
@@ -152,6 +166,8 @@ nm_status nm_layer_images(nm_layer *layer, const nm_shape *x)
 
 nm_status nm_layer_fail(nm_layer *layer, const char *format, ...)
 {
+    NM_GIVEN(layer, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(layer->context);
     va_list list;
     va_start(list, format);
     nm_fail_v(layer->context, NM_ERROR_INPUT, format, list);
@@ -165,6 +181,9 @@ nm_status nm_layer_fail(nm_layer *layer, const char *format, ...)
 nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
                              const nm_following *following)
 {
+    NM_GIVEN(layer, NULL);
+    NM_REQUIRE(layer->context, pass && pass->tape, NULL);
+    NM_REQUIRE(layer->context, x, NULL);
     if (layer->model->stage != MODEL_READY) {
         return nm_layer_run_dry(layer, pass, x);
     }
@@ -189,6 +208,8 @@ static bool runs_together(const nm_layer *layer, const nm_pass *pass)
 
 bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass)
 {
+    NM_GIVEN(layer, false);
+    NM_REQUIRE(layer->context, pass, false);
     return runs_together(layer, pass) && !is_folded(layer, pass);
 }
 
@@ -254,27 +275,34 @@ static nm_tensor *run_until(const nm_layers *layers, const nm_layer *end, const 
 
 nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
 {
+    NM_GIVEN(layers && pass, NULL);
     return run_until(layers, NULL, pass, x);
 }
 
 nm_tensor *nm_layers_run_but_last(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
 {
+    NM_GIVEN(layers && pass, NULL);
     return run_until(layers, layers->last, pass, x);
 }
 
 unsigned nm_layers_take(const nm_layers *layers)
 {
+    NM_GIVEN(layers, 0);
     const nm_layer *last = layers->last;
     return last && last->type && last->type->takes ? last->type->takes(last) : 0;
 }
 
 nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
+    NM_GIVEN(layer, NULL);
+    NM_REQUIRE(layer->context, pass, NULL);
+    NM_REQUIRE(layer->context, x, NULL);
     return nm_apply1(pass->tape, layer->type->op, NULL, x);
 }
 
 bool nm_pass_is_dry(const nm_pass *pass)
 {
+    NM_GIVEN(pass, false);
     bool dry = nm_tape_set_dry(pass->tape, true);
     nm_tape_set_dry(pass->tape, dry);
     return dry;
@@ -301,6 +329,8 @@ static const char *find_fault(const nm_layer_type *type)
 
 nm_status nm_register_layer(nm_context *context, const nm_layer_type *type)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
+    NM_REQUIRE(context, type, NM_ERROR_INPUT);
     if (type->item.abi == NM_ABI && type->item.size != sizeof *type) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "this layer's descriptor has %u bytes, the library's %zu; rebuild it",
@@ -316,6 +346,7 @@ nm_status nm_register_layer(nm_context *context, const nm_layer_type *type)
 
 nm_status nm_register_layers(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
 #define NM_ROW(name) &nm_layer_##name,
     static const nm_layer_type *const table[] = {NM_LAYER_TABLE(NM_ROW)};
 #undef NM_ROW

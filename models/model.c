@@ -1,5 +1,6 @@
 #include "models/model.h"
 
+#include "core/guard.h"
 #include "models/model_internal.h"
 
 /* ---- Making and destroying ---- */
@@ -36,6 +37,7 @@ void nm_model_destroy(nm_model *model)
 nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_value *value,
                           const nm_shape *sample, const nm_model_options *options)
 {
+    NM_REQUIRE(context, value, NULL);
     nm_diagnostics d;
     nm_diagnostics_begin(&d, context);
     nm_model *model = nm_model_read(context, document, value, &d);
@@ -61,6 +63,7 @@ static const nm_value *model_part(nm_context *context, const nm_document *docume
 
 nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *sample)
 {
+    NM_REQUIRE(context, path, NULL);
     nm_document *document = nm_document_read(context, path);
     const nm_value *value = document ? model_part(context, document, path) : NULL;
     nm_model_options options = {NM_MODEL_DEFAULTS, .seed = nm_context_seed(context)};
@@ -77,16 +80,19 @@ nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *s
 
 nm_store *nm_model_store(const nm_model *model)
 {
+    NM_GIVEN(model, NULL);
     return model->store;
 }
 
 const nm_network *nm_model_network(const nm_model *model)
 {
-    return &model->network;
+    return model ? &model->network : NULL;
 }
 
 nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
 {
+    NM_GIVEN(model, NULL);
+    NM_REQUIRE(model->context, pass, NULL);
     if (model->stage != MODEL_READY) {
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
@@ -107,6 +113,8 @@ static void restore(const nm_schema *schema, nm_tensor *y)
 
 nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 {
+    NM_GIVEN(model, NULL);
+    NM_REQUIRE(model->context, tape, NULL);
     nm_pass pass = {.tape = tape};
     const nm_schema *schema = model->options.dtype == NM_F32 ? model->schema : NULL;
     bool recording = nm_tape_set_recording(tape, false);
@@ -123,11 +131,13 @@ nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 
 int nm_model_layer_count(const nm_model *model)
 {
+    NM_GIVEN(model, 0);
     return model->count;
 }
 
 nm_layer_summary nm_model_layer_at(const nm_model *model, int index)
 {
+    NM_GIVEN(model, ((nm_layer_summary){0}));
     const layer_record *record = model->records[index];
     return (nm_layer_summary){
         .name = record->layer.name,
@@ -143,6 +153,7 @@ nm_layer_summary nm_model_layer_at(const nm_model *model, int index)
 
 nm_layer_summary nm_model_total(const nm_model *model)
 {
+    NM_GIVEN(model, ((nm_layer_summary){0}));
     nm_layer_summary total = {.output = model->output};
     for (int i = 0; i < model->count; i++) {
         const layer_record *record = model->records[i];
@@ -157,16 +168,18 @@ nm_layer_summary nm_model_total(const nm_model *model)
 
 const nm_shape *nm_model_input(const nm_model *model)
 {
-    return &model->input;
+    return model ? &model->input : nm_tensor_shape(NULL);
 }
 
 const nm_shape *nm_model_output(const nm_model *model)
 {
-    return &model->output;
+    return model ? &model->output : nm_tensor_shape(NULL);
 }
 
 const nm_value *nm_model_place(const nm_model *model, const char *name)
 {
+    NM_GIVEN(model, NULL);
+    NM_REQUIRE(model->context, name, NULL);
     const nm_layer *layer = nm_map_find(model->names, name);
     return layer ? layer->at : NULL;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "models/model_internal.h"
 #include "models/table.h"
@@ -152,6 +153,7 @@ static bool find_input(nm_model *m, const nm_shape *sample, nm_diagnostics *d)
 void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_options *options,
                     nm_diagnostics *d)
 {
+    NM_GIVEN(model, );
     if (nm_context_status(model->context) != NM_OK || !model->layers.count) {
         return;
     }

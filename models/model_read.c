@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/text.h"
 #include "models/model_internal.h"
 #include "models/parts.h"
@@ -211,6 +212,10 @@ void nm_layers_read(nm_model *model, const nm_value *list, const char *what, con
 void nm_layer_read_children(nm_layer *layer, const nm_value *list, const char *part,
                             nm_diagnostics *d, nm_layers *layers)
 {
+    NM_GIVEN(layer, );
+    NM_REQUIRE(layer->context, list, );
+    NM_REQUIRE(layer->context, d, );
+    NM_REQUIRE(layer->context, layers, );
     layer_record *record = record_of(layer);
     char *prefix =
         nm_format(layer->context, "%s%s%s", layer->name, part ? "." : "", part ? part : "");
@@ -302,6 +307,8 @@ static void describe(nm_model *m, const nm_value *value)
 nm_model *nm_model_read(nm_context *context, nm_document *document, const nm_value *value,
                         nm_diagnostics *d)
 {
+    NM_REQUIRE(context, value, NULL);
+    NM_REQUIRE(context, d, NULL);
     nm_model *m = make_model(context, document);
     if (m && m->names && m->store) {
         describe(m, value);

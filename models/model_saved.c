@@ -2,6 +2,7 @@
  * nm_model_open_saved() makes a model without any other file. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/text.h"
 #include "models/model_internal.h"
 
@@ -141,6 +142,8 @@ nm_status nm_model_take(nm_model *m, nm_saved *saved)
 
 nm_status nm_model_load(nm_model *model, const char *path)
 {
+    NM_GIVEN(model, NM_ERROR_INPUT);
+    NM_REQUIRE(model->context, path, NM_ERROR_INPUT);
     nm_saved saved;
     nm_status status = nm_saved_open(model->context, path, &saved);
     if (status == NM_OK && (status = nm_model_take(model, &saved)) != NM_OK) {
@@ -187,6 +190,7 @@ nm_model *nm_model_open_saved(nm_context *context, const char *path)
 
 nm_status nm_model_save(const nm_model *model, const char *path)
 {
+    NM_GIVEN(model, NM_ERROR_INPUT);
     const nm_description description = {.model = model->network.description,
                                         .schema = model->schema,
                                         .loss = model->saved.loss,
@@ -198,15 +202,17 @@ nm_status nm_model_save(const nm_model *model, const char *path)
 
 const nm_saved *nm_model_saved(const nm_model *model)
 {
-    return &model->saved;
+    return model ? &model->saved : NULL;
 }
 
 const nm_schema *nm_model_schema(const nm_model *model)
 {
+    NM_GIVEN(model, NULL);
     return model->schema;
 }
 
 void nm_model_set_schema(nm_model *model, const nm_schema *schema)
 {
+    NM_GIVEN(model, );
     model->schema = schema;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "models/model_internal.h"
 #include "ops/basic.h"
 #include "ops/loss.h"
@@ -66,16 +67,19 @@ void nm_predictor_close(nm_predictor *p)
 
 const nm_schema *nm_predictor_schema(const nm_predictor *predictor)
 {
+    NM_GIVEN(predictor, NULL);
     return predictor->model->schema;
 }
 
 nm_model *nm_predictor_model(const nm_predictor *predictor)
 {
+    NM_GIVEN(predictor, NULL);
     return predictor->model;
 }
 
 bool nm_predictor_is_classifier(const nm_predictor *predictor)
 {
+    NM_GIVEN(predictor, false);
     return predictor->is_classifier;
 }
 
@@ -174,7 +178,9 @@ static nm_tensor *run(const nm_predictor *p, const rows_view *v)
 
 nm_tensor *nm_predictor_run_set(nm_predictor *p, const nm_dataset *set)
 {
-    if (!p || nm_context_status(p->context) != NM_OK) {
+    NM_GIVEN(p, NULL);
+    NM_REQUIRE(p->context, set, NULL);
+    if (nm_context_status(p->context) != NM_OK) {
         return NULL;
     }
     const rows_view v = {set->dtype, set->shape, set->count, set->samples, set->rows};

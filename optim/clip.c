@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "core/thread.h"
 #include "ops/kernels/kernel.h"
@@ -151,6 +152,9 @@ static nm_status reduce(nm_store *store, double scale, double *result)
 
 nm_status nm_gradient_norm(nm_store *store, double *norm)
 {
+    NM_REQUIRE(nm_store_context(store), norm, NM_ERROR_INPUT);
+    *norm = (double)NAN;
+    NM_GIVEN(store, NM_ERROR_INPUT);
     double sum, largest;
     nm_status status = reduce(store, 1, &sum);
     *norm = sqrt(sum);
@@ -205,6 +209,7 @@ static void limit_chunks(void *arg, int64_t begin, int64_t end)
 
 nm_status nm_clip_values(nm_store *store, double scale, double limit)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
     work w = {.scale = scale, .limit = limit};
     nm_status status = begin_work(&w, store);
     if (status == NM_OK) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/guard.h"
+
 /* ---- Which metrics ---- */
 
 static nm_status check_fits(nm_context *context, const nm_metric_type *metric, const nm_loss *loss)
@@ -33,6 +35,10 @@ static nm_status check_differs(nm_context *context, const nm_choices *metrics, i
 nm_status nm_metrics_choose(nm_context *context, const nm_choices *given, const nm_loss *loss,
                             nm_choices *metrics)
 {
+    NM_REQUIRE(context, metrics, NM_ERROR_INPUT);
+    *metrics = (nm_choices){0};
+    NM_REQUIRE(context, given, NM_ERROR_INPUT);
+    NM_REQUIRE(context, loss && loss->type, NM_ERROR_INPUT);
     nm_status status = NM_OK;
     *metrics = *given;
     if (!given->count && loss->type->metric) {
@@ -179,9 +185,14 @@ static void end_metrics(sums *all, nm_evaluation *result)
 
 nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *result)
 {
+    nm_context *context = e ? nm_tape_context(e->tape) : NULL;
+    NM_REQUIRE(context, result, NM_ERROR_INPUT);
+    *result = NM_NO_EVALUATION;
+    NM_REQUIRE(context, e && e->network, NM_ERROR_INPUT);
+    NM_REQUIRE(context, loader, NM_ERROR_INPUT);
     sums all = {0};
     nm_evaluation measured = NM_NO_EVALUATION;
-    nm_status status = nm_context_status(nm_tape_context(e->tape));
+    nm_status status = nm_context_status(context);
     bool recording = nm_tape_set_recording(e->tape, false);
     if (status == NM_OK && (status = begin_metrics(e, &all)) == NM_OK &&
         (status = add_batches(e, loader, &all)) == NM_OK) {

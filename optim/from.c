@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "core/text.h"
 #include "optim/saved.h"
@@ -295,6 +296,10 @@ nm_status nm_from_take(const nm_from *from, nm_store *store, const nm_schema *sc
                        nm_taken *taken)
 {
     nm_context *context = nm_store_context(store);
+    NM_REQUIRE(context, taken, NM_ERROR_INPUT);
+    *taken = (nm_taken){0};
+    NM_REQUIRE(context, from && store, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(context);
     taking t = {.context = context, .from = from, .store = store, .names = {.context = context}};
     nm_status status = open_saved(&t);
     if (status == NM_OK) status = look_at_all(&t);
@@ -307,7 +312,10 @@ nm_status nm_from_take(const nm_from *from, nm_store *store, const nm_schema *sc
 
 nm_status nm_from_check(const nm_from *from, nm_store *store)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_store_context(store), from, NM_ERROR_INPUT);
     nm_context *context = nm_store_context(store);
+    NM_UNLESS_FAILED(context);
     taking t = {.context = context,
                 .from = from,
                 .store = store,

@@ -3,6 +3,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "core/guard.h"
+
 /* ---- Options ---- */
 
 static const nm_named_value rate_words[] = {{"unchanged", NM_UNCHANGED}, {NULL, 0}};
@@ -30,6 +32,8 @@ const nm_spec nm_group_spec = {.name = "nm_group",
 
 nm_group *nm_groups_read(const nm_value *list, nm_diagnostics *d, int *count)
 {
+    NM_GIVEN(d, NULL);
+    NM_REQUIRE(d->context, count, NULL);
     *count = 0;
     if (!list || nm_value_is_null(list)) {
         return NULL;
@@ -109,6 +113,9 @@ static void check_group(const nm_store *store, const nm_group *group, nm_diagnos
 
 void nm_groups_check(const nm_store *store, const nm_group *groups, int count, nm_diagnostics *d)
 {
+    NM_GIVEN(nm_context_status(nm_store_context(store)) == NM_OK, );
+    NM_REQUIRE(nm_store_context(store), groups || count <= 0, );
+    NM_REQUIRE(nm_store_context(store), d, );
     for (int i = 0; i < count; i++) {
         check_group(store, &groups[i], d);
     }
@@ -182,6 +189,9 @@ static void freeze(nm_store *store, const verdict *verdicts)
 
 nm_status nm_groups_apply(nm_store *store, const nm_group *groups, int count, nm_setting *settings)
 {
+    NM_UNLESS_FAILED(nm_store_context(store));
+    NM_REQUIRE(nm_store_context(store), groups || count <= 0, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_store_context(store), settings, NM_ERROR_INPUT);
     nm_context *context = nm_store_context(store);
     const int entries = nm_store_count(store);
     nm_diagnostics d;

@@ -1,6 +1,9 @@
 #include "optim/loss.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "core/guard.h"
 
 static const nm_loss_type *type_of(const nm_choice *choice)
 {
@@ -15,6 +18,9 @@ static const void *options_of(const nm_choice *choice)
 
 nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice)
 {
+    NM_REQUIRE(context, loss, NM_ERROR_INPUT);
+    *loss = (nm_loss){.context = context};
+    NM_REQUIRE(context, choice, NM_ERROR_INPUT);
     const nm_item *item = choice->item;
     if (!item) {
         return nm_fail(context, NM_ERROR_INPUT,
@@ -26,6 +32,7 @@ nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *cho
 
 nm_status nm_loss_prepare(nm_loss *loss, const nm_dataset *train, int64_t outputs)
 {
+    NM_GIVEN(loss && loss->type, NM_ERROR_INPUT);
     const nm_loss_type *type = loss->type;
     if (!type->follows_data || !type->follows_data(loss->options)) {
         return NM_OK;
@@ -50,12 +57,14 @@ nm_status nm_loss_prepare(nm_loss *loss, const nm_dataset *train, int64_t output
 
 nm_status nm_loss_check(const nm_loss *loss, int64_t outputs)
 {
+    NM_GIVEN(loss && loss->type, NM_ERROR_INPUT);
     const nm_loss_type *type = loss->type;
     return type->check ? type->check(loss->context, loss->options, outputs) : NM_OK;
 }
 
 void nm_loss_end(nm_loss *loss)
 {
+    NM_GIVEN(loss, );
     if (loss->context) {
         nm_free(loss->context, loss->memory);
         nm_free(loss->context, loss->prepared);
@@ -65,6 +74,7 @@ void nm_loss_end(nm_loss *loss)
 
 nm_choice nm_loss_choice_resolve(const nm_choice *given, const nm_choice *saved)
 {
+    NM_GIVEN(given && saved, ((nm_choice){0}));
     if (!given->item || given->item != saved->item) {
         return *given;
     }
@@ -75,11 +85,13 @@ nm_choice nm_loss_choice_resolve(const nm_choice *given, const nm_choice *saved)
 
 nm_ignored nm_loss_ignored(const nm_loss *loss)
 {
+    NM_GIVEN(loss && loss->type, ((nm_ignored){0}));
     return loss->type->ignored ? loss->type->ignored(loss->options) : (nm_ignored){0};
 }
 
 nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
 {
+    NM_GIVEN(choice, ((nm_ignored){0}));
     return choice->item
                ? nm_loss_ignored(&(nm_loss){.type = type_of(choice), .options = options_of(choice)})
                : (nm_ignored){0};
@@ -87,6 +99,7 @@ nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
 
 int nm_loss_choice_wants(const nm_choice *choice)
 {
+    NM_GIVEN(choice, 0);
     return !choice->item                   ? NM_WANTED_ANY
            : type_of(choice)->wants_labels ? NM_WANTED_LABELS
                                            : NM_WANTED_VALUES;
@@ -109,6 +122,9 @@ static nm_status check_targets(const nm_loss *loss, const nm_batch *batch)
 
 nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, const nm_batch *batch)
 {
+    NM_GIVEN(loss && loss->type, NULL);
+    NM_REQUIRE(loss->context, tape, NULL);
+    NM_REQUIRE(loss->context, batch, NULL);
     if (!outputs || check_targets(loss, batch) != NM_OK) {
         return NULL;
     }
@@ -122,6 +138,8 @@ nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, co
 
 double nm_loss_weight(const nm_loss *loss, const nm_batch *batch)
 {
+    NM_GIVEN(loss && loss->type, (double)NAN);
+    NM_REQUIRE(loss->context, batch && batch->count, (double)NAN);
     const nm_loss_type *type = loss->type;
     return type->weight ? type->weight(loss->options, batch) : (double)batch->count;
 }

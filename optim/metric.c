@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 
 int64_t nm_metric_class(const float *outputs, int64_t width)
 {
+    NM_GIVEN(outputs, -1);
     int64_t best = 0;
     for (int64_t i = 0; i < width; i++) {
         if (isnan(outputs[i])) {
@@ -21,6 +23,9 @@ int64_t nm_metric_class(const float *outputs, int64_t width)
 nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
                           const void *options)
 {
+    NM_REQUIRE(context, metric, NM_ERROR_INPUT);
+    *metric = (nm_metric){.context = context};
+    NM_REQUIRE(context, type, NM_ERROR_INPUT);
     const nm_spec *spec = type->item.spec;
     *metric = (nm_metric){
         .context = context, .type = type, .options = !options && spec ? spec->defaults : options};
@@ -143,6 +148,9 @@ static nm_metric_batch batch_of(const nm_metric *m, const float *outputs, int64_
 
 nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch)
 {
+    NM_GIVEN(metric && metric->type, NM_ERROR_INPUT);
+    NM_REQUIRE(metric->context, outputs, NM_ERROR_INPUT);
+    NM_REQUIRE(metric->context, batch, NM_ERROR_INPUT);
     const float *values = nm_tensor_f32(outputs);
     nm_status status = values ? check_targets(metric, batch) : nm_context_status(metric->context);
     if (status != NM_OK ||
@@ -160,12 +168,14 @@ nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *b
 
 double nm_metric_value(const nm_metric *metric)
 {
+    NM_GIVEN(metric && metric->type, (double)NAN);
     return metric->state.samples ? metric->type->value(metric->options, &metric->state)
                                  : (double)NAN;
 }
 
 double nm_metric_part(const nm_metric *metric, int64_t index)
 {
+    NM_GIVEN(metric && metric->type, (double)NAN);
     bool there =
         metric->type->part && metric->state.samples && index >= 0 && index < metric->state.width;
     return there ? metric->type->part(metric->options, &metric->state, index) : (double)NAN;
@@ -173,6 +183,7 @@ double nm_metric_part(const nm_metric *metric, int64_t index)
 
 void nm_metric_end(nm_metric *metric)
 {
+    NM_GIVEN(metric, );
     nm_scratch_end(metric->state.sums);
     metric->state = (nm_metric_state){0};
 }
@@ -181,6 +192,7 @@ void nm_metric_end(nm_metric *metric)
 
 const nm_metric_type *nm_metric_type_of(const nm_choice *choice)
 {
+    NM_GIVEN(choice, NULL);
     return (const nm_metric_type *)(const void *)choice->item;
 }
 
@@ -192,6 +204,7 @@ static const void *options_of(const nm_choice *choice)
 
 const char *nm_metric_label(const nm_choice *choice, char text[64])
 {
+    NM_GIVEN(choice && choice->item && text, "");
     const nm_metric_type *type = nm_metric_type_of(choice);
     snprintf(text, 64, "%s", type->item.name);
     if (type->label) {
@@ -202,6 +215,8 @@ const char *nm_metric_label(const nm_choice *choice, char text[64])
 
 nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t width)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
+    NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
     const nm_metric_type *type = nm_metric_type_of(choice);
     return type->check ? type->check(context, options_of(choice), width) : NM_OK;
 }

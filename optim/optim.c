@@ -1,5 +1,6 @@
 #include "optim/optim.h"
 
+#include "core/guard.h"
 #include "optim/table.h"
 
 static nm_status register_kind(nm_context *context, nm_kind kind)
@@ -20,31 +21,37 @@ static nm_status register_kind(nm_context *context, nm_kind kind)
 
 nm_status nm_register_datasets(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     return register_kind(context, NM_KIND_DATASET);
 }
 
 nm_status nm_register_metrics(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     return register_kind(context, NM_KIND_METRIC);
 }
 
 nm_status nm_register_optimizers(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     return register_kind(context, NM_KIND_OPTIMIZER);
 }
 
 nm_status nm_register_schedules(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     return register_kind(context, NM_KIND_SCHEDULE);
 }
 
 nm_status nm_register_losses(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     return register_kind(context, NM_KIND_LOSS);
 }
 
 nm_status nm_register_optim(nm_context *context)
 {
+    NM_GIVEN(context, NM_ERROR_INPUT);
     nm_register_datasets(context);
     nm_register_metrics(context);
     nm_register_optimizers(context);

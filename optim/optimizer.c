@@ -1,7 +1,9 @@
 #include "optim/optimizer.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/thread.h"
 
 /* One parameter under the optimizer. */
@@ -120,6 +122,8 @@ static nm_status build(nm_optimizer *o, const nm_choice *choice, const nm_group 
 nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice, const nm_group *groups,
                                   int group_count)
 {
+    NM_GIVEN(store, NULL);
+    NM_REQUIRE(nm_store_context(store), choice, NULL);
     nm_context *context = nm_store_context(store);
     nm_optimizer *o = nm_alloc_zero(context, 1, sizeof *o);
     if (!o) {
@@ -211,6 +215,7 @@ static void update_range(void *arg, int64_t begin, int64_t end)
 
 nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double scale)
 {
+    NM_GIVEN(o, NM_ERROR_INPUT);
     move all = {
         .optimizer = o,
         .common = {
@@ -225,26 +230,31 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
 
 double nm_optimizer_rate(const nm_optimizer *o)
 {
+    NM_GIVEN(o, (double)NAN);
     return o->common.rate;
 }
 
 const nm_optimizer_type *nm_optimizer_type_of(const nm_optimizer *o)
 {
+    NM_GIVEN(o, NULL);
     return o->type;
 }
 
 nm_store *nm_optimizer_state(const nm_optimizer *o)
 {
+    NM_GIVEN(o, NULL);
     return o->state;
 }
 
 int nm_optimizer_count(const nm_optimizer *o)
 {
+    NM_GIVEN(o, 0);
     return o->count;
 }
 
 nm_member nm_optimizer_at(const nm_optimizer *o, int index)
 {
+    NM_GIVEN(o, ((nm_member){0}));
     const member *m = &o->members[index];
     return (nm_member){.entry = m->entry,
                        .rate = o->common.rate * m->rate,

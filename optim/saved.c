@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/guard.h"
 #include "core/op.h"
+#include "optim/checkpoint.h"
 #include "optim/data/schema_write.h"
 #include "optim/saved_internal.h"
 #include "optim/table.h"
@@ -70,6 +72,8 @@ nm_status nm_description_write(nm_context *context, const nm_description *descri
 
 nm_status nm_saved_write(const nm_store *store, const nm_description *description, const char *path)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_store_context(store), description, NM_ERROR_INPUT);
     nm_context *context = nm_store_context(store);
     nm_tensor_writer *writer = nm_tensor_writer_create(context);
     if (!writer) {
@@ -160,6 +164,7 @@ static bool is_checkpoint(const nm_tensor_file *file)
 
 nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved)
 {
+    NM_REQUIRE(context, saved, NM_ERROR_INPUT);
     *saved = (nm_saved){.context = context, .file = nm_tensor_file_read(context, path)};
     if (!saved->file) {
         return nm_context_status(context);
@@ -175,6 +180,7 @@ nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved)
 
 void nm_saved_close(nm_saved *saved)
 {
+    NM_GIVEN(saved, );
     if (saved->context) {
         nm_schema_destroy(saved->schema);
         nm_document_destroy(saved->document);
@@ -185,6 +191,8 @@ void nm_saved_close(nm_saved *saved)
 
 nm_status nm_saved_read(const nm_saved *saved, nm_store *store)
 {
+    NM_GIVEN(saved, NM_ERROR_INPUT);
+    NM_REQUIRE(saved->context, store, NM_ERROR_INPUT);
     return nm_store_read(store, saved->prefix, saved->file);
 }
 
@@ -286,6 +294,8 @@ char *nm_saved_find(nm_context *context, const char *path)
 
 nm_status nm_parameters_read(nm_store *store, const char *path)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    NM_REQUIRE(nm_store_context(store), path, NM_ERROR_INPUT);
     nm_saved saved;
     nm_context *context = nm_store_context(store);
     nm_status status = nm_saved_open(context, path, &saved);
@@ -298,5 +308,6 @@ nm_status nm_parameters_read(nm_store *store, const char *path)
 
 nm_status nm_parameters_write(const nm_store *store, const char *path)
 {
+    NM_GIVEN(store, NM_ERROR_INPUT);
     return nm_saved_write(store, &(nm_description){.model = NULL}, path);
 }

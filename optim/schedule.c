@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/guard.h"
+
 static const nm_warmup warmup_defaults = {0};
 static const nm_option warmup_rows[] = {
     {NM_FIELD(nm_warmup, steps), NM_OPTION_INT, .max = 1e15, .doc = "updates that it takes"},
@@ -60,6 +62,7 @@ static nm_status set_warmup(nm_schedule *s, nm_context *context, const nm_warmup
 nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm_choice *choice,
                             const nm_warmup *warmup, int64_t steps, int64_t steps_per_epoch)
 {
+    NM_REQUIRE(context, schedule, NM_ERROR_INPUT);
     const nm_item *item = choice && choice->item ? choice->item : &nm_schedule_constant.item;
     const void *options = choice && choice->options ? choice->options
                           : item->spec              ? item->spec->defaults
@@ -74,6 +77,7 @@ nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm
 
 double nm_schedule_factor(const nm_schedule *s, int64_t step)
 {
+    NM_GIVEN(s && s->type, (double)NAN);
     if (step < s->warmup_steps) {
         double done = (double)step / (double)s->warmup_steps;
         return s->warmup_start + (1 - s->warmup_start) * done;

@@ -10,6 +10,7 @@
 
 #include "core/file.h"
 #include "core/files/gzip.h"
+#include "core/guard.h"
 #include "core/internal.h"
 
 /* Unpacked bytes that zlib has and did not give out, at most. */
@@ -24,6 +25,7 @@ static bool is_standard_input(const char *path)
 
 const char *nm_file_title(const char *path)
 {
+    NM_GIVEN(path, "a file without a name");
     return is_standard_input(path) ? "standard input" : path;
 }
 

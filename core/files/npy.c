@@ -8,6 +8,7 @@
 #include "core/files/input.h"
 #include "core/files/npy_elements.h"
 #include "core/files/order.h"
+#include "core/guard.h"
 
 #define MAGIC "\x93NUMPY"
 
@@ -404,6 +405,7 @@ nm_tensor *nm_npy_parse(nm_context *context, const void *data, size_t size, cons
 
 nm_tensor *nm_npy_read_info(nm_context *context, const char *path, nm_npy_info *info)
 {
+    NM_REQUIRE(context, path, NULL);
     nm_input input;
     return nm_input_open(&input, context, path, SIZE_MAX, false) == NM_OK
                ? read_array(&input, nm_file_title(path), info)
@@ -412,6 +414,7 @@ nm_tensor *nm_npy_read_info(nm_context *context, const char *path, nm_npy_info *
 
 nm_tensor *nm_npy_read(nm_context *context, const char *path)
 {
+    NM_REQUIRE(context, path, NULL);
     return nm_npy_read_info(context, path, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/files/input.h"
 #include "core/files/order.h"
+#include "core/guard.h"
 #include "core/internal.h"
 #include "core/json.h"
 #include "core/value_internal.h"
@@ -493,6 +494,7 @@ nm_tensor_file *nm_tensor_file_parse(nm_context *context, const void *data, size
 
 nm_tensor_file *nm_tensor_file_read(nm_context *context, const char *path)
 {
+    NM_REQUIRE(context, path, NULL);
     nm_input input;
     return nm_input_open(&input, context, path, SIZE_MAX, false) == NM_OK
                ? read_input(&input, nm_file_title(path))
@@ -526,29 +528,34 @@ static const entry *entry_at(const nm_tensor_file *file, int index)
 
 int nm_tensor_file_count(const nm_tensor_file *file)
 {
+    NM_GIVEN(file, 0);
     return file->tensors.count;
 }
 
 const char *nm_tensor_file_name(const nm_tensor_file *file, int index)
 {
+    NM_GIVEN(file, NULL);
     const entry *e = entry_at(file, index);
     return e ? e->name : NULL;
 }
 
 nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index)
 {
+    NM_GIVEN(file, NULL);
     const entry *e = entry_at(file, index);
     return e ? e->tensor : NULL;
 }
 
 nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name)
 {
+    NM_GIVEN(file && name, NULL);
     const entry *e = list_find(&file->tensors, name);
     return e ? e->tensor : NULL;
 }
 
 const char *nm_tensor_file_metadata(const nm_tensor_file *file, const char *key)
 {
+    NM_GIVEN(file && key, NULL);
     const entry *e = list_find(&file->metadata, key);
     return e ? e->text : NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/files/order.h"
+#include "core/guard.h"
 #include "core/internal.h"
 #include "core/json.h"
 
@@ -74,6 +75,8 @@ static nm_status check_text(nm_tensor_writer *writer, const char *what, const ch
 
 nm_status nm_tensor_writer_add(nm_tensor_writer *writer, const char *name, nm_tensor *tensor)
 {
+    NM_GIVEN(writer, NM_ERROR_INPUT);
+    NM_REQUIRE(writer->context, name, NM_ERROR_INPUT);
     if (!tensor) {
         return nm_fail(writer->context, NM_ERROR_INPUT, "\"%s\" cannot be written: it is NULL",
                        name);
@@ -100,6 +103,9 @@ static text_item *add_key(nm_tensor_writer *writer, const char *key)
 
 nm_status nm_tensor_writer_set_metadata(nm_tensor_writer *writer, const char *key, const char *text)
 {
+    NM_GIVEN(writer, NM_ERROR_INPUT);
+    NM_REQUIRE(writer->context, key, NM_ERROR_INPUT);
+    NM_REQUIRE(writer->context, text, NM_ERROR_INPUT);
     if (check_text(writer, "a metadata key", key) != NM_OK ||
         check_text(writer, "a metadata text", text) != NM_OK) {
         return NM_ERROR_INPUT;
@@ -300,6 +306,7 @@ static nm_status write_file(const nm_tensor_writer *w, const header *h, const ch
 
 nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path)
 {
+    NM_GIVEN(writer, NM_ERROR_INPUT);
     header h = {.context = writer->context};
     nm_status status = make_header(&h, writer);
     if (status == NM_OK) {

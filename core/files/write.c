@@ -7,6 +7,7 @@
  * 3. Whatever goes wrong, the temporary file is removed. Only a kill can leave it behind: then the
  * next one who writes into that folder removes it. */
 #include "core/file.h"
+#include "core/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +146,7 @@ nm_file *nm_file_create(nm_context *context, const char *path)
 
 nm_status nm_file_write(nm_file *file, const void *data, size_t size)
 {
+    NM_GIVEN(file, NM_ERROR_INPUT);
     const char *next = data;
     while (size && !file->error) {
         ssize_t count = write(file->fd, next, size < SSIZE_MAX ? size : SSIZE_MAX);
@@ -197,6 +199,7 @@ static void close_file(nm_file *file)
 
 nm_status nm_file_commit(nm_file *file)
 {
+    NM_GIVEN(file, NM_ERROR_INPUT);
     if (!file->error) {
         remember(file, sync_to_disk(file->fd));
     }
@@ -256,6 +259,7 @@ static nm_status make_folder(nm_context *context, const char *folder, const char
 
 nm_status nm_folder_create(nm_context *context, const char *path)
 {
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
     char *part = nm_copy_string(context, path);
     if (!part) {
         return NM_ERROR_MEMORY;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/guard.h"
 #include "core/path.h"
 #include "core/value_internal.h"
 #include "core/values/edit.h"
@@ -175,6 +176,8 @@ static const nm_value *move_paths(nm_document *document, const nm_value *value, 
 
 char *nm_document_text(nm_document *document, const char *folder, size_t *size)
 {
+    NM_GIVEN(document, NULL);
+    NM_REQUIRE(document->context, size, NULL);
     const nm_value *wanted = document->root;
     if (folder) {
         wanted = move_paths(document, wanted, folder);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/guard.h"
 #include "optim/data/loader_internal.h"
 #include "optim/data/normalize.h"
 #include "optim/data/readers.h"
@@ -287,6 +288,13 @@ nm_status nm_data_open(nm_context *context, const nm_data_options *options, nm_d
 nm_status nm_data_open_as(nm_context *context, const nm_data_options *options, nm_schema *schema,
                           nm_data *data)
 {
+    if (!context || !options || !data) {
+        nm_schema_destroy(schema);
+        *(data ? data : &(nm_data){0}) = (nm_data){0};
+        NM_REQUIRE(context, options, NM_ERROR_INPUT);
+        NM_REQUIRE(context, data, NM_ERROR_INPUT);
+        return NM_ERROR_INPUT;
+    }
     *data = (nm_data){.train.context = context, .schema = schema, .as_before = schema != NULL};
     nm_status status = open_all(context, options, data);
     if (status != NM_OK) {
@@ -314,7 +322,10 @@ nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
                            const nm_schema *schema, nm_set which, nm_data *data)
 {
     static const char *const names[] = {"training", "validation", "test"};
+    NM_REQUIRE(context, data, NM_ERROR_INPUT);
     *data = (nm_data){.train.context = context};
+    NM_REQUIRE(context, options, NM_ERROR_INPUT);
+    NM_REQUIRE(context, schema, NM_ERROR_INPUT);
     nm_status status = open_one(context, options, schema, which, data);
     const nm_dataset *sets[] = {&data->train, &data->validation, &data->test};
     if (status == NM_OK && !sets[which]->count) {
@@ -333,6 +344,7 @@ nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
 
 void nm_data_close(nm_data *data)
 {
+    NM_GIVEN(data, );
     nm_schema_destroy(data->schema);
     nm_dataset_close(&data->train);
     nm_dataset_close(&data->validation);

@@ -5,20 +5,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/guard.h"
 #include "optim/data/readers.h"
 
 size_t nm_dataset_sample_bytes(const nm_dataset *set)
 {
+    NM_GIVEN(set, 0);
     return (size_t)nm_shape_count(&set->shape) * nm_dtype_size(set->dtype);
 }
 
 size_t nm_dataset_target_bytes(const nm_dataset *set)
 {
+    NM_GIVEN(set, 0);
     return (size_t)nm_shape_count(&set->target_shape) * nm_dtype_size(set->target_dtype);
 }
 
 int64_t nm_dataset_counted(const nm_dataset *set)
 {
+    NM_GIVEN(set, 0);
     const int32_t *labels = set->target_dtype == NM_I32 ? set->targets : NULL;
     int64_t counted = 0;
     for (int64_t i = 0; labels && i < set->count; i++) {
@@ -29,6 +33,7 @@ int64_t nm_dataset_counted(const nm_dataset *set)
 
 void nm_dataset_close(nm_dataset *set)
 {
+    NM_GIVEN(set, );
     for (size_t i = 0; i < sizeof set->memory / sizeof *set->memory; i++) {
         nm_free(set->context, set->memory[i]);
     }
@@ -184,6 +189,7 @@ static nm_status check_targets(nm_dataset *set)
 
 nm_status nm_dataset_check(nm_dataset *set)
 {
+    NM_GIVEN(set, NM_ERROR_INPUT);
     nm_status status = check_samples(set);
     const char *source = set->sample_source;
     if (status == NM_OK) {
@@ -229,6 +235,9 @@ static nm_status open_and_check(const nm_dataset_type *type, const void *options
 nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm_reading *reading,
                           nm_dataset *set)
 {
+    NM_REQUIRE(context, set, NM_ERROR_INPUT);
+    *set = (nm_dataset){.context = context};
+    NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
     const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
     const nm_spec *spec = type->item.spec;
     const void *options = !choice->options && spec ? spec->defaults : choice->options;

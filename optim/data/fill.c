@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/guard.h"
 #include "optim/data/readers.h"
 
 typedef struct filler {
@@ -75,6 +76,9 @@ static void fill_column(const filler *f, int64_t at, double fill)
 
 nm_status nm_dataset_fill(nm_dataset *set, const nm_dataset *from, nm_schema *schema)
 {
+    NM_GIVEN(set, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, from, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, schema, NM_ERROR_INPUT);
     filler f = {.set = set, .from = from, .width = nm_shape_count(&set->shape)};
     nm_column *columns = (nm_column *)(uintptr_t)schema->column;
     int64_t at = 0;

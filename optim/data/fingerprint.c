@@ -1,6 +1,7 @@
 /* Telling data sets apart by their contents, wherever they came from. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "optim/data/dataset.h"
 
 #define LANES                                                                                      \
@@ -50,6 +51,7 @@ static uint64_t mix_shape(uint64_t hash, const nm_shape *shape, nm_dtype dtype)
 
 uint64_t nm_dataset_fingerprint(const nm_dataset *set)
 {
+    NM_GIVEN(set, 0);
     uint64_t hash = mix(0, (uint64_t)set->count);
     size_t sample = nm_dataset_sample_bytes(set), target = nm_dataset_target_bytes(set);
     hash = mix_shape(hash, &set->shape, set->dtype);

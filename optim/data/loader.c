@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/guard.h"
 #include "core/thread.h"
 #include "optim/data/augment.h"
 #include "optim/data/balance.h"
@@ -341,6 +342,7 @@ static nm_status build(nm_loader *l)
 
 int64_t nm_loader_batch(const nm_loader_options *options, int64_t count)
 {
+    NM_GIVEN(options, 0);
     int64_t batch = LEAST_BATCH;
     while (batch < MOST_BATCH && 2 * batch <= count / 16) {
         batch *= 2;
@@ -351,6 +353,9 @@ int64_t nm_loader_batch(const nm_loader_options *options, int64_t count)
 nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                             const nm_loader_options *options, bool augment, uint64_t seed)
 {
+    NM_GIVEN(nm_context_status(context) == NM_OK, NULL);
+    NM_REQUIRE(context, set, NULL);
+    NM_REQUIRE(context, options, NULL);
     nm_loader *l = nm_alloc_zero(context, 1, sizeof *l);
     if (!l) {
         return NULL;
@@ -388,11 +393,13 @@ void nm_loader_destroy(nm_loader *l)
 
 int64_t nm_loader_batches(const nm_loader *loader)
 {
+    NM_GIVEN(loader, 0);
     return loader->batches;
 }
 
 int64_t nm_loader_samples(const nm_loader *loader)
 {
+    NM_GIVEN(loader, 0);
     return loader->samples;
 }
 
@@ -436,6 +443,7 @@ static void set_order(nm_loader *l, int64_t epoch)
 
 nm_status nm_loader_begin(nm_loader *l, int64_t epoch, int64_t batch)
 {
+    NM_GIVEN(l, NM_ERROR_INPUT);
     if (epoch < 0 || batch < 0 || batch > l->batches) {
         return nm_fail(l->context, NM_ERROR_INPUT,
                        "loader: cannot begin epoch %lld at batch %lld; an epoch has %lld batches",
@@ -464,7 +472,9 @@ static nm_shape batch_shape(int64_t count, const nm_shape *shape)
 
 nm_status nm_loader_next(nm_loader *l, nm_batch *batch)
 {
+    NM_REQUIRE(l ? l->context : NULL, batch, NM_ERROR_INPUT);
     *batch = (nm_batch){0};
+    NM_GIVEN(l, NM_ERROR_INPUT);
     if (l->next < 0) {
         return nm_fail(l->context, NM_ERROR_INPUT,
                        "loader: call nm_loader_begin() before nm_loader_next()");

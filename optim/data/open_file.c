@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/files/input.h"
+#include "core/guard.h"
 #include "core/text.h"
 
 typedef enum file_format { FORMAT_CSV, FORMAT_NPY, FORMAT_IDX } file_format;
@@ -98,7 +99,9 @@ nm_status nm_dataset_open_file(nm_context *context, const char *path, const char
                                const nm_reading *reading, nm_dataset *set)
 {
     file_format format;
+    NM_REQUIRE(context, set, NM_ERROR_INPUT);
     *set = (nm_dataset){.context = context};
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
     if (find_format(context, path, &format) != NM_OK) {
         return nm_context_status(context);
     }

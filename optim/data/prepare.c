@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "optim/data/normalize.h"
 #include "optim/data/readers.h"
 
@@ -201,6 +202,8 @@ static samples samples_of(nm_tensor *x)
 
 nm_status nm_schema_check(const nm_schema *schema, nm_tensor *x)
 {
+    NM_GIVEN(schema, NM_ERROR_INPUT);
+    NM_REQUIRE(schema->context, x, NM_ERROR_INPUT);
     char text[NM_SHAPE_TEXT];
     const samples s = samples_of(x);
     if (!s.data) {
@@ -240,6 +243,7 @@ static void apply(const nm_affine *affine, const samples *s, uint8_t *bytes, flo
 
 nm_tensor *nm_schema_prepare(const nm_schema *schema, nm_tape *tape, nm_tensor *x)
 {
+    NM_GIVEN(schema, NULL);
     nm_affine affine = {0};
     nm_context *context = schema->context;
     if (!x || nm_schema_check(schema, x) != NM_OK) {
@@ -262,6 +266,7 @@ nm_tensor *nm_schema_prepare(const nm_schema *schema, nm_tape *tape, nm_tensor *
 
 void nm_schema_restore(const nm_schema *schema, float *y, int64_t count)
 {
+    NM_GIVEN(schema, );
     const int64_t width = schema->target_channels;
     for (int64_t i = 0; i < count * width; i++) {
         const int64_t c = i % width;

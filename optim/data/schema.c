@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 
 /* ---- Memory ---- */
@@ -36,6 +37,7 @@ void nm_schema_destroy(nm_schema *schema)
 
 void *nm_schema_alloc(nm_schema *schema, size_t count, size_t size)
 {
+    NM_GIVEN(schema, NULL);
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
         nm_fail(schema->context, NM_ERROR_MEMORY, "out of memory (%zu times %zu bytes)", count,
@@ -53,6 +55,8 @@ void *nm_schema_alloc(nm_schema *schema, size_t count, size_t size)
 
 const char *nm_schema_copy(nm_schema *schema, const char *text, size_t length)
 {
+    NM_GIVEN(schema, NULL);
+    NM_REQUIRE(schema->context, text, NULL);
     char *copy = nm_schema_alloc(schema, length + 1, 1);
     if (copy) {
         memcpy(copy, text, length);
@@ -64,6 +68,7 @@ const char *nm_schema_copy(nm_schema *schema, const char *text, size_t length)
 
 int64_t nm_schema_width(const nm_schema *schema)
 {
+    NM_GIVEN(schema, 0);
     int64_t width = 0;
     for (int i = 0; i < schema->columns; i++) {
         const nm_column *column = &schema->column[i];
@@ -74,6 +79,7 @@ int64_t nm_schema_width(const nm_schema *schema)
 
 const char *nm_schema_class_name(const nm_schema *schema, int64_t index, char text[32])
 {
+    NM_GIVEN(text, "");
     if (schema && schema->class_names && index >= 0 && index < schema->classes) {
         return schema->class_names[index];
     }
@@ -82,6 +88,7 @@ const char *nm_schema_class_name(const nm_schema *schema, int64_t index, char te
 
 int64_t nm_schema_class_of(const nm_schema *schema, const char *name)
 {
+    NM_GIVEN(schema && name, -1);
     int64_t number;
     if (!schema->class_names) {
         bool fine = nm_parse_int(name, &number) && number >= 0 && number < schema->classes;
@@ -392,6 +399,7 @@ static void read_target(const reader *r, const nm_value *value)
 nm_schema *nm_schema_read(nm_context *context, const nm_value *sample, const nm_value *target,
                           nm_document *document, nm_diagnostics *d)
 {
+    NM_REQUIRE(context, d, NULL);
     nm_schema *schema = nm_schema_create(context);
     int errors = d->count;
     if (!schema) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "optim/data/data.h"
 #include "optim/data/normalize.h"
 #include "optim/data/readers.h"
@@ -146,6 +147,7 @@ nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 
 nm_loader_options nm_schema_loader(const nm_schema *schema, int64_t batch)
 {
+    NM_GIVEN(schema, ((nm_loader_options){0}));
     nm_loader_options loader = {NM_LOADER_DEFAULTS};
     loader.batch = batch > 0 ? batch : NM_AUTO;
     tell_loader(schema, &loader);

@@ -1,4 +1,5 @@
 /* The life of a trainer. What happens in a step is in step.c, around epochs in epoch.c. */
+#include "core/guard.h"
 #include "optim/train/internal.h"
 
 #include "optim/train_defaults.h"
@@ -62,6 +63,7 @@ static nm_status build(nm_trainer *t)
 
 nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
 {
+    NM_REQUIRE(context, setup, NULL);
     nm_trainer *t = make(context, setup);
     if (!t || build(t) != NM_OK) {
         nm_trainer_destroy(t);
@@ -73,6 +75,8 @@ nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup
 
 void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup, nm_diagnostics *d)
 {
+    NM_REQUIRE(context, setup, );
+    NM_REQUIRE(context, d, );
     nm_trainer *t = make(context, setup);
     if (t) {
         nm_trainer_plan(t, d);
@@ -107,6 +111,7 @@ static double ratio(double a, double b)
 
 const nm_train_state *nm_trainer_state(nm_trainer *t)
 {
+    NM_GIVEN(t, NULL);
     const nm_progress *p = &t->progress;
     nm_train_state *s = &t->state;
     s->trainer = t;
@@ -150,6 +155,7 @@ nm_status nm_trainer_report(nm_trainer *t,
 
 const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer)
 {
+    NM_GIVEN(trainer, NULL);
     return trainer->optimizer;
 }
 
@@ -191,6 +197,7 @@ static void fill_result(nm_trainer *t, nm_status status, nm_train_result *r)
 
 void nm_trainer_stop(nm_trainer *trainer)
 {
+    NM_GIVEN(trainer, );
     trainer->stop = 1;
 }
 
@@ -261,6 +268,7 @@ static void warn_of_stopping_by_training(const nm_trainer *t)
 
 nm_status nm_trainer_start(nm_trainer *t)
 {
+    NM_GIVEN(t, NM_ERROR_INPUT);
     const nm_from *from = &t->setup.options.from;
     if (t->started) {
         return nm_context_status(t->context);
@@ -275,11 +283,13 @@ nm_status nm_trainer_start(nm_trainer *t)
 
 nm_taken nm_trainer_taken(const nm_trainer *trainer)
 {
+    NM_GIVEN(trainer, ((nm_taken){0}));
     return trainer->taken;
 }
 
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 {
+    NM_GIVEN(t, NM_ERROR_INPUT);
     if (!t->train) {
         return nm_fail(t->context, NM_ERROR_INPUT, "train: this trainer was made to evaluate only");
     }
@@ -323,7 +333,10 @@ nm_status nm_trainer_measure(nm_trainer *t, const nm_network *network, nm_loader
 
 nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
 {
+    NM_REQUIRE(t ? t->context : NULL, result, NM_ERROR_INPUT);
     *result = NM_NO_EVALUATION;
+    NM_GIVEN(t, NM_ERROR_INPUT);
+    NM_REQUIRE(t->context, set, NM_ERROR_INPUT);
     if (!set->count) {
         return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
     }
@@ -338,7 +351,10 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluatio
 
 nm_status nm_trainer_evaluate_baseline(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
 {
+    NM_REQUIRE(t ? t->context : NULL, result, NM_ERROR_INPUT);
     *result = NM_NO_EVALUATION;
+    NM_GIVEN(t, NM_ERROR_INPUT);
+    NM_REQUIRE(t->context, set, NM_ERROR_INPUT);
     nm_loader *loader = set->count && set->targets
                             ? nm_loader_create(t->context, set, &t->setup.data->loader, false, 0)
                             : NULL;
@@ -349,11 +365,14 @@ nm_status nm_trainer_evaluate_baseline(nm_trainer *t, const nm_dataset *set, nm_
 
 nm_status nm_trainer_save(nm_trainer *trainer, const char *path)
 {
+    NM_GIVEN(trainer, NM_ERROR_INPUT);
     return nm_checkpoint_write(trainer, path);
 }
 
 nm_status nm_trainer_resume(nm_trainer *t, const char *path)
 {
+    NM_GIVEN(t, NM_ERROR_INPUT);
+    NM_REQUIRE(t->context, path, NM_ERROR_INPUT);
     if (t->progress.step > 0) {
         return nm_fail(t->context, NM_ERROR_INPUT,
                        "%s: a run can be resumed only before the trainer has made a step", path);
