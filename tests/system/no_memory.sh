@@ -1,0 +1,35 @@
+#!/bin/bash
+# Programs as users write them, one check at the end of a chain of calls, survive that any one request
+# for memory fails: the examples, and the README's.
+. "$(dirname "$0")/claim.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$temporary" || exit 1
+awk '$0 == "```c" { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/README.md" >readme.c
+"$NORMA_BUILD/norma" train "$NORMA_SOURCE/models/zoo/spirals.yaml" --quiet --set train.epochs=1 --out run
+printf '\223NUMPY\1\0\166\0%-117s\n' \
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }" >new.npy
+printf '\0\0\0\77\0\0\0\0' >>new.npy
+
+survives() # survives NAME SOURCE ARGUMENTS...
+{
+    local name=$1 source=$2 takes=
+    shift 2
+    ! grep -q 'main(int argc' "$source" || takes=-DWITH_ARGUMENTS
+    claim_runs "$name compiles with an allocator that fails" ${CC:-cc} -std=gnu11 -g \
+        -DEXAMPLE="\"$source\"" $takes -I"$NORMA_SOURCE" "$here/no_memory.c" -o "$name" \
+        -L"$NORMA_BUILD" -lnorma -lm -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
+    ask "$name" env OMP_NUM_THREADS=1 "./$name" "$@"
+    claim_of "$name" "$name ends with a message whichever of its requests for memory fails" \
+        says '^[1-9][0-9][0-9]* requests$'
+}
+
+survives readme "$temporary/readme.c"
+for example in "$NORMA_SOURCE"/docs/examples/*.c; do
+    name=$(basename "$example" .c)
+    case $name in
+    predict) survives "$name" "$example" run new.npy ;;
+    *) survives "$name" "$example" ;;
+    esac
+done
+
+finish
