@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/guard.h"
+
 typedef struct problem {
     const float *scores; /* [samples, classes] */
     const int32_t *labels;
@@ -114,6 +116,7 @@ static nm_status check(nm_context *context, const problem *p)
 nm_status nm_calibrate_temperature(nm_context *context, const float *scores, const int32_t *labels,
                                    int64_t samples, int64_t classes, nm_calibration *result)
 {
+    NM_REQUIRE(context, result, NM_ERROR_INPUT);
     const problem p = {scores, labels, samples, classes};
     const double least = 1 / NM_TEMPERATURE_MOST, most = 1 / NM_TEMPERATURE_LEAST;
     nm_status status = check(context, &p);

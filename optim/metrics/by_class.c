@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "optim/table.h"
 
@@ -198,6 +199,7 @@ const nm_metric_type nm_metric_balanced_accuracy = {
 
 nm_class_counts nm_metric_class_counts(const nm_metric *metric, int64_t index)
 {
+    NM_GIVEN(metric && metric->type, ((nm_class_counts){0}));
     const nm_metric_state *s = &metric->state;
     if (metric->type->add != count_classes || index < 0 || index >= s->width) {
         return (nm_class_counts){0};

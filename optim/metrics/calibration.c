@@ -8,6 +8,7 @@
  * Guo, Pleiss, Sun, Weinberger 2017: On calibration of modern neural networks, equation 3. */
 #include <math.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "optim/table.h"
 
@@ -78,6 +79,7 @@ const nm_metric_type nm_metric_expected_calibration_error = {
 
 nm_reliability_bin nm_metric_reliability(const nm_metric *metric, int bin)
 {
+    NM_GIVEN(metric, ((nm_reliability_bin){0}));
     const double bins = NM_RELIABILITY_BINS;
     nm_reliability_bin b = {.from = bin / bins,
                             .to = (bin + 1) / bins,

@@ -1,6 +1,7 @@
 /* Which classes are taken for which: how many samples of class i were predicted as class j. Not
  * registered, since it is no number; nm_metric_confused() reads it. A row with a NaN is predicted
  * as no class. */
+#include "core/guard.h"
 #include "core/op.h"
 #include "optim/metric.h"
 
@@ -42,6 +43,7 @@ const nm_metric_type nm_metric_confusion = {
 
 double nm_metric_confused(const nm_metric *metric, int64_t actual, int64_t predicted)
 {
+    NM_GIVEN(metric, 0);
     const nm_metric_state *s = &metric->state;
     const bool there = metric->type == &nm_metric_confusion && actual >= 0 && predicted >= 0 &&
                        actual < s->width && predicted < s->width;

@@ -14,6 +14,11 @@
  * int *: &integer
  * int64_t *: &wide
  * size_t *: &size
+ * bool *: (bool *)bytes
+ * _Bool *: (bool *)bytes
+ * int32_t *: (int32_t *)words
+ * const int32_t *: (int32_t *)words
+ * const uint8_t *: (uint8_t *)bytes
  * uint32_t *: words
  * const uint32_t *: words
  * void *: bytes
@@ -98,6 +103,8 @@
  * nm_data *: &data
  * const nm_data_options *: &data_options
  * const nm_loader_options *: &data.loader
+ * const nm_split_options *: &(nm_split_options){.share = 0.5}
+ * nm_calibration *: &(nm_calibration){0}
  * nm_loader *: loader
  * const nm_loader *: loader
  * nm_batch *: &batch

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/guard.h"
 #include "core/text.h"
 #include "core/value.h"
 #include "optim/data/readers.h"
@@ -165,6 +166,7 @@ static bool ends_with(const char *path, const char *end)
 nm_status nm_split_read(nm_context *context, const char *path, int64_t first, int64_t count,
                         bool *held)
 {
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
     rows r = {.context = context,
               .title = nm_file_title(path),
               .first = first,
@@ -184,6 +186,7 @@ nm_status nm_split_read(nm_context *context, const char *path, int64_t first, in
 nm_status nm_split_write(nm_context *context, const char *path, const uint8_t *parts, int64_t count,
                          nm_part part)
 {
+    NM_REQUIRE(context, parts, NM_ERROR_INPUT);
     nm_text text = {.context = context};
     nm_text_add(&text, "row\n");
     for (int64_t i = 0; i < count && !text.failed; i++) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "optim/data/split/split.h"
 
@@ -74,17 +75,22 @@ const nm_spec nm_split_spec = {.name = "nm_split_options",
 
 bool nm_split_holds_out(const nm_split_options *o)
 {
+    NM_GIVEN(o, false);
     return o->share > 0 || o->indices;
 }
 
 const char *nm_split_order_column(const nm_split_options *o)
 {
+    NM_GIVEN(o, NULL);
     return o->order && strcmp(o->order, "last") != 0 ? o->order : NULL;
 }
 
 const char *nm_split_rule(const nm_split_options *o, const nm_dataset *set,
                           char text[NM_SPLIT_TEXT])
 {
+    NM_GIVEN(set, NULL);
+    NM_REQUIRE(set->context, o, NULL);
+    NM_REQUIRE(set->context, text, NULL);
     const bool by_class = set->classes > 0 && o->stratify != NM_STRATIFY_FALSE;
     if (o->indices) {
         snprintf(text, NM_SPLIT_TEXT, "the rows of %.200s", o->indices);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/guard.h"
 #include "core/random.h"
 #include "core/value.h"
 #include "optim/data/readers.h"
@@ -67,6 +68,9 @@ static nm_status hold_share(const nm_strata *s, double share, uint64_t seed, boo
 nm_status nm_split_choose(const nm_dataset *set, const nm_split_options *o, uint64_t seed,
                           bool *held)
 {
+    NM_GIVEN(set, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, o, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, held, NM_ERROR_INPUT);
     nm_strata strata;
     memset(held, 0, (size_t)set->count * sizeof *held);
     if (o->indices) {
@@ -139,6 +143,8 @@ static void tell_small(const nm_strata *s, int folds)
 nm_status nm_split_folds(const nm_dataset *set, const nm_split_options *o, int folds, uint64_t seed,
                          int32_t *fold)
 {
+    NM_GIVEN(set, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, o, NM_ERROR_INPUT);
     nm_strata strata;
     nm_status status = check_folds(set, o, folds);
     if (status != NM_OK || o->order) {
@@ -158,6 +164,8 @@ nm_status nm_split_folds(const nm_dataset *set, const nm_split_options *o, int f
 nm_status nm_dataset_view(const nm_dataset *set, const uint8_t *parts, nm_part part,
                           nm_dataset *view)
 {
+    NM_GIVEN(set, NM_ERROR_INPUT);
+    NM_REQUIRE(set->context, view, NM_ERROR_INPUT);
     int64_t count = 0;
     *view = (nm_dataset){.context = set->context};
     for (int64_t i = 0; i < set->count; i++) {
@@ -185,6 +193,9 @@ nm_status nm_dataset_view(const nm_dataset *set, const uint8_t *parts, nm_part p
 nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed, nm_dataset *rest,
                            nm_dataset *part)
 {
+    NM_GIVEN(rest && part, NM_ERROR_INPUT);
+    *rest = *part = (nm_dataset){0};
+    NM_GIVEN(set, NM_ERROR_INPUT);
     const nm_split_options options = {.share = fraction, .stratify = NM_STRATIFY_FALSE};
     bool *held = nm_alloc_zero(set->context, (size_t)set->count, sizeof *held);
     *rest = *part = (nm_dataset){.context = set->context};
