@@ -562,5 +562,6 @@ const char *nm_tensor_file_metadata(const nm_tensor_file *file, const char *key)
 
 const char *nm_tensor_file_metadata_key(const nm_tensor_file *file, int index)
 {
+    NM_GIVEN(file, NULL);
     return index >= 0 && index < file->metadata.count ? file->metadata.items[index].name : NULL;
 }
