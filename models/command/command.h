@@ -152,6 +152,11 @@ void json_text(FILE *to, const char *text);
 
 /* ", accuracy 92.40 %, f1 0.9151": each that has a value. Returns `text`. */
 char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values);
+#define SCORE_TEXT 96
+/* "92.40 %", "0.9151": a value of one metric, or of the loss (NULL). Returns `text`. */
+char *describe_score(char text[SCORE_TEXT], const nm_choice *metric, double value);
+/* "1.72 points lower", "0.0092 higher", "the same": from one value to another. Returns `text`. */
+char *describe_gap(char text[SCORE_TEXT], const nm_choice *metric, double from, double to);
 /* A field each, called `prefix` and the metric's name. */
 void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
                   const double *values);

@@ -31,6 +31,29 @@ char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const
     return text;
 }
 
+char *describe_score(char text[SCORE_TEXT], const nm_choice *metric, double value)
+{
+    if (metric && is_share(metric->item->name)) {
+        snprintf(text, SCORE_TEXT, "%.2f %%", 100 * value);
+    } else {
+        snprintf(text, SCORE_TEXT, metric ? "%.4g" : "%.4f", value);
+    }
+    return text;
+}
+
+char *describe_gap(char text[SCORE_TEXT], const nm_choice *metric, double from, double to)
+{
+    const bool share = metric && is_share(metric->item->name);
+    const double gap = fabs(to - from) * (share ? 100 : 1);
+    if (from == to) {
+        snprintf(text, SCORE_TEXT, "the same");
+    } else {
+        snprintf(text, SCORE_TEXT, share ? "%.2f points %s" : "%.4g %s", gap,
+                 to < from ? "lower" : "higher");
+    }
+    return text;
+}
+
 void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
                   const double *values)
 {

@@ -45,17 +45,60 @@ START_TEST(progress_is_a_line_an_epoch_on_standard_error)
 }
 END_TEST
 
-START_TEST(quiet_says_nothing_and_leaves_json_alone)
+START_TEST(quiet_leaves_the_line_with_the_result_and_json_alone)
 {
     write_text("net.yaml", network);
     const ended *e = norma("train", "net.yaml", "--quiet", "--out", "quiet");
     assert_code(e, 0);
-    ck_assert_str_eq(e->out, "");
+    ck_assert_int_eq(strncmp(e->out, "test loss 0.", 12), 0);
+    ck_assert_ptr_eq(strchr(e->out, '\n'), e->out + strlen(e->out) - 1);
+    assert_says(e->out, " % (epoch 3, the last)\n");
     ck_assert_str_eq(e->err, "");
     const char *last = "";
     e = norma("train", "net.yaml", "--quiet", "--json", "--out", "quiet2");
     ck_assert_int_eq(json_lines(e->out, &last), 4);
     ck_assert_str_eq(e->err, "");
+}
+END_TEST
+
+START_TEST(the_result_names_the_best_score_where_it_was_measured_and_how_far_the_test_set_is)
+{
+    static const char *const by[] = {"train.best_by=metric", "train.best_by=loss"};
+    write_text("net.yaml", network);
+    for (int i = 0; i < 2; i++) {
+        char line[256];
+        const char *last = "";
+        const ended *e = norma("train", "net.yaml", "--json", "--out", i ? "b1" : "b0", "--quiet",
+                               "--set", "data.validation=0.25", "--set", by[i]);
+        assert_code(e, 0);
+        json_lines(e->out, &last);
+        const int epoch = (int)json_field(last, "best_epoch");
+        const double best = json_field(last, "best");
+        const double test = json_field(last, i ? "best_test_loss" : "best_test_metric");
+        ck_assert_double_ne(best, test);
+        if (i) {
+            snprintf(line, sizeof line,
+                     "best on the validation set: loss %.4f (epoch %d of 3); on the test set %.4f, "
+                     "%.4g %s\n",
+                     best, epoch, test, fabs(best - test), test < best ? "lower" : "higher");
+        } else {
+            snprintf(
+                line, sizeof line,
+                "best on the validation set: accuracy %.2f %% (epoch %d of 3); on the test set "
+                "%.2f %%, %.2f points %s\n",
+                100 * best, epoch, 100 * test, 100 * fabs(best - test),
+                test < best ? "lower" : "higher");
+        }
+        e = norma("train", "net.yaml", "--out", i ? "c1" : "c0", "--quiet", "--set",
+                  "data.validation=0.25", "--set", by[i]);
+        ck_assert_str_eq(e->out, line);
+    }
+    const ended *e = norma("train", "net.yaml", "--out", "d", "--quiet", "--set",
+                           "data.validation=0.25", "--set", "data.test=null");
+    ck_assert_int_eq(strncmp(e->out, "best on the validation set: accuracy ", 37), 0);
+    ck_assert_ptr_null(strstr(e->out, "test set"));
+    e = norma("train", "net.yaml", "--out", "e", "--quiet", "--set", "data.test=null");
+    assert_says(e->out, " (after 30 steps; no samples were held out)\n");
 }
 END_TEST
 
@@ -495,7 +538,9 @@ START_TEST(predict_says_what_samples_look_like)
 END_TEST
 
 TEST_MAIN("models/command_train", json_puts_one_object_a_line_on_standard_output_and_nothing_else,
-          progress_is_a_line_an_epoch_on_standard_error, quiet_says_nothing_and_leaves_json_alone,
+          progress_is_a_line_an_epoch_on_standard_error,
+          quiet_leaves_the_line_with_the_result_and_json_alone,
+          the_result_names_the_best_score_where_it_was_measured_and_how_far_the_test_set_is,
           a_terminal_gets_a_bar_and_no_color_is_obeyed, the_same_run_twice_gives_the_same_bits,
           a_run_is_not_written_over, a_folder_that_cannot_be_made_is_named,
           a_full_disk_leaves_the_old_files_whole_and_nothing_else,

@@ -157,6 +157,8 @@ static void print_result_json(const run *r, const nm_train_result *result)
                 : chooser(r)       ? chooser(r)->item.name
                                    : "loss");
     json_number(&line, "best_epoch", result->best_epoch < 0 ? NAN : (double)result->best_epoch + 1);
+    json_number(&line, "best", has_validation(r) ? result->best : NAN);
+    json_number(&line, "best_test_loss", result->best_test_loss);
     json_number(&line, "best_test_metric", result->best_test_metric);
     json_number(&line, "seconds", result->seconds);
     json_number(&line, "samples_per_second", result->samples_per_second);
@@ -169,15 +171,48 @@ static void print_result_json(const run *r, const nm_train_result *result)
     json_end(&line);
 }
 
-static void print_loss(const nm_train_result *result, const nm_choices *metrics)
+/* The first metric, where it is by what networks are chosen; NULL: by the loss. */
+static const nm_choice *score(const run *r)
+{
+    return chooser(r) ? &nm_trainer_state(r->trainer)->metrics->at[0] : NULL;
+}
+
+/* The network that is kept, by the set that chose it, and how far off that is from the test set. */
+static void print_best(const run *r, const nm_train_result *result)
+{
+    char name[64] = "loss", value[SCORE_TEXT], gap[SCORE_TEXT];
+    const nm_choice *metric = score(r);
+    const double test = metric ? result->best_test_metric : result->best_test_loss;
+    if (metric) {
+        nm_metric_label(metric, name);
+    }
+    printf("best on the validation set: %s %s (epoch %lld of %lld)", name,
+           describe_score(value, metric, result->best), (long long)result->best_epoch + 1,
+           (long long)nm_trainer_state(r->trainer)->epochs);
+    if (!isnan(test)) {
+        printf("; on the test set %s, %s", describe_score(value, metric, test),
+               describe_gap(gap, metric, result->best, test));
+    }
+    putchar('\n');
+}
+
+/* The line that is told in any case: how good the network is, and where that was measured. */
+static void print_score(const run *r, const nm_train_result *result)
 {
     char values[METRICS_TEXT];
-    if (isnan(result->test_loss)) {
-        printf("train loss %.4f\n", result->train_loss);
-        return;
+    const nm_choices *metrics = nm_trainer_state(r->trainer)->metrics;
+    if (has_validation(r) && result->best_epoch >= 0) {
+        print_best(r, result);
+    } else if (!isnan(result->test_loss)) {
+        printf("test loss %.4f%s (epoch %lld, the last)\n", result->test_loss,
+               describe_metrics(values, sizeof values, metrics, result->test_metrics),
+               (long long)result->epochs);
+    } else {
+        printf("train loss %.4f (after %lld steps; %s)\n", result->train_loss,
+               (long long)result->steps,
+               has_validation(r) || r->config.data.test.count ? "nothing was evaluated yet"
+                                                              : "no samples were held out");
     }
-    printf("test loss %.4f%s\n", result->test_loss,
-           describe_metrics(values, sizeof values, metrics, result->test_metrics));
 }
 
 /* Which network is in best.safetensors, and what it was chosen by. */
@@ -207,7 +242,6 @@ static const char *patience_with(const run *r)
 
 static void print_result_text(const run *r, const nm_train_result *result)
 {
-    print_loss(result, nm_trainer_state(r->trainer)->metrics);
     printf("%lld epoch%s, %lld steps in %.1f s", (long long)result->epochs,
            result->epochs == 1 ? "" : "s", (long long)result->steps, result->seconds);
     if (isnan(result->samples_per_second)) {
@@ -231,7 +265,10 @@ void print_result(const run *r, const nm_train_result *result)
 {
     if (r->json) {
         print_result_json(r, result);
-    } else if (!r->quiet) {
+        return;
+    }
+    print_score(r, result);
+    if (!r->quiet) {
         print_result_text(r, result);
     }
 }

@@ -250,7 +250,7 @@ const command command_train = {
               {"--out", "DIR", "the run's folder; default: runs/NAME, runs/NAME-2, ..."},
               {"--resume", NULL, "go on with the run in --out, or with the newest of this file"},
               {"--json", NULL, "one JSON object a line on standard output, the result last"},
-              {"--quiet", NULL, "no progress"}},
+              {"--quiet", NULL, "no progress: the line with the result alone"}},
     .least = 1,
     .most = 1,
     .computes = true,
