@@ -199,7 +199,8 @@ static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
 {
     bool groups = has_groups(trainer, config);
     if (json) {
-        if (!groups || print_groups_json(trainer)) {
+        if ((!config->data.schema || print_data_json(config->data.schema)) &&
+            (!groups || print_groups_json(trainer))) {
             print_json(config->model);
         }
         return;
@@ -227,7 +228,9 @@ static int check_saved(nm_context *context, const arguments *a)
         return report_error(context);
     }
     if (argument_value(a, "--json")) {
-        print_json(model);
+        if (print_data_json(nm_model_schema(model))) {
+            print_json(model);
+        }
     } else {
         const nm_saved *saved = nm_model_saved(model);
         char version[64];
@@ -291,8 +294,8 @@ const command command_check = {
         "prints what the network takes and its layers.",
     .flags = {{"--set", "KEY=VALUE", "set a value of the file"},
               {"--json", NULL,
-               "one JSON object a layer, the total last; before them one a parameter if there are "
-               "groups"}},
+               "JSON lines: one object a column, one a parameter if there are groups, one a layer; "
+               "the total last"}},
     .least = 1,
     .most = 1,
     .run = run_check,

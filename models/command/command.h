@@ -105,6 +105,9 @@ char *format_f32(double value, char text[32]);
 
 /* What samples and targets are and what is done to them, a row a column. */
 void print_data_table(const nm_schema *schema);
+/* The same as JSON lines, a column each; an array has one for a sample. False if they cannot be
+ * written. */
+bool print_data_json(const nm_schema *schema);
 
 /* ---- The reference, as Markdown ---- */
 
@@ -139,6 +142,8 @@ void json_list(json_line *line, const char *key);
 void json_inner_list(json_line *line, int64_t index); /* a list in a list */
 void json_item(json_line *line, int64_t index, int64_t value);
 void json_list_end(json_line *line);
+void json_strings(json_line *line, const char *key, const char *const *values, int64_t count);
+void json_doubles(json_line *line, const char *key, const double *values, int64_t count);
 void json_shape(json_line *line, const char *key, const nm_shape *shape);
 /* Ends and flushes the line. False if it cannot be written: stop then. Of standard output, main()
  * says so, and makes EXIT_FAILED of EXIT_FINE. */

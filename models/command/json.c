@@ -147,6 +147,26 @@ void json_list_end(json_line *line)
     fputc(']', target(line));
 }
 
+void json_strings(json_line *line, const char *key, const char *const *values, int64_t count)
+{
+    json_list(line, key);
+    for (int64_t i = 0; i < count; i++) {
+        fputs(i ? ", " : "", target(line));
+        json_text(target(line), values[i]);
+    }
+    json_list_end(line);
+}
+
+void json_doubles(json_line *line, const char *key, const double *values, int64_t count)
+{
+    json_list(line, key);
+    for (int64_t i = 0; i < count; i++) {
+        fputs(i ? ", " : "", target(line));
+        put_number(target(line), values[i]);
+    }
+    json_list_end(line);
+}
+
 void json_shape(json_line *line, const char *key, const nm_shape *shape)
 {
     char text[NM_SHAPE_TEXT];

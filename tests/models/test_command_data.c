@@ -91,6 +91,51 @@ START_TEST(check_tells_of_samples_that_are_no_table)
 }
 END_TEST
 
+START_TEST(check_tells_the_same_as_json)
+{
+    static const char layers[] = "{\"layer\": \"dense1\", ";
+    const char *last = "";
+    write_table(
+        "id,size,day,on,kind,none,y\n71,1,1.2.2020,yes,a,,setosa\n52,,3.2.2020,no,b,,virginica\n"
+        "90,3,5.2.2020,yes,a,,setosa\n17,5,7.2.2020,no,b,,setosa\n");
+    table_of(", missing: mean, ignore: none", "cross_entropy", 2);
+    assert_code(norma("train", "net.yaml", "--out", "j", "--quiet"), 0);
+    for (int i = 0; i < 2; i++) {
+        const ended *e = norma("check", i ? "j" : "net.yaml", "--json");
+        assert_code(e, 0);
+        ck_assert_int_eq(json_lines(e->out, &last), 9);
+        const size_t length = (size_t)(strstr(e->out, layers) - e->out);
+        char columns[2048];
+        snprintf(columns, sizeof columns, "%.*s", (int)length, e->out);
+        ck_assert_str_eq(
+            columns,
+            "{\"column\": \"size\", \"place\": 1, \"use\": \"input\", \"kind\": \"number\", "
+            "\"mean\": 3, \"deviation\": 1.4142135623730951, \"fills_missing\": true, \"missing\": "
+            "3}\n"
+            "{\"column\": \"day\", \"place\": 2, \"use\": \"input\", \"kind\": \"date\", "
+            "\"order\": "
+            "\"day_first\", \"mean\": 18296, \"deviation\": 2.23606797749979, \"fills_missing\": "
+            "true, \"missing\": 18296}\n"
+            "{\"column\": \"on\", \"place\": 3, \"use\": \"input\", \"kind\": \"flag\", \"mean\": "
+            "0, \"deviation\": 1, \"fills_missing\": true, \"missing\": 0.5}\n"
+            "{\"column\": \"kind\", \"place\": 4, \"use\": \"input\", \"kind\": \"category\", "
+            "\"categories\": [\"a\", \"b\"], \"fills_missing\": true}\n"
+            "{\"column\": \"id\", \"place\": 0, \"use\": \"none\", \"why\": \"an id: all rows "
+            "differ\", \"is_id\": true}\n"
+            "{\"column\": \"none\", \"place\": 5, \"use\": \"none\", \"why\": \"it is not "
+            "chosen\", "
+            "\"is_id\": false}\n"
+            "{\"column\": \"y\", \"place\": 6, \"use\": \"target\", \"kind\": \"class\", "
+            "\"classes\": 2, \"names\": [\"setosa\", \"virginica\"]}\n");
+    }
+    write_text("net.yaml", "model: [dense: {units: 2}]\ndata: {train: spirals}\n"
+                           "loss: cross_entropy\ntrain: {epochs: 1}\n");
+    assert_says(
+        norma("check", "net.yaml", "--json")->out,
+        "{\"sample\": [2], \"bytes\": false, \"scale\": 1, \"mean\": [], \"deviation\": []}\n");
+}
+END_TEST
+
 START_TEST(predictions_in_a_file_carry_ids_over)
 {
     size_t size;
@@ -120,4 +165,5 @@ END_TEST
 TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_network_gets,
           check_tells_values_by_their_names_and_columns_by_their_places,
           check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
-          predictions_in_a_file_carry_ids_over, a_name_cannot_move_the_cursor)
+          check_tells_the_same_as_json, predictions_in_a_file_carry_ids_over,
+          a_name_cannot_move_the_cursor)
