@@ -196,7 +196,8 @@ nm_status nm_model_save(const nm_model *model, const char *path)
                                         .loss = model->saved.loss,
                                         .metric = model->saved.metric,
                                         .temperature = model->saved.temperature,
-                                        .guess = model->saved.guess};
+                                        .guess = model->saved.guess,
+                                        .split = &model->saved.split};
     return nm_saved_write(model->store, &description, path);
 }
 

@@ -57,6 +57,11 @@ char *nm_description_text(nm_context *context, const nm_description *d)
         nm_text_add_float(&text, d->guess.at[i]);
         nm_text_add(&text, i + 1 < d->guess.count ? "" : "]\n");
     }
+    if (d->split && d->split->rows) {
+        nm_text_add(&text, "split: ");
+        nm_text_add_options(&text, &nm_split_record_spec, d->split);
+        nm_text_add(&text, "\n");
+    }
     return nm_text_end(&text);
 }
 
@@ -100,6 +105,7 @@ typedef struct parts {
     nm_choices metric;
     double temperature;
     nm_numbers guess;
+    nm_split_record split;
 } parts;
 
 static const parts defaults = {.temperature = 1};
@@ -114,6 +120,8 @@ static const nm_option rows[] = {
      .doc = "class scores are divided by it"},
     {NM_FIELD(parts, guess), NM_OPTION_NUMBERS, .min = -NM_NO_LIMIT, .max = NM_NO_LIMIT,
      .doc = "a sample's outputs by the training targets alone"},
+    {NM_FIELD(parts, split), NM_OPTION_STRUCT, .spec = &nm_split_record_spec,
+     .doc = "which rows were held out"},
 };
 static const nm_spec spec = {.name = "parts",
                              .size = sizeof(parts),
@@ -132,6 +140,7 @@ static void read_parts(nm_saved *saved, nm_diagnostics *d)
     saved->metric = p.metric;
     saved->temperature = p.temperature;
     saved->guess = p.guess;
+    saved->split = p.split;
     if (p.sample) {
         saved->schema = nm_schema_read(saved->context, p.sample, p.target, saved->document, d);
     }

@@ -9,6 +9,7 @@
  *     metric: [...]
  *     temperature: 1.4      class scores are divided by it before they become probabilities
  *     guess: [...]          what its evaluations are compared with
+ *     split: {...}          which rows were held out: optim/data/split/split.h
  *
  * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
  * Files without it, written elsewhere, are read too; then there are tensors and nothing else. */
@@ -17,6 +18,7 @@
 
 #include "core/store.h"
 #include "optim/data/schema.h"
+#include "optim/data/split/split.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +36,7 @@ typedef struct nm_description {
     double
         temperature;  /* that class scores are divided by before they become probabilities; 0: 1 */
     nm_numbers guess; /* a sample's outputs by the training targets alone: optim/trainer.h */
+    const nm_split_record *split; /* NULL, or rows 0: nothing was held out */
 } nm_description;
 
 /* An open one. Treat as read-only. */
@@ -48,6 +51,7 @@ typedef struct nm_saved {
     nm_choices metric;     /* count 0: none */
     double temperature;    /* 1: as the network says */
     nm_numbers guess;      /* count 0: none */
+    nm_split_record split; /* rows 0: nothing was held out */
     const char *version;   /* of the library that wrote it; NULL: not told */
 } nm_saved;
 

@@ -101,7 +101,7 @@ void nm_balance_draw(const nm_balance *b, nm_random *random, int64_t *rows, int6
 {
     int64_t each = count / b->classes, more = count % b->classes, at = 0;
     nm_random_permutation(random, b->rank, b->classes); /* who has one more: another each time */
-    for (int64_t class = 0; class < b->classes; class++) {
+    for (int64_t class = 0; class < b->classes; class ++) {
         int64_t quota = each + (b->rank[class] < more);
         draw_class(b, class, random, rows + at, quota);
         at += quota;

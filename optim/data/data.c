@@ -211,6 +211,41 @@ static void tell_split(nm_context *context, const nm_data_options *o)
     }
 }
 
+static const char *keep_print(const nm_data *data, const nm_dataset *set)
+{
+    char text[NM_PRINT_TEXT];
+    if (!set->count) {
+        return NULL;
+    }
+    nm_dataset_print(set, text);
+    return nm_schema_copy(data->schema, text, strlen(text));
+}
+
+/* For those who evaluate later; once nothing is missing any more. */
+static nm_status record_split(nm_context *context, const nm_data_options *o, nm_data *data)
+{
+    char rule[NM_SPLIT_TEXT];
+    const nm_dataset *all = &data->whole;
+    const int64_t held = data->train.count + data->validation.count + data->test.count;
+    if (!data->parts) {
+        return NM_OK;
+    }
+    nm_split_rule(&o->validation, all, rule);
+    data->split = (nm_split_record){.rule = nm_schema_copy(data->schema, rule, strlen(rule)),
+                                    .share = o->validation.indices ? 0 : o->validation.share,
+                                    .seed = o->split_seed,
+                                    .rows = all->count,
+                                    .validation = data->validation.count,
+                                    .test = data->test.count,
+                                    .unused = all->count - held,
+                                    .folds = o->folds,
+                                    .fold = o->folds ? o->fold + 1 : 0,
+                                    .data = keep_print(data, all),
+                                    .validation_data = keep_print(data, &data->validation),
+                                    .test_data = keep_print(data, &data->test)};
+    return nm_context_status(context);
+}
+
 /* Whether each class that is held out has samples to be learned from. */
 static nm_status tell_unseen(nm_context *context, const nm_data *data)
 {
@@ -271,6 +306,7 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
         (status = check_counts(context, &data->train, "training")) != NM_OK ||
         (status = describe(context, o, data)) != NM_OK ||
         (status = hold_out(context, o, data)) != NM_OK || (status = fill_missing(data)) != NM_OK ||
+        (status = record_split(context, o, data)) != NM_OK ||
         (status = tell_unseen(context, data)) != NM_OK ||
         (status = open_test(context, o, data->schema, data)) != NM_OK ||
         (status = check_counts(context, &data->train, "training")) != NM_OK ||

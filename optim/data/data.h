@@ -58,6 +58,7 @@ typedef struct nm_data {
     nm_dataset whole;         /* what train and validation, and a fold's test set, are views of;
                                  count 0: they are not */
     uint8_t *parts;           /* [whole.count] of nm_part; NULL: the same */
+    nm_split_record split;    /* how they came about; rows 0: nothing is held out */
     nm_schema *schema;        /* what samples and targets are, and what is done to them */
     bool as_before;           /* the schema was there before the samples */
 } nm_data;

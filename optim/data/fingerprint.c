@@ -1,8 +1,10 @@
 /* Telling data sets apart by their contents, wherever they came from. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/guard.h"
-#include "optim/data/dataset.h"
+#include "optim/data/split/split.h"
 
 #define LANES                                                                                      \
     4 /* words hashed side by side: one after the other would be bound by the multiplier */
@@ -64,4 +66,49 @@ uint64_t nm_dataset_fingerprint(const nm_dataset *set)
         }
     }
     return hash;
+}
+
+/* ---- Whatever type numbers are held in ---- */
+
+#define STRETCH 256 /* numbers that are rounded at a time */
+
+static double number_at(nm_dtype dtype, const char *row, int64_t i)
+{
+    return dtype == NM_F64 ? ((const double *)(const void *)row)[i]
+                           : (double)((const float *)(const void *)row)[i];
+}
+
+/* A row of `count` numbers as f32; what is no float, as it is. */
+static uint64_t mix_numbers(uint64_t hash, nm_dtype dtype, const char *row, int64_t count)
+{
+    float stretch[STRETCH];
+    if (!nm_dtype_is_float(dtype)) {
+        return mix_bytes(hash, row, (size_t)count * nm_dtype_size(dtype));
+    }
+    for (int64_t at = 0; at < count; at += STRETCH) {
+        const int64_t length = count - at < STRETCH ? count - at : STRETCH;
+        for (int64_t i = 0; i < length; i++) {
+            stretch[i] = (float)number_at(dtype, row, at + i);
+        }
+        hash = mix_bytes(hash, (const char *)stretch, (size_t)length * sizeof *stretch);
+    }
+    return hash;
+}
+
+const char *nm_dataset_print(const nm_dataset *set, char text[NM_PRINT_TEXT])
+{
+    NM_GIVEN(set && text, NULL);
+    const size_t sample = nm_dataset_sample_bytes(set), target = nm_dataset_target_bytes(set);
+    const int64_t width = nm_shape_count(&set->shape), targets = nm_shape_count(&set->target_shape);
+    uint64_t hash = mix(mix(1, (uint64_t)set->count), (uint64_t)width);
+    for (int64_t i = 0; i < set->count; i++) {
+        const size_t row = (size_t)(set->rows ? set->rows[i] : i);
+        hash = mix_numbers(hash, set->dtype, (const char *)set->samples + row * sample, width);
+        if (set->targets) {
+            const char *at = (const char *)set->targets + row * target;
+            hash = mix_numbers(hash, set->target_dtype, at, targets);
+        }
+    }
+    snprintf(text, NM_PRINT_TEXT, "%016" PRIx64, hash);
+    return text;
 }

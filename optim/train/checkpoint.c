@@ -135,7 +135,8 @@ static nm_status describe_network(const nm_trainer *t, nm_tensor_writer *writer)
         .schema = s->data->schema,
         .loss = {.item = &t->loss.type->item, .options = t->loss.options},
         .metric = t->metrics,
-        .guess = t->guess};
+        .guess = t->guess,
+        .split = &s->data->split};
     return nm_description_write(t->context, &description, writer);
 }
 

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/command/eval/split.h"
+
 /* ---- The set ---- */
 
 static const char *const set_names[] = {"train", "validation", "test"};
@@ -16,20 +18,6 @@ static int set_of_name(const char *name)
         }
     }
     return -1;
-}
-
-static bool has_set(const nm_data_options *o, nm_set set)
-{
-    return set == NM_SET_TEST ? o->test.item != NULL
-                              : set == NM_SET_TRAIN || nm_split_holds_out(&o->validation);
-}
-
-/* The test set, else what was held out of the training set, else that. */
-static nm_set usual_set(const nm_data_options *o)
-{
-    return has_set(o, NM_SET_TEST)         ? NM_SET_TEST
-           : has_set(o, NM_SET_VALIDATION) ? NM_SET_VALIDATION
-                                           : NM_SET_TRAIN;
 }
 
 static nm_status no_set(const evaluated *e, nm_set set)
@@ -72,7 +60,7 @@ static nm_status open_file(evaluated *e, const char *path, const arguments *a)
 static nm_status open_own(evaluated *e, const char *on)
 {
     nm_config *c = &e->trained.config;
-    const int named = on ? set_of_name(on) : (int)usual_set(&c->data_options);
+    const int named = on ? set_of_name(on) : (int)split_usual_set(e);
     if (named < 0) {
         return nm_fail(e->trained.context, NM_ERROR_INPUT,
                        "there is no set \"%s\"; --on takes train, validation or test", on);
@@ -82,7 +70,7 @@ static nm_status open_own(evaluated *e, const char *on)
                        "nothing to evaluate on: there are no data beside %s; give --data FILE",
                        e->trained.weights);
     }
-    if (!has_set(&c->data_options, (nm_set)named)) {
+    if (!split_has_set(e, (nm_set)named)) {
         return no_set(e, (nm_set)named);
     }
     e->name = set_names[named];
@@ -90,9 +78,10 @@ static nm_status open_own(evaluated *e, const char *on)
     nm_status status = NM_OK;
     if (c->data.train.count) {
         from = &c->data; /* the saved file does not say what samples are: all are open */
-    } else {
+    } else if ((status = split_take(e, (nm_set)named)) == NM_OK) {
         status = nm_data_open_set(e->trained.context, &c->data_options,
                                   nm_model_schema(e->trained.model), (nm_set)named, from);
+        status = status == NM_OK ? split_check(e, (nm_set)named, from) : status;
     }
     e->set = named == NM_SET_TRAIN        ? &from->train
              : named == NM_SET_VALIDATION ? &from->validation
@@ -214,5 +203,6 @@ void evaluated_close(evaluated *e)
     if (e->own.context) {
         nm_dataset_close(&e->own);
     }
+    nm_free(e->trained.context, e->parts);
     trained_close(&e->trained);
 }

@@ -9,6 +9,7 @@ typedef struct evaluated {
     trained trained;
     nm_data data;          /* where the set is of the network's file */
     nm_dataset own;        /* where it is a file of --data */
+    uint8_t *parts;        /* what its rows were for in the run; NULL: not known */
     const nm_dataset *set; /* the one */
     const char *name;      /* of it */
     nm_loader_options loader;

@@ -10,6 +10,10 @@
 
 #define LOG "log.jsonl"
 
+/* What a run keeps before its first step: held_out.h has the others. */
+static const char *const kept_names[] = {"network.yaml", "validation-rows.csv", "test-rows.csv",
+                                         "unused-rows.csv"};
+
 /* ---- The log, and the lock on it ---- */
 
 static nm_status fail_at(nm_context *context, const char *folder, int error)
@@ -118,11 +122,13 @@ nm_status check_free(nm_context *context, const char *folder)
                        "--out (and --from, to start from that network)",
                        folder);
     }
-    /* With a log it is that of a run that ended before it had anything to keep. */
-    if (folder_holds(folder, "network.yaml") && !folder_holds(folder, LOG)) {
-        return nm_fail(context, NM_ERROR_INPUT,
-                       "%s holds a network.yaml, which the run's would replace; give another --out",
-                       folder);
+    /* With a log they are those of a run that ended before it had anything to keep. */
+    for (int i = 0; i < NM_COUNT_OF(kept_names) && !folder_holds(folder, LOG); i++) {
+        if (folder_holds(folder, kept_names[i])) {
+            return nm_fail(context, NM_ERROR_INPUT,
+                           "%s holds a %s, which the run's would replace; give another --out",
+                           folder, kept_names[i]);
+        }
     }
     return NM_OK;
 }
@@ -182,10 +188,10 @@ void claim_end(run_claim *claim)
 
 void claim_undo(run_claim *claim)
 {
-    static const char *const names[] = {"network.yaml", LOG};
     char path[RUN_PATH];
-    for (int i = 0; i < 2; i++) {
-        if (claim->log && claim->made_log && path_join(path, claim->folder, names[i])) {
+    for (int i = 0; i <= NM_COUNT_OF(kept_names); i++) {
+        const char *name = i < NM_COUNT_OF(kept_names) ? kept_names[i] : LOG;
+        if (claim->log && claim->made_log && path_join(path, claim->folder, name)) {
             unlink(path);
         }
     }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/command/train/held_out.h"
 #include "models/command/train/interrupt.h"
 #include "models/command/train/resume.h"
 #include "models/command/train/train.h"
@@ -156,6 +157,9 @@ static nm_status begin(run *r)
     }
     if (status == NM_OK) {
         status = keep_file(r);
+    }
+    if (status == NM_OK) {
+        status = held_out_write(r->context, r->folder, &r->config.data);
     }
     if (status == NM_OK) {
         r->log = (run_log){.to = r->claim.log, .folder = r->folder};

@@ -78,6 +78,26 @@ NM_API nm_status nm_split_choose(const nm_dataset *set, const nm_split_options *
 NM_API nm_status nm_split_folds(const nm_dataset *set, const nm_split_options *options, int folds,
                                 uint64_t seed, int32_t *fold);
 
+/* How a run's training set was split: saved with its network, so that later evaluations are of the
+ * same rows. Texts are somebody else's. */
+typedef struct nm_split_record {
+    const char *rule; /* nm_split_rule() */
+    double share;
+    int64_t seed;
+    int64_t rows; /* of the whole set; 0: nothing was held out */
+    int64_t validation, test, unused;
+    int64_t folds, fold;                            /* the fold from 1; 0: none */
+    const char *data, *validation_data, *test_data; /* nm_dataset_print() of all rows, and of
+                                                       those; NULL: none */
+} nm_split_record;
+
+extern NM_API const nm_spec nm_split_record_spec;
+
+#define NM_PRINT_TEXT 20
+/* A fingerprint of samples and targets as f32, as text: the same whether they were opened to be
+ * trained on or for a network that is there already. Returns text. */
+NM_API const char *nm_dataset_print(const nm_dataset *set, char text[NM_PRINT_TEXT]);
+
 /* Reads the rows that a file names into held[count]: text with one number a line (a first line of
  * words and lines that begin with # are passed over), or an NPY array of integers, or of truth
  * values, one for each row. A number outside of 0..count-1 (less `first`) or twice is

@@ -1,5 +1,5 @@
 /* What tells data sets apart. */
-#include "optim/data/dataset.h"
+#include "optim/data/split/split.h"
 
 #include <string.h>
 
@@ -78,5 +78,34 @@ START_TEST(a_view_is_told_by_the_samples_it_shows)
 }
 END_TEST
 
-TEST_MAIN("optim/data/fingerprint", every_byte_of_every_sample_and_target_counts,
-          order_shape_and_type_count, a_view_is_told_by_the_samples_it_shows)
+#define NUMBERS 600 /* more than are rounded at a time */
+
+START_TEST(a_print_is_of_the_numbers_and_not_of_their_type)
+{
+    static float narrow[NUMBERS];
+    static double wide[NUMBERS];
+    char a[NM_PRINT_TEXT], b[NM_PRINT_TEXT];
+    for (int i = 0; i < NUMBERS; i++) {
+        wide[i] = 1.0 / (i + 1);
+        narrow[i] = (float)wide[i];
+    }
+    nm_dataset set = {.count = 2, .shape = NM_SHAPE(NUMBERS / 2), .dtype = NM_F64, .samples = wide};
+    nm_dataset other = set;
+    other.dtype = NM_F32;
+    other.samples = narrow;
+    ck_assert_str_eq(nm_dataset_print(&set, a), nm_dataset_print(&other, b));
+    for (int i = 0; i < NUMBERS; i++) {
+        narrow[i] += 1;
+        ck_assert_str_ne(nm_dataset_print(&set, a), nm_dataset_print(&other, b));
+        narrow[i] = (float)wide[i];
+    }
+    set = make_set();
+    nm_dataset_print(&set, a);
+    targets[3] ^= 1;
+    ck_assert_str_ne(a, nm_dataset_print(&set, b));
+}
+END_TEST
+
+TEST_MAIN("optim/data/fingerprint", a_print_is_of_the_numbers_and_not_of_their_type,
+          every_byte_of_every_sample_and_target_counts, order_shape_and_type_count,
+          a_view_is_told_by_the_samples_it_shows)
