@@ -35,6 +35,9 @@ static bool print_column(const nm_schema *s, const nm_column *c, int64_t at)
     if (c->kind == NM_COLUMN_DATE) {
         json_string(&line, "order", orders[c->order]);
     }
+    if (c->unit) {
+        json_string(&line, "unit", c->unit);
+    }
     add_scaling(&line, s->mean, s->deviation, at);
     json_bool(&line, "fills_missing", !isnan(c->fill));
     json_number(&line, "missing", c->fill);
@@ -92,6 +95,9 @@ static bool print_targets(const nm_schema *s)
     for (int64_t i = 0; i < values && written; i++) {
         json_line line = begin_target(s, i);
         json_string(&line, "kind", "number");
+        if (i < s->target_columns && s->target_column[i].unit) {
+            json_string(&line, "unit", s->target_column[i].unit);
+        }
         add_scaling(&line, s->target_mean, s->target_deviation, i);
         written = json_end(&line);
     }

@@ -14,6 +14,7 @@
 
 #define NAME_WIDTH 32
 #define KIND_WIDTH 40
+#define UNIT_WIDTH 16
 
 /* A name, or an index where there is none. */
 static const char *name_of(const char *name, int64_t place, char text[NAME_WIDTH + 1])
@@ -63,7 +64,9 @@ static void kind_text(const nm_column *c, char text[TEXT])
         list_texts(c->categories, c->count, list, KIND_WIDTH - 14);
         snprintf(text, TEXT, "%d %s: %s", c->count, c->count == 1 ? "text" : "texts", list);
     } else {
-        snprintf(text, TEXT, "%s%s", kinds[c->kind], orders[c->order]);
+        char unit[UNIT_WIDTH];
+        snprintf(text, TEXT, "%s%s%s%s", kinds[c->kind], orders[c->order], c->unit ? " with " : "",
+                 c->unit ? nm_text_clean(c->unit, false, unit, sizeof unit) : "");
     }
 }
 
@@ -172,8 +175,12 @@ static void print_target(const nm_schema *s, int width)
     for (int64_t i = 0; i < values; i++) {
         print_gap(i, values);
         if (is_shown(i, values)) {
+            const char *unit = i < s->target_columns ? s->target_column[i].unit : NULL;
+            char clean[UNIT_WIDTH];
+            snprintf(kind, sizeof kind, "target: a number%s%s", unit ? " with " : "",
+                     unit ? nm_text_clean(unit, false, clean, sizeof clean) : "");
             scaled_text(s->target_mean, s->target_deviation, i, done);
-            print_row(target_name(s, i, name), "target: a number", done, width);
+            print_row(target_name(s, i, name), kind, done, width);
         }
     }
 }

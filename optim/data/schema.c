@@ -115,6 +115,7 @@ typedef struct column_options {
     int64_t place;
     int kind;
     int order;
+    const char *unit;
     double fill;
     const nm_value *categories;
 } column_options;
@@ -128,6 +129,7 @@ static const nm_option column_rows[] = {
      .doc = "what its cells are"},
     {NM_FIELD(column_options, order), NM_OPTION_ENUM, .names = order_names,
      .doc = "of dates that do not begin with the year"},
+    {NM_FIELD(column_options, unit), NM_OPTION_STRING, .doc = "the mark at its numbers"},
     {NM_FIELD(column_options, fill), NM_OPTION_FLOAT, .doc = "what a missing cell counts as"},
     {NM_FIELD(column_options, categories), NM_OPTION_VALUE, .doc = "texts that may stand in it"},
 };
@@ -270,6 +272,7 @@ static void read_column(const reader *r, const nm_value *value, nm_column *colum
     *column = (nm_column){.kind = o.kind,
                           .place = o.place,
                           .order = o.order,
+                          .unit = o.unit ? nm_schema_copy(r->schema, o.unit, strlen(o.unit)) : NULL,
                           .fill = o.fill,
                           .name = nm_schema_copy(r->schema, o.name, strlen(o.name)),
                           .categories = read_texts(r, o.categories, "categories")};

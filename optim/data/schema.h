@@ -36,6 +36,7 @@ typedef struct nm_column {
     int64_t place;    /* its index in the table; -1: not known */
     int kind;         /* nm_column_kind */
     int order;        /* DATE: nm_date_order */
+    const char *unit; /* NUMBER: the mark that stands at each, such as "%"; NULL: none */
     double fill;      /* what a missing cell counts as; NaN: it is an error */
     int count;        /* CATEGORY: of texts */
     const char *const *categories;

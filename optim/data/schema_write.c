@@ -51,6 +51,10 @@ static void add_column(nm_text *t, const nm_column *column)
         nm_text_add(t, ", order: %s",
                     column->order == NM_DATE_DAY_FIRST ? "day_first" : "month_first");
     }
+    if (column->unit) {
+        nm_text_add(t, ", unit: ");
+        nm_text_add_quoted(t, column->unit);
+    }
     if (!isnan(column->fill)) {
         nm_text_add(t, ", fill: ");
         nm_text_add_float(t, column->fill);

@@ -92,6 +92,8 @@ def csv_seeds():
     yield b"\x00" + b"2,2,setosa,virginica\n1,2,0\n3,4,1\n"
     yield b"\x09" + "a,b,a,y\n1,ä,2,x\n3,ö,4,y\n".encode("utf-16")
     yield b"\x00" + "größe;y\n1,5;ja\n2,5;nein\n".encode("latin-1")
+    yield b"\x00" + 'share,price,y\n12.5%,"$1,200.50",1\n-3 %,($5),0\n.5%,- $7,1\n'.encode()
+    yield b"\x00" + "a;y\n3,50 €;EUR 1\n€ 1.200;2 EUR\n".encode()
     yield b"\x0a" + b"2020-01-31 10:15:30.5,10:15 PM,1\nJan 31 2020,23:59,0\n1/31/20,0:00,1\n"
 
 

@@ -110,6 +110,8 @@ unsigned nm_csv_look(const csv_form *form, const nm_strings *missing, const char
     case CSV_WHOLE: return CSV_SEEN_WHOLE;
     case CSV_FRACTION: return CSV_SEEN_FRACTION;
     case CSV_INFINITE: return CSV_SEEN_INFINITE;
-    default: return look_at_text(text, length);
+    default:
+        return nm_csv_quantity(form, text, length, value) ? CSV_SEEN_MARKED
+                                                          : look_at_text(text, length);
     }
 }

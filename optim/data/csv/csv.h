@@ -143,6 +143,17 @@ typedef enum csv_number { CSV_NO_NUMBER, CSV_WHOLE, CSV_FRACTION, CSV_INFINITE }
 /* A number in the form's way; for CSV_INFINITE, `value` is of no use. */
 csv_number nm_csv_number(const csv_form *form, const char *text, size_t length, double *value);
 
+/* A number with a mark: "$" and the text of the number between `begin` and `end`. */
+typedef struct csv_quantity {
+    const char *begin, *end;
+    const char *unit;         /* of a list, so that pointers can be compared */
+    bool negative, is_signed; /* by what stands around the number */
+} csv_quantity;
+
+bool nm_csv_split_quantity(const char *text, size_t length, csv_quantity *quantity);
+/* Its mark; NULL: it is no number with one. */
+const char *nm_csv_quantity(const csv_form *form, const char *text, size_t length, double *value);
+
 typedef struct csv_date {
     int year, month, day; /* where `order` is not known, day and month as they stand */
     double seconds;
@@ -174,6 +185,7 @@ typedef enum csv_seen {
     CSV_SEEN_MONTH_FIRST = 1 << 12,
     CSV_SEEN_ORDER_OPEN = 1 << 13,
     CSV_SEEN_TEXT = 1 << 14,
+    CSV_SEEN_MARKED = 1 << 15, /* a number with a mark: %, $ */
 } csv_seen;
 #define CSV_SEEN_NUMBERS (CSV_SEEN_WHOLE | CSV_SEEN_FRACTION)
 #define CSV_SEEN_NOTHING (CSV_SEEN_MISSING | CSV_SEEN_DASH)
@@ -241,6 +253,9 @@ typedef struct csv_column {
     bool wide;     /* some number is no f32 */
     double first, last;
     int64_t numbers, texts, missing, dashes; /* cells; texts are all that is none of the others */
+    int64_t marked;                          /* of the numbers, those with a mark */
+    const char *unit;                        /* which, the first one's; NULL: none has */
+    csv_place unit_place, other_unit_place;  /* the first with that one, and with another */
     csv_place text_place, missing_place, dash_place, infinite_place; /* the first; line 0: none */
     /* What was said of it */
     const char *name; /* "": it has none */
@@ -321,6 +336,8 @@ bool nm_csv_is_nothing(const csv_column *column); /* all of its cells are missin
 int64_t nm_csv_count_role(const csv_table *table, int role);
 /* nm_column_kind; -1: text. Finds the order of dates. */
 int nm_csv_kind_of(const csv_table *table, csv_column *column);
+/* Whether all numbers of a column have the same mark, or none. */
+nm_status nm_csv_check_units(const csv_table *table, int64_t column);
 /* Columns that may be ids, to be gathered; leaving out those that are. */
 void nm_csv_suspect_identities(csv_table *table);
 void nm_csv_leave_identities_out(csv_table *table);

@@ -144,8 +144,8 @@ static votes count_votes(const finder *f)
     for (int64_t i = 0; i < f->columns; i++) {
         const evidence *e = &f->column[i];
         const unsigned below = e->below & ~(unsigned)CSV_SEEN_NOTHING;
-        const unsigned numbers = CSV_SEEN_NUMBERS | CSV_SEEN_INFINITE;
-        if (e->seen & CSV_SEEN_NUMBERS) {
+        const unsigned numbers = CSV_SEEN_NUMBERS | CSV_SEEN_MARKED | CSV_SEEN_INFINITE;
+        if (e->seen & (CSV_SEEN_NUMBERS | CSV_SEEN_MARKED)) {
             const bool above_text = below && !(below & numbers);
             v.header += above_text;
             v.none += !above_text;

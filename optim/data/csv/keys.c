@@ -102,8 +102,9 @@ static nm_status take_order(keys *k, const csv_walk *w, int64_t row)
         return fine ? NM_OK : nm_csv_fail(&t->text, &w->place, "is not a date");
     }
     k->order[row] = value;
-    return seen & CSV_SEEN_NUMBERS ? NM_OK
-                                   : nm_csv_fail(&t->text, &w->place, "is not a finite number");
+    return seen & (CSV_SEEN_NUMBERS | CSV_SEEN_MARKED)
+               ? NM_OK
+               : nm_csv_fail(&t->text, &w->place, "is not a finite number");
 }
 
 static nm_status take_rows(keys *k)

@@ -1,6 +1,6 @@
 /* What each column of a sample is, in a table that a network is to be trained on.
  *
- *   numbers only                            a number
+ *   numbers only                            a number; with one mark in all of them (unit.c), too
  *   true/false, yes/no, t/f, y/n, on/off    1 or 0
  *   dates and times                         days since 1970; day and month are told apart by the
  * whole column, and where nothing in it does, it is an error texts, at most 64 different ones, and
@@ -46,7 +46,7 @@ int nm_csv_kind_of(const csv_table *t, csv_column *c)
     if (c->is_category) {
         return -1;
     }
-    if (nm_csv_only(seen, CSV_SEEN_NUMBERS)) {
+    if (nm_csv_only(seen, CSV_SEEN_NUMBERS | CSV_SEEN_MARKED)) {
         return NM_COLUMN_NUMBER;
     }
     if (is_one_of_flags(seen)) {
@@ -57,7 +57,7 @@ int nm_csv_kind_of(const csv_table *t, csv_column *c)
 
 static bool is_stray_text(const csv_column *c)
 {
-    return !c->is_category && c->texts && c->numbers >= 9 * c->texts;
+    return !c->is_category && c->texts && (c->marked || c->numbers >= 9 * c->texts);
 }
 
 /* A category for each text, then. */
@@ -169,6 +169,9 @@ static nm_status check_kinds(const csv_table *t)
         }
         if (is_sample(c) && c->kind == NM_COLUMN_CATEGORY && is_stray_text(c)) {
             return stray_text(t, i);
+        }
+        if (is_sample(c) && nm_csv_check_units(t, i) != NM_OK) {
+            return nm_context_status(t->context);
         }
     }
     return NM_OK;
@@ -290,6 +293,7 @@ static nm_status describe_column(csv_table *t, csv_column *c, int64_t place, nm_
                           .place = place,
                           .kind = c->kind,
                           .order = c->order,
+                          .unit = c->kind == NM_COLUMN_NUMBER ? c->unit : NULL,
                           .fill = c->is_filled ? c->fill : (double)NAN};
     if (c->kind == NM_COLUMN_CATEGORY) {
         column->count = c->words.count;

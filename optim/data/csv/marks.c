@@ -82,7 +82,12 @@ static char decimal_of(const shape *s)
 static void look(evidence *e, const csv_walk *w)
 {
     shape s;
+    csv_quantity q;
     const char *cell = w->place.cell, *end = cell + w->place.length;
+    if (nm_csv_split_quantity(cell, w->place.length, &q)) {
+        cell = q.begin;
+        end = q.end;
+    }
     const char decimal = (char)(shape_of(cell, end, &s) ? decimal_of(&s) : 0);
     csv_place *place = decimal == ',' ? &e->comma : decimal == '.' ? &e->point : &e->either;
     if (decimal && !place->line && (decimal != '?' || s.last == ',')) {

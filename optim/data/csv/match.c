@@ -24,6 +24,7 @@ static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
     csv_column *c = &t->column[i];
     c->kind = like->kind;
     c->order = like->order;
+    c->unit = like->unit;
     c->fill = like->fill;
     c->is_filled = !isnan(like->fill);
     for (int k = 0; k < like->count; k++) {
@@ -367,6 +368,7 @@ static nm_status take_target_kinds(csv_table *t, const nm_schema *s)
         } else if (c->role == CSV_ROLE_TARGET && c->at < s->target_columns) {
             c->kind = s->target_column[c->at].kind;
             c->order = s->target_column[c->at].order;
+            c->unit = s->target_column[c->at].unit;
         }
     }
     return status;

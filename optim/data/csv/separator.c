@@ -26,7 +26,8 @@ static bool is_typed(const csv_walk *w)
     static const nm_strings none = {0};
     double value;
     return nm_csv_look(&point, &none, w->place.cell, w->place.length, &value) != CSV_SEEN_TEXT ||
-           nm_csv_number(&comma, w->place.cell, w->place.length, &value) != CSV_NO_NUMBER;
+           nm_csv_number(&comma, w->place.cell, w->place.length, &value) != CSV_NO_NUMBER ||
+           nm_csv_quantity(&comma, w->place.cell, w->place.length, &value);
 }
 
 /* The cells of a row; -1: it cannot be read so. */

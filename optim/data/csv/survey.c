@@ -38,6 +38,16 @@ static void see_other(csv_column *c, const csv_walk *w, unsigned seen)
     }
 }
 
+static void see_marked(const csv_table *t, csv_column *c, const csv_walk *w)
+{
+    double number;
+    const char *unit = nm_csv_quantity(&t->form, w->place.cell, w->place.length, &number);
+    c->unit = c->unit ? c->unit : unit;
+    see_first(unit == c->unit ? &c->unit_place : &c->other_unit_place, w);
+    c->marked++;
+    see_number(c, number);
+}
+
 static nm_status wrong_count(const csv_table *t, int64_t line, int64_t cells)
 {
     const bool one = cells == 1 || t->columns == 1;
@@ -77,6 +87,8 @@ static nm_status survey_row(csv_table *t, csv_walk *w)
         c->seen |= seen;
         if (seen & CSV_SEEN_NUMBERS) {
             see_number(c, number);
+        } else if (seen == CSV_SEEN_MARKED) {
+            see_marked(t, c, w);
         } else {
             see_other(c, w, seen);
         }

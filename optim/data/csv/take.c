@@ -45,8 +45,14 @@ static nm_status wrong_kind(const target *k, const csv_column *c, const csv_walk
     if (seen == CSV_SEEN_INFINITE) {
         return nm_csv_fail(&t->text, &w->place, "is not a finite number of f32");
     }
-    return nm_csv_fail(&t->text, &w->place, "is not %s, as %s has them", kinds[c->kind],
-                       nm_csv_column_text(t, c - t->column, text));
+    nm_csv_column_text(t, c - t->column, text);
+    if (c->kind == NM_COLUMN_NUMBER && c->unit) {
+        char shown[CSV_SHOWN];
+        return nm_csv_fail(&t->text, &w->place, "is not a number with \"%s\", as %s has them",
+                           nm_csv_shown(c->unit, strlen(c->unit), shown), text);
+    }
+    return nm_csv_fail(&t->text, &w->place, "is not %s, as %s has them",
+                       seen == CSV_SEEN_MARKED ? "a plain number" : kinds[c->kind], text);
 }
 
 static bool take_date(const csv_column *c, const csv_walk *w, double *days)
@@ -55,6 +61,16 @@ static bool take_date(const csv_column *c, const csv_walk *w, double *days)
     return nm_csv_date(w->place.cell, w->place.length, &date) &&
            (date.order != CSV_ORDER_OPEN || c->order != NM_DATE_YEAR_FIRST) &&
            nm_csv_days(&date, date.order == CSV_ORDER_OPEN ? c->order : date.order, days);
+}
+
+/* Whether a number has the column's mark, or neither has one. */
+static bool has_unit(const target *k, const csv_column *c, const csv_walk *w, unsigned seen)
+{
+    double value;
+    const char *unit = seen == CSV_SEEN_MARKED ? nm_csv_quantity(&k->table->form, w->place.cell,
+                                                                 w->place.length, &value)
+                                               : NULL;
+    return unit && c->unit ? strcmp(unit, c->unit) == 0 : unit == c->unit;
 }
 
 static nm_status take_value(const target *k, const csv_column *c, const csv_walk *w, double *value)
@@ -67,7 +83,7 @@ static nm_status take_value(const target *k, const csv_column *c, const csv_walk
         return missing(k, c, w, value);
     }
     if (c->kind == NM_COLUMN_NUMBER) {
-        fine = seen & CSV_SEEN_NUMBERS;
+        fine = seen & (CSV_SEEN_NUMBERS | CSV_SEEN_MARKED) && has_unit(k, c, w, seen);
     } else if (c->kind == NM_COLUMN_FLAG && seen & CSV_SEEN_FLAGS) {
         *value = nm_csv_is_true(w->place.cell, w->place.length);
         fine = true;
@@ -157,6 +173,12 @@ static nm_status take_class(target *k, const csv_column *c, const csv_walk *w, i
     if (t->is_named) {
         return take_named_class(k, c, w, label);
     }
+    if (nm_csv_quantity(&t->form, w->place.cell, w->place.length, &number)) {
+        return nm_csv_fail(
+            &t->text, &w->place,
+            "is a number with a mark; for names of classes say `targets: labels`, for "
+            "a number to predict the loss is mse (or say `targets: values`)");
+    }
     if (nm_csv_number(&t->form, w->place.cell, w->place.length, &number) != CSV_WHOLE ||
         !nm_is_label(number)) {
         return w->place.length
@@ -208,7 +230,7 @@ static bool take_digits(target *k, const csv_column *c, csv_walk *w, int64_t row
 {
     const bool taken = c->role == k->role;
     double number;
-    if (taken && (k->labels || c->kind != NM_COLUMN_NUMBER)) {
+    if (taken && (k->labels || c->kind != NM_COLUMN_NUMBER || c->unit)) {
         return false;
     }
     if (!nm_csv_next_digits(w, &number)) {

@@ -117,7 +117,8 @@ static bool is_whole(const csv_column *c)
 
 static bool has_texts(const csv_column *c)
 {
-    return !nm_csv_only(c->seen, CSV_SEEN_NUMBERS | CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);
+    return !nm_csv_only(c->seen,
+                        CSV_SEEN_NUMBERS | CSV_SEEN_MARKED | CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);
 }
 
 static bool looks_like_labels(const csv_column *c)
@@ -196,7 +197,8 @@ static nm_status decide_classes(csv_table *t, csv_column *c, nm_schema *schema)
         schema->classes = t->classes;
         return NM_OK;
     }
-    return has_texts(c) ? name_classes(t, c, schema) : NM_OK;
+    const bool as_names = t->options->targets == CSV_TARGETS_LABELS && c->marked;
+    return has_texts(c) || as_names ? name_classes(t, c, schema) : NM_OK;
 }
 
 /* ---- Values ---- */
@@ -209,6 +211,9 @@ static nm_status decide_values(csv_table *t)
             continue;
         }
         const int kind = nm_csv_kind_of(t, c);
+        if (kind >= 0 && nm_csv_check_units(t, i) != NM_OK) {
+            return nm_context_status(t->context);
+        }
         if (kind < 0 || (kind == NM_COLUMN_DATE && c->order == CSV_ORDER_OPEN)) {
             return nm_csv_fail(&t->text, &c->text_place,
                                "is not a number to predict; for names of classes, the loss is "
@@ -257,6 +262,7 @@ static nm_status describe(const csv_table *t, bool is_own_file, nm_schema *schem
                                          .place = is_own_file ? -1 : i,
                                          .kind = c->kind,
                                          .order = c->order,
+                                         .unit = t->is_labels ? NULL : c->unit,
                                          .fill = (double)NAN};
             names[c->at] = c->name;
         }
