@@ -191,13 +191,8 @@ nm_model *nm_model_open_saved(nm_context *context, const char *path)
 nm_status nm_model_save(const nm_model *model, const char *path)
 {
     NM_GIVEN(model, NM_ERROR_INPUT);
-    const nm_description description = {.model = model->network.description,
-                                        .schema = model->schema,
-                                        .loss = model->saved.loss,
-                                        .metric = model->saved.metric,
-                                        .temperature = model->saved.temperature,
-                                        .guess = model->saved.guess,
-                                        .split = &model->saved.split};
+    nm_description description = nm_saved_describe(&model->saved, model->network.description);
+    description.schema = model->schema;
     return nm_saved_write(model->store, &description, path);
 }
 

@@ -207,6 +207,18 @@ nm_status nm_saved_read(const nm_saved *saved, nm_store *store)
 
 /* ---- Changing it ---- */
 
+nm_description nm_saved_describe(const nm_saved *saved, const char *model)
+{
+    NM_GIVEN(saved, (nm_description){.model = model});
+    return (nm_description){.model = model,
+                            .schema = saved->schema,
+                            .loss = saved->loss,
+                            .metric = saved->metric,
+                            .temperature = saved->temperature,
+                            .guess = saved->guess,
+                            .split = &saved->split};
+}
+
 static char *model_text(const nm_saved *saved)
 {
     nm_text text = {.context = saved->context};
@@ -218,12 +230,8 @@ static char *model_text(const nm_saved *saved)
 static nm_status describe_again(const nm_saved *saved, double temperature, nm_tensor_writer *writer)
 {
     char *model = saved->model ? model_text(saved) : NULL;
-    const nm_description description = {.model = model,
-                                        .schema = saved->schema,
-                                        .loss = saved->loss,
-                                        .metric = saved->metric,
-                                        .temperature = temperature,
-                                        .guess = saved->guess};
+    nm_description description = nm_saved_describe(saved, model);
+    description.temperature = temperature;
     nm_status status = nm_context_status(saved->context);
     if (status == NM_OK) {
         status = nm_description_write(saved->context, &description, writer);

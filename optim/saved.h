@@ -65,6 +65,9 @@ NM_API char *nm_saved_find(nm_context *context, const char *path);
 /* Takes the values of all of the store's tensors, or fails and changes nothing. */
 NM_API nm_status nm_saved_read(const nm_saved *saved, nm_store *store);
 
+/* A description with all that the saved network says but for its model, which is given as text. It
+ * holds as long as `saved`. */
+NM_API nm_description nm_saved_describe(const nm_saved *saved, const char *model);
 /* Writes a store's tensors under their plain names, with the description. What has a NaN or
  * infinity in it is refused. */
 NM_API nm_status nm_saved_write(const nm_store *store, const nm_description *description,
