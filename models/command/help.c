@@ -86,9 +86,14 @@ static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
 
 static void print_items(const nm_context *context, nm_kind kind)
 {
+    int width = 24;
+    for (int i = 0; i < nm_item_count(context, kind); i++) {
+        const int length = (int)strlen(nm_item_at(context, kind, i)->name);
+        width = length > width ? length : width;
+    }
     for (int i = 0; i < nm_item_count(context, kind); i++) {
         const nm_item *item = nm_item_at(context, kind, i);
-        printf("  %-24s %s\n", item->name, item->summary);
+        printf("  %-*s %s\n", width, item->name, item->summary);
     }
 }
 
