@@ -1,14 +1,16 @@
 /* What the files of the CSV reader share. Nothing outside this folder includes it.
  *
  * The way of a table:
- *   text.c        the file's bytes -> UTF-8
- *   form.c        how its cells are told apart: separator and quotes (separator.c), decimal and
- *                 thousands marks (marks.c), the header (header.c)
- *   walk.c        one cell after the other, with their places; what they are: cell.c, number.c,
- * date.c choose.c      which columns are the sample's and which the target's, by the options, or as
- * the network has them (match.c) survey.c      the first walk over all rows: as many cells in each,
- * and what they are kinds.c       what each column is, from that, and how its texts are numbered
- * (collect.c) take.c        the last walk: numbers into memory */
+ *   text.c      the file's bytes -> UTF-8
+ *   form.c      how its cells are told apart: separator and quotes (separator.c), decimal and
+ *               thousands marks (marks.c), the header (header.c)
+ *   walk.c      one cell after the other, with their places
+ *   cells/      what they are: numbers, numbers with a unit, dates, words for true and false
+ *   choose.c    which columns are the sample's and which the target's, by the options, or as the
+ *               network has them (match.c)
+ *   survey.c    the first walk over all rows: as many cells in each, and what they are
+ *   kinds.c     what each column is, from that, and how its texts are numbered (gather.c)
+ *   take.c      the last walk: numbers into memory */
 #ifndef NM_OPTIM_DATA_CSV_H
 #define NM_OPTIM_DATA_CSV_H
 
