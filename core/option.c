@@ -123,7 +123,8 @@ static bool read_integer(const reader *r, const nm_option *option, const nm_valu
         expected_number(r, option, value, integer_expected(value));
         return false;
     }
-    bool is_default = index < 0 && integer == *out; /* which is still in its place */
+    /* Which is still in its place; one that a word stands for is no number to be given. */
+    const bool is_default = index < 0 && integer == *out && !option->named;
     snprintf(shown, sizeof shown, "%lld", (long long)integer);
     if (!is_allowed(r, option, value, (double)integer, index, is_default, shown)) {
         return false;
@@ -146,7 +147,7 @@ static bool read_float(const reader *r, const nm_option *option, const nm_value 
         expected_number(r, option, value, "a number");
         return false;
     }
-    bool is_default = index < 0 && number == *out;
+    const bool is_default = index < 0 && number == *out && !option->named;
     nm_format_float(number, shown);
     if (!is_allowed(r, option, value, number, index, is_default, shown)) {
         return false;

@@ -20,7 +20,7 @@ const char *nm_option_name_of(const nm_option *option, double value)
 
 bool nm_option_in_range(const nm_option *option, double value)
 {
-    if (option->min == option->max || nm_option_name_of(option, value)) {
+    if (option->min == option->max) {
         return true;
     }
     bool above = option->min <= -NM_NO_LIMIT ||
@@ -28,6 +28,12 @@ bool nm_option_in_range(const nm_option *option, double value)
     bool below = option->max >= NM_NO_LIMIT ||
                  (option->flags & NM_MAX_OPEN ? value < option->max : value <= option->max);
     return above && below && value == value; /* no limit is wide enough for NaN */
+}
+
+/* In a struct a word is the number it stands for. */
+static bool may_stand(const nm_option *option, double value)
+{
+    return nm_option_name_of(option, value) || nm_option_in_range(option, value);
 }
 
 /* A large power of ten, such as a limit often is, as 1e9. */
@@ -201,7 +207,7 @@ static bool is_own_default(const checker *c, const nm_option *option)
 static void check_int(const checker *c, const nm_option *option, int64_t number, int index)
 {
     char shown[32];
-    if (!nm_option_in_range(option, (double)number) && !is_own_default(c, option)) {
+    if (!may_stand(option, (double)number) && !is_own_default(c, option)) {
         snprintf(shown, sizeof shown, "%lld", (long long)number);
         nm_option_diagnose_range(c->d, NULL, c->what, option, index, shown);
     }
@@ -210,7 +216,7 @@ static void check_int(const checker *c, const nm_option *option, int64_t number,
 static void check_float(const checker *c, const nm_option *option, double number, int index)
 {
     char shown[32];
-    if (!nm_option_in_range(option, number) && !is_own_default(c, option)) {
+    if (!may_stand(option, number) && !is_own_default(c, option)) {
         nm_format_float(number, shown);
         nm_option_diagnose_range(c->d, NULL, c->what, option, index, shown);
     }

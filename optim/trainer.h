@@ -52,12 +52,14 @@ typedef struct nm_train_options {
     nm_from from;        /* saved weights to start from; no path: the network begins anew */
     int64_t epochs;      /* NM_AUTO: as many as make 2000 updates, from 10 to 1000 */
     int64_t steps;       /* updates to make, whatever `epochs` says; 0: as `epochs` says */
-    nm_choice optimizer; /* without item: SGD at 0.05, momentum 0.9, and cosine if no schedule is
-                            given */
+    nm_choice optimizer; /* without item: SGD at 0.02 with momentum 0.9 and a weight decay of
+                            3 / n for n samples, at most 0.1, times p / n where n is above the
+                            number p of parameters; and cosine if no schedule is given */
     nm_choice schedule;  /* without item: constant */
     nm_warmup warmup;
     nm_choices metric;      /* the first decides what is best; none: the loss's usual one */
-    double clip_norm;       /* gradients are scaled down to this norm; 0: not */
+    double clip_norm;       /* gradients are scaled down to this norm; 0: not; NM_AUTO: 1 without
+                               an optimizer, else not */
     double clip_value;      /* every gradient element is limited to it, before that; 0: not */
     const nm_value *groups; /* a list of nm_group */
     int64_t seed;           /* of shuffling, augmentation and dropout */
@@ -87,7 +89,8 @@ typedef struct nm_train_options {
 
 #define NM_TRAIN_DEFAULTS                                                                          \
     .epochs = NM_AUTO, .schedule = {.item = &nm_schedule_constant.item}, .seed = 1,                \
-    .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1, .accumulate = 1
+    .clip_norm = NM_AUTO, .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1,           \
+    .accumulate = 1
 
 extern NM_API const nm_spec nm_train_spec;
 

@@ -35,7 +35,8 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
     }
     t->context = context;
     t->setup = *setup;
-    nm_train_complete(&t->setup.options);
+    nm_train_complete(&t->setup.options, setup->data ? setup->data->train.count : 0,
+                      setup->network ? nm_store_parameters(setup->network->store) : 0, &t->usual);
     t->saved_step = -1;
     t->seconds = setup->seconds;
     t->progress = (nm_progress){.train_loss = (double)NAN,

@@ -174,6 +174,7 @@ static const situation situations[] = {
     {TAB, "\"accumulate\" must be", {"train.accumulate=0"}},
     {TAB, "\"evaluate_every\" must be", {"train.evaluate_every=0"}},
     {TAB, "\"clip_norm\" must be at least 0", {"train.clip_norm=-1"}},
+    {TAB, "\"epochs\" must be at least 1", {"train.epochs=-1"}},
     {TAB, "\"seed\" must be", {"train.seed=-1"}},
     {TAB, "\"patience\" must be", {"train.early_stopping={patience: 0}"}},
     {TAB, "\"best_by\" must be one of", {"train.best_by=f1"}},

@@ -67,7 +67,7 @@ START_TEST(other_values_are_told_and_become_the_runs_own)
                      "norma: values goes on with other values:\n"
                      "  train.epochs: 3 before, now 5\n"
                      "  train.optimizer.sgd.rate: 0.1 before, now 0.05\n"
-                     "  train.clip_norm: 0 before, now 2\n"
+                     "  train.clip_norm: auto before, now 2\n"
                      "  the learning rate goes from 0.1 in update 30 to 0.05 in the next\n");
     e = norma("train", "values/network.yaml", "--out", "values", "--resume", "--set",
               "train.epochs=6", "--quiet");

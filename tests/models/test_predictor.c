@@ -162,7 +162,7 @@ START_TEST(targets_in_a_file_of_their_own_are_no_column_of_the_samples)
     e = norma("eval", "apart", "--json");
     assert_code(e, 0);
     ck_assert_double_eq(json_field(e->out, "samples"), 40);
-    ck_assert_double_lt(json_field(e->out, "loss"), 1e-6); /* it is linear */
+    ck_assert_double_lt(json_field(e->out, "loss"), 1e-4); /* it is linear, but for weight decay */
 }
 END_TEST
 

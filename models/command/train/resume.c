@@ -89,7 +89,8 @@ static nm_status make_plan(const run *r, const nm_train_options *o, rate_plan *p
     int64_t accumulate = r->config.train.accumulate;
     int64_t per_epoch = (s->batches + accumulate - 1) / accumulate;
     nm_train_options whole = *o;
-    nm_train_complete(&whole);
+    nm_sgd_options usual;
+    nm_train_complete(&whole, 0, 0, &usual);
     const nm_optimizer_common *common = whole.optimizer.options;
     plan->rate = common ? common->rate : 0;
     plan->steps = o->steps ? o->steps : nm_train_epochs(o, per_epoch) * per_epoch;

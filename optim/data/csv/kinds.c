@@ -3,10 +3,14 @@
  *   numbers only                            a number; with one mark in all of them (unit.c), too
  *   true/false, yes/no, t/f, y/n, on/off    1 or 0
  *   dates and times                         days since 1970; day and month are told apart by the
- * whole column, and where nothing in it does, it is an error texts, at most 64 different ones, and
- * categories, an element of the sample each at most half as many as rows, or 2 other texts an error
- * that names the columns and how to leave them out a few texts among many numbers          an error
- * at the first of them nothing                                 left out
+ *                                           whole column, and where nothing in it does, it is an
+ *                                           error
+ *   texts, at most 64 different ones and    categories, an element of the sample each
+ *   half as many as rows, or 2
+ *   other texts                             left out, with a warning that names them; an error where
+ *                                           they were asked for, or nothing else is there
+ *   a few texts among many numbers          an error at the first of them
+ *   nothing                                 left out
  *
  * Ids are left out as well (identity.c). Missing cells are an error, unless `missing` gives a rule.
  */
@@ -188,15 +192,48 @@ static void leave_empty_out(csv_table *t)
     }
 }
 
-static nm_status check_texts(const csv_table *t, bool *chosen)
+static const char *const many_texts = "its texts are too many for categories";
+
+static void leave_texts_out(csv_table *t, const bool *chosen)
 {
-    int64_t first = -1;
+    nm_text text = {.context = t->context};
+    add_list(t, chosen, &text);
+    char *list = nm_text_end(&text);
+    if (list) {
+        nm_context_log(t->context, NM_LOG_WARNING,
+                       "%s: left out, as text with too many different ones for categories (more "
+                       "than %d, or than half as many as rows): %s; `ignore` with this list does "
+                       "so without a word, `categories` takes them in",
+                       t->text.title, CSV_MOST_CATEGORIES, list);
+    }
+    nm_free(t->context, list);
+    for (int64_t i = 0; i < t->columns; i++) {
+        if (chosen[i]) {
+            t->column[i].role = CSV_ROLE_OUT;
+            t->column[i].why = many_texts;
+        }
+    }
+}
+
+/* Names, remarks and the like say nothing to a network. */
+static nm_status judge_texts(csv_table *t, bool *chosen)
+{
+    int64_t first = -1, others = 0;
+    bool is_wanted = false;
     for (int64_t i = t->columns - 1; i >= 0; i--) {
         const csv_column *c = &t->column[i];
         chosen[i] = is_sample(c) && c->kind == NM_COLUMN_CATEGORY && !has_few_texts(t, c);
         first = chosen[i] ? i : first;
+        others += is_sample(c) && !chosen[i];
+        is_wanted |= chosen[i] && c->role == CSV_ROLE_SAMPLE;
     }
-    return first < 0 ? NM_OK : too_many_texts(t, first, chosen);
+    if (first >= 0 && (is_wanted || !others)) {
+        return too_many_texts(t, first, chosen);
+    }
+    if (first >= 0) {
+        leave_texts_out(t, chosen);
+    }
+    return NM_OK;
 }
 
 /* ---- Missing cells ---- */
@@ -352,7 +389,8 @@ static nm_status describe_unused(const csv_table *t, nm_schema *schema)
 static void tell(const csv_table *t, bool *chosen)
 {
     for (int64_t i = 0; i < t->columns; i++) {
-        chosen[i] = t->column[i].role == CSV_ROLE_OUT && t->column[i].why;
+        chosen[i] = t->column[i].role == CSV_ROLE_OUT && t->column[i].why &&
+                    t->column[i].why != many_texts;
     }
     tell_columns(t, chosen, "columns are left out, which are ids or empty");
     for (int64_t i = 0; i < t->columns; i++) {
@@ -381,7 +419,7 @@ static nm_status decide_sample(csv_table *t, nm_schema *schema, bool *chosen)
     nm_status status;
     set_fill(t);
     if ((status = check_twins(t)) == NM_OK && (status = check_kinds(t)) == NM_OK &&
-        (status = check_texts(t, chosen)) == NM_OK && (status = check_missing(t)) == NM_OK &&
+        (status = judge_texts(t, chosen)) == NM_OK && (status = check_missing(t)) == NM_OK &&
         (status = describe_sample(t, schema)) == NM_OK) {
         status = describe_unused(t, schema);
     }

@@ -183,10 +183,33 @@ START_TEST(few_texts_become_an_element_each_in_a_stated_order)
 }
 END_TEST
 
-START_TEST(too_many_texts_are_refused_with_a_list_to_paste)
+START_TEST(too_many_texts_are_left_out_and_named)
+{
+    static const char *const table = "name,a,note,y\nx,1,p,0\nz,2,q,1\nw,3,r,1\n";
+    nm_dataset set;
+    begin_telling();
+    open_table(&set, table, "");
+    expect_values(&set, 3, 1, (double[]){1, 2, 3});
+    ck_assert_int_eq(set.schema->unused, 2);
+    ck_assert_str_eq(set.schema->unused_column[0].name, "name");
+    ck_assert_str_eq(set.schema->unused_column[0].why, "its texts are too many for categories");
+    ck_assert_str_eq(set.schema->unused_column[1].name, "note");
+    assert_told("warning: ");
+    assert_told("half as many as rows): [\"name\", \"note\"]; `ignore` with this list");
+    nm_dataset_close(&set);
+    told[0] = 0;
+    open_table(&set, table, ", ignore: [\"name\", \"note\"]");
+    expect_values(&set, 3, 1, (double[]){1, 2, 3});
+    ck_assert_ptr_null(strstr(told, "warning"));
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(too_many_texts_that_were_asked_for_are_refused_with_a_list_to_paste)
 {
     begin(NULL);
-    expect_refused("name,a,note,y\nx,1,p,0\nz,2,q,1\nw,3,r,1\n", "",
+    expect_refused("name,a,note,y\nx,1,p,0\nz,2,q,1\nw,3,r,1\n", ", columns: [name, a, note]",
                    ":2:1: \"x\" is text, and column \"name\" has too many different ones for "
                    "categories (more than 64, or than half as many as rows); leave such columns "
                    "out: `ignore: [\"name\", \"note\"]`");
@@ -594,7 +617,8 @@ TEST_MAIN("optim/csv_columns", words_for_true_and_false_are_one_and_zero,
           words_of_two_kinds_are_texts, dates_are_days_since_1970,
           what_only_looks_like_a_date_is_text, day_and_month_are_told_apart_by_the_whole_column,
           few_texts_become_an_element_each_in_a_stated_order,
-          too_many_texts_are_refused_with_a_list_to_paste,
+          too_many_texts_are_left_out_and_named,
+          too_many_texts_that_were_asked_for_are_refused_with_a_list_to_paste,
           sixty_four_texts_are_few_and_one_more_is_not,
           a_text_among_many_numbers_is_an_error_at_its_place, numbers_can_be_told_to_be_categories,
           ids_and_empty_columns_are_left_out_and_told, an_id_of_texts_is_left_out_too,
