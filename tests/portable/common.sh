@@ -166,8 +166,8 @@ libraries_by()
     install cmake make xz-utils
     for library in libyaml zlib check; do
         say "$library"
-        quietly in_root sh -euc "$unpack; $(how_to_build "$library")
-            mkdir -p \"\$3/pkgconfig\" \"\$3/share\"
+        quietly in_root sh -euc "$unpack; mkdir -p \"\$3/pkgconfig\" \"\$3/share\"
+            $(how_to_build "$library")
             find \"\$3/lib\" \"\$3/share\" -name '*.pc' -exec cp -t \"\$3/pkgconfig\" {} +
             rm -f \"\$3\"/lib/*.so*" sh "$library" "$@"
     done
@@ -180,17 +180,20 @@ unpack='mkdir "/root/$1"; cd "/root/$1"
         xargs /usr/lib/apt/apt-helper download-file
     tar xf archive; cd */'
 
-how_to_build()
+how_to_build() # LIBRARY
 {
     case $1 in
     zlib) # its sources for CMake lack what Debian leaves out
         echo 'command -v "${2%gcc}ar" >/dev/null && export AR="${2%gcc}ar" RANLIB="${2%gcc}ranlib" || true
             CC=$2 ./configure --static --prefix="$3"; make -j "$(nproc)" libz.a; make install'
+        return
         ;;
-    *)
-        echo 'cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" \
-            -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DCHECK_ENABLE_SUBUNIT=OFF
-            cmake --build build -j "$(nproc)"; cmake --install build'
+    libyaml) # by CMake it comes without a description
+        echo 'sed "s#@libdir@#$3/lib#; s#@includedir@#$3/include#; s#@.*@#0#" yaml-0.1.pc.in \
+            >"$3/pkgconfig/yaml-0.1.pc"'
         ;;
     esac
+    echo 'cmake -S . -B build -DCMAKE_C_COMPILER="$2" -DCMAKE_INSTALL_PREFIX="$3" \
+        -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DCHECK_ENABLE_SUBUNIT=OFF
+        cmake --build build -j "$(nproc)"; cmake --install build'
 }
