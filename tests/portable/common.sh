@@ -1,5 +1,5 @@
 # What the places share. A place is a script beside this one. It works in the folder $FOLDER, which `run` makes
-# and removes, and ends with 0 where Norma builds and passes, with 77 where it cannot be tried here, else with
+# and removes, and ends with 0 where Norma builds and passes, by cannot() where it cannot be tried here, else with
 # anything. What it has found goes into the table by result().
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,7 +8,7 @@ root=$FOLDER/root
 
 say()
 {
-    printf -- '---- %s\n' "$*"
+    printf -- '---- %s (after %d s)\n' "$*" "$SECONDS"
 }
 
 # result TEXT: one more thing to stand in the table.
@@ -17,17 +17,18 @@ result()
     printf '%s\n' "$*" | tee -a "$FOLDER/result"
 }
 
-# cannot WHY, and what to do
+# cannot WHY, and what to do. Not from within $(...).
 cannot()
 {
     result "$*"
+    touch "$FOLDER/cannot" # a program that ends with 77 has failed
     exit 77
 }
 
 # need PACKAGE...: installs Debian packages on this machine, or says what is missing.
 need()
 {
-    "$source/dev" need "$@" 2>&1 || cannot "it needs the packages: $*"
+    timeout --foreground 900 "$source/dev" need "$@" 2>&1 || cannot "it needs the packages: $*"
 }
 
 # ---- Builds ----
@@ -44,11 +45,17 @@ copy_source()
         tar --null -T - -cf -) | tar -C "$1" -xf -
 }
 
+# no_warning: a compiler's warning in the log is a failure.
+no_warning()
+{
+    ! grep -A 5 'warning:' "$FOLDER/log"
+}
+
 # quietly COMMAND...: its output only if it fails, or warns.
 quietly()
 {
     if "$@" >"$FOLDER/log" 2>&1; then
-        ! grep -A 5 'warning:' "$FOLDER/log"
+        no_warning
     else
         tail -n 60 "$FOLDER/log"
         false
@@ -77,8 +84,12 @@ tests()
     local status=0
     "$@" >"$FOLDER/log" 2>&1 || status=$?
     result "$(tail -n 1 "$FOLDER/log")"
-    [ "$status" -eq 0 ] || grep -vE '^ *[0-9]+/[0-9]+ .*(OK|SKIP) ' "$FOLDER/log" | tail -n 150
-    return "$status"
+    if [ "$status" -eq 0 ]; then
+        no_warning
+    else
+        grep -vE '^ *[0-9]+/[0-9]+ .*(OK|SKIP) ' "$FOLDER/log" | tail -n 150
+        return "$status"
+    fi
 }
 
 # ---- The network that is trained everywhere ----
@@ -88,67 +99,105 @@ train()
 {
     say "Training"
     "$@" train tests/portable/network.yaml --json --quiet --out runs/portable >"$FOLDER/losses"
-    result "$(python3 "$here/losses.py" "$REFERENCE" "$FOLDER/losses")"
+    local difference status=0
+    difference=$(python3 "$here/losses.py" "$REFERENCE" "$FOLDER/losses") || status=$?
+    result "$difference"
+    return "$status"
 }
 
 # ---- A Debian of its own, in $root ----
 
-# The first of this machine's package sources that has release $1.
-source_of()
+# find_source RELEASE: the first of this machine's package sources that has it, into $uri.
+find_source()
 {
-    command -v apt-get >/dev/null || cannot "it needs a Debian or Ubuntu, for debootstrap and apt-get"
-    apt-get indextargets --format '$(REPO_URI)' | sort -u | grep -v security >"$FOLDER/sources" || true
+    sources >"$FOLDER/sources"
+    [ -s "$FOLDER/sources" ] || { # a new machine, which has not looked yet
+        bounded 300 apt-get update -q >/dev/null 2>&1 || true
+        sources >"$FOLDER/sources"
+    }
     while read -r uri; do
-        /usr/lib/apt/apt-helper download-file "${uri%/}/dists/$1/InRelease" "$FOLDER/release" \
-            >/dev/null 2>&1 || continue
-        echo "${uri%/}"
-        return
+        uri=${uri%/}
+        ! bounded 120 /usr/lib/apt/apt-helper download-file "$uri/dists/$1/InRelease" "$FOLDER/release" \
+            </dev/null >/dev/null 2>&1 || return 0
     done <"$FOLDER/sources"
     cannot "none of this machine's package sources has Debian's $1 (is there a network?)"
+}
+
+sources()
+{
+    apt-get indextargets --format '$(REPO_URI)' | sort -u | grep -v security || true
 }
 
 # What this machine says about proxies holds there too, and nothing is written for eternity.
 configure_root()
 {
     apt-config dump | grep -iE '^Acquire::.*proxy' >"$root/etc/apt/apt.conf.d/proxy" || true
-    echo 'APT::Install-Recommends "false";' >"$root/etc/apt/apt.conf.d/small"
+    printf '%s\n' 'APT::Install-Recommends "false";' 'Acquire::Retries "5";' 'Acquire::http::Timeout "60";' \
+        >"$root/etc/apt/apt.conf.d/small"
     printf '%s\n' force-unsafe-io 'path-exclude /usr/share/doc/*' 'path-exclude /usr/share/locale/*' \
         >"$root/etc/dpkg/dpkg.cfg.d/small"
 }
 
-# make_root RELEASE: a Debian with nothing but apt.
+# bounded SECONDS COMMAND...: with all that it starts; whatever happens, nothing stays mounted or running, as mounts
+# and processes are of namespaces of their own.
+bounded()
+{
+    timeout --foreground --signal=KILL "$1" unshare --mount --pid --fork --kill-child "${@:2}"
+}
+
+# What a root is worked in with has to be permitted: it is not in every container.
+need_root()
+{
+    command -v apt-get >/dev/null || cannot "it needs a Debian or Ubuntu, for debootstrap and apt-get"
+    [ "$(id -u)" = 0 ] || cannot "it needs root, for a Debian of its own: sudo ./dev portable ..."
+    mkdir -p "$FOLDER/probe/proc" "$FOLDER/probe/dev"
+    bounded 60 bash -euc "$mount_system; mknod \"\$0/null\" c 1 3; echo >\"\$0/null\"; chroot / true" \
+        "$FOLDER/probe" >"$FOLDER/log" 2>&1 ||
+        cannot "it needs the rights to mount, to make devices and to chroot: $(tail -n 1 "$FOLDER/log")"
+}
+
+mount_system='mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"'
+
+# make_root RELEASE: a Debian with nothing but apt. That there is none says nothing of Norma.
 make_root()
 {
-    [ "$(id -u)" = 0 ] || cannot "it needs root, for a Debian of its own: sudo ./dev portable ..."
-    unshare --mount true 2>/dev/null || cannot "it needs the right to mount, which this container has not"
+    need_root
     need debootstrap
     local uri proxy=
-    uri=$(source_of "$1") || cannot "$(tail -n 1 "$FOLDER/result")"
+    find_source "$1"
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     say "Debian $1 from $uri"
-    quietly env ${proxy:+"http_proxy=$proxy"} unshare --mount debootstrap --variant=minbase \
-        "$1" "$root" "$uri"
+    bounded 900 env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase "$1" "$root" "$uri" \
+        >"$FOLDER/log" 2>&1 || cannot "debootstrap did not make it, by: $(tail -n 1 "$FOLDER/log")"
     configure_root
     copy_source "$root/root/norma"
 }
 
-# in_root COMMAND...: as root there, with an empty environment. Mounts are of a namespace of their own, and so
-# are processes: whatever happens, nothing stays mounted or running.
+# in_root COMMAND...: as root there, with an empty environment, for an hour at most.
 in_root()
 {
-    unshare --mount --pid --fork --kill-child bash -euc '
-        mount -t proc proc "$0/proc"
-        mount --rbind /dev "$0/dev"
+    bounded 3600 bash -euc "$mount_system"'
         exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
             sh -euc "cd /root/norma; exec \"\$@\"" sh "$@"' "$root" "$@"
+}
+
+# online COMMAND...: what installs packages, among other things. Its failure says nothing of Norma where the
+# package source is not to be reached any more.
+online()
+{
+    local status=0
+    "$@" || status=$?
+    [ "$status" -eq 0 ] || in_root apt-get update -q --error-on=any >/dev/null 2>&1 ||
+        cannot "the package source cannot be reached any more"
+    return "$status"
 }
 
 # install PACKAGE...: there.
 install()
 {
     say "Packages $*"
-    quietly in_root apt-get update -q
-    quietly in_root apt-get install -y -q "$@"
+    online quietly in_root apt-get update -q --error-on=any
+    online quietly in_root apt-get install -y -q "$@"
 }
 
 # not_linked_to PATTERN LDD: what `ldd` says names no such library.
@@ -166,7 +215,7 @@ libraries_by()
     install cmake make xz-utils
     for library in libyaml zlib check; do
         say "$library"
-        quietly in_root sh -euc "$unpack; mkdir -p \"\$3/pkgconfig\" \"\$3/share\"
+        online quietly in_root sh -euc "$unpack; mkdir -p \"\$3/pkgconfig\" \"\$3/share\"
             $(how_to_build "$library")
             find \"\$3/lib\" \"\$3/share\" -name '*.pc' -exec cp -t \"\$3/pkgconfig\" {} +
             rm -f \"\$3\"/lib/*.so*" sh "$library" "$@"

@@ -5,7 +5,7 @@ two_commands() # RELEASE
 {
     make_root "$1"
     say "./dev demo"
-    in_root ./dev demo --set train.epochs=1 --out runs/demo
+    online quietly in_root ./dev demo --set train.epochs=1 --out runs/demo
     train in_root build/release/norma
-    tests in_root ./dev test
+    online tests in_root ./dev test
 }

@@ -107,7 +107,25 @@ claim_runs "a place that fails is a failure" portable 1 debian13 clang
 claim_runs "and stands as that beside others" in_table "| clang | FAILED: gone |"
 claim_runs "a place that cannot be tried is no failure beside one that passes" portable 0 debian13 arm64
 claim_runs "it says why" in_table "| arm64 | not tried: it needs a moon |"
-claim_runs "where nothing can be tried, nothing has passed" portable 1 arm64
+claim_runs "where nothing can be tried, nothing has passed" portable 77 arm64
+claim_runs "nor where what can be tried fails" portable 1 arm64 clang
+echo 'exit 77' | place arm64
+claim_runs "a program's own 77 is a failure" portable 1 debian13 arm64
+echo 'train build/norma' | place arm64
+claim_runs "a network that cannot be trained is a failure" portable 1 arm64
+{
+    echo 'other() { echo "{\"event\": \"epoch\", \"epoch\": 1, \"train_loss\": 0.75, \"test_loss\": 0.5}"; }'
+    echo 'train other'
+} | place arm64
+claim_runs "so are other losses" portable 1 arm64
+claim_runs "which are told" in_table "| arm64 | FAILED: train_loss of epoch 1: 0.75, not 0.5 |"
+echo 'tests sh -c "echo no warning: none; echo 7 passed, 0 failed"' | place arm64
+claim_runs "so is a warning" portable 1 arm64
+echo 'tests sh -c "echo 7 passed, 0 failed"' | place arm64
+claim_runs "tests that pass do" portable 0 arm64
+claim_runs "and are counted" in_table "| arm64 | passed: 7 passed, 0 failed |"
+echo 'tests sh -c "echo 6 passed, 1 failed; false"' | place arm64
+claim_runs "tests that fail do" portable 1 arm64
 claim_runs "an unknown place is refused" portable 2 mars
 same=same claim_runs "a comparison that tells nothing apart is a failure" portable 1 debian13
 
@@ -139,5 +157,37 @@ for signal in TERM HUP; do
     claim_runs "and so does what it ran" ended "$(cat "$temporary/begun")"
 done
 claim "no folder was left" "$(ls "$temporary/tmp")"
+
+# ---- What has to pass before a change lands ----
+
+mkdir "$tree/.ci"
+cp "$NORMA_SOURCE/.ci/run" "$tree/.ci/run"
+cat >"$tree/dev" <<'TEXT'
+#!/bin/sh
+case $* in
+"portable debian13") echo "9 passed, 9 failed" && exit "$ELSEWHERE" ;;
+test) echo "3 passed, 0 failed" && exit "$HERE" ;;
+esac
+exit 3
+TEXT
+chmod +x "$tree/dev"
+
+gate() # EXPECTED STATUS, STATUS OF DEBIAN 13, OF THE TESTS HERE
+{
+    ELSEWHERE=$2 HERE=$3 TMPDIR=$temporary/tmp bash "$tree/.ci/run" >"$temporary/gate" 2>&1
+    status=$?
+    [ "$status" -eq "$1" ] || { echo "status $status"; cat "$temporary/gate"; return 1; }
+    [ "$(tail -n 1 "$temporary/gate")" = "3 passed, 0 failed" ] &&
+        [ "$(grep -cE '^[0-9]+ passed' "$temporary/gate")" = 1 ] || { cat "$temporary/gate"; return 1; }
+}
+
+claim_runs "a change that passes on both lands" gate 0 0 0
+claim_runs "not one that fails here" gate 1 0 1
+claim_runs "nor one that fails on Debian 13" gate 1 1 0
+claim_runs "nor one that does not end there" gate 1 124 0
+claim_runs "one lands where there can be no Debian 13" gate 0 77 0
+claim_runs "which is said" grep -q "DEBIAN 13 WAS NOT TRIED" "$temporary/gate"
+claim_runs "but not if it fails here" gate 1 77 1
+claim "no file was left" "$(ls "$temporary/tmp")"
 
 finish
