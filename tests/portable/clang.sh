@@ -10,6 +10,5 @@ ldd build/clang/norma | grep -q libomp || {
     result "not linked to clang's OpenMP"
     exit 1
 }
-result "$(clang --version | sed -n '1s/.*\(clang version [0-9.]*\).*/\1/p')"
-train build/clang/norma
+train build/clang build/clang/norma
 tests tests/run build/clang

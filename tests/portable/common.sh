@@ -94,15 +94,24 @@ tests()
 
 # ---- The network that is trained everywhere ----
 
-# train COMMAND...: trains it by this command of norma's, and compares the losses with this machine's.
+# train BUILD COMMAND...: says what built that folder, trains it by this command of norma's, and compares the
+# losses with this machine's.
 train()
 {
     say "Training"
-    "$@" train tests/portable/network.yaml --json --quiet --out runs/portable >"$FOLDER/losses"
+    result "$(built_by "$1"), $("${@:2}" version | sed 's/.*, \(oneDNN .*\))$/\1/; t; s/.*/no oneDNN/')"
+    "${@:2}" train tests/portable/network.yaml --json --quiet --out runs/portable >"$FOLDER/losses"
     local difference status=0
     difference=$(python3 "$here/losses.py" "$REFERENCE" "$FOLDER/losses") || status=$?
     result "$difference"
     return "$status"
+}
+
+# built_by FOLDER: "gcc 14.2.0, Meson 1.7.0", from Meson's log there.
+built_by()
+{
+    sed -n 's/^Version: \(.*\)/Meson \1/p; s/^C compiler for the host machine: .* (\([a-z]* [0-9.]*\) ".*/\1/p' \
+        "$1/meson-logs/meson-log.txt" | tac | paste -sd , | sed 's/,/, /'
 }
 
 # ---- A Debian of its own, in $root ----

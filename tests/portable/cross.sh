@@ -20,7 +20,7 @@ cross()
     say "Building"
     quietly in_root meson setup build --werror --cross-file /root/machine
     quietly in_root ninja -C build
-    train in_root $qemu build/norma
+    train "$root/root/norma/build" in_root $qemu build/norma
     # Check's processes for each test hang under QEMU. Tests that run the command run it by the script.
     tests in_root env ${qemu:+CK_FORK=no} tests/run build ${qemu:+-t 10} \
         --suite core --suite ops --suite optim --suite models

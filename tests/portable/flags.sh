@@ -10,7 +10,7 @@ with()
 {
     build "build/$1" "${@:2}"
     result "$1"
-    train "build/$1/norma"
+    train "build/$1" "build/$1/norma"
     tests tests/run "build/$1" --suite core --suite ops --suite optim --suite models --suite fuzz
 }
 

@@ -24,7 +24,6 @@ while read -r version meson <&3; do
     chmod +x "$FOLDER/bin/meson"
     PATH=$FOLDER/bin:$path
     build "build/meson-$version"
-    result "Meson $version"
-    train "build/meson-$version/norma"
+    train "build/meson-$version" "build/meson-$version/norma"
     tests tests/run "build/meson-$version"
 done 3<"$FOLDER/mesons"
