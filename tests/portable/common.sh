@@ -100,7 +100,8 @@ train()
 {
     say "Training"
     result "$(built_by "$1"), $("${@:2}" version | sed 's/.*, \(oneDNN .*\))$/\1/; t; s/.*/no oneDNN/')"
-    "${@:2}" train tests/portable/network.yaml --json --quiet --out runs/portable >"$FOLDER/losses"
+    trained=$((${trained:-0} + 1)) # a place may have several builds
+    "${@:2}" train tests/portable/network.yaml --json --quiet --out "runs/portable$trained" >"$FOLDER/losses"
     local difference status=0
     difference=$(python3 "$here/losses.py" "$REFERENCE" "$FOLDER/losses") || status=$?
     result "$difference"

@@ -122,6 +122,12 @@ claim_runs "a network that cannot be trained is a failure" portable 1 arm64
 claim_runs "so are other losses" portable 1 arm64
 claim_runs "what made them is told" in_table "| arm64 | FAILED: gcc 12.2.0, Meson 1.0, no oneDNN;"
 claim_runs "and which" in_table "; train_loss of epoch 1: 0.75, not 0.5 |"
+{
+    echo 'other() { mkdir "${@: -1}" && cat "$REFERENCE"; }'
+    echo 'mkdir -p build/meson-logs runs'
+    echo 'train build other; train build other'
+} | place arm64
+claim_runs "a place may train several builds" portable 0 arm64
 echo 'tests sh -c "echo no warning: none; echo 7 passed, 0 failed"' | place arm64
 claim_runs "so is a warning" portable 1 arm64
 echo 'tests sh -c "echo 7 passed, 0 failed"' | place arm64
