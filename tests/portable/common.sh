@@ -187,7 +187,8 @@ make_root()
 in_root()
 {
     bounded 3600 bash -euc "$mount_system"'
-        exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        exec chroot "$0" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            HOME=/root LANG=C.UTF-8 \
             sh -euc "cd /root/norma; exec \"\$@\"" sh "$@"' "$root" "$@"
 }
 
