@@ -23,10 +23,11 @@ typedef struct nm_item {
     const nm_spec *spec; /* options; NULL: none */
 } nm_item;
 
-/* Fills the head of a descriptor: static const nm_op op = {.item = NM_ITEM(nm_op, "relu", ...)} */
-#define NM_ITEM(type, name_, summary_, ...)                                                        \
+/* Fills the head of a descriptor, by its name, its summary and more fields, if any:
+ * static const nm_op op = {.item = NM_ITEM(nm_op, "relu", "max(x, 0)", .doc = "...")} */
+#define NM_ITEM(type, name_, ...)                                                                  \
     {                                                                                              \
-        .abi = NM_ABI, .size = sizeof(type), .name = (name_), .summary = (summary_), __VA_ARGS__   \
+        .abi = NM_ABI, .size = sizeof(type), .name = (name_), .summary = __VA_ARGS__               \
     }
 
 typedef enum nm_kind {

@@ -172,7 +172,7 @@ START_TEST(the_counts_behind_metrics_by_class_can_be_read)
     const nm_class_counts none[] = {nm_metric_class_counts(&f1, 2), nm_metric_class_counts(&f1, 3),
                                     nm_metric_class_counts(&accuracy, 0)};
     for (int i = 0; i < 3; i++) {
-        ck_assert(!none[i].right && !none[i].predicted && !none[i].actual);
+        ck_assert(none[i].right == 0 && none[i].predicted == 0 && none[i].actual == 0);
     }
     ck_assert_double_eq(nm_metric_confused(&confusion, 0, 0), 2);
     ck_assert_double_eq(nm_metric_confused(&confusion, 1, 0), 1);

@@ -19,11 +19,12 @@ others >"$FOLDER/mesons"
 make_copy
 mkdir "$FOLDER/bin"
 path=$PATH
+python=$(python3 -c 'import sys; print(sys.executable)') # itself: shims of it put another Meson first
 while read -r version meson <&3; do
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$meson" >"$FOLDER/bin/meson"
     chmod +x "$FOLDER/bin/meson"
     PATH=$FOLDER/bin:$path
     build "build/meson-$version"
     train "build/meson-$version" "build/meson-$version/norma"
-    tests tests/run "build/meson-$version"
+    tests "$python" tests/run "build/meson-$version"
 done 3<"$FOLDER/mesons"
