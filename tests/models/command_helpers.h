@@ -227,6 +227,7 @@ static inline bool json_value(const char **at)
 static inline int json_lines(const char *text, const char **last)
 {
     int lines = 0;
+    *last = text;
     while (*text) {
         *last = text;
         ck_assert_msg(*text == '{' && json_value(&text) && *text++ == '\n', "not JSON: %s", *last);

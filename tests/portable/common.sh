@@ -45,17 +45,11 @@ copy_source()
         tar --null -T - -cf -) | tar -C "$1" -xf -
 }
 
-# no_warning: a compiler's warning in the log is a failure.
-no_warning()
-{
-    ! grep -A 5 'warning:' "$FOLDER/log"
-}
-
 # quietly COMMAND...: its output only if it fails, or warns.
 quietly()
 {
     if "$@" >"$FOLDER/log" 2>&1; then
-        no_warning
+        ! grep -A 5 'warning:' "$FOLDER/log"
     else
         tail -n 60 "$FOLDER/log"
         false
@@ -84,12 +78,10 @@ tests()
     local status=0
     "$@" >"$FOLDER/log" 2>&1 || status=$?
     result "$(tail -n 1 "$FOLDER/log")"
-    if [ "$status" -eq 0 ]; then
-        no_warning
-    else
+    [ "$status" -eq 0 ] || {
         grep -vE '^ *[0-9]+/[0-9]+ .*(OK|SKIP) ' "$FOLDER/log" | tail -n 150
         return "$status"
-    fi
+    }
 }
 
 # ---- The network that is trained everywhere ----
