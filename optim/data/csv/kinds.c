@@ -1,6 +1,6 @@
 /* What each column of a sample is, in a table that a network is to be trained on.
  *
- *   numbers only                            a number; with one mark in all of them (unit.c), too
+ *   numbers only                            a number; with one mark in all, too (cells/unit.c)
  *   true/false, yes/no, t/f, y/n, on/off    1 or 0
  *   dates and times                         days since 1970; day and month are told apart by the
  *                                           whole column, and where nothing in it does, it is an
@@ -9,7 +9,8 @@
  *   half as many as rows, or 2
  *   other texts                             left out, with a warning that names them; an error where
  *                                           they were asked for, or nothing else is there
- *   a few texts among many numbers          an error at the first of them
+ *   a few texts among many numbers, or      an error at the first of them
+ *   any among numbers with a mark
  *   nothing                                 left out
  *
  * Ids are left out as well (identity.c). Missing cells are an error, unless `missing` gives a rule.
