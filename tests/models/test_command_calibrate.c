@@ -153,6 +153,12 @@ START_TEST(samples_that_were_trained_on_are_refused)
                    "calibrate: the training set is what the network was trained on");
     assert_refused(norma("calibrate", "seen", "--data", "./two.csv"),
                    "calibrate: ./two.csv is what the network was trained on");
+    size_t size;
+    char *table = read_text(test_path("two.csv"), &size);
+    write_text("copy.csv", table);
+    free(table);
+    assert_refused(norma("calibrate", "seen/best.safetensors", "--data", "copy.csv"),
+                   "calibrate: copy.csv is what the network was trained on");
     assert_refused(norma("calibrate", "seen", "--on", "test"),
                    "there is no test set; give the file one, as data.test, or give --data FILE");
     assert_code(norma("train", "two.yaml", "--out", "all", "--quiet", "--set", "data.validation=0"),

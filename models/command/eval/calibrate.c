@@ -98,12 +98,20 @@ static bool is_trained_on(const evaluated *e, const char *path)
     return false;
 }
 
+/* Whether the samples are all those that the run divided, whatever their file is called. */
+static bool is_whole_set(const evaluated *e)
+{
+    char print[NM_PRINT_TEXT];
+    const char *data = nm_model_saved(e->trained.model)->split.data;
+    return data && strcmp(nm_dataset_print(e->set, print), data) == 0;
+}
+
 static nm_status open_held_out(nm_context *context, const arguments *a, evaluated *e)
 {
     const char *on = argument_value(a, "--on"), *file = argument_value(a, "--data");
     nm_status status = evaluated_open(context, a, on ? on : "validation", e);
     status = status == NM_OK ? check_classifier(e) : status;
-    if (status == NM_OK && file && is_trained_on(e, file)) {
+    if (status == NM_OK && file && (is_trained_on(e, file) || is_whole_set(e))) {
         status = refuse_training(context, file);
     } else if (status == NM_OK && !file && on && strcmp(on, "train") == 0) {
         status = refuse_training(context, "the training set");
