@@ -7,8 +7,8 @@
  *                                           error
  *   texts, at most 64 different ones and    categories, an element of the sample each
  *   half as many as rows, or 2
- *   other texts                             left out, with a warning that names them; an error where
- *                                           they were asked for, or nothing else is there
+ *   other texts                             left out, with a warning that names them; an error
+ *                                           where they were asked for, or nothing else is there
  *   a few texts among many numbers, or      an error at the first of them
  *   any among numbers with a mark
  *   nothing                                 left out
