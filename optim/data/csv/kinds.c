@@ -390,8 +390,8 @@ static nm_status describe_unused(const csv_table *t, nm_schema *schema)
 static void tell(const csv_table *t, bool *chosen)
 {
     for (int64_t i = 0; i < t->columns; i++) {
-        chosen[i] = t->column[i].role == CSV_ROLE_OUT && t->column[i].why &&
-                    t->column[i].why != many_texts;
+        chosen[i] =
+            t->column[i].role == CSV_ROLE_OUT && t->column[i].why && t->column[i].why != many_texts;
     }
     tell_columns(t, chosen, "columns are left out, which are ids or empty");
     for (int64_t i = 0; i < t->columns; i++) {
