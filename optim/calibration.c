@@ -17,31 +17,33 @@ typedef struct point {
 
 /* ---- The likelihood ---- */
 
-static double largest(const float *row, int64_t count)
+static int64_t largest(const float *row, int64_t count)
 {
-    double most = (double)row[0];
+    int64_t best = 0;
     for (int64_t i = 1; i < count; i++) {
-        most = fmax(most, (double)row[i]);
+        best = row[i] > row[best] ? i : best;
     }
-    return most;
+    return best;
 }
 
 /* With d = scores - the largest: log(sum of e^(b d)) - b d[label], whose slope is the mean of d by
- * the softmax, less d[label], and whose bend is the variance of d. */
+ * the softmax, less d[label], and whose bend is the variance of d. The largest adds 1 to the sum.
+ */
 static void add_row(point *sum, const float *row, int64_t classes, int32_t label, double b)
 {
-    const double most = largest(row, classes), d_label = (double)row[label] - most;
-    double mass = 0, first = 0, second = 0;
+    const int64_t best = largest(row, classes);
+    const double most = (double)row[best], d_label = (double)row[label] - most;
+    double rest = 0, first = 0, second = 0;
     for (int64_t i = 0; i < classes; i++) {
-        const double d = (double)row[i] - most, share = exp(b * d);
-        mass += share;
+        const double d = (double)row[i] - most, share = i == best ? 0 : exp(b * d);
+        rest += share;
         first += share * d;
         second += share * d * d;
     }
-    const double mean = first / mass;
-    sum->value += log(mass) - b * d_label;
+    const double mean = first / (1 + rest);
+    sum->value += log1p(rest) - b * d_label;
     sum->slope += mean - d_label;
-    sum->bend += fmax(second / mass - mean * mean, 0);
+    sum->bend += fmax(second / (1 + rest) - mean * mean, 0);
 }
 
 static point look_at(const problem *p, double b)

@@ -60,7 +60,7 @@ static int first_row(const bool held[ROWS], bool wanted)
 
 static double loss_of(const ended *e)
 {
-    const char *last;
+    const char *last = "";
     assert_code(e, 0);
     json_lines(e->out, &last);
     return json_field(last, "loss");
@@ -92,7 +92,7 @@ END_TEST
 
 START_TEST(the_best_of_a_run_is_what_eval_finds_on_its_rows)
 {
-    const char *last;
+    const char *last = "";
     write_table(ROWS, -1);
     const ended *e =
         norma("train", "net.yaml", "--json", "--out", "best", "--set", "train.epochs=1");
