@@ -35,9 +35,7 @@ static void expected(const reader *r, const nm_option *option, const nm_value *v
     nm_line_begin(&line);
     nm_line_add(&line, "%s, not ", what);
     nm_line_add_value(&line, value);
-    if (value->quoted) {
-        nm_line_add(&line, "; remove the quotes");
-    }
+    nm_option_add_advice(&line, r->spec, option, value);
     nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
 }
 
@@ -320,6 +318,8 @@ static void read_enum(const reader *r, const nm_option *option, const nm_value *
     const char *near = nm_nearest(value->text, option->names, count);
     if (near) {
         nm_line_add(&line, "; did you mean \"%s\"?", near);
+    } else {
+        nm_option_add_advice(&line, r->spec, option, value);
     }
     nm_diagnose(r->d, value, "%s: \"%s\" must be %s", r->what, option->name, line.text);
 }
@@ -412,7 +412,8 @@ static void read_option(const reader *r, const nm_option *option, const nm_value
     }
 }
 
-static void read_entry(const reader *r, const nm_value_entry *entry, void *out)
+/* Returns the option that was perhaps meant by an entry that is none. */
+static const nm_option *read_entry(const reader *r, const nm_value_entry *entry, void *out)
 {
     for (int i = 0; i < r->spec->count; i++) {
         const nm_option *option = &r->spec->options[i];
@@ -420,10 +421,10 @@ static void read_entry(const reader *r, const nm_value_entry *entry, void *out)
             if (!may_be_null(option) || !nm_value_is_null(entry->value)) {
                 read_option(r, option, entry->value, out);
             }
-            return;
+            return NULL;
         }
     }
-    nm_option_report_unknown(r->spec, r->what, entry->key, r->d);
+    return nm_option_report_unknown(r->spec, r->what, entry, r->d);
 }
 
 static bool is_given(const nm_option *option, const nm_value *map)
@@ -432,11 +433,16 @@ static bool is_given(const nm_option *option, const nm_value *map)
     return value && !(may_be_null(option) && nm_value_is_null(value));
 }
 
-static void require_options(const reader *r, const nm_value *map, const nm_value *at)
+#define MOST_MEANT 64 /* options of a table that are remembered as meant by another name */
+
+/* What was meant by another name is not reported a second time. */
+static void require_options(const reader *r, const nm_value *map, const nm_value *at,
+                            const bool *meant)
 {
     for (int i = 0; i < r->spec->count; i++) {
         const nm_option *option = &r->spec->options[i];
-        if ((option->flags & NM_REQUIRED) && !is_given(option, map)) {
+        const bool told = i < MOST_MEANT && meant[i];
+        if ((option->flags & NM_REQUIRED) && !told && !is_given(option, map)) {
             nm_option_report_missing(option, r->what, at, nm_value_get(map, option->name), r->d);
         }
     }
@@ -446,11 +452,16 @@ static void require_options(const reader *r, const nm_value *map, const nm_value
 static void read_options(const reader *r, const nm_value *map, const nm_value *at, void *out)
 {
     int errors = r->d->count;
+    bool meant[MOST_MEANT] = {false};
     set_defaults(r->spec, out);
     for (int i = 0; map && i < map->count; i++) {
-        read_entry(r, &map->entries[i], out);
+        const nm_option *option = read_entry(r, &map->entries[i], out);
+        const ptrdiff_t index = option ? option - r->spec->options : MOST_MEANT;
+        if (index < MOST_MEANT) {
+            meant[index] = true;
+        }
     }
-    require_options(r, map, at);
+    require_options(r, map, at, meant);
     /* A check across fields sees only what is right in itself. */
     if (r->d->count == errors && r->spec->check) {
         r->spec->check(out, at, r->d);

@@ -113,14 +113,15 @@ typedef struct nm_option {
     nm_kind kind;        /* CHOICE */
     unsigned flags;
     const nm_named_value *named; /* INT, FLOAT: its words; NULL: none */
+    const char *also; /* what others call it, with blanks between, for messages and help; NULL */
 } nm_option;
 
 #define NM_REQUIRED 1u /* leaving it out is an error */
 #define NM_MIN_OPEN 2u /* the minimum itself is not allowed */
 #define NM_MAX_OPEN 4u /* the maximum itself is not allowed */
 #define NM_PATH 8u     /* texts are paths, see below */
-#define NM_SHORT 16u   /* STRUCT: a text or number alone is its first option: {from: x} is \
-                          {from: {path: x}} */
+/* STRUCT: a text or number alone is its first option: {from: x} is {from: {path: x}}. */
+#define NM_SHORT 16u
 
 #define NM_NO_LIMIT 1e300 /* min or max: no limit on that side */
 
@@ -128,6 +129,13 @@ typedef struct nm_option {
  * found only from the current folder is taken from there, and that is logged as a warning); in
  * --set, from the current folder; in both, ~/ is the user's home. The field gets the path as it is
  * meant for this process. */
+
+/* What to do instead of an option that there is not, or of a value that one does not take. */
+typedef struct nm_advice {
+    const char *option; /* what others call it, with blanks between */
+    const char *value;  /* NULL: the option itself; else such values of it */
+    const char *remedy; /* the end of a sentence: "put the activation behind it" */
+} nm_advice;
 
 struct nm_spec {
     const char *name;     /* of the struct, for documentation */
@@ -137,6 +145,7 @@ struct nm_spec {
     int count;
     /* A check across fields after all are read; reports with nm_diagnose(). May be NULL. */
     void (*check)(const void *options, const nm_value *at, nm_diagnostics *d);
+    const nm_advice *advice; /* on what others have and this has not; ends with zeros; NULL: none */
 };
 
 /* A row of an option table:

@@ -178,7 +178,19 @@ static void make_plain(const char *name, char plain[LONGEST_NAME + 1])
     plain[length] = 0;
 }
 
-#define LEAST_BEGINNING 3 /* letters of a name that another one may begin with: MSELoss */
+#define LEAST_BEGINNING 3 /* letters of a name that another one may begin with: MSELoss, acc */
+
+static bool begins_with(const char *name, const char *beginning)
+{
+    const size_t length = strlen(beginning);
+    return length >= LEAST_BEGINNING && strncmp(name, beginning, length) == 0;
+}
+
+static int most_allowed(const char *name)
+{
+    const size_t length = strlen(name);
+    return length <= 4 ? 1 : length <= 5 ? 2 : 3;
+}
 
 /* How far a name is from one that was perhaps meant. */
 static int distance_to(const char *name, const char *candidate)
@@ -186,23 +198,23 @@ static int distance_to(const char *name, const char *candidate)
     char plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
     make_plain(name, plain);
     make_plain(candidate, meant);
-    const size_t length = strlen(meant);
     int distance = distance_between(name, candidate), plainly = distance_between(plain, meant);
     distance = plainly < distance ? plainly : distance;
-    const bool begins = length >= LEAST_BEGINNING && strncmp(plain, meant, length) == 0;
-    return begins && distance > 2 ? 2 : distance;
+    const bool begins = begins_with(plain, meant) || begins_with(meant, plain);
+    const int most = most_allowed(name) < 2 ? 1 : 2;
+    return begins && distance > most ? most : distance;
 }
 
 /* Remembers the candidate if it is the nearest so far and near enough. */
-static void consider(const char *name, const char *candidate, const char **best, int *best_distance)
+static bool consider(const char *name, const char *candidate, int *best_distance)
 {
-    size_t length = strlen(name);
-    int allowed = length <= 2 ? 1 : length <= 5 ? 2 : 3;
     int distance = distance_to(name, candidate);
-    if (distance <= allowed && distance < (int)strlen(candidate) && distance < *best_distance) {
-        *best = candidate;
+    if (distance <= most_allowed(name) && distance < (int)strlen(candidate) &&
+        distance < *best_distance) {
         *best_distance = distance;
+        return true;
     }
+    return false;
 }
 
 const char *nm_nearest(const char *name, const char *const *candidates, int count)
@@ -211,7 +223,7 @@ const char *nm_nearest(const char *name, const char *const *candidates, int coun
     const char *best = NULL;
     int distance = 1000;
     for (int i = 0; i < count; i++) {
-        consider(name, candidates[i], &best, &distance);
+        best = consider(name, candidates[i], &distance) ? candidates[i] : best;
     }
     return best;
 }
@@ -222,9 +234,37 @@ const char *nm_map_nearest(const nm_map *map, const char *name)
     const char *best = NULL;
     int distance = 1000;
     for (int i = 0; i < map->count; i++) {
-        consider(name, map->entries[i].name, &best, &distance);
+        const char *candidate = map->entries[i].name;
+        best = consider(name, candidate, &distance) ? candidate : best;
     }
     return best;
+}
+
+/* Copies the next of some words, cut to LONGEST_NAME, and returns what is behind it; NULL: none is
+ * left. `words` may be NULL. */
+static const char *next_word(const char *words, char word[LONGEST_NAME + 1])
+{
+    words += words ? strspn(words, " ") : 0;
+    if (!words || !*words) {
+        return NULL;
+    }
+    const size_t length = strcspn(words, " "), kept = length < LONGEST_NAME ? length : LONGEST_NAME;
+    memcpy(word, words, kept);
+    word[kept] = 0;
+    return words + length;
+}
+
+bool nm_words_have(const char *words, const char *name)
+{
+    char word[LONGEST_NAME + 1], plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
+    make_plain(name, plain);
+    while ((words = next_word(words, word))) {
+        make_plain(word, meant);
+        if (strcmp(plain, meant) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- The context's registries ---- */
@@ -283,16 +323,40 @@ const nm_item *nm_find(const nm_context *context, nm_kind kind, const char *name
     return has_kind(context, kind) ? nm_map_find(context->kinds[kind], name) : NULL;
 }
 
+static bool consider_item(const char *name, const nm_item *item, int *distance)
+{
+    char word[LONGEST_NAME + 1];
+    bool nearer = consider(name, item->name, distance);
+    for (const char *words = item->also; (words = next_word(words, word));) {
+        nearer |= consider(name, word, distance);
+    }
+    return nearer;
+}
+
+const nm_item *nm_find_meant(const nm_context *context, nm_kind kind, const char *name)
+{
+    const nm_item *best = NULL;
+    int distance = 1000;
+    for (int i = 0; i < nm_item_count(context, kind); i++) {
+        const nm_item *item = nm_item_at(context, kind, i);
+        if (nm_words_have(item->also, name)) {
+            return item;
+        }
+        best = consider_item(name, item, &distance) ? item : best;
+    }
+    return best;
+}
+
 const nm_item *nm_require(nm_context *context, nm_kind kind, const char *name)
 {
     NM_REQUIRE(context, name, NULL);
     NM_REQUIRE(context, has_kind(context, kind), NULL);
     const nm_item *item = nm_find(context, kind, name);
     if (!item) {
-        const char *near = nm_map_nearest(context->kinds[kind], name);
-        if (near) {
+        const nm_item *meant = nm_find_meant(context, kind, name);
+        if (meant) {
             nm_fail(context, NM_ERROR_INPUT, "unknown %s \"%s\"; did you mean \"%s\"?",
-                    nm_kind_name(kind), name, near);
+                    nm_kind_name(kind), name, meant->name);
         } else {
             nm_fail(context, NM_ERROR_INPUT, "unknown %s \"%s\"", nm_kind_name(kind), name);
         }

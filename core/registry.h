@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define NM_ABI 2 /* raised whenever a descriptor's layout changes */
+#define NM_ABI 3 /* raised whenever a descriptor's layout changes */
 
 typedef struct nm_spec nm_spec;
 
@@ -21,6 +21,7 @@ typedef struct nm_item {
     const char *summary; /* one line, without a full stop */
     const char *doc;     /* formula, shapes, source; plain text of several lines */
     const nm_spec *spec; /* options; NULL: none */
+    const char *also;    /* what others call it, with blanks between, for messages and help; NULL */
 } nm_item;
 
 /* Fills the head of a descriptor, by its name, its summary and more fields, if any:
@@ -57,6 +58,12 @@ NM_API const nm_item *nm_find(const nm_context *context, nm_kind kind, const cha
 NM_API const nm_item *nm_require(nm_context *context, nm_kind kind, const char *name);
 NM_API int nm_item_count(const nm_context *context, nm_kind kind);
 NM_API const nm_item *nm_item_at(const nm_context *context, nm_kind kind, int index);
+
+/* The item that a name was perhaps meant for that is none: one that others call so, or the nearest
+ * if it is near enough to be a typing error. NULL: none. */
+NM_API const nm_item *nm_find_meant(const nm_context *context, nm_kind kind, const char *name);
+/* Whether `name` is among `words` (nm_item.also), whatever the case and underscores of both. */
+NM_API bool nm_words_have(const char *words, const char *name);
 
 /* The candidate nearest to `name` if it is near enough to be a typing error, else NULL. */
 NM_API const char *nm_nearest(const char *name, const char *const *candidates, int count);

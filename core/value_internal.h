@@ -72,14 +72,18 @@ static inline const void *nm_option_field(const nm_option *option, const void *o
     return (const char *)options + option->offset;
 }
 
-/* core/option_advice.c: reports a key that is no option; an option that is required and not there,
- * or `nothing`, a null; a value in place of a map. */
-void nm_option_report_unknown(const nm_spec *spec, const char *what, const nm_value *key,
-                              nm_diagnostics *d);
+/* core/option_advice.c: reports a key that is no option, and returns the one that was meant, or
+ * NULL; an option that is required and not there, or `nothing`, a null; a value in place of a map.
+ */
+const nm_option *nm_option_report_unknown(const nm_spec *spec, const char *what,
+                                          const nm_value_entry *entry, nm_diagnostics *d);
 void nm_option_report_missing(const nm_option *option, const char *what, const nm_value *at,
                               const nm_value *nothing, nm_diagnostics *d);
 void nm_option_report_no_map(const nm_spec *spec, const char *what, const nm_value *value,
                              nm_diagnostics *d);
+/* "; remove the quotes", or what else mends a value that an option does not take; often nothing. */
+void nm_option_add_advice(nm_line *line, const nm_spec *spec, const nm_option *option,
+                          const nm_value *value);
 /* ", such as {units: 10}" for the value 10; nothing if there are no options. */
 void nm_option_add_example(nm_line *line, const nm_spec *spec, const nm_value *value);
 /* The first option that must be given; NULL: there is none. `spec` may be NULL. */

@@ -98,16 +98,16 @@ static bool fail_by_bytes(reader *r)
 
 static bool fail_by_syntax(reader *r)
 {
-    const yaml_mark_t *mark = &r->parser.problem_mark;
+    nm_line message;
+    nm_line_begin(&message);
+    const nm_yaml_text text = {r->text, r->end, r->first_line, r->first_column};
+    const yaml_mark_t *mark = nm_yaml_explain(&r->parser, &text, &message);
     int line = line_of(r, mark), column = column_of(r, mark);
     const char *at = nm_yaml_at(r->text, r->end, mark);
     if (at == r->end && at > r->text && at[-1] != '\n') {
         /* libyaml thinks of the end as of a new line. */
         place_of(r, at, &line, &column);
     }
-    nm_line message;
-    nm_line_begin(&message);
-    nm_yaml_explain(&r->parser, at < r->end ? *at : '\n', r->first_line, r->first_column, &message);
     return fail_at(r, line, column, "%s", message.text);
 }
 

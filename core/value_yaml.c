@@ -21,8 +21,6 @@ static const explanation problems[] = {
     {"block sequence entries are not allowed",
      "a \"- item\" cannot stand here; begin the list on a line of its own, below its key"},
     {"mapping keys are not allowed", "a key cannot stand here; check the indentation"},
-    {"could not find expected ':'",
-     "expected \": \" after a key; write \"key: value\", and the key on one line"},
     {"found unexpected end of stream", "expected the closing quote; add it"},
     {"found unexpected document indicator",
      "expected the closing quote before this line; add it, or indent the line"},
@@ -70,6 +68,87 @@ const char *nm_yaml_at(const char *text, const char *end, const yaml_mark_t *mar
     return text;
 }
 
+/* ---- What the text tells that libyaml does not ---- */
+
+static const char *line_begin(const char *begin, const char *at)
+{
+    while (at > begin && at[-1] != '\n') {
+        at--;
+    }
+    return at;
+}
+
+/* From `at` to the end of its line, fit to be shown. */
+static const char *rest_of_line(const char *at, const char *end, char shown[NM_SHOWN])
+{
+    size_t length = 0;
+    while (at + length < end && at[length] != '\n' && at[length] != '\r') {
+        length++;
+    }
+    while (length && at[length - 1] == ' ') {
+        length--;
+    }
+    return nm_text_shown(at, length, shown);
+}
+
+/* Behind the first ": " of a line, if it stands before `at`; NULL: it does not. */
+static const char *behind_first_colon(const char *begin, const char *at)
+{
+    for (const char *c = line_begin(begin, at); c + 1 < at; c++) {
+        if (c[0] == ':' && c[1] == ' ') {
+            return c + 2 + strspn(c + 2, " ");
+        }
+    }
+    return NULL;
+}
+
+/* Whether the line above the one of `at` has no colon and is no item: perhaps a key that lacks it.
+ */
+static bool is_above_bare(const char *begin, const char *at)
+{
+    const char *here = line_begin(begin, at);
+    const char *above = here > begin ? line_begin(begin, here - 1) : here;
+    bool text = false;
+    for (const char *c = above; c < here; c++) {
+        if (*c == ':' || *c == '#' || (*c == '-' && !text)) {
+            return false;
+        }
+        text |= *c != ' ' && *c != '\n' && *c != '\r';
+    }
+    return text;
+}
+
+/* `a: b: c`, or a key above that has no colon. */
+static bool add_about_colon(nm_line *line, const nm_yaml_text *text, const char *at)
+{
+    char shown[NM_SHOWN];
+    const char *second = behind_first_colon(text->begin, at);
+    if (second) {
+        nm_line_add(line, "a second \": \" in one line; write {%s}, or put text in quotes",
+                    rest_of_line(second, text->end, shown));
+    } else if (is_above_bare(text->begin, at)) {
+        nm_line_add(line, "a \": \" cannot stand here; put one behind the key in the line above");
+    }
+    return line->length;
+}
+
+/* What was taken for the beginning of a key and has no ": " behind it. */
+static void add_about_key(nm_line *line, const nm_yaml_text *text, const char *key)
+{
+    char shown[NM_SHOWN];
+    rest_of_line(key, text->end, shown);
+    const char *colon = strchr(shown, ':');
+    if (shown[0] == '-' && shown[1]) {
+        nm_line_add(line, "\"%s\" is no item of a list; put a blank behind its \"-\"", shown);
+    } else if (colon && colon[1]) {
+        nm_line_add(line, "\"%s\" has no blank behind its colon; put one there", shown);
+    } else {
+        nm_line_add(line, "\"%s\" is no key; write \"key: value\", or \"- item\" in a list", shown);
+    }
+}
+
+/* ---- Messages ---- */
+
 static void add_problem(nm_line *line, const char *problem, char at)
 {
     const char *meaning = explain(problem, problems, (int)(sizeof problems / sizeof *problems));
@@ -84,16 +163,38 @@ static void add_problem(nm_line *line, const char *problem, char at)
     }
 }
 
-void nm_yaml_explain(const yaml_parser_t *parser, char at, int first_line, int first_column,
-                     nm_line *line)
+static void add_context(nm_line *line, const yaml_parser_t *parser, const nm_yaml_text *text)
 {
     const yaml_mark_t *begin = &parser->context_mark;
     const char *what =
         explain(parser->context, contexts, (int)(sizeof contexts / sizeof *contexts));
     if (what) {
         nm_line_add(line, "in the %s that begins at %zu:%zu: ", what,
-                    begin->line + 1 + (size_t)first_line,
-                    begin->column + 1 + (begin->line ? 0 : (size_t)first_column));
+                    begin->line + 1 + (size_t)text->first_line,
+                    begin->column + 1 + (begin->line ? 0 : (size_t)text->first_column));
     }
-    add_problem(line, parser->problem ? parser->problem : "this cannot be read", at);
+}
+
+const yaml_mark_t *nm_yaml_explain(const yaml_parser_t *parser, const nm_yaml_text *text,
+                                   nm_line *line)
+{
+    const char *problem = parser->problem ? parser->problem : "this cannot be read";
+    const char *at = nm_yaml_at(text->begin, text->end, &parser->problem_mark);
+    if (strstr(problem, "could not find expected ':'")) {
+        add_about_key(line, text, nm_yaml_at(text->begin, text->end, &parser->context_mark));
+        return &parser->context_mark;
+    }
+    if (strstr(problem, "expected '-' indicator") && at + 1 < text->end && *at == '-') {
+        add_about_key(line, text, at);
+        return &parser->problem_mark;
+    }
+    if (!strstr(problem, "mapping values are not allowed") || !add_about_colon(line, text, at)) {
+        const char character = at < text->end ? *at : '\n';
+        add_context(line, parser, text);
+        add_problem(line, problem, character);
+        if (character == '-' && strstr(problem, "did not find expected key")) {
+            nm_line_add(line, ", an item like the items above it");
+        }
+    }
+    return &parser->problem_mark;
 }

@@ -18,14 +18,14 @@ typedef struct config_parts {
 static const char *const a_part[] = {"a part"};
 static const config_parts defaults = {.model = NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .names = a_part,
-     .doc = "the network, a list of layers; every command needs it"},
-    {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .names = a_part,
+    {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .also = "layers network net architecture",
+     .names = a_part, .doc = "the network, a list of layers; every command needs it"},
+    {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .also = "dataset", .names = a_part,
      .doc = "where samples come from; training and evaluation need it"},
-    {NM_FIELD(config_parts, loss), NM_OPTION_VALUE, .names = a_part,
+    {NM_FIELD(config_parts, loss), NM_OPTION_VALUE, .also = "criterion objective", .names = a_part,
      .doc = "such as cross_entropy; training and evaluation need it"},
-    {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .names = a_part,
-     .doc = "the optimizer and its rate, epochs; training needs it"},
+    {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .also = "trainer training fit",
+     .names = a_part, .doc = "the optimizer and its rate, epochs; training needs it"},
 };
 const nm_spec nm_file_spec = {.name = "config_parts",
                               .size = sizeof(config_parts),
@@ -41,18 +41,20 @@ typedef struct reader {
     const nm_value *root;
     config_parts parts;
     unsigned needs;
+    bool parts_fine;            /* the file has no other */
     bool data_fine, train_fine; /* its options are right */
     nm_saved *saved;            /* of a trained network, with a schema; NULL: it is to be trained */
     const char *resumed;        /* nm_config_how */
 } reader;
 
-/* Whether the part is there; reports a needed one that is not. A null is no part. */
+/* Whether the part is there; reports a needed one that is not, unless another name may be meant for
+ * it. A null is no part. */
 static bool has_part(const reader *r, const nm_value **part, const char *name, bool needed)
 {
     if (*part && nm_value_is_null(*part)) {
         *part = NULL;
     }
-    if (!*part && needed) {
+    if (!*part && needed && r->parts_fine) {
         nm_diagnose(r->d, r->root, "the file has no part \"%s\"; add it", name);
     }
     return *part;
@@ -120,7 +122,9 @@ static bool has_more_than_a_model(const reader *r)
 
 static void read_parts(reader *r)
 {
+    const int errors = r->d->count;
     nm_spec_read(&nm_file_spec, r->root, "the file", r->config->document, r->d, &r->parts);
+    r->parts_fine = r->d->count == errors;
     if (r->needs & NM_NEED_WHOLE && has_more_than_a_model(r)) {
         r->needs |= NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN;
     }

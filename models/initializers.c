@@ -49,7 +49,7 @@ static const nm_spec he_spec = SCALING_SPEC(he_defaults);
 
 const nm_initializer_type nm_initializer_he = {
     .item = NM_ITEM(nm_initializer_type, "he", "scaled for layers that a relu follows",
-                    .spec = &he_spec,
+                    .also = "kaiming he_normal he_uniform", .spec = &he_spec,
                     .doc = "Normal with mean 0 and standard deviation gain / sqrt(fan), gain "
                            "sqrt(2).\nHe, Zhang, Ren, Sun 2015, arXiv 1502.01852."),
     .fill = scaling_fill,
@@ -60,7 +60,7 @@ static const nm_spec xavier_spec = SCALING_SPEC(xavier_defaults);
 
 const nm_initializer_type nm_initializer_xavier = {
     .item = NM_ITEM(nm_initializer_type, "xavier", "scaled for layers that tanh or sigmoid follows",
-                    .spec = &xavier_spec,
+                    .also = "glorot", .spec = &xavier_spec,
                     .doc = "Uniform from -limit to limit, limit = gain * sqrt(3 / fan), with fan "
                            "the mean of fan in and fan out.\nGlorot, Bengio 2010, \"Understanding "
                            "the difficulty of training deep feedforward neural networks\"."),

@@ -10,6 +10,15 @@
 static const nm_layer_options no_options = {.name = NULL};
 static const nm_option only_name[] = {NM_LAYER_ROWS(nm_layer_options)};
 const char *const nm_layer_list[] = {"a list of layers", NULL};
+const nm_advice nm_layer_advice[] = {
+    {"activation", NULL, "put the activation behind it, as a layer of its own"},
+    {"in_features in_channels input_shape input_dim num_features", NULL,
+     "leave it out: it follows from the samples"},
+    {"padding", "same", "a padding of 1 keeps the size for a kernel of 3, of 2 for one of 5"},
+    {"padding", "valid", "that is a padding of 0"},
+    {NULL, NULL, NULL},
+};
+
 const nm_spec nm_layer_spec = NM_LAYER_SPEC(nm_layer_options, no_options, only_name, NULL);
 
 /* ---- Parameters and buffers ---- */

@@ -92,12 +92,15 @@ extern NM_API const nm_spec nm_layer_spec;
 /* `names` of options that are lists of layers. */
 extern NM_API const char *const nm_layer_list[];
 
+/* What others say of layers, and what to write instead. */
+extern NM_API const nm_advice nm_layer_advice[];
+
 /* A layer spec from its options struct, a value of it, the table, and a check across options or
  * NULL. */
 #define NM_LAYER_SPEC(type, defaults_, rows_, check_)                                              \
     {                                                                                              \
         .name = #type, .size = sizeof(type), .defaults = &(defaults_), .options = (rows_),         \
-        .count = NM_COUNT_OF(rows_), .check = (check_)                                             \
+        .count = NM_COUNT_OF(rows_), .check = (check_), .advice = nm_layer_advice                  \
     }
 
 /* Layers that run one after the other: a list of them, linked by `next`. They are the model's. */

@@ -239,7 +239,7 @@ typedef struct model_part {
 
 static const model_part defaults = {.fuse = true};
 static const nm_option rows[] = {
-    {NM_FIELD(model_part, input), NM_OPTION_INTS, .min = 1, .max = 1e9,
+    {NM_FIELD(model_part, input), NM_OPTION_INTS, .also = "input_shape shape", .min = 1, .max = 1e9,
      .doc = "the shape of a sample, such as [28, 28, 1]: height, width, channels"},
     {NM_FIELD(model_part, layers), NM_OPTION_VALUE, .flags = NM_REQUIRED, .names = nm_layer_list,
      .doc = "the layers, one after the other"},

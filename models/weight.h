@@ -30,10 +30,12 @@ extern const nm_spec nm_weight_norm_part_spec;
 
 #define NM_WEIGHT_ROWS(type)                                                                       \
     {NM_FIELD(type, bias), NM_OPTION_BOOL,                                                         \
-     .doc = "add a bias, 0 at first; of no use where batch_norm follows directly"},                \
+     .doc = "add a bias, 0 at first; of no use where batch_norm follows directly",                 \
+     .also = "use_bias"},                                                                          \
         {NM_FIELD(type, init), NM_OPTION_CHOICE, .kind = NM_KIND_INITIALIZER,                      \
          .doc = "how the weight begins; default: he, or normal of deviation 0.05 where weight "    \
-                "norm is initialized by data"},                                                    \
+                "norm is initialized by data",                                                     \
+         .also = "kernel_initializer weight_init initializer"},                                    \
     {                                                                                              \
         NM_FIELD(type, weight_norm), NM_OPTION_STRUCT,                                             \
             .spec = &nm_weight_norm_part_spec,                                                     \

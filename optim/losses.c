@@ -124,21 +124,29 @@ static const nm_option rows[] = {
     {NM_FIELD(nm_cross_entropy_loss_options, label_smoothing), NM_OPTION_FLOAT, .max = 1,
      .doc = "how much of the target is spread evenly over all classes; in evaluation too, so that "
             "its loss and that of training compare"},
-    {NM_FIELD(nm_cross_entropy_loss_options, ignore_index), NM_OPTION_INT,
+    {NM_FIELD(nm_cross_entropy_loss_options, ignore_index), NM_OPTION_INT, .also = "ignore_label",
      .doc = "samples with this label count for nothing: in the loss, in metrics, as a class"},
-    {NM_FIELD(nm_cross_entropy_loss_options, weight), NM_OPTION_NUMBERS, .names = weight_words,
-     .max = 1e30,
+    {NM_FIELD(nm_cross_entropy_loss_options, weight), NM_OPTION_NUMBERS,
+     .also = "class_weight class_weights weights", .names = weight_words, .max = 1e30,
      .doc = "how much a sample of each class counts, in evaluation too; balanced: as if each class "
             "had as many training samples, samples / (classes * samples of the class)"},
+};
+static const nm_advice advice[] = {
+    {"reduction", NULL, "leave it out: the loss is the mean over a batch"},
+    {"from_logits", NULL, "leave it out: the loss takes the outputs before a softmax"},
+    {NULL, NULL, NULL},
 };
 static const nm_spec spec = {.name = "nm_cross_entropy_loss_options",
                              .size = sizeof(nm_cross_entropy_loss_options),
                              .defaults = &defaults,
                              .options = rows,
-                             .count = NM_COUNT_OF(rows)};
+                             .count = NM_COUNT_OF(rows),
+                             .advice = advice};
 
 const nm_loss_type nm_loss_cross_entropy = {
     .item = NM_ITEM(nm_loss_type, "cross_entropy", "for classes: of the outputs' softmax",
+                    .also = "categorical_crossentropy sparse_categorical_crossentropy bce "
+                            "binary_crossentropy bce_with_logits nll softmax log_loss",
                     .spec = &spec,
                     .doc = "The mean over the samples of -log softmax(outputs)[label]. The network "
                            "ends with [batch, classes] outputs and without a softmax. With "
@@ -164,6 +172,7 @@ static nm_tensor *mse(const void *options, nm_tape *tape, nm_tensor *outputs, nm
 
 const nm_loss_type nm_loss_mse = {
     .item = NM_ITEM(nm_loss_type, "mse", "for values: mean squared error",
+                    .also = "mean_squared_error l2 squared_error",
                     .doc = "The mean over all elements of (output - target)^2. Outputs and targets "
                            "have the same shape."),
     .metric = "r2",
@@ -197,7 +206,7 @@ static nm_tensor *huber(const void *options, nm_tape *tape, nm_tensor *outputs, 
 
 static const nm_huber_loss_options huber_defaults = {NM_HUBER_LOSS_DEFAULTS};
 static const nm_option huber_rows[] = {
-    {NM_FIELD(nm_huber_loss_options, delta), NM_OPTION_FLOAT, .min = 0, .max = 1e30,
+    {NM_FIELD(nm_huber_loss_options, delta), NM_OPTION_FLOAT, .also = "beta", .min = 0, .max = 1e30,
      .flags = NM_MIN_OPEN,
      .doc = "up to this size an error counts as its square; in what the network predicts: "
             "deviations, where targets are standardized"},
@@ -210,7 +219,7 @@ static const nm_spec huber_spec = {.name = "nm_huber_loss_options",
 
 const nm_loss_type nm_loss_huber = {
     .item = NM_ITEM(nm_loss_type, "huber", "for values: squared error, far errors count less",
-                    .spec = &huber_spec,
+                    .also = "smooth_l1 l1 mae mean_absolute_error", .spec = &huber_spec,
                     .doc = "The mean over all elements of e^2 / 2 where |e| <= delta, else delta "
                            "(|e| - delta / 2), of e = output - target: outliers pull with a force "
                            "that does not grow. Outputs and targets have the same shape."),

@@ -35,8 +35,9 @@ typedef struct nm_optimizer_common {
 
 /* The rows of these fields in the table of an options struct. */
 #define NM_OPTIMIZER_ROWS(type)                                                                    \
-    {NM_FIELD(type, rate), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,                                    \
-     .flags = NM_REQUIRED | NM_MIN_OPEN, .doc = "learning rate"},                                  \
+    {NM_FIELD(type, rate),   NM_OPTION_FLOAT,                                                      \
+     .max = NM_NO_LIMIT,     .flags = NM_REQUIRED | NM_MIN_OPEN,                                   \
+     .doc = "learning rate", .also = "lr learning_rate eta0"},                                     \
         {NM_FIELD(type, weight_decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,                        \
          .doc = "adds so much of a weight to its gradient"},                                       \
     {                                                                                              \

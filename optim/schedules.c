@@ -41,12 +41,12 @@ static void step_check(const void *options, const nm_value *at, nm_diagnostics *
 
 static const nm_step_options step_defaults = {NM_STEP_DEFAULTS};
 static const nm_option step_rows[] = {
-    {NM_FIELD(nm_step_options, every), NM_OPTION_FLOAT, .max = 1e9,
+    {NM_FIELD(nm_step_options, every), NM_OPTION_FLOAT, .also = "step_size", .max = 1e9,
      .doc = "drop after every so many epochs"},
-    {NM_FIELD(nm_step_options, at), NM_OPTION_FLOATS, .max = 1e9,
+    {NM_FIELD(nm_step_options, at), NM_OPTION_FLOATS, .also = "milestones", .max = 1e9,
      .doc = "epochs, from 0, at whose beginning to drop"},
-    {NM_FIELD(nm_step_options, factor), NM_OPTION_FLOAT, .max = 1, .flags = NM_MIN_OPEN,
-     .doc = "what a drop multiplies the learning rate by"},
+    {NM_FIELD(nm_step_options, factor), NM_OPTION_FLOAT, .also = "gamma", .max = 1,
+     .flags = NM_MIN_OPEN, .doc = "what a drop multiplies the learning rate by"},
 };
 static const nm_spec step_spec = {.name = "nm_step_options",
                                   .size = sizeof(nm_step_options),
@@ -56,7 +56,8 @@ static const nm_spec step_spec = {.name = "nm_step_options",
                                   .check = step_check};
 
 const nm_schedule_type nm_schedule_step = {
-    .item = NM_ITEM(nm_schedule_type, "step", "drops at given epochs", .spec = &step_spec,
+    .item = NM_ITEM(nm_schedule_type, "step", "drops at given epochs", .also = "multi_step",
+                    .spec = &step_spec,
                     .doc = "factor^n, where n is how many of the given epochs are over: "
                            "floor(epoch / every), or the number of entries of `at` reached. "
                            "Epochs count from the beginning, a warm-up included."),
@@ -79,7 +80,8 @@ static double cosine_factor(const void *options, const nm_moment *at)
 
 static const nm_cosine_options cosine_defaults = {NM_COSINE_DEFAULTS};
 static const nm_option cosine_rows[] = {
-    {NM_FIELD(nm_cosine_options, end), NM_OPTION_FLOAT, .max = 1, .doc = "factor that it tends to"},
+    {NM_FIELD(nm_cosine_options, end), NM_OPTION_FLOAT, .also = "eta_min", .max = 1,
+     .doc = "factor that it tends to"},
 };
 static const nm_spec cosine_spec = {.name = "nm_cosine_options",
                                     .size = sizeof(nm_cosine_options),
@@ -89,7 +91,7 @@ static const nm_spec cosine_spec = {.name = "nm_cosine_options",
 
 const nm_schedule_type nm_schedule_cosine = {
     .item = NM_ITEM(nm_schedule_type, "cosine", "falls by half a cosine over the whole run",
-                    .spec = &cosine_spec,
+                    .also = "cosine_annealing cosine_decay", .spec = &cosine_spec,
                     .doc = "end + (1 - end) * (1 + cos(pi * step / steps)) / 2, without restarts. "
                            "Loshchilov, Hutter 2016, arXiv 1608.03983."),
     .factor = cosine_factor,
@@ -114,7 +116,7 @@ static double one_cycle_factor(const void *options, const nm_moment *at)
 
 static const nm_one_cycle_options one_cycle_defaults = {NM_ONE_CYCLE_DEFAULTS};
 static const nm_option one_cycle_rows[] = {
-    {NM_FIELD(nm_one_cycle_options, peak), NM_OPTION_FLOAT, .max = 1,
+    {NM_FIELD(nm_one_cycle_options, peak), NM_OPTION_FLOAT, .also = "pct_start", .max = 1,
      .doc = "where the full learning rate is reached, as a fraction of the run"},
     {NM_FIELD(nm_one_cycle_options, start_divisor), NM_OPTION_FLOAT, .min = 1, .max = NM_NO_LIMIT,
      .doc = "it begins at the full learning rate divided by this"},

@@ -75,7 +75,7 @@ static const char *const state_names[] = {"momentum", NULL};
 
 const nm_optimizer_type nm_optimizer_sgd = {
     .item = NM_ITEM(nm_optimizer_type, "sgd", "stochastic gradient descent with momentum",
-                    .spec = &spec,
+                    .also = "momentum nesterov", .spec = &spec,
                     .doc = "With d = gradient + weight_decay * w:\n\n"
                            "    v = momentum * v + d\n"
                            "    w = w - rate * v\n\n"

@@ -248,11 +248,13 @@ static int print_all_called(nm_context *context, const char *name)
     bool found = print_found_command(name);
     for (int i = 0; i < NM_KIND_COUNT; i++) {
         const nm_kind kind = kinds_in_order[i];
-        const nm_item *item = nm_find(context, kind, name);
-        if (item) {
-            fputs(found ? "\n" : "", stdout);
-            print_item(context, kind, item);
-            found = true;
+        for (int k = 0; k < nm_item_count(context, kind); k++) {
+            const nm_item *item = nm_item_at(context, kind, k);
+            if (strcmp(item->name, name) == 0 || nm_words_have(item->also, name)) {
+                fputs(found ? "\n" : "", stdout);
+                print_item(context, kind, item);
+                found = true;
+            }
         }
     }
     found = print_found_kind(context, name, found);

@@ -65,12 +65,13 @@ static bool ends_in(const char *path, const char *name)
            (length == end || path[length - end - 1] == '.');
 }
 
-/* By its name alone, by a longer path to it, or by a path in a file, such as --set takes. */
+/* By its name alone, by a longer path to it, by a path in a file, such as --set takes, or by what
+ * others call it. */
 static bool is_called(const option_place *place, const char *name)
 {
     char full[sizeof place->path + 128];
     snprintf(full, sizeof full, "%s.%s", place->item->name, place->path);
-    return ends_in(full, name) || ends_in(name, full);
+    return ends_in(full, name) || ends_in(name, full) || nm_words_have(place->option->also, name);
 }
 
 typedef struct search {

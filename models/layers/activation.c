@@ -51,14 +51,14 @@ static nm_tensor *leaky_relu_forward(nm_layer *layer, const nm_pass *pass, nm_te
 static const leaky_relu_layer_options leaky_relu_defaults = {NM_LEAKY_RELU_DEFAULTS};
 static const nm_option leaky_relu_rows[] = {
     NM_LAYER_ROWS(leaky_relu_layer_options),
-    {NM_FIELD(leaky_relu_layer_options, slope), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,
-     .doc = "slope below 0"},
+    {NM_FIELD(leaky_relu_layer_options, slope), NM_OPTION_FLOAT, .also = "negative_slope alpha",
+     .min = -1e30, .max = 1e30, .doc = "slope below 0"},
 };
 static const nm_spec leaky_relu_spec =
     NM_LAYER_SPEC(leaky_relu_layer_options, leaky_relu_defaults, leaky_relu_rows, NULL);
 
 const nm_layer_type nm_layer_leaky_relu = {
-    .item = NM_ITEM(nm_layer_type, "leaky_relu", "x above 0, slope * x below",
+    .item = NM_ITEM(nm_layer_type, "leaky_relu", "x above 0, slope * x below", .also = "lrelu",
                     .spec = &leaky_relu_spec),
     .forward = leaky_relu_forward,
 };

@@ -233,8 +233,8 @@ static const nm_option rows[] = {
      .doc = "how much a new batch counts in the running statistics"},
     {NM_FIELD(batch_norm_layer_options, average), NM_OPTION_ENUM, .names = average_names,
      .doc = "moving: as momentum says; cumulative: the mean over all batches, momentum unused"},
-    {NM_FIELD(batch_norm_layer_options, eps), NM_OPTION_FLOAT, .min = 0, .max = 1,
-     .doc = "added to the variance, inside the root"},
+    {NM_FIELD(batch_norm_layer_options, eps), NM_OPTION_FLOAT, .also = "epsilon", .min = 0,
+     .max = 1, .doc = "added to the variance, inside the root"},
     {NM_FIELD(batch_norm_layer_options, axis), NM_OPTION_INT, .min = -NM_MAX_RANK,
      .max = NM_MAX_RANK,
      .doc = "of the channels; 0 is the batch, negative ones count from the end"},
@@ -250,7 +250,7 @@ static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, ro
 
 const nm_layer_type nm_layer_batch_norm = {
     .item = NM_ITEM(nm_layer_type, "batch_norm", "normalizes each channel over the batch",
-                    .spec = &spec,
+                    .also = "bn batch_normalization", .spec = &spec,
                     .doc = "y = scale * (x - mean) / sqrt(var + eps) + shift for each channel. In "
                            "training, mean and biased variance are the batch's, and then\n\n"
                            "    running_mean = (1 - momentum) * running_mean + momentum * mean\n"

@@ -110,10 +110,11 @@ static void check_options(const void *options, const nm_value *at, nm_diagnostic
 static const conv2d_layer_options defaults = {NM_CONV2D_DEFAULTS, NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(conv2d_layer_options),
-    {NM_FIELD(conv2d_layer_options, channels), NM_OPTION_INT, .min = 1, .max = 1e7,
-     .flags = NM_REQUIRED, .doc = "output channels"},
-    {NM_FIELD(conv2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e4,
-     .flags = NM_REQUIRED, .doc = "height and width of the kernel; one number: both"},
+    {NM_FIELD(conv2d_layer_options, channels), NM_OPTION_INT,
+     .also = "filters out_channels output_channels", .min = 1, .max = 1e7, .flags = NM_REQUIRED,
+     .doc = "output channels"},
+    {NM_FIELD(conv2d_layer_options, kernel), NM_OPTION_INTS, .also = "kernel_size size", .min = 1,
+     .max = 1e4, .flags = NM_REQUIRED, .doc = "height and width of the kernel; one number: both"},
     {NM_FIELD(conv2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .doc = "step from one output to the next"},
     {NM_FIELD(conv2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e4,
@@ -127,7 +128,8 @@ static const nm_option rows[] = {
 static const nm_spec spec = NM_LAYER_SPEC(conv2d_layer_options, defaults, rows, check_options);
 
 const nm_layer_type nm_layer_conv2d = {
-    .item = NM_ITEM(nm_layer_type, "conv2d", "convolution of images", .spec = &spec,
+    .item = NM_ITEM(nm_layer_type, "conv2d", "convolution of images", .also = "conv convolution",
+                    .spec = &spec,
                     .doc = "x [batch, height, width, in], weight [channels, kernel height, kernel "
                            "width, in / groups], bias [channels]; y [batch, height', width', "
                            "channels] with height' = (height + 2 padding - dilation (kernel - 1) - "

@@ -60,15 +60,16 @@ static void dense_destroy(nm_layer *layer)
 static const dense_options defaults = {NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(dense_options),
-    {NM_FIELD(dense_options, units), NM_OPTION_INT, .min = 1, .max = 1e7, .flags = NM_REQUIRED,
-     .doc = "outputs"},
+    {NM_FIELD(dense_options, units), NM_OPTION_INT,
+     .also = "out_features output_dim output_size size width neurons hidden outputs", .min = 1,
+     .max = 1e7, .flags = NM_REQUIRED, .doc = "outputs"},
     NM_WEIGHT_ROWS(dense_options),
 };
 static const nm_spec spec = NM_LAYER_SPEC(dense_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_dense = {
     .item = NM_ITEM(nm_layer_type, "dense", "fully connected: every output sees every input",
-                    .spec = &spec,
+                    .also = "linear fully_connected fc", .spec = &spec,
                     .doc = "y = x w^T + b along the last axis: x [batch, ..., in], weight [units, "
                            "in], bias [units], y [batch, ..., units]. Images need the layer "
                            "flatten before it.\n"

@@ -25,8 +25,8 @@ static nm_tensor *dropout_forward(nm_layer *layer, const nm_pass *pass, nm_tenso
 static const dropout_layer_options defaults = {.p = 0.5};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(dropout_layer_options),
-    {NM_FIELD(dropout_layer_options, p), NM_OPTION_FLOAT, .min = 0, .max = 1, .flags = NM_MAX_OPEN,
-     .doc = "probability of a 0"},
+    {NM_FIELD(dropout_layer_options, p), NM_OPTION_FLOAT, .also = "rate prob probability ratio",
+     .min = 0, .max = 1, .flags = NM_MAX_OPEN, .doc = "probability of a 0"},
 };
 static const nm_spec spec = NM_LAYER_SPEC(dropout_layer_options, defaults, rows, NULL);
 

@@ -24,8 +24,12 @@ static const pool2d_layer_options defaults = {NM_POOL2D_DEFAULTS};
 
 #define POOL_ROWS                                                                                  \
     NM_LAYER_ROWS(pool2d_layer_options),                                                           \
-        {NM_FIELD(pool2d_layer_options, kernel), NM_OPTION_INTS, .min = 1, .max = 1e4,             \
-         .doc = "height and width of the window; one number: both"},                               \
+        {NM_FIELD(pool2d_layer_options, kernel),                                                   \
+         NM_OPTION_INTS,                                                                           \
+         .min = 1,                                                                                 \
+         .max = 1e4,                                                                               \
+         .doc = "height and width of the window; one number: both",                                \
+         .also = "pool_size kernel_size size"},                                                    \
         {NM_FIELD(pool2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e4,             \
          .doc = "step from one window to the next; default: the kernel"},                          \
         {NM_FIELD(pool2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e4,            \
@@ -80,7 +84,7 @@ static bool max_halves(const nm_layer *layer)
 
 const nm_layer_type nm_layer_max_pool2d = {
     .item = NM_ITEM(nm_layer_type, "max_pool2d", "the largest value under a moving window",
-                    .spec = &max_spec,
+                    .also = "max_pooling maxpool", .spec = &max_spec,
                     .doc = "x [batch, height, width, channels]; y [batch, height', width', "
                            "channels] with height' = (height + 2 padding - kernel) / stride + 1, "
                            "rounded down."),
@@ -91,10 +95,12 @@ const nm_layer_type nm_layer_max_pool2d = {
 };
 
 const nm_layer_type nm_layer_avg_pool2d = {
-    .item =
-        NM_ITEM(nm_layer_type, "avg_pool2d", "the mean under a moving window", .spec = &avg_spec,
-                .doc = "Shapes as in max_pool2d. avg_pool2d: {global: true} and flatten make "
-                       "one value a channel of an image of any size."),
+    .item = NM_ITEM(nm_layer_type, "avg_pool2d", "the mean under a moving window",
+                    .also = "average_pooling average_pooling2d mean_pool global_avg_pool "
+                            "global_average_pooling adaptive_avg_pool",
+                    .spec = &avg_spec,
+                    .doc = "Shapes as in max_pool2d. avg_pool2d: {global: true} and flatten make "
+                           "one value a channel of an image of any size."),
     .prefix = "avg_pool",
     .build = nm_layer_images,
     .forward = avg_forward,

@@ -135,7 +135,7 @@ static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows, NULL
 
 const nm_layer_type nm_layer_residual = {
     .item = NM_ITEM(nm_layer_type, "residual", "adds its input to what its layers make of it",
-                    .spec = &spec,
+                    .also = "skip res_block", .spec = &spec,
                     .doc = "y = body(x) + shortcut(x); without a shortcut, y = body(x) + x. Both "
                            "must have one shape.\nHe, Zhang, Ren, Sun 2015, arXiv 1512.03385."),
     .state_size = sizeof(residual_state),

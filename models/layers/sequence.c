@@ -33,7 +33,8 @@ static const nm_spec sequence_spec =
     NM_LAYER_SPEC(sequence_options, sequence_defaults, sequence_rows, NULL);
 
 const nm_layer_type nm_layer_sequence = {
-    .item = NM_ITEM(nm_layer_type, "sequence", "layers one after the other", .spec = &sequence_spec,
+    .item = NM_ITEM(nm_layer_type, "sequence", "layers one after the other",
+                    .also = "sequential block", .spec = &sequence_spec,
                     .doc = "For a part of a network that is to have a name: sequence: {name: stem, "
                            "body: [...]} has layers stem.conv1, stem.bn1, ..."),
     .state_size = sizeof(nm_layers),

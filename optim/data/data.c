@@ -29,17 +29,18 @@ static const char *const normalize_names[] = {"default", "none", "given", "auto"
 static const nm_option rows[] = {
     {NM_FIELD(nm_data_options, train), NM_OPTION_CHOICE, .kind = NM_KIND_DATASET,
      .flags = NM_REQUIRED, .doc = "the training set"},
-    {NM_FIELD(nm_data_options, test), NM_OPTION_CHOICE, .kind = NM_KIND_DATASET,
-     .doc = "the test set, never trained on"},
+    {NM_FIELD(nm_data_options, test), NM_OPTION_CHOICE, .also = "eval test_set",
+     .kind = NM_KIND_DATASET, .doc = "the test set, never trained on"},
     {NM_FIELD(nm_data_options, validation), NM_OPTION_STRUCT, .spec = &nm_split_spec,
-     .flags = NM_SHORT,
+     .also = "validation_split val_split valid val_size", .flags = NM_SHORT,
      .doc = "what is held out of the training set to validate with: a fraction, each class in its "
             "share, or a map of these"},
     {NM_FIELD(nm_data_options, split_seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "decides which samples those are, whatever the run's seed"},
     {NM_FIELD(nm_data_options, limit), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "use only the first so many samples of each set, for a quick run; 0: all"},
-    {NM_FIELD(nm_data_options, normalize), NM_OPTION_ENUM, .names = normalize_names,
+    {NM_FIELD(nm_data_options, normalize), NM_OPTION_ENUM, .also = "standardize normalise",
+     .names = normalize_names,
      .doc = "what samples are less their mean and divided by their deviation with, a channel: "
             "default (numbers from files: auto; images of bytes and generated data: none), none, "
             "given (`mean`, `deviation`), auto (computed from the training set)"},
@@ -48,12 +49,20 @@ static const nm_option rows[] = {
             "normalize: none), none or auto; predictions and metrics are in their own units"},
     NM_LOADER_ROWS(offsetof(nm_data_options, loader)),
 };
+static const nm_advice advice[] = {
+    {"workers num_workers", NULL, "leave it out: a thread prepares batches ahead (prefetch)"},
+    {"normalize", "true yes on", "write auto, or leave it out"},
+    {"normalize", "false no off", "write none"},
+    {"augment transform transforms", NULL, "its flip, crop and shift are options of data"},
+    {NULL, NULL, NULL},
+};
 const nm_spec nm_data_spec = {.name = "nm_data_options",
                               .size = sizeof(nm_data_options),
                               .defaults = &defaults,
                               .options = rows,
                               .count = NM_COUNT_OF(rows),
-                              .check = check_normalize};
+                              .check = check_normalize,
+                              .advice = advice};
 
 /* ---- Opening ---- */
 

@@ -268,9 +268,10 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
 
 static const idx_options defaults = {0};
 static const nm_option rows[] = {
-    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
+    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .also = "x data samples",
+     .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the images, plain or gzip: [count, height, width], or any shape"},
-    {NM_FIELD(idx_options, labels), NM_OPTION_STRING, .flags = NM_PATH,
+    {NM_FIELD(idx_options, labels), NM_OPTION_STRING, .also = "y target", .flags = NM_PATH,
      .doc = "path of the labels, plain or gzip: [count] integers; none: for prediction only"},
     {NM_FIELD(idx_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
      .doc = "number of classes; 0: the largest label plus one"},
@@ -283,7 +284,7 @@ static const nm_spec spec = {.name = "idx_options",
 
 const nm_dataset_type nm_dataset_idx = {
     .item = NM_ITEM(nm_dataset_type, "idx", "images and labels in IDX files, as of MNIST",
-                    .spec = &spec,
+                    .also = "mnist fashion_mnist ubyte", .spec = &spec,
                     .doc = "Images of u8 and shape [height, width] get a channel axis: [height, "
                            "width, 1]. Other types become f32."),
     .open = idx_open,

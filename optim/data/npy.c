@@ -156,9 +156,10 @@ static nm_status npy_open(nm_context *context, const void *options, const nm_sch
 static const npy_options defaults = {0};
 static const char *const targets_names[] = {"auto", "labels", "values", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
+    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .also = "samples features images data inputs",
+     .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the samples: [count, ...], samples first, channels last"},
-    {NM_FIELD(npy_options, y), NM_OPTION_STRING, .flags = NM_PATH,
+    {NM_FIELD(npy_options, y), NM_OPTION_STRING, .also = "labels target outputs", .flags = NM_PATH,
      .doc = "path of the targets: [count] or [count, ...]; none: for prediction only"},
     {NM_FIELD(npy_options, targets), NM_OPTION_ENUM, .names = targets_names,
      .doc = "what the targets are: class labels, values to predict, or told by their type"},
@@ -173,7 +174,8 @@ static const nm_spec spec = {.name = "npy_options",
 
 const nm_dataset_type nm_dataset_npy = {
     .item = NM_ITEM(
-        nm_dataset_type, "npy", "samples and targets in NumPy's .npy files", .spec = &spec,
+        nm_dataset_type, "npy", "samples and targets in NumPy's .npy files", .also = "npz numpy",
+        .spec = &spec,
         .doc =
             "Samples of u8 and shape [height, width] get a channel axis: [height, "
             "width, 1], and are images of bytes, which are scaled by 1/255. All else is numbers. "

@@ -28,9 +28,10 @@ static void accuracy_add(const void *options, nm_metric_state *state, const nm_m
 }
 
 const nm_metric_type nm_metric_accuracy = {
-    .item = NM_ITEM(nm_metric_type, "accuracy", "share of samples whose class is right",
-                    .doc = "The share of samples whose label has the largest output; of equal "
-                           "outputs the first counts. A row with a NaN is wrong."),
+    .item =
+        NM_ITEM(nm_metric_type, "accuracy", "share of samples whose class is right", .also = "acc",
+                .doc = "The share of samples whose label has the largest output; of equal "
+                       "outputs the first counts. A row with a NaN is wrong."),
     .wants_labels = true,
     .higher_is_better = true,
     .sums = one_sum,
@@ -94,10 +95,10 @@ static const nm_spec spec = {.name = "nm_top_k_options",
                              .count = NM_COUNT_OF(rows)};
 
 const nm_metric_type nm_metric_top_k_accuracy = {
-    .item =
-        NM_ITEM(nm_metric_type, "top_k_accuracy",
-                "share of samples whose class is among the k likeliest", .spec = &spec,
-                .doc = "As accuracy, but the label's output need only be one of the k largest."),
+    .item = NM_ITEM(
+        nm_metric_type, "top_k_accuracy", "share of samples whose class is among the k likeliest",
+        .also = "top_k top5 top1", .spec = &spec,
+        .doc = "As accuracy, but the label's output need only be one of the k largest."),
     .wants_labels = true,
     .higher_is_better = true,
     .sums = one_sum,

@@ -124,7 +124,7 @@ static const nm_spec spec = {.name = "nm_class_metric_options",
                              .options = rows,
                              .count = NM_COUNT_OF(rows)};
 
-#define CLASS_METRIC(name, summary, doc_)                                                          \
+#define CLASS_METRIC(name, summary, also_, doc_)                                                   \
     static double name##_part(const void *options, const nm_metric_state *state, int64_t index)    \
     {                                                                                              \
         (void)options;                                                                             \
@@ -139,7 +139,8 @@ static const nm_spec spec = {.name = "nm_class_metric_options",
         label(options, #name, text);                                                               \
     }                                                                                              \
     const nm_metric_type nm_metric_##name = {                                                      \
-        .item = NM_ITEM(nm_metric_type, #name, summary, .spec = &spec, .doc = doc_),               \
+        .item =                                                                                    \
+            NM_ITEM(nm_metric_type, #name, summary, .also = also_, .spec = &spec, .doc = doc_),    \
         .wants_labels = true,                                                                      \
         .higher_is_better = true,                                                                  \
         .sums = class_sums,                                                                        \
@@ -150,13 +151,13 @@ static const nm_spec spec = {.name = "nm_class_metric_options",
         .label = name##_label,                                                                     \
     };
 
-CLASS_METRIC(precision, "of what is called a class, the share that is of it",
+CLASS_METRIC(precision, "of what is called a class, the share that is of it", NULL,
              "Of the samples predicted as a class, the share that is of it; 0 if none is. The mean "
              "(macro average) is over the classes that occur among labels or predictions.")
-CLASS_METRIC(recall, "of a class, the share that is called so",
+CLASS_METRIC(recall, "of a class, the share that is called so", "sensitivity",
              "Of the samples of a class, the share that is predicted as it; 0 if there are none. "
              "The mean (macro average) is over the classes that occur among labels or predictions.")
-CLASS_METRIC(f1, "harmonic mean of precision and recall",
+CLASS_METRIC(f1, "harmonic mean of precision and recall", "f1_score f_score",
              "2 * right / (predicted + actual) of a class. The mean (macro average) is over the "
              "classes that occur among labels or predictions.")
 

@@ -62,7 +62,7 @@ static double mean(const nm_metric_state *state, double (*of)(const double *sums
     return sum / (double)state->width;
 }
 
-#define VALUE_METRIC(name, of, higher, summary, doc_)                                              \
+#define VALUE_METRIC(name, of, higher, summary, also_, doc_)                                       \
     static double of##_part(const void *options, const nm_metric_state *state, int64_t index)      \
     {                                                                                              \
         (void)options;                                                                             \
@@ -74,7 +74,7 @@ static double mean(const nm_metric_state *state, double (*of)(const double *sums
         return mean(state, of##_of);                                                               \
     }                                                                                              \
     const nm_metric_type nm_metric_##name = {                                                      \
-        .item = NM_ITEM(nm_metric_type, #name, summary, .doc = doc_),                              \
+        .item = NM_ITEM(nm_metric_type, #name, summary, .also = also_, .doc = doc_),               \
         .higher_is_better = higher,                                                                \
         .sums = value_sums,                                                                        \
         .add = add_values,                                                                         \
@@ -82,14 +82,14 @@ static double mean(const nm_metric_state *state, double (*of)(const double *sums
         .part = of##_part,                                                                         \
     };
 
-VALUE_METRIC(mean_absolute_error, absolute, false, "mean of |output - target|",
+VALUE_METRIC(mean_absolute_error, absolute, false, "mean of |output - target|", "mae",
              "The mean of |output - target| over the samples, in the target's own unit. Of several "
              "numbers that are predicted: the mean of theirs.")
 VALUE_METRIC(root_mean_squared_error, squared, false,
-             "square root of the mean of (output - target)^2",
+             "square root of the mean of (output - target)^2", "rmse",
              "The square root of the mean of (output - target)^2 over the samples, in the target's "
              "own unit. Of several numbers that are predicted: the mean of theirs.")
-VALUE_METRIC(r2, r2, true, "share of the targets' variance that is explained",
+VALUE_METRIC(r2, r2, true, "share of the targets' variance that is explained", "r2_score",
              "1 - sum of (output - target)^2 / sum of (target - mean of the targets)^2: 1 is "
              "perfect, 0 as good as their mean, below worse. Of several numbers that are "
              "predicted: the mean of theirs. Of one sample: none.")

@@ -241,7 +241,16 @@ START_TEST(a_syntax_error_says_what_was_read_what_was_expected_and_what_to_do)
     refuse("model:\n  [a, b\n", "net.yaml:3:1: in the list that begins at 2:3: expected \",\" or "
                                 "\"]\"; close the list with \"]\"");
     refuse("{a: 1 b: 2}", "net.yaml:1:8: in the map that begins at 1:1: expected \",\" or \"}\"");
-    refuse("a: b: c", "net.yaml:1:5: a \": \" cannot stand here; check the indentation");
+    refuse("a: b: {c: d}  ",
+           "net.yaml:1:5: a second \": \" in one line; write {b: {c: d}}, or put text in quotes");
+    refuse("a\n  b: 1", "net.yaml:2:4: a \": \" cannot stand here; put one behind the key in the "
+                        "line above");
+    refuse("a: 1\nb:2\nc: 3", "net.yaml:2:1: \"b:2\" has no blank behind its colon; put one there");
+    refuse("a:\n  - b: 1\n  -c\n  - d",
+           "net.yaml:3:3: \"-c\" is no item of a list; put a blank behind its \"-\"");
+    refuse("a: 1\nb\nc: 3",
+           "net.yaml:2:1: \"b\" is no key; write \"key: value\", or \"- item\" in a "
+           "list");
     refuse("a: 1\n  b: 2", "net.yaml:2:4: a \": \" cannot stand here");
     refuse("a: b\n- c",
            "net.yaml:2:1: in the map that begins at 1:1: expected another \"key: value");

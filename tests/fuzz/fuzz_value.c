@@ -39,8 +39,13 @@ static const nm_option inner_rows[] = {
 
 static const inner_options inner_defaults = {.axis = -1};
 
-static const nm_spec inner_spec = {"inner_options", sizeof(inner_options),   &inner_defaults,
-                                   inner_rows,      NM_COUNT_OF(inner_rows), NULL};
+static const nm_spec inner_spec = {"inner_options",
+                                   sizeof(inner_options),
+                                   &inner_defaults,
+                                   inner_rows,
+                                   NM_COUNT_OF(inner_rows),
+                                   NULL,
+                                   NULL};
 
 static const nm_option outer_rows[] = {
     {NM_FIELD(outer_options, flag), NM_OPTION_BOOL, .doc = "flag"},
@@ -60,8 +65,13 @@ static const nm_option outer_rows[] = {
 
 static const outer_options outer_defaults = {.struct_size = sizeof(outer_options), .count = 1};
 
-static const nm_spec outer_spec = {"outer_options", sizeof(outer_options),   &outer_defaults,
-                                   outer_rows,      NM_COUNT_OF(outer_rows), NULL};
+static const nm_spec outer_spec = {"outer_options",
+                                   sizeof(outer_options),
+                                   &outer_defaults,
+                                   outer_rows,
+                                   NM_COUNT_OF(outer_rows),
+                                   NULL,
+                                   NULL};
 
 static const nm_item nested = NM_ITEM(nm_item, "nested", "with options", .spec = &inner_spec);
 static const nm_item plain = NM_ITEM(nm_item, "plain", "without options", .spec = NULL);

@@ -206,7 +206,7 @@ START_TEST(a_mistake_is_told_with_its_place_and_remedy)
             "net.yaml:1:3: model: unknown layer \"rleu\"; did you mean \"relu\"?");
     refused("- dense:\n  units: 3", vector,
             "net.yaml:2:3: model: expected one layer, but \"units\" follows \"dense\"; indent its "
-            "options below it");
+            "options below it, or write {dense: {units: ...}}");
     refused("relu", vector,
             "net.yaml:1:1: model: expected a list of layers, such as [dense: {units: 10}, relu]");
     refused(

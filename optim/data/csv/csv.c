@@ -50,9 +50,9 @@ static const char *const decimal_names[] = {"auto", ".", ",", NULL};
 static const char *const dates_names[] = {"auto", "day_first", "month_first", NULL};
 static const char *const missing_names[] = {"refuse", "mean", "median", "zero", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(csv_options, path), NM_OPTION_STRING, .flags = NM_REQUIRED | NM_PATH,
-     .doc = "path of the file, plain or gzip; -: standard input"},
-    {NM_FIELD(csv_options, target), NM_OPTION_STRINGS,
+    {NM_FIELD(csv_options, path), NM_OPTION_STRING, .also = "file filename csv",
+     .flags = NM_REQUIRED | NM_PATH, .doc = "path of the file, plain or gzip; -: standard input"},
+    {NM_FIELD(csv_options, target), NM_OPTION_STRINGS, .also = "label labels y target_column",
      .doc = "the targets' columns: names, patterns such as \"y*\", or indexes from 0, or from -1 "
             "back; or none. Left out: the one called target, label or class, or the last one"},
     {NM_FIELD(csv_options, target_path), NM_OPTION_STRING, .flags = NM_PATH,
@@ -60,9 +60,9 @@ static const nm_option rows[] = {
             "`path`"},
     {NM_FIELD(csv_options, targets), NM_OPTION_ENUM, .names = targets_names,
      .doc = "whether the target is a class or values to predict; auto: as the loss needs"},
-    {NM_FIELD(csv_options, columns), NM_OPTION_STRINGS,
+    {NM_FIELD(csv_options, columns), NM_OPTION_STRINGS, .also = "features usecols x",
      .doc = "the sample's columns, given as those of the target; left out: all others but ids"},
-    {NM_FIELD(csv_options, ignore), NM_OPTION_STRINGS,
+    {NM_FIELD(csv_options, ignore), NM_OPTION_STRINGS, .also = "drop exclude",
      .doc = "columns to leave out, given in the same way"},
     {NM_FIELD(csv_options, categories), NM_OPTION_STRINGS,
      .doc = "columns to take as categories, also if they hold numbers or many texts"},
@@ -70,7 +70,7 @@ static const nm_option rows[] = {
      .doc = "number of classes, where targets are labels; 0: as found"},
     {NM_FIELD(csv_options, header), NM_OPTION_ENUM, .names = header_names,
      .doc = "whether the first line names the columns; auto: told by its cells and those below"},
-    {NM_FIELD(csv_options, separator), NM_OPTION_STRING,
+    {NM_FIELD(csv_options, separator), NM_OPTION_STRING, .also = "sep delimiter",
      .doc = "the character between cells, or comma, semicolon, tab, blank (any run of them); auto: "
             "found"},
     {NM_FIELD(csv_options, quote), NM_OPTION_STRING,
@@ -85,7 +85,7 @@ static const nm_option rows[] = {
     {NM_FIELD(csv_options, missing), NM_OPTION_ENUM, .names = missing_names,
      .doc = "what a missing cell counts as: an error, the mean or median of its column in the "
             "training set, or 0; a missing text is none of the categories"},
-    {NM_FIELD(csv_options, missing_texts), NM_OPTION_STRINGS,
+    {NM_FIELD(csv_options, missing_texts), NM_OPTION_STRINGS, .also = "na_values",
      .doc =
          "texts that mean a missing cell, besides nothing, ?, NA, N/A, #N/A, NaN and null, and - "
          "and . among numbers"},
@@ -240,7 +240,8 @@ static nm_status csv_open(nm_context *context, const void *options, const nm_sch
 
 const nm_dataset_type nm_dataset_csv = {
     .item = NM_ITEM(
-        nm_dataset_type, "csv", "a table: CSV and its like", .spec = &spec,
+        nm_dataset_type, "csv", "a table: CSV and its like", .also = "tsv txt dat data table",
+        .spec = &spec,
         .doc =
             "A line is a sample. Columns are numbers, dates (days since 1970; with or without a "
             "time; "
