@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/guard.h"
+#include "core/path.h"
 #include "core/text.h"
 #include "core/value_internal.h"
 #include "core/values/edit.h"
@@ -154,6 +156,45 @@ static void compare_values(comparison *c, const nm_option *option, const char *p
     }
 }
 
+/* Written otherwise, since it is written in another folder. */
+static bool is_same_file(const char *before, const char *now)
+{
+    struct stat a, b;
+    return before && now && stat(before, &a) == 0 && stat(now, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+static bool is_same_path(const nm_option *option, const void *const options[SIDES])
+{
+    return option->type == NM_OPTION_STRING && option->flags & NM_PATH &&
+           is_same_file(*(const char *const *)nm_option_field(option, options[BEFORE]),
+                        *(const char *const *)nm_option_field(option, options[NOW]));
+}
+
+/* A path from the current folder, if it leads somewhere and is no longer so. */
+static char *text_of_path(comparison *c, const char *path)
+{
+    if (!path) {
+        return nm_copy_string(c->context, "none");
+    }
+    char *text = nm_path_from(c->context, ".", path);
+    if (nm_context_status(c->context) == NM_ERROR_IO) {
+        nm_context_clear_error(c->context);
+    }
+    if (text && strlen(text) <= strlen(path)) {
+        return text;
+    }
+    nm_free(c->context, text);
+    return nm_copy_string(c->context, path);
+}
+
+static char *text_of_option(comparison *c, const nm_option *option, const void *options)
+{
+    return option->type == NM_OPTION_STRING && option->flags & NM_PATH
+               ? text_of_path(c, *(const char *const *)nm_option_field(option, options))
+               : nm_option_value_text(c->context, option, options);
+}
+
 static bool is_same(const nm_option *option, const void *const options[SIDES])
 {
     const void *before = nm_option_field(option, options[BEFORE]),
@@ -183,9 +224,9 @@ static void compare_option(comparison *c, const nm_option *option, const char *p
                        *(const nm_value *const *)fields[NOW]);
         break;
     default:
-        if (!is_same(option, options)) {
-            tell(c, path, nm_option_value_text(c->context, option, options[BEFORE]),
-                 nm_option_value_text(c->context, option, options[NOW]), option->flags & NM_PATH);
+        if (!is_same(option, options) && !is_same_path(option, options)) {
+            tell(c, path, text_of_option(c, option, options[BEFORE]),
+                 text_of_option(c, option, options[NOW]), option->flags & NM_PATH);
         }
     }
 }

@@ -163,6 +163,7 @@ static void warn_of_one_class(const nm_trainer *t, const nm_evaluation *e, const
 /* How good the network is that is kept, beside the guess. */
 typedef struct comparison {
     const char *set, *what; /* "test", "accuracy" */
+    const char *name;       /* of the guess */
     double value, guess;
     bool higher_is_better, chosen;
 } comparison;
@@ -176,6 +177,7 @@ static comparison compare(nm_trainer *t)
     const bool by_metric = nm_trainer_judges_by_metric(t, e);
     comparison c = {.set = t->validation ? "validation" : "test",
                     .what = by_metric ? nm_trainer_state(t)->metric->item.name : "loss",
+                    .name = nm_trainer_state(t)->baseline,
                     .chosen = t->validation && p->best_epoch >= 0};
     c.guess = nm_trainer_value(t, guess, &c.higher_is_better);
     c.value = nm_trainer_value(t, e, &c.higher_is_better);
@@ -188,14 +190,41 @@ static comparison compare_training(nm_trainer *t)
 {
     nm_evaluation guess = NM_NO_EVALUATION;
     nm_trainer_evaluate_baseline(t, &t->setup.data->train, &guess);
-    return (comparison){
-        .set = "training", .what = "loss", .value = t->progress.train_loss, .guess = guess.loss};
+    return (comparison){.set = "training",
+                        .what = "loss",
+                        .name = nm_trainer_state(t)->baseline,
+                        .value = t->progress.train_loss,
+                        .guess = guess.loss};
+}
+
+/* Who weighs classes gives up accuracy for rare ones on purpose; the loss tells what was learned.
+ */
+static comparison compare_weighted(nm_trainer *t)
+{
+    nm_evaluation guess;
+    const nm_progress *p = &t->progress;
+    const nm_data *data = t->setup.data;
+    const nm_dataset *set = t->validation ? &data->validation
+                            : t->test     ? &data->test
+                                          : &data->train;
+    nm_trainer_guess_weighted(t, set, &guess);
+    return (comparison){.set = t->validation ? "validation"
+                               : t->test     ? "test"
+                                             : "training",
+                        .what = "loss",
+                        .name = "best guess",
+                        .value = t->validation ? p->validation.loss
+                                 : t->test     ? p->test.loss
+                                               : p->train_loss,
+                        .guess = guess.loss};
 }
 
 static void warn_of_no_gain(nm_trainer *t)
 {
     char advice[MOST_ADVICE];
-    const comparison c = t->validation || t->test ? compare(t) : compare_training(t);
+    const comparison c = nm_trainer_weighs_classes(t) ? compare_weighted(t)
+                         : t->validation || t->test   ? compare(t)
+                                                      : compare_training(t);
     const bool better = c.higher_is_better ? c.value > c.guess : c.value < c.guess;
     if (isnan(c.value) || isnan(c.guess) || better) {
         return;
@@ -205,8 +234,7 @@ static void warn_of_no_gain(nm_trainer *t)
         t->context, NM_LOG_WARNING,
         "nothing was learned that helps: the %s%s on the %s set, %.4g, is no better than "
         "the %s, which gets %.4g without looking at the samples%s",
-        c.chosen ? "best " : "", c.what, c.set, c.value, nm_trainer_state(t)->baseline, c.guess,
-        advice);
+        c.chosen ? "best " : "", c.what, c.set, c.value, c.name, c.guess, advice);
 }
 
 nm_status nm_trainer_conclude(nm_trainer *t)

@@ -92,16 +92,22 @@ static nm_shape guess_shape(const nm_trainer *t)
                                       : t->setup.data->train.target_shape;
 }
 
-static nm_tensor *guess_forward(void *self, const nm_pass *pass, nm_tensor *x)
+/* A network whose outputs are the same for each sample. */
+typedef struct constant {
+    const nm_trainer *trainer;
+    const double *outputs;
+} constant;
+
+static nm_tensor *constant_forward(void *self, const nm_pass *pass, nm_tensor *x)
 {
-    const nm_trainer *t = self;
-    const nm_shape sample = guess_shape(t);
+    const constant *c = self;
+    const nm_shape sample = guess_shape(c->trainer);
     const int64_t width = nm_shape_count(&sample);
     nm_shape shape = {.rank = sample.rank + 1, .dim = {nm_tensor_shape(x)->dim[0]}};
     memcpy(shape.dim + 1, sample.dim, (size_t)sample.rank * sizeof *sample.dim);
     nm_tensor *y = nm_tape_tensor(pass->tape, NM_F32, shape);
     for (int64_t i = 0; y && i < nm_tensor_count(y); i++) {
-        nm_tensor_f32(y)[i] = (float)t->guess.at[i % width];
+        nm_tensor_f32(y)[i] = (float)c->outputs[i % width];
     }
     return y;
 }
@@ -109,10 +115,12 @@ static nm_tensor *guess_forward(void *self, const nm_pass *pass, nm_tensor *x)
 /* ---- Its evaluation ---- */
 
 /* A loss or metric of others may want outputs of another shape: then there is no baseline. */
-static nm_status evaluate(nm_trainer *t, nm_loader *loader, nm_evaluation *result)
+static nm_status evaluate(nm_trainer *t, const double *outputs, nm_loader *loader,
+                          nm_evaluation *result)
 {
+    constant guess = {t, outputs};
     const nm_network network = {
-        .self = t, .store = t->setup.network->store, .forward = guess_forward};
+        .self = &guess, .store = t->setup.network->store, .forward = constant_forward};
     nm_status status = nm_trainer_measure(t, &network, loader, result);
     if (status != NM_OK && status != NM_ERROR_MEMORY) {
         nm_context_clear_error(t->context);
@@ -129,5 +137,53 @@ nm_status nm_trainer_guess(nm_trainer *t, nm_loader *loader, nm_evaluation *resu
     if (status != NM_OK || !t->guess.count || nm_shape_count(&shape) != t->guess.count) {
         return status;
     }
-    return evaluate(t, loader, result);
+    return evaluate(t, t->guess.at, loader, result);
+}
+
+/* ---- As the classes were trained on ---- */
+
+/* How much a training sample of the class counts in the loss. */
+static double weight_of(const nm_trainer *t, int32_t label)
+{
+    return nm_loss_weight(&t->loss, &(nm_batch){.count = 1, .targets = &label});
+}
+
+bool nm_trainer_weighs_classes(const nm_trainer *t)
+{
+    const nm_dataset *set = &t->setup.data->train;
+    bool weighs = t->setup.data->loader.balance;
+    for (int64_t c = 0; t->loss.type->wants_labels && c < set->classes && !weighs; c++) {
+        const double weight = weight_of(t, (int32_t)c);
+        weighs = weight != 1 && weight != 0;
+    }
+    return t->loss.type->wants_labels && weighs;
+}
+
+/* From logarithms of shares to those of weighted ones. Where classes are drawn equally, to nothing
+ * but that: a loss that is the same whatever samples it is measured on. */
+static void weigh(const nm_trainer *t, double *guess)
+{
+    for (int64_t c = 0; c < t->guess.count; c++) {
+        const double weight = weight_of(t, (int32_t)c);
+        guess[c] = t->setup.data->loader.balance ? 0 : t->guess.at[c] + log(fmax(weight, 1e-30));
+    }
+}
+
+nm_status nm_trainer_guess_weighted(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
+{
+    *result = NM_NO_EVALUATION;
+    nm_status status = nm_trainer_make_guess(t);
+    if (status != NM_OK || !t->guess.count) {
+        return status;
+    }
+    double *guess = nm_alloc_zero(t->context, (size_t)t->guess.count, sizeof *guess);
+    nm_loader *loader =
+        guess ? nm_loader_create(t->context, set, &t->setup.data->loader, false, 0) : NULL;
+    if (loader) {
+        weigh(t, guess);
+        evaluate(t, guess, loader, result);
+    }
+    nm_loader_destroy(loader);
+    nm_free(t->context, guess);
+    return nm_context_status(t->context);
 }

@@ -97,6 +97,12 @@ nm_status nm_trainer_update(nm_trainer *trainer);
 nm_status nm_trainer_make_guess(nm_trainer *trainer);
 nm_status nm_trainer_guess(nm_trainer *trainer, nm_loader *loader, nm_evaluation *result);
 
+/* Whether classes count as given or found, not by their samples; the guess of a run that does so,
+ * the best without a look at the samples, by its loss on a set. */
+bool nm_trainer_weighs_classes(const nm_trainer *trainer);
+nm_status nm_trainer_guess_weighted(nm_trainer *trainer, const nm_dataset *set,
+                                    nm_evaluation *result);
+
 /* epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is
  * better in *higher; whether that is by the metric. */
 bool nm_trainer_judges_by_metric(const nm_trainer *trainer, const nm_evaluation *evaluation);

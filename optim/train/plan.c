@@ -404,10 +404,22 @@ static void warn_of_softmax(const nm_trainer *t)
     }
 }
 
+/* Outputs behind the classes, but for one that the ignored label would have. */
+static bool has_needless_outputs(const nm_trainer *t)
+{
+    const nm_ignored ignored = nm_loss_ignored(&t->loss);
+    const int64_t classes = t->setup.data->train.classes;
+    bool needless = false;
+    for (int64_t c = classes; classes && c < width_of(t); c++) {
+        needless |= !nm_is_ignored(&ignored, c);
+    }
+    return needless;
+}
+
 static void warn_of_outputs(const nm_trainer *t)
 {
     const int64_t classes = t->setup.data->train.classes;
-    if (classes && width_of(t) > classes) {
+    if (has_needless_outputs(t)) {
         warn(t, t->trial.at,
              "model: the network has %lld outputs for the %lld classes of the data; those behind "
              "them are never right",
@@ -425,15 +437,17 @@ static void warn_of_precision(const nm_trainer *t)
     }
 }
 
+/* Of what is going to be trained: what was trained is as it is. */
 void nm_trainer_warn(const nm_trainer *t)
 {
+    if (t->setup.only_evaluates) {
+        return;
+    }
     if (t->loss.type->takes_softmax) {
         warn_of_softmax(t);
     }
     if (t->loss.type->wants_labels) {
         warn_of_outputs(t);
     }
-    if (!t->setup.only_evaluates) {
-        warn_of_precision(t);
-    }
+    warn_of_precision(t);
 }

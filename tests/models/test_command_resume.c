@@ -112,11 +112,24 @@ START_TEST(another_file_of_the_same_samples_is_the_same_data)
     const ended *e = norma("train", "net.yaml", "--out", "samples", "--resume", "--quiet", "--set",
                            "data.train={csv: {path: b.csv}}", "--set", "data.test=~");
     assert_code(e, 0);
-    assert_says(e->err, "samples/../a.csv before, now b.csv\n");
+    assert_says(e->err, "path: a.csv before, now b.csv\n");
     e = norma("train", "net.yaml", "--out", "samples", "--resume", "--quiet", "--set",
               "data.train={csv: {path: c.csv}}", "--set", "data.test=~");
     assert_code(e, 2);
     assert_says(e->err, "the training set differs");
+}
+END_TEST
+
+/* In the run's file the path begins with ../ and, since it has a blank and a colon, is quoted. */
+START_TEST(one_file_by_two_paths_is_no_change)
+{
+    write_text("a: b.csv", "x,y,kind\n1,2,a\n2,1,b\n3,2,a\n1,3,b\n5,2,a\n1,4,b\n2,2,a\n3,3,b\n");
+    begin_run("two", "--set", "data.train={csv: {path: \"a: b.csv\"}}", "--set", "data.test=~");
+    const ended *e =
+        norma("train", "net.yaml", "--out", "two", "--resume", "--quiet", "--set",
+              "data.train={csv: {path: \"./two/../a: b.csv\"}}", "--set", "data.test=~");
+    assert_code(e, 0);
+    ck_assert_ptr_null(strstr(e->err, "before, now"));
 }
 END_TEST
 
@@ -136,5 +149,5 @@ TEST_MAIN("models/command_resume", the_same_configuration_goes_on_without_a_word
           another_network_data_loss_or_seed_is_refused_with_what_differs,
           other_values_are_told_and_become_the_runs_own,
           a_schedule_that_is_stretched_says_what_the_rate_does,
-          another_file_of_the_same_samples_is_the_same_data,
+          another_file_of_the_same_samples_is_the_same_data, one_file_by_two_paths_is_no_change,
           a_folder_without_its_file_goes_by_the_checkpoint)

@@ -142,6 +142,70 @@ START_TEST(a_batch_of_one_sample_changes_no_message)
 }
 END_TEST
 
+/* ---- What is seldom right ---- */
+
+static const ended *check_loss(const char *model, const char *loss)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "model:\n%sdata: {train: {npy: {x: vectors.npy, y: labels.npy}}, batch: 4}\nloss: %s\n"
+             "train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}}\n",
+             model, loss);
+    write_text("net.yaml", text);
+    return norma("check", "net.yaml");
+}
+
+static void assert_says_once(const char *text, const char *part)
+{
+    const char *first = strstr(text, part);
+    ck_assert_msg(first && !strstr(first + 1, part), "\"%s\" does not say once \"%s\"", text, part);
+}
+
+#define DENSE "  - dense: {units: 3}\n"
+
+static const struct {
+    const char *model, *loss, *says; /* NULL: nothing */
+} seldom_right[] = {
+    {DENSE "  - softmax\n", "cross_entropy",
+     "net.yaml:3:5: layer \"softmax1\": the loss \"cross_entropy\" takes a softmax itself, and of "
+     "outputs between 0 and 1 it makes no probability above 0.5761, however long it is trained; "
+     "remove the layer\n    3 |   - softmax\n      |     ^\n"},
+    {DENSE "  - sigmoid\n", "cross_entropy", "takes a softmax itself, and of outputs between"},
+    {DENSE "  - log_softmax\n", "cross_entropy",
+     "takes a log_softmax itself; remove the layer, which changes nothing and takes time\n"},
+    {DENSE, "cross_entropy", NULL},
+    {"  - dense: {units: 5}\n", "cross_entropy",
+     "the network has 5 outputs for the 3 classes of the data; those behind them are never "
+     "right\n"},
+    {DENSE, "{cross_entropy: {ignore_index: 2}}", NULL}, /* has an output, and needs none */
+    {"  - dense: {units: 4}\n", "{cross_entropy: {ignore_index: 2}}",
+     "the network has 4 outputs for the 2 classes"},
+};
+
+START_TEST(what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained)
+{
+    write_data();
+    for (size_t i = 0; i < sizeof seldom_right / sizeof *seldom_right; i++) {
+        char folder[16];
+        const char *says = seldom_right[i].says;
+        const ended *e = check_loss(seldom_right[i].model, seldom_right[i].loss);
+        assert_code(e, 0);
+        if (says) {
+            assert_says_once(e->err, says);
+        } else {
+            ck_assert_str_eq(e->err, "");
+        }
+        snprintf(folder, sizeof folder, "run%zu", i);
+        e = norma("train", "net.yaml", "--quiet", "--out", folder);
+        assert_code(e, 0);
+        ck_assert_msg(!says || strstr(e->err, says) != NULL, "%s", e->err);
+        e = norma("eval", folder);
+        assert_code(e, 0);
+        ck_assert_str_eq(e->err, "");
+    }
+}
+END_TEST
+
 /* ---- Paths ---- */
 
 START_TEST(a_path_may_begin_at_home)
@@ -193,5 +257,7 @@ START_TEST(what_an_alias_repeats_is_told_once)
 END_TEST
 
 TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
-          a_batch_of_one_sample_changes_no_message, a_path_may_begin_at_home,
-          a_path_that_is_no_home_or_nothing_says_so, what_an_alias_repeats_is_told_once)
+          a_batch_of_one_sample_changes_no_message,
+          what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained,
+          a_path_may_begin_at_home, a_path_that_is_no_home_or_nothing_says_so,
+          what_an_alias_repeats_is_told_once)

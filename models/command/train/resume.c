@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/text.h"
 #include "models/compare.h"
@@ -54,21 +53,9 @@ typedef struct differences {
     int refused_count, told_count;
 } differences;
 
-/* Written otherwise, since it stands in another folder. */
-static bool is_same_file(const nm_difference *difference)
-{
-    struct stat before, now;
-    return difference->is_path && stat(difference->before, &before) == 0 &&
-           stat(difference->now, &now) == 0 && before.st_dev == now.st_dev &&
-           before.st_ino == now.st_ino;
-}
-
 static void note(void *user, const nm_difference *difference)
 {
     differences *all = user;
-    if (is_same_file(difference)) {
-        return;
-    }
     bool refused = fate_of(difference) == ANOTHER_RUN;
     nm_text_add(refused ? &all->refused : &all->told, "  %s: %s before, now %s\n", difference->path,
                 difference->before, difference->now);

@@ -186,6 +186,49 @@ START_TEST(values_no_better_than_their_mean_are_warned_of)
 }
 END_TEST
 
+static const nm_cross_entropy_loss_options balanced = {
+    NM_CROSS_ENTROPY_LOSS_DEFAULTS, .weight = {.word = NM_CLASS_WEIGHT_BALANCED}};
+
+/* One sample in twenty is of class 1, and far from the others: a guess by the shares has a loss of
+ * 0.2, a run that draws both equally often begins at 0.7. `weighs`: by weights, not by draws. */
+static void train_on_few(small_run *r, bool weighs, bool with_test, double rate)
+{
+    small_begin(r, NULL);
+    for (int i = 0; i < 40; i++) {
+        r->train.labels[i] = r->test.labels[i] = i % 20 == 0;
+        for (int k = 0; k < INPUTS; k++) {
+            r->train.x[INPUTS * i + k] = r->test.x[INPUTS * i + k] = i % 20 == 0 ? 1 : -1;
+        }
+    }
+    r->data.test = with_test ? r->data.test : (nm_dataset){0};
+    r->data.loader.balance = !weighs;
+    r->setup.loss.options = weighs ? &balanced : NULL;
+    r->network.plain = true;
+    r->sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = rate};
+    nm_tensor_set(r->network.b2, 1, rate < 1e-3 ? 3 : 0);
+    small_train(r);
+    assert_fine(r->context);
+}
+
+START_TEST(a_run_that_weighs_classes_is_held_against_a_guess_that_does)
+{
+    for (int way = 0; way < 4; way++) {
+        small_run r;
+        train_on_few(&r, way & 1, way & 2, 0.05);
+        ck_assert_double_gt(r.result.train_loss, 0.2);
+        ck_assert_double_lt(r.result.train_loss, log(2));
+        const char *warnings = test_warnings();
+        ck_assert_msg(strstr(warnings, "nothing was learned") == NULL, "%d: %s", way, warnings);
+        small_end(&r, NULL);
+        train_on_few(&r, way & 1, way & 2, 1e-30);
+        warnings = test_warnings();
+        ck_assert_msg(strstr(warnings, "is no better than the best guess, which gets 0.69") != NULL,
+                      "%d: %s", way, warnings);
+        small_end(&r, NULL);
+    }
+}
+END_TEST
+
 START_TEST(without_an_evaluation_the_training_loss_is_compared)
 {
     for (int learns = 0; learns < 2; learns++) {
@@ -233,5 +276,6 @@ TEST_MAIN("optim/train/baseline", of_classes_it_is_the_commonest_and_their_share
           of_values_it_is_the_mean_in_the_units_of_the_loss, a_run_that_learned_is_not_warned_of,
           outputs_of_one_class_and_a_result_like_the_guess_are_warned_of,
           a_set_of_one_class_is_not_warned_of, values_no_better_than_their_mean_are_warned_of,
+          a_run_that_weighs_classes_is_held_against_a_guess_that_does,
           without_an_evaluation_the_training_loss_is_compared,
           every_failing_allocation_is_an_error_without_a_leak)
