@@ -204,7 +204,7 @@ static void print_characters(const window *w)
 }
 
 #define LEAST_LABEL 5
-#define LEAST_WIDTH 24 /* of the line, in however narrow a window */
+#define LEAST_WIDTH 12 /* of the line, in however narrow a window */
 
 bool print_excerpt(const excerpt *e, int width, bool colour)
 {

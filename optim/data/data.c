@@ -94,7 +94,8 @@ static nm_status check_train(nm_context *context, const nm_dataset *train)
 {
     if (!train->targets) {
         return nm_fail(context, NM_ERROR_INPUT,
-                       "data: the training set has no targets; give its labels or values");
+                       "data: the training set has no targets; give its labels or values: \"y\" of "
+                       "npy, \"labels\" of idx, \"target\" of csv");
     }
     return NM_OK;
 }

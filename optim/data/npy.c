@@ -126,7 +126,9 @@ static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
         return nm_fail(set->context, NM_ERROR_FORMAT,
                        "%s: labels of shape %s; they need one number a sample%s",
                        set->target_source, nm_shape_text(shape, text),
-                       targets == NPY_AUTO ? " (for numbers to predict, set targets: values)" : "");
+                       targets == NPY_AUTO ? " (for numbers to predict, set targets: values; "
+                                             "of one-hot rows, numpy.argmax(y, -1) makes them)"
+                                           : "");
     }
     return take_labels(set, y);
 }

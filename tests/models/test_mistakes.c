@@ -423,8 +423,11 @@ static const mistake data[] = {
      NULL},
     {"x: x.npy", "x: nowhere.npy", "net.yaml:11:10: train: npy: cannot read ", NULL},
     {"y: y.npy", "y: short.npy", "short.npy has shape [20], but ", NULL},
-    {"y: y.npy", "y: x.npy", "they need one number a sample", NULL},
-    {", y: y.npy", "", "the training set has no targets; give its labels or values\n", NULL},
+    {"y: y.npy", "y: x.npy", "of one-hot rows, numpy.argmax(y, -1) makes them)\n", NULL},
+    {", y: y.npy", "",
+     "the training set has no targets; give its labels or values: \"y\" of npy, "
+     "\"labels\" of idx, \"target\" of csv\n",
+     NULL},
     {"y: y.npy", "y: y.npy, classes: 2", "has label 2, but the 2 classes go from 0 to 1\n", NULL},
     {"x: x.npy", "x: t.csv", "t.csv: not an NPY file", NULL},
     {"y: y.npy", "y: .", "it is a folder\n", NULL},
