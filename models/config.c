@@ -45,6 +45,7 @@ typedef struct reader {
     bool data_fine, train_fine; /* its options are right */
     nm_saved *saved;            /* of a trained network, with a schema; NULL: it is to be trained */
     const char *resumed;        /* nm_config_how */
+    int folds, fold;            /* the same */
 } reader;
 
 /* Whether the part is there; reports a needed one that is not, unless another name may be meant for
@@ -133,6 +134,8 @@ static void read_parts(reader *r)
         r->data_fine = read_data(r);
         read_loss(r);
         tell_data(r->config);
+        r->config->data_options.folds = r->folds;
+        r->config->data_options.fold = r->fold;
         read_train(r);
     } else if (nm_value_is_null(r->root)) {
         has_part(r, &r->parts.model, "model", true);
@@ -303,7 +306,9 @@ static nm_status open_with(nm_context *context, const char *path, const nm_confi
                 .d = &d,
                 .needs = how->needs,
                 .saved = saved,
-                .resumed = how->resumed};
+                .resumed = how->resumed,
+                .folds = how->folds,
+                .fold = how->fold};
     nm_status status = apply_settings(config->document, how->settings, how->count, &d);
     if (status == NM_OK && how->from) {
         status = set_from(config->document, how->from, &d);

@@ -50,6 +50,7 @@ typedef struct nm_config_how {
     const char *from;    /* instead of the path in train.from; NULL: as the file says */
     const char *resumed; /* the checkpoint of a run that goes on, which needs no weights to start
                             from any more; NULL: it begins */
+    int folds, fold;     /* cross-validation, as nm_data_options has it; zeros: none */
 } nm_config_how;
 NM_API nm_status nm_config_open_run(nm_context *context, const char *path, const nm_config_how *how,
                                     nm_config *config);

@@ -220,3 +220,21 @@ nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t 
     const nm_metric_type *type = nm_metric_type_of(choice);
     return type->check ? type->check(context, options_of(choice), width) : NM_OK;
 }
+
+/* ---- How sure a share is ---- */
+
+#define Z 1.959963984540054 /* of the normal distribution, 2.5 % are above */
+
+nm_interval nm_wilson_interval(double share, int64_t count)
+{
+    const double n = (double)count;
+    if (count < 1 || !(share >= 0 && share <= 1)) {
+        return (nm_interval){(double)NAN, (double)NAN};
+    }
+    const double middle = share + Z * Z / (2 * n);
+    const double half = Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n));
+    const double whole = 1 + Z * Z / n;
+    /* At the ends the rounding of the root would leave 1e-17 of what is 0. */
+    return (nm_interval){share == 0 ? 0 : (middle - half) / whole,
+                         share == 1 ? 1 : (middle + half) / whole};
+}

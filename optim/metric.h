@@ -60,6 +60,7 @@ typedef struct nm_metric_type {
     nm_status (*check)(nm_context *context, const void *options, int64_t width);
     /* What it is called with these options, in `text`. NULL: by the item's name. */
     void (*label)(const void *options, char text[64]);
+    bool is_share; /* the share of samples that are right: nm_wilson_interval() fits */
 } nm_metric_type;
 
 /* A metric being gathered. */
@@ -118,6 +119,22 @@ NM_API const nm_metric_type *nm_metric_type_of(const nm_choice *choice); /* NULL
 NM_API const char *nm_metric_label(const nm_choice *choice, char text[64]);
 /* Whether the metric's options fit a network of so many outputs. */
 NM_API nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t width);
+
+/* ---- How sure a share is ---- */
+
+typedef struct nm_interval {
+    double low, high;
+} nm_interval;
+
+/* Wilson's score interval of 95 % for a share p of n samples (E. B. Wilson, "Probable inference,
+ * the law of succession, and statistical inference", JASA 22, 1927), z = 1.96:
+ *
+ *     (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
+ *
+ * It stays within 0..1, also for few samples and shares near 0 or 1. NaNs if `count` is below 1 or
+ * the share is none. */
+NM_API nm_interval nm_wilson_interval(double share, int64_t count);
+#define NM_FEW_SAMPLES 200 /* of fewer, the interval is so wide that it should be told in words */
 
 /* ---- The built-in ones; docs/reference.md says what they are ---- */
 

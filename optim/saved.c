@@ -301,9 +301,14 @@ char *nm_saved_find(nm_context *context, const char *path)
         }
         nm_free(context, file);
     }
+    char *fold = nm_format(context, "%s/fold-1", path);
+    const bool folds = fold && is_folder(fold);
+    nm_free(context, fold);
     nm_fail(context, NM_ERROR_INPUT,
-            "%s has neither best.safetensors nor checkpoint.safetensors: nothing was saved there",
-            path);
+            folds ? "%s holds the folds of a cross-validation; give one of them, %s/fold-1"
+                  : "%s has neither best.safetensors nor checkpoint.safetensors: nothing was saved "
+                    "there",
+            path, path);
     return NULL;
 }
 

@@ -157,14 +157,25 @@ void json_text(FILE *to, const char *text);
 
 /* ", accuracy 92.40 %, f1 0.9151": each that has a value. Returns `text`. */
 char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values);
+/* The same with the interval of each share, of so many rows. */
+char *describe_results(char *text, size_t size, const nm_choices *metrics, const double *values,
+                       int64_t rows);
 #define SCORE_TEXT 96
 /* "92.40 %", "0.9151": a value of one metric, or of the loss (NULL). Returns `text`. */
 char *describe_score(char text[SCORE_TEXT], const nm_choice *metric, double value);
+/* " (95 % interval 86.3 to 98.3, 60 rows)": nm_wilson_interval() in percent, of a metric that is a
+ * share of so many samples; "" of others. Returns `text`. */
+char *describe_interval(char text[SCORE_TEXT], const nm_choice *metric, double value, int64_t rows);
+/* What that means where the rows are few: a line on standard output, or nothing. */
+void print_few(const nm_choices *metrics, int64_t rows);
 /* "1.72 points lower", "0.0092 higher", "the same": from one value to another. Returns `text`. */
 char *describe_gap(char text[SCORE_TEXT], const nm_choice *metric, double from, double to);
 /* A field each, called `prefix` and the metric's name. */
 void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics,
                   const double *values);
+/* The interval of each that is a share: the same, with "_low" and "_high" behind. */
+void json_intervals(json_line *line, const char *prefix, const nm_choices *metrics,
+                    const double *values, int64_t rows);
 #define BASELINE_TEXT 96
 /* " (commonest class: 33.33 %)": what the guess of that name got by the first metric or, without
  * one, by the loss; "" if there is none. Returns `text`. */

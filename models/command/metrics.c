@@ -12,23 +12,56 @@ static bool is_share(const char *name)
     return end && strcmp(end, "accuracy") == 0;
 }
 
-char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values)
+/* `rows` 0: without intervals. */
+char *describe_results(char *text, size_t size, const nm_choices *metrics, const double *values,
+                       int64_t rows)
 {
     size_t length = 0;
     text[0] = 0;
     for (int i = 0; i < metrics->count; i++) {
-        char name[64];
+        char name[64], interval[SCORE_TEXT];
         nm_metric_label(&metrics->at[i], name);
         if (isnan(values[i]) || length >= size) {
             continue;
         }
-        int added =
-            is_share(name)
-                ? snprintf(text + length, size - length, ", %s %.2f %%", name, 100 * values[i])
-                : snprintf(text + length, size - length, ", %s %.4g", name, values[i]);
+        describe_interval(interval, &metrics->at[i], values[i], rows);
+        int added = is_share(name)
+                        ? snprintf(text + length, size - length, ", %s %.2f %%%s", name,
+                                   100 * values[i], interval)
+                        : snprintf(text + length, size - length, ", %s %.4g", name, values[i]);
         length += added > 0 ? (size_t)added : 0;
     }
     return text;
+}
+
+char *describe_metrics(char *text, size_t size, const nm_choices *metrics, const double *values)
+{
+    return describe_results(text, size, metrics, values, 0);
+}
+
+char *describe_interval(char text[SCORE_TEXT], const nm_choice *metric, double value, int64_t rows)
+{
+    const bool share = metric && nm_metric_type_of(metric)->is_share;
+    const nm_interval i = nm_wilson_interval(value, rows);
+    text[0] = 0;
+    if (share && rows && !isnan(i.low)) {
+        snprintf(text, SCORE_TEXT, " (95 %% interval %.1f to %.1f, %lld row%s)", 100 * i.low,
+                 100 * i.high, (long long)rows, rows == 1 ? "" : "s");
+    }
+    return text;
+}
+
+void print_few(const nm_choices *metrics, int64_t rows)
+{
+    bool share = false;
+    for (int i = 0; i < metrics->count; i++) {
+        share |= nm_metric_type_of(&metrics->at[i])->is_share;
+    }
+    if (share && rows > 0 && rows < NM_FEW_SAMPLES) {
+        printf("%lld rows are few: measured on many more like them, the share could be anywhere in "
+               "the interval\n",
+               (long long)rows);
+    }
 }
 
 char *describe_score(char text[SCORE_TEXT], const nm_choice *metric, double value)
@@ -61,6 +94,22 @@ void json_metrics(json_line *line, const char *prefix, const nm_choices *metrics
     for (int i = 0; i < metrics->count; i++) {
         snprintf(key, sizeof key, "%s%s", prefix, nm_metric_label(&metrics->at[i], name));
         json_number(line, key, values[i]);
+    }
+}
+
+void json_intervals(json_line *line, const char *prefix, const nm_choices *metrics,
+                    const double *values, int64_t rows)
+{
+    char name[64], key[128];
+    for (int i = 0; i < metrics->count; i++) {
+        const nm_interval interval = nm_wilson_interval(values[i], rows);
+        if (nm_metric_type_of(&metrics->at[i])->is_share) {
+            nm_metric_label(&metrics->at[i], name);
+            snprintf(key, sizeof key, "%s%s_low", prefix, name);
+            json_number(line, key, interval.low);
+            snprintf(key, sizeof key, "%s%s_high", prefix, name);
+            json_number(line, key, interval.high);
+        }
     }
 }
 

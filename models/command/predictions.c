@@ -16,6 +16,11 @@ static double output(const predictions *p, int64_t row, int64_t i)
     return nm_tensor_get(p->outputs, row * width_of(p) + i);
 }
 
+static long long number_of(const predictions *p, int64_t row)
+{
+    return p->numbers ? p->numbers[row] : row;
+}
+
 /* Of equal probabilities the first. */
 static int64_t best_class(const predictions *p, int64_t row)
 {
@@ -35,14 +40,14 @@ static void print_class(const predictions *p, int64_t row)
     char text[OUTPUT_NAME], clean[CLEAN_TEXT];
     int64_t best = best_class(p, row);
     const char *name = nm_schema_class_name(p->schema, best, text);
-    printf("%lld: class %s, probability %.4f\n", (long long)row,
+    printf("%lld: class %s, probability %.4f\n", number_of(p, row),
            nm_text_clean(name, false, clean, sizeof clean), output(p, row, best));
 }
 
 static void print_values(const predictions *p, int64_t row)
 {
     const bool named = p->schema->targets > 1;
-    printf("%lld:", (long long)row);
+    printf("%lld:", number_of(p, row));
     for (int64_t i = 0; i < width_of(p); i++) {
         char text[32], name[OUTPUT_NAME], clean[CLEAN_TEXT];
         nm_text_clean(named ? output_name(p->schema, p->is_classifier, i, name) : "", false, clean,
@@ -56,7 +61,7 @@ static void print_values(const predictions *p, int64_t row)
 static bool print_json(const predictions *p, int64_t row)
 {
     json_line line = {0};
-    json_integer(&line, "sample", row);
+    json_integer(&line, "sample", number_of(p, row));
     if (p->is_classifier) {
         char text[OUTPUT_NAME];
         int64_t best = best_class(p, row);
@@ -123,7 +128,7 @@ static void add_csv_header(nm_text *t, const predictions *p)
 static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
 {
     char name[OUTPUT_NAME];
-    nm_text_add(t, "%lld", (long long)row);
+    nm_text_add(t, "%lld", number_of(p, row));
     for (int i = 0; i < p->set.id_columns; i++) {
         nm_text_add(t, ",");
         add_cell(t, id_of(p, row, i));
@@ -143,7 +148,7 @@ static void add_csv_row(nm_text *t, const predictions *p, int64_t row)
 static void add_json_row(nm_text *t, const predictions *p, int64_t row)
 {
     char name[OUTPUT_NAME], number[32];
-    nm_text_add(t, "%s{\"sample\": %lld", row ? ",\n" : "[\n", (long long)row);
+    nm_text_add(t, "%s{\"sample\": %lld", row ? ",\n" : "[\n", number_of(p, row));
     for (int i = 0; i < p->set.id_columns; i++) {
         nm_text_add(t, i ? ", " : ", \"ids\": {");
         nm_text_add_quoted(t, id_name(p, i));

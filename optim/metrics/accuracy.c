@@ -37,6 +37,7 @@ const nm_metric_type nm_metric_accuracy = {
     .sums = one_sum,
     .add = accuracy_add,
     .value = share,
+    .is_share = true,
 };
 
 /* ---- Among the k largest ---- */
@@ -104,6 +105,7 @@ const nm_metric_type nm_metric_top_k_accuracy = {
     .sums = one_sum,
     .add = top_k_add,
     .value = share,
+    .is_share = true,
     .check = top_k_check,
     .label = top_k_label,
 };

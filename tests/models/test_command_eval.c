@@ -108,7 +108,8 @@ START_TEST(a_person_gets_tables_with_names_and_with_quiet_one_line)
                         "0.333 - 0.400         1      0.3516    0.0000\n");
     e = eval("n.safetensors", "--quiet", NULL);
     assert_code(e, 0);
-    ck_assert_str_eq(e->out, "d.csv loss 0.6900, accuracy 67.50 % (120 samples, n.safetensors)\n");
+    ck_assert_str_eq(e->out, "d.csv loss 0.6900, accuracy 67.50 % (95 % interval 58.7 to 75.2, 120 "
+                             "rows) (120 samples, n.safetensors)\n");
     e = eval("n.safetensors", "--out", "c.csv");
     assert_code(e, 0);
     size_t size;

@@ -52,7 +52,7 @@ START_TEST(quiet_leaves_the_line_with_the_result_and_json_alone)
     assert_code(e, 0);
     ck_assert_int_eq(strncmp(e->out, "test loss 0.", 12), 0);
     ck_assert_ptr_eq(strchr(e->out, '\n'), e->out + strlen(e->out) - 1);
-    assert_says(e->out, " % (epoch 3, the last)\n");
+    assert_says(e->out, ", 100 rows) (epoch 3, the last)\n");
     ck_assert_str_eq(e->err, "");
     const char *last = "";
     e = norma("train", "net.yaml", "--quiet", "--json", "--out", "quiet2");
@@ -82,12 +82,14 @@ START_TEST(the_result_names_the_best_score_where_it_was_measured_and_how_far_the
                      "%.4g %s\n",
                      best, epoch, test, fabs(best - test), test < best ? "lower" : "higher");
         } else {
+            const nm_interval v = nm_wilson_interval(best, 100), t = nm_wilson_interval(test, 100);
             snprintf(
                 line, sizeof line,
-                "best on the validation set: accuracy %.2f %% (epoch %d of 3); on the test set "
-                "%.2f %%, %.2f points %s\n",
-                100 * best, epoch, 100 * test, 100 * fabs(best - test),
-                test < best ? "lower" : "higher");
+                "best on the validation set: accuracy %.2f %% (95 %% interval %.1f to %.1f, 100 "
+                "rows) (epoch %d of 3); on the test set %.2f %% (95 %% interval %.1f to %.1f, 100 "
+                "rows), %.2f points %s\n",
+                100 * best, 100 * v.low, 100 * v.high, epoch, 100 * test, 100 * t.low, 100 * t.high,
+                100 * fabs(best - test), test < best ? "lower" : "higher");
         }
         e = norma("train", "net.yaml", "--out", i ? "c1" : "c0", "--quiet", "--set",
                   "data.validation=0.25", "--set", by[i]);
@@ -355,7 +357,8 @@ START_TEST(samples_to_be_ignored_are_ignored_from_the_file_to_the_result)
         const ended *e = norma("eval", "ignored.yaml", "--weights", folder);
         assert_code(e, 0);
         assert_says(e->out,
-                    "accuracy 100.00 % (commonest class: 50.00 %) (12 samples, 4 ignored, ");
+                    "accuracy 100.00 % (95 % interval 67.6 to 100.0, 8 rows) (commonest class: 50.00 %) (12 "
+                    "samples, 4 ignored, ");
         e = norma("eval", "ignored.yaml", "--weights", folder, "--json");
         ck_assert_double_eq(json_field(e->out, "ignored"), 4);
     }

@@ -1,4 +1,5 @@
 /* Metrics by hand-made outputs. */
+#include "core/op.h"
 #include "optim/metric.h"
 
 #include <math.h>
@@ -401,11 +402,40 @@ START_TEST(options_of_a_metric_are_checked)
 }
 END_TEST
 
-TEST_MAIN("optim/metric", accuracy_counts_over_batches_of_different_sizes,
-          of_equal_outputs_the_first_counts, a_row_with_a_nan_is_wrong,
-          top_k_accuracy_takes_the_k_largest, k_as_many_as_outputs_is_refused,
-          metrics_by_class_have_a_part_each_and_their_mean, a_metric_can_be_of_one_class,
-          the_counts_behind_metrics_by_class_can_be_read,
+/* The closed form, computed with 40 digits; SciPy 1.10's
+ * binomtest(k, n).proportion_ci(method = "wilson") gives the same. */
+START_TEST(an_interval_of_a_share_is_wilsons)
+{
+    static const struct {
+        int64_t right, count;
+        double low, high;
+    } known[] = {
+        {57, 60, 0.862994835236515, 0.982850497835604},
+        {0, 10, 0, 0.277532799862889},
+        {10, 10, 0.722467200137111, 1},
+        {1, 1, 0.206549314377237, 1},
+        {81, 263, 0.255288519878274, 0.3662095769828},
+        {15, 148, 0.0623863995307363, 0.160487241723308},
+        {9240, 10000, 0.918641762628354, 0.929032606753312},
+    };
+    for (int i = 0; i < NM_COUNT_OF(known); i++) {
+        const nm_interval found =
+            nm_wilson_interval((double)known[i].right / (double)known[i].count, known[i].count);
+        assert_near(found.low, known[i].low, 1e-12, 0);
+        assert_near(found.high, known[i].high, 1e-12, 0);
+    }
+    ck_assert(isnan(nm_wilson_interval(0.5, 0).low));
+    ck_assert(isnan(nm_wilson_interval((double)NAN, 10).high));
+    ck_assert(nm_metric_accuracy.is_share && nm_metric_top_k_accuracy.is_share);
+    ck_assert(!nm_metric_f1.is_share && !nm_metric_balanced_accuracy.is_share);
+}
+END_TEST
+
+TEST_MAIN("optim/metric", an_interval_of_a_share_is_wilsons,
+          accuracy_counts_over_batches_of_different_sizes, of_equal_outputs_the_first_counts,
+          a_row_with_a_nan_is_wrong, top_k_accuracy_takes_the_k_largest,
+          k_as_many_as_outputs_is_refused, metrics_by_class_have_a_part_each_and_their_mean,
+          a_metric_can_be_of_one_class, the_counts_behind_metrics_by_class_can_be_read,
           the_calibration_error_is_the_gap_of_each_bin_by_its_samples,
           a_calibration_error_with_a_nan_is_none, a_row_with_a_nan_is_called_no_class,
           errors_of_predictions_are_those_of_each_number_and_their_mean,

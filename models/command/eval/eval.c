@@ -5,6 +5,11 @@
 #include "models/command/eval/evaluated.h"
 #include "models/command/eval/results.h"
 
+static int64_t counted(const evaluated *e)
+{
+    return e->result.samples - e->result.ignored;
+}
+
 static int print_json(const evaluated *e, const results *r)
 {
     json_line line = {0};
@@ -15,6 +20,7 @@ static int print_json(const evaluated *e, const results *r)
     json_string(&line, "metric_name", e->metrics.count ? e->metrics.at[0].item->name : NULL);
     json_number(&line, "metric", e->result.metric);
     json_metrics(&line, "", &e->metrics, e->result.metrics);
+    json_intervals(&line, "", &e->metrics, e->result.metrics, counted(e));
     json_baseline(&line, "", &e->metrics, &e->guess);
     json_string(&line, "weights", e->trained.weights);
     json_results(&line, r, evaluated_temperature(e));
@@ -26,7 +32,7 @@ static int print(const evaluated *e, const results *r, bool quiet)
 {
     char values[METRICS_TEXT], baseline[BASELINE_TEXT];
     printf("%s loss %.4f%s%s (%lld samples", e->name, e->result.loss,
-           describe_metrics(values, sizeof values, &e->metrics, e->result.metrics),
+           describe_results(values, sizeof values, &e->metrics, e->result.metrics, counted(e)),
            describe_baseline(baseline, e->baseline, &e->metrics, &e->guess),
            (long long)e->result.samples);
     if (e->result.ignored) {
@@ -35,6 +41,7 @@ static int print(const evaluated *e, const results *r, bool quiet)
     char clean[RUN_PATH];
     printf(", %s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
     if (!quiet) {
+        print_few(&e->metrics, counted(e));
         print_results(r, evaluated_temperature(e));
     }
     return EXIT_FINE;

@@ -191,6 +191,12 @@ nm_status check_resumable(nm_context *context, const char *folder)
     if (folder_holds(folder, "checkpoint.safetensors")) {
         return NM_OK;
     }
+    if (folder_holds(folder, "fold-1")) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s holds the folds of a cross-validation; to go on with it, give --folds "
+                       "as before",
+                       folder);
+    }
     return nm_fail(context, NM_ERROR_INPUT,
                    folder_holds(folder, "best.safetensors")
                        ? "%s has no checkpoint.safetensors, only a network: there is nothing to "
@@ -229,7 +235,9 @@ static void tell_choice(const search *s, const found_run *taken)
 {
     const found_run *newest = &s->newest;
     nm_context_log(s->context, NM_LOG_WARNING, "%s %s%s%s; taking %s", newest->folder,
-                   newest->record.failed ? "failed" : "has no network yet",
+                   newest->record.failed                    ? "failed"
+                   : folder_holds(newest->folder, "fold-1") ? "holds folds, none of which is it"
+                                                            : "has no network yet",
                    newest->record.failed && *newest->record.error ? ": " : "", newest->record.error,
                    taken->folder);
 }
@@ -268,5 +276,9 @@ nm_status find_weights(nm_context *context, const char *file, const char *weight
         }
     }
     return nm_fail(context, NM_ERROR_INPUT,
-                   "%s has neither best.safetensors nor checkpoint.safetensors", from);
+                   folder_holds(from, "fold-1")
+                       ? "%s holds the folds of a cross-validation; give one of them, its fold-1, "
+                         "with --weights"
+                       : "%s has neither best.safetensors nor checkpoint.safetensors",
+                   from);
 }

@@ -147,3 +147,38 @@ void log_end(run_log *log, const nm_train_result *result, int number, const char
     json_number(&line, "seconds", result->seconds);
     end(log, &line);
 }
+
+/* ---- Of several runs ---- */
+
+void log_start_several(run_log *log, nm_context *context, const arguments *a, const char *what,
+                       int count)
+{
+    json_line line = {.to = log->to};
+    if (!log->to) {
+        return;
+    }
+    json_string(&line, "event", "start");
+    add_time(&line);
+    add_command(&line, context, a);
+    add_file(&line, context, log->folder, a->positional[0]);
+    json_string(&line, "version", NORMA_VERSION);
+    json_integer(&line, what, count);
+    end(log, &line);
+}
+
+void log_end_several(run_log *log, int number, const char *error)
+{
+    json_line line = {.to = log->to};
+    if (!log->to) {
+        return;
+    }
+    json_string(&line, "event", "end");
+    json_string(&line, "end", error ? "failed" : number ? "stopped" : "finished");
+    if (number) {
+        json_integer(&line, "signal", number);
+    }
+    if (error) {
+        json_string(&line, "error", error);
+    }
+    end(log, &line);
+}

@@ -25,6 +25,11 @@ void log_epoch(run_log *log, const nm_train_state *state);
 /* `error`: why it failed; NULL: it did not. `number`: the signal that ended it, or 0. */
 void log_end(run_log *log, const nm_train_result *result, int number, const char *error);
 
+/* Of several runs together, `what` of them: "folds" or "seeds". */
+void log_start_several(run_log *log, nm_context *context, const arguments *arguments,
+                       const char *what, int count);
+void log_end_several(run_log *log, int number, const char *error);
+
 /* ---- Reading ---- */
 
 /* What a run is known to be of: the file's real path, and that from the run's folder, which stays

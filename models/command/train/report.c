@@ -62,9 +62,15 @@ void json_epoch(json_line *line, const nm_train_state *s)
     json_number(line, "samples_per_second", s->samples_per_second);
 }
 
-bool print_epoch_json(const nm_train_state *s)
+bool print_epoch_json(const run *r, const nm_train_state *s)
 {
     json_line line = {0};
+    if (r->folds) {
+        json_integer(&line, "fold", r->fold + 1);
+    }
+    if (r->has_seed) {
+        json_integer(&line, "seed", r->seed);
+    }
     json_epoch(&line, s);
     return json_end(&line);
 }
@@ -106,8 +112,15 @@ static int add_file(const run *r, char file[RUN_PATH], const char **words)
 static char *resume_command(const run *r)
 {
     char file[RUN_PATH];
-    const char *words[2 * MAX_VALUES + 8] = {"norma", "train"};
+    const char *words[2 * MAX_VALUES + 12] = {"norma", "train"};
     int count = 2 + add_file(r, file, words + 2);
+    static const char *const several[] = {"--folds", "--seeds"};
+    for (int i = 0; i < 2; i++) {
+        if (argument_value(r->arguments, several[i])) {
+            words[count++] = several[i];
+            words[count++] = argument_value(r->arguments, several[i]);
+        }
+    }
     const char *const last[] = {"--out", r->folder, "--resume"};
     for (int i = 0; i < 3; i++) {
         words[count++] = last[i];
@@ -134,6 +147,12 @@ static const nm_metric_type *chooser(const run *r)
     return r->config.train.best_by == NM_BEST_BY_METRIC ? metric : NULL;
 }
 
+/* Samples of the test or validation set that count, of which a score is. */
+static int64_t rows_of(const run *r, bool test)
+{
+    return nm_dataset_counted(test ? &r->config.data.test : &r->config.data.validation);
+}
+
 static void print_result_json(const run *r, const nm_train_result *result)
 {
     const nm_choices *metrics = nm_trainer_state(r->trainer)->metrics;
@@ -152,6 +171,8 @@ static void print_result_json(const run *r, const nm_train_result *result)
     json_number(&line, "validation_loss", result->validation_loss);
     json_number(&line, "validation_metric", result->validation_metric);
     json_metrics(&line, "validation_", metrics, result->validation_metrics);
+    json_intervals(&line, "test_", metrics, result->test_metrics, rows_of(r, true));
+    json_intervals(&line, "validation_", metrics, result->validation_metrics, rows_of(r, false));
     json_string(&line, "chosen_by",
                 !has_validation(r) ? "last"
                 : chooser(r)       ? chooser(r)->item.name
@@ -180,17 +201,19 @@ static const nm_choice *score(const run *r)
 /* The network that is kept, by the set that chose it, and how far off that is from the test set. */
 static void print_best(const run *r, const nm_train_result *result)
 {
-    char name[64] = "loss", value[SCORE_TEXT], gap[SCORE_TEXT];
+    char name[64] = "loss", value[SCORE_TEXT], gap[SCORE_TEXT], interval[SCORE_TEXT];
     const nm_choice *metric = score(r);
     const double test = metric ? result->best_test_metric : result->best_test_loss;
     if (metric) {
         nm_metric_label(metric, name);
     }
-    printf("best on the validation set: %s %s (epoch %lld of %lld)", name,
-           describe_score(value, metric, result->best), (long long)result->best_epoch + 1,
-           (long long)nm_trainer_state(r->trainer)->epochs);
+    printf("best on the validation set: %s %s%s (epoch %lld of %lld)", name,
+           describe_score(value, metric, result->best),
+           describe_interval(interval, metric, result->best, rows_of(r, false)),
+           (long long)result->best_epoch + 1, (long long)nm_trainer_state(r->trainer)->epochs);
     if (!isnan(test)) {
-        printf("; on the test set %s, %s", describe_score(value, metric, test),
+        printf("; on the test set %s%s, %s", describe_score(value, metric, test),
+               describe_interval(interval, metric, test, rows_of(r, true)),
                describe_gap(gap, metric, result->best, test));
     }
     putchar('\n');
@@ -205,7 +228,8 @@ static void print_score(const run *r, const nm_train_result *result)
         print_best(r, result);
     } else if (!isnan(result->test_loss)) {
         printf("test loss %.4f%s (epoch %lld, the last)\n", result->test_loss,
-               describe_metrics(values, sizeof values, metrics, result->test_metrics),
+               describe_results(values, sizeof values, metrics, result->test_metrics,
+                                rows_of(r, true)),
                (long long)result->epochs);
     } else {
         printf("train loss %.4f (after %lld steps; %s)\n", result->train_loss,
@@ -269,6 +293,8 @@ void print_result(const run *r, const nm_train_result *result)
     }
     print_score(r, result);
     if (!r->quiet) {
+        print_few(nm_trainer_state(r->trainer)->metrics,
+                  rows_of(r, !isnan(result->test_loss) || !has_validation(r)));
         print_result_text(r, result);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "models/command/train/held_out.h"
 #include "models/command/train/interrupt.h"
+#include "models/command/train/repeat.h"
 #include "models/command/train/resume.h"
 #include "models/command/train/train.h"
 
@@ -37,7 +38,7 @@ static nm_status on_epoch(void *user, const nm_train_state *s)
     run *r = user;
     print_epoch(r, s);
     log_epoch(&r->log, s);
-    r->unheard = r->json && !print_epoch_json(s);
+    r->unheard = r->json && !print_epoch_json(r, s);
     stop_if_told(r);
     return NM_OK;
 }
@@ -52,6 +53,10 @@ static bool has_flag(const run *r, const char *flag)
 /* What can be said about the folder before the data is read, which may take long. */
 static nm_status choose_folder(run *r)
 {
+    if (r->is_member) {
+        path_join(r->checkpoint, r->folder, "checkpoint.safetensors");
+        return NM_OK;
+    }
     const char *out = argument_value(r->arguments, "--out");
     if (out && snprintf(r->folder, RUN_PATH, "%s", out) >= RUN_PATH) {
         return nm_fail(r->context, NM_ERROR_INPUT, "the folder's name is too long");
@@ -67,8 +72,8 @@ static nm_status choose_folder(run *r)
 
 static nm_status claim_folder(run *r)
 {
-    return has_flag(r, "--resume") ? claim_again(r->context, r->folder, &r->claim)
-           : has_flag(r, "--out")
+    return r->resumes ? claim_again(r->context, r->folder, &r->claim)
+           : r->is_member || has_flag(r, "--out")
                ? claim_new(r->context, r->folder, &r->claim)
                : claim_next(r->context, r->arguments->positional[0], r->folder, &r->claim);
 }
@@ -99,7 +104,7 @@ static nm_status make_trainer(run *r)
     nm_trainer_setup setup = nm_config_setup(&r->config);
     setup.folder = r->folder;
     setup.callbacks = (nm_train_callbacks){.user = r, .on_step = on_step, .on_epoch = on_epoch};
-    if (has_flag(r, "--resume")) {
+    if (r->resumes) {
         setup.seconds = log_read(r->context, r->folder, NULL).seconds;
     }
     r->trainer = nm_trainer_create(r->context, &setup);
@@ -153,7 +158,7 @@ static nm_status begin(run *r)
 {
     nm_status status = make_trainer(r);
     if (status == NM_OK) {
-        status = has_flag(r, "--resume") ? take_checkpoint(r) : start(r);
+        status = r->resumes ? take_checkpoint(r) : start(r);
     }
     if (status == NM_OK) {
         status = keep_file(r);
@@ -182,24 +187,41 @@ static nm_status train(run *r, nm_train_result *result)
 
 static nm_status open_config(run *r)
 {
-    const char *settings[MAX_VALUES];
-    const nm_config_how how = {.settings = settings,
-                               .count = argument_list(r->arguments, "--set", settings),
-                               .needs = NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN,
-                               .from = argument_value(r->arguments, "--from"),
-                               .resumed = has_flag(r, "--resume") ? r->checkpoint : NULL};
+    const char *settings[MAX_VALUES + 1];
+    char seed[64];
+    nm_config_how how = {.settings = settings,
+                         .count = argument_list(r->arguments, "--set", settings),
+                         .needs = NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN,
+                         .from = argument_value(r->arguments, "--from"),
+                         .resumed = r->resumes ? r->checkpoint : NULL,
+                         .folds = r->folds,
+                         .fold = r->fold};
+    if (r->has_seed) {
+        snprintf(seed, sizeof seed, "train.seed=%lld", (long long)r->seed);
+        settings[how.count++] = seed;
+    }
     return nm_config_open_run(r->context, r->arguments->positional[0], &how, &r->config);
 }
 
-/* Opens the file, claims the folder, trains. */
-static nm_status run_all(run *r, nm_train_result *result)
+static void catch_interrupts(const run *r, bool now)
+{
+    if (!r->is_member) { /* else for all of them */
+        if (now) {
+            interrupts_catch();
+        } else {
+            interrupts_release();
+        }
+    }
+}
+
+nm_status run_all(run *r, nm_train_result *result)
 {
     nm_status status = choose_folder(r);
     status = status == NM_OK ? open_config(r) : status;
     if (status != NM_OK) {
         return status;
     }
-    interrupts_catch();
+    catch_interrupts(r, true);
     status = claim_folder(r);
     status = status == NM_OK ? begin(r) : status;
     if (status == NM_OK) {
@@ -208,8 +230,15 @@ static nm_status run_all(run *r, nm_train_result *result)
     } else {
         claim_undo(&r->claim);
     }
-    interrupts_release();
+    catch_interrupts(r, false);
     return status;
+}
+
+void run_close(run *r)
+{
+    nm_trainer_destroy(r->trainer);
+    nm_config_close(&r->config);
+    r->trainer = NULL;
 }
 
 /* What is said at the end, and the exit code. */
@@ -232,11 +261,14 @@ static int run_train(nm_context *context, const arguments *a)
     run r = {.context = context,
              .arguments = a,
              .quiet = argument_value(a, "--quiet") != NULL,
-             .json = argument_value(a, "--json") != NULL};
+             .json = argument_value(a, "--json") != NULL,
+             .resumes = argument_value(a, "--resume") != NULL};
     nm_train_result result;
+    if (argument_value(a, "--folds") || argument_value(a, "--seeds")) {
+        return run_several(&r);
+    }
     int code = conclude(&r, run_all(&r, &result), &result);
-    nm_trainer_destroy(r.trainer);
-    nm_config_close(&r.config);
+    run_close(&r);
     return code;
 }
 
@@ -253,6 +285,10 @@ const command command_train = {
               {"--from", "PATH", "start from the weights of a run's folder or a saved file"},
               {"--out", "DIR", "the run's folder; default: runs/NAME, runs/NAME-2, ..."},
               {"--resume", NULL, "go on with the run in --out, or with the newest of this file"},
+              {"--folds", "K",
+               "cross-validation: train K networks, each tested on a part of the rows that the "
+               "others have, and tell the mean and deviation of each metric"},
+              {"--seeds", "N", "train N networks that differ in their seed, and tell the same"},
               {"--json", NULL, "one JSON object a line on standard output, the result last"},
               {"--quiet", NULL, "no progress: the line with the result alone"}},
     .least = 1,

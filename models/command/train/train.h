@@ -20,14 +20,26 @@ typedef struct run {
     bool begun; /* the bar */
     bool quiet, json;
     bool unheard; /* standard output cannot be written */
+    bool resumes;
+    /* One of several runs of the command: repeat.h */
+    bool is_member;
+    int folds, fold; /* from 0; zeros: none */
+    int64_t seed;    /* with has_seed: instead of the file's */
+    bool has_seed;
 } run;
+
+/* ---- train.c ---- */
+
+/* Opens the file, claims the folder, trains; `result` is filled in where there is a trainer. */
+nm_status run_all(run *r, nm_train_result *result);
+void run_close(run *r);
 
 /* ---- report.c ---- */
 
 /* The line of an epoch that is over, for a person. */
 void print_epoch(run *r, const nm_train_state *state);
 /* The same as JSON on standard output; false if that cannot be written. */
-bool print_epoch_json(const nm_train_state *state);
+bool print_epoch_json(const run *r, const nm_train_state *state);
 /* The end, in the way that was asked for. */
 void print_result(const run *r, const nm_train_result *result);
 /* What to type for going on with the run, on that stream. */
