@@ -62,7 +62,8 @@ def train_epoch(norma, folder, count):
     for attempt in range(3):
         clock = os.times().elapsed
         child = subprocess.Popen([norma, "train", path, "--quiet", "--out",
-                                  os.path.join(folder, "run%d-%d" % (count, attempt))])
+                                  os.path.join(folder, "run%d-%d" % (count, attempt))],
+                                 stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

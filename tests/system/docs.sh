@@ -29,7 +29,7 @@ claim_runs "xor has less than 50 lines" test "$(wc -l <docs/examples/xor.c)" -lt
 prints "the training loop by hand runs" "P(class 0" example training_loop
 prints "a custom op is checked and called" "dy/dx(0) = 0.5000" example custom_op
 prints "the Hessian-vector product is exact" "(H v)[2] = -18" example hessian_vector
-"$norma" train models/zoo/spirals.yaml --quiet --set train.epochs=3 --out "$temporary/predict"
+"$norma" train models/zoo/spirals.yaml --quiet --set train.epochs=3 --out "$temporary/predict" >/dev/null
 printf '\223NUMPY\1\0\166\0%-117s\n' \
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }" >"$temporary/new.npy"
 printf '\0\0\0\77\0\0\0\0' >>"$temporary/new.npy"

@@ -5,7 +5,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$temporary" || exit 1
 awk '$0 == "```c" { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/README.md" >readme.c
-"$NORMA_BUILD/norma" train "$NORMA_SOURCE/models/zoo/spirals.yaml" --quiet --set train.epochs=1 --out run
+"$NORMA_BUILD/norma" train "$NORMA_SOURCE/models/zoo/spirals.yaml" --quiet --set train.epochs=1 --out run >/dev/null
 printf '\223NUMPY\1\0\166\0%-117s\n' \
     "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }" >new.npy
 printf '\0\0\0\77\0\0\0\0' >>new.npy
