@@ -257,6 +257,7 @@ static const char *next_word(const char *words, char word[LONGEST_NAME + 1])
 bool nm_words_have(const char *words, const char *name)
 {
     char word[LONGEST_NAME + 1], plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
+    NM_GIVEN(name, false);
     make_plain(name, plain);
     while ((words = next_word(words, word))) {
         make_plain(word, meant);
@@ -337,6 +338,7 @@ const nm_item *nm_find_meant(const nm_context *context, nm_kind kind, const char
 {
     const nm_item *best = NULL;
     int distance = 1000;
+    NM_GIVEN(name, NULL);
     for (int i = 0; i < nm_item_count(context, kind); i++) {
         const nm_item *item = nm_item_at(context, kind, i);
         if (nm_words_have(item->also, name)) {
