@@ -19,6 +19,12 @@ static void check_normalize(const void *options, const nm_value *at, nm_diagnost
                         ? "auto, which computes \"mean\" and \"deviation\""
                         : "none, but there are \"mean\" or \"deviation\"");
     }
+    if (o->test_share > 0 && (o->test.item || o->validation.indices)) {
+        nm_diagnose(d, at,
+                    "data: \"test_share\" is chosen by the rules of \"validation\", and there "
+                    "%s; leave one of them out",
+                    o->test.item ? "is a \"test\" already" : "its rows are named");
+    }
     if (o->normalize_targets == NM_NORMALIZE_GIVEN) {
         nm_diagnose(d, at, "data: \"normalize_targets\" must be one of default, none, auto");
     }
@@ -35,6 +41,10 @@ static const nm_option rows[] = {
      .also = "validation_split val_split valid val_size", .flags = NM_SHORT,
      .doc = "what is held out of the training set to validate with: a fraction, each class in its "
             "share, or a map of these"},
+    {NM_FIELD(nm_data_options, test_share), NM_OPTION_FLOAT, .min = 0, .max = 1,
+     .flags = NM_MAX_OPEN,
+     .doc = "fraction of the training set that is the test set, instead of `test`: by the rules of "
+            "`validation`, whose share is then one of the rest"},
     {NM_FIELD(nm_data_options, split_seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "decides which samples those are, whatever the run's seed"},
     {NM_FIELD(nm_data_options, limit), NM_OPTION_INT, .min = 0, .max = 1e15,
@@ -170,13 +180,35 @@ static nm_status mark_as_before(const nm_data_options *o, nm_data *data)
     return NM_OK;
 }
 
+/* A test set of the training set's own rows. */
+static nm_status mark_test(const nm_data_options *o, nm_data *data)
+{
+    nm_dataset *all = &data->whole;
+    nm_split_options rule = o->validation;
+    rule.share = o->test_share;
+    if (o->folds) {
+        return nm_fail(all->context, NM_ERROR_INPUT,
+                       "each fold is a test set itself; leave \"test_share\" out");
+    }
+    bool *held = nm_alloc_zero(all->context, (size_t)all->count, sizeof *held);
+    nm_status status =
+        held ? nm_split_choose(all, &rule, (uint64_t)o->split_seed, held) : NM_ERROR_MEMORY;
+    for (int64_t i = 0; status == NM_OK && i < all->count; i++) {
+        data->parts[i] = held[i] ? NM_PART_TEST : NM_PART_TRAIN;
+    }
+    nm_free(all->context, held);
+    return status;
+}
+
 static nm_status mark_parts(const nm_data_options *o, nm_data *data)
 {
     nm_status status = NM_OK;
     if (o->parts) {
         return mark_as_before(o, data);
     }
-    if (o->folds) {
+    if (o->test_share > 0) {
+        status = mark_test(o, data);
+    } else if (o->folds) {
         status = mark_fold(o, data);
     }
     return status == NM_OK && nm_split_holds_out(&o->validation) ? mark_share(o, data) : status;
@@ -186,7 +218,7 @@ static nm_status mark_parts(const nm_data_options *o, nm_data *data)
  */
 static nm_status hold_out(nm_context *context, const nm_data_options *o, nm_data *data)
 {
-    if (!o->parts && !o->folds && !nm_split_holds_out(&o->validation)) {
+    if (!o->parts && !o->folds && o->test_share == 0 && !nm_split_holds_out(&o->validation)) {
         return NM_OK;
     }
     data->whole = data->train;
@@ -213,7 +245,7 @@ static nm_status fill_missing(nm_data *data)
 static void tell_split(nm_context *context, const nm_data_options *o)
 {
     const nm_split_options *v = &o->validation;
-    if (!nm_split_holds_out(v) && !o->folds &&
+    if (!nm_split_holds_out(v) && !o->folds && o->test_share == 0 &&
         (v->groups || v->order || v->stratify != NM_STRATIFY_AUTO)) {
         nm_context_log(context, NM_LOG_WARNING,
                        "data: validation: share is 0, so nothing is held out; the rule is for "
@@ -243,6 +275,7 @@ static nm_status record_split(nm_context *context, const nm_data_options *o, nm_
     nm_split_rule(&o->validation, all, rule);
     data->split = (nm_split_record){.rule = nm_schema_copy(data->schema, rule, strlen(rule)),
                                     .share = o->validation.indices ? 0 : o->validation.share,
+                                    .test_share = o->test_share,
                                     .seed = o->split_seed,
                                     .rows = all->count,
                                     .validation = data->validation.count,

@@ -32,6 +32,8 @@ typedef struct nm_data_options {
     nm_choice train;             /* of nm_dataset_type */
     nm_choice test;              /* the same; no item: none */
     nm_split_options validation; /* what is held out of the training set; zeros: nothing */
+    double test_share;     /* of the training set, by the rules of `validation`, which holds its
+                              own share out of the rest, instead of `test`; 0: none */
     int64_t split_seed;    /* which samples those are: apart from the run's seed, so that runs that
                               differ in their seed are measured on the same samples */
     int64_t limit;         /* use only the first so many samples of each set; 0: all */

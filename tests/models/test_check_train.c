@@ -218,6 +218,8 @@ static const situation situations[] = {
     /* Data */
     {TAB, "would leave one side empty", {"data.validation=0.001"}},
     {TAB, "validation: \"share\" must be", {"data.validation=1"}},
+    {TAB, "is a \"test\" already", {"data.test_share=0.2"}},
+    {VAL, "would leave one side empty", {"data.test_share=0.01"}},
     {TAB, "no column \"who\" to split by", {"data.validation={groups: who}"}},
     {TAB, "give one of them", {"data.validation={groups: who, order: last}"}},
     {TAB, "cannot read", {"data.validation={indices: none.txt}"}},

@@ -122,6 +122,26 @@ START_TEST(filled_cells_and_dates_are_the_same_rows_again)
 }
 END_TEST
 
+START_TEST(a_share_that_was_the_test_set_stays_it)
+{
+    const char *last;
+    write_table(ROWS, -1);
+    const ended *e = norma("train", "net.yaml", "--json", "--out", "share", "--set",
+                           "data.test_share=0.2", "--set", "data.validation=false");
+    assert_code(e, 0);
+    json_lines(e->out, &last);
+    const double loss = json_field(last, "test_loss");
+    ck_assert(is_there("share/test-rows.csv"));
+    e = norma("eval", "share", "--json", "--set", "data.test_share=0.4");
+    assert_says(e->out, "\"set\": \"test\", \"samples\": 12");
+    assert_says(e->err, "the file says another split by now");
+    assert_near(loss_of(e), loss, 1e-6, 0);
+    e = norma("train", "net.yaml", "--folds", "3", "--set", "data.test_share=0.2");
+    assert_code(e, 2);
+    assert_says(e->err, "each fold is a test set itself; leave \"test_share\" out");
+}
+END_TEST
+
 START_TEST(another_run_can_take_the_rows_of_a_run)
 {
     bool a[ROWS], b[ROWS];
@@ -223,7 +243,8 @@ START_TEST(a_file_of_rows_that_a_person_has_is_not_written_over)
 }
 END_TEST
 
-TEST_MAIN("models/command_split", filled_cells_and_dates_are_the_same_rows_again,
+TEST_MAIN("models/command_split", a_share_that_was_the_test_set_stays_it,
+          filled_cells_and_dates_are_the_same_rows_again,
           a_run_keeps_the_rows_it_held_out_and_is_evaluated_on_them,
           the_best_of_a_run_is_what_eval_finds_on_its_rows, another_run_can_take_the_rows_of_a_run,
           held_out_rows_that_changed_are_refused_and_others_are_told,

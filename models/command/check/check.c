@@ -163,17 +163,22 @@ static void print_batches(nm_trainer *trainer, const nm_config *config)
     printf("; %s updates.\n", grouped(s->steps, texts[3]));
 }
 
-static void print_split(const nm_config *config)
+static void print_part(const nm_config *config, const char *name, int64_t samples)
 {
     char count[32], rule[NM_SPLIT_TEXT], clean[NM_SPLIT_TEXT];
-    const nm_data *data = &config->data;
-    if (data->validation.count) {
-        nm_split_rule(&config->data_options.validation, &data->whole, rule);
-        printf("Validation: %s samples held out (%.1f %%), %s.\n",
-               grouped(data->validation.count, count),
-               100 * (double)data->validation.count / (double)data->whole.count,
+    const nm_dataset *whole = &config->data.whole;
+    if (samples) {
+        nm_split_rule(&config->data_options.validation, whole, rule);
+        printf("%s: %s samples held out (%.1f %%), %s.\n", name, grouped(samples, count),
+               100 * (double)samples / (double)whole->count,
                nm_text_clean(rule, false, clean, sizeof clean));
     }
+}
+
+static void print_split(const nm_config *config)
+{
+    print_part(config, "Validation", config->data.validation.count);
+    print_part(config, "Test", config->data.split.test);
 }
 
 static bool print_groups_json(nm_trainer *trainer)

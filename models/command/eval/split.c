@@ -52,7 +52,8 @@ static void tell_other_rule(const evaluated *e)
     const nm_dataset like = {.classes = nm_model_schema(e->trained.model)->classes};
     const double share = o->validation.indices ? 0 : o->validation.share;
     nm_split_rule(&o->validation, &like, rule);
-    if (share != r->share || o->split_seed != r->seed || !r->rule || strcmp(rule, r->rule) != 0) {
+    if (share != r->share || o->test_share != r->test_share || o->split_seed != r->seed ||
+        !r->rule || strcmp(rule, r->rule) != 0) {
         nm_context_log(e->trained.context, NM_LOG_WARNING,
                        "the file says another split by now; the rows are those of the run (%s, "
                        "%lld of %lld rows)",

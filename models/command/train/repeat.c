@@ -163,7 +163,7 @@ static nm_status run_members(members *m)
 /* Seeds are compared on rows that none of them has learned from. */
 static nm_status check_sets(const members *m, const nm_data_options *o)
 {
-    if (o->test.item || nm_split_holds_out(&o->validation)) {
+    if (o->test.item || o->test_share > 0 || nm_split_holds_out(&o->validation)) {
         return NM_OK;
     }
     return nm_fail(m->context, NM_ERROR_INPUT,

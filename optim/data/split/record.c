@@ -9,6 +9,8 @@ static const nm_split_record defaults = {.rule = NULL};
 static const nm_option rows[] = {
     {NM_FIELD(nm_split_record, rule), NM_OPTION_STRING, .doc = "how rows were chosen"},
     {NM_FIELD(nm_split_record, share), NM_OPTION_FLOAT, .min = 0, .max = 1, .doc = "wanted"},
+    {NM_FIELD(nm_split_record, test_share), NM_OPTION_FLOAT, .min = 0, .max = 1,
+     .doc = "the same, of a test set"},
     {NM_FIELD(nm_split_record, seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "data.split_seed"},
     {NM_FIELD(nm_split_record, rows), NM_OPTION_INT, .min = 0, .max = 1e15, .doc = "in all"},

@@ -82,7 +82,7 @@ NM_API nm_status nm_split_folds(const nm_dataset *set, const nm_split_options *o
  * same rows. Texts are somebody else's. */
 typedef struct nm_split_record {
     const char *rule; /* nm_split_rule() */
-    double share;
+    double share, test_share;
     int64_t seed;
     int64_t rows; /* of the whole set; 0: nothing was held out */
     int64_t validation, test, unused;

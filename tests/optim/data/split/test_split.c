@@ -272,6 +272,10 @@ START_TEST(one_group_cannot_be_split_and_of_two_one_is_held_out)
         const int64_t count = count_all(set, held);
         ck_assert(count == 10 || (percent >= 50 && count == 90));
     }
+    for (uint64_t seed = 0; seed < 8; seed++) { /* all of them would be nearer to 97 % */
+        nm_split_choose(set, &(nm_split_options){.share = 0.97}, seed, held);
+        ck_assert_int_lt(count_all(set, held), 100);
+    }
     nm_context_destroy(context);
 }
 END_TEST

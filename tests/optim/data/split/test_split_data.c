@@ -327,6 +327,45 @@ START_TEST(what_has_no_columns_cannot_be_split_by_one)
 }
 END_TEST
 
+/* ---- A test set of the same rows ---- */
+
+START_TEST(a_share_is_the_test_set_and_validation_is_of_the_rest)
+{
+    static const char *const rules[] = {"{share: 0.25}", "{share: 0.25, groups: patient}",
+                                        "{share: 0.25, order: last}"};
+    begin(NULL);
+    const char *path = write_table();
+    for (int i = 0; i < NM_COUNT_OF(rules); i++) {
+        nm_data data;
+        open_data(&data, "{train: {csv: {path: %s}}, test_share: 0.25, validation: %s}", path,
+                  rules[i]);
+        assert_fine(context);
+        assert_honest(&data);
+        ck_assert_int_eq(data.test.count, 6);
+        ck_assert(data.validation.count >= 3 && data.validation.count <= 6);
+        ck_assert_int_eq(data.split.test, 6);
+        for (int64_t k = 0; i == 1 && k < 6; k++) {
+            for (int64_t n = 0; n < data.train.count; n++) {
+                ck_assert_int_ne(data.test.rows[k] % 8, data.train.rows[n] % 8);
+            }
+        }
+        ck_assert(i != 2 || data.test.rows[0] == 18);
+        nm_data_close(&data);
+    }
+    nm_data data;
+    open_data(&data, "{train: {csv: {path: %s}}, test_share: 0.25}", path);
+    assert_fine(context);
+    ck_assert(data.test.count == 6 && data.validation.count == 0 && data.train.count == 18);
+    nm_data_close(&data);
+    open_data(&data, "{train: {csv: {path: %s}}, test_share: 0.25, test: spirals}", path);
+    assert_error(context, NM_ERROR_INPUT, "there is a \"test\" already; leave one of them out");
+    open_data(&data, "{train: {csv: {path: %s}}, test_share: 0.25, validation: {indices: x}}",
+              path);
+    assert_error(context, NM_ERROR_INPUT, "its rows are named; leave one of them out");
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* ---- Folds ---- */
 
 static nm_status open_fold(nm_data *data, const char *yaml, int folds, int fold)
@@ -428,6 +467,7 @@ TEST_MAIN("optim/data/split_data", a_number_is_a_share_and_a_map_says_more,
           the_mean_of_targets_is_that_of_training_rows_alone, a_class_that_is_only_held_out_is_told,
           what_cannot_be_is_an_error_that_says_why, a_cell_without_a_group_or_a_time_has_its_place,
           what_has_no_columns_cannot_be_split_by_one,
+          a_share_is_the_test_set_and_validation_is_of_the_rest,
           each_row_is_tested_in_one_fold_and_validation_is_of_the_rest,
           a_fold_in_order_has_seen_nothing_later,
           every_failing_allocation_is_reported_and_leaks_nothing)
