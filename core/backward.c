@@ -103,7 +103,8 @@ NM_INLINE nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
 /* Promise 1. */
 static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
 {
-    nm_shape_options options = {.struct_size = sizeof options, .shape = {.count = shape->rank}};
+    nm_shape_options options = {.struct_size = sizeof options,
+                                .shape = {NM_LIST, shape->rank, {0}}};
     memcpy(options.shape.at, shape->dim, sizeof shape->dim);
     return nm_apply1(p->tape, p->tape->sum_to, &options, gradient);
 }

@@ -94,6 +94,12 @@ struct nm_tensor {
     nm_shape shape;
 };
 
+/* The error for a type or shape that no tensor has. */
+nm_status nm_refuse_tensor(nm_context *context, nm_dtype dtype, const nm_shape *shape);
+/* Whether memory of a caller can be that of such a tensor: there, and aligned. */
+nm_status nm_check_memory(nm_context *context, const char *function, nm_dtype dtype,
+                          const nm_shape *shape, const void *data);
+
 /* Whether nobody else sees the elements. */
 static inline bool nm_tensor_is_alone(const nm_tensor *tensor)
 {
@@ -172,8 +178,8 @@ struct nm_tape {
     const nm_op *add, *sum_to; /* found at the first backward pass */
 };
 
-/* The error for a shape that has no count. */
-nm_tensor *nm_tape_refuse(nm_tape *tape, const nm_shape *shape);
+/* The error for a shape that has no count, or a type that is none. */
+nm_tensor *nm_tape_refuse(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);
 /* A header from the arena, with what stays the same when it is used again. */
 nm_tensor *nm_tape_new_header(nm_tape *tape);
 
@@ -181,8 +187,8 @@ nm_tensor *nm_tape_new_header(nm_tape *tape);
 NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
                                     int64_t count)
 {
-    if (count < 0) {
-        return nm_tape_refuse(tape, shape);
+    if (count < 0 || (unsigned)dtype >= NM_DTYPE_COUNT) {
+        return nm_tape_refuse(tape, dtype, shape);
     }
     nm_tensor *tensor = tape->free_tensors;
     if (tensor) {

@@ -182,7 +182,7 @@ static const nm_value *list_item(const nm_value *value, int index)
 
 static void read_ints(const reader *r, const nm_option *option, const nm_value *value, nm_ints *out)
 {
-    nm_ints list = {.count = list_count(r, option, value)};
+    nm_ints list = {.list = NM_LIST, .count = list_count(r, option, value)};
     bool fine = list.count >= 0;
     for (int i = 0; i < list.count; i++) {
         fine = read_integer(r, option, list_item(value, i), i, &list.at[i]) && fine;
@@ -193,7 +193,7 @@ static void read_ints(const reader *r, const nm_option *option, const nm_value *
 static void read_floats(const reader *r, const nm_option *option, const nm_value *value,
                         nm_floats *out)
 {
-    nm_floats list = {.count = list_count(r, option, value)};
+    nm_floats list = {.list = NM_LIST, .count = list_count(r, option, value)};
     bool fine = list.count >= 0;
     for (int i = 0; i < list.count; i++) {
         fine = read_float(r, option, list_item(value, i), i, &list.at[i]) && fine;

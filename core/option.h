@@ -5,6 +5,8 @@
 #ifndef NM_CORE_OPTION_H
 #define NM_CORE_OPTION_H
 
+#include <string.h>
+
 #include "core/registry.h"
 #include "core/value.h"
 
@@ -15,12 +17,19 @@ extern "C" {
 #define NM_MAX_LIST 8    /* longest list an option takes (nm_ints, nm_floats) */
 #define NM_MAX_CHOICES 8 /* most items of an option that takes several */
 
+/* Lists are written .axes = NM_INTS(0, 1), .mean = NM_FLOATS(0.5). They begin with a mark that
+ * these set: what is written without them (.axes = 1, .axes = {0, 1}) does not compile, is warned
+ * of, or is refused by the call. */
+#define NM_LIST ((const struct nm_list *)(uintptr_t)0x4e4d4c53)
+
 typedef struct nm_ints {
+    const struct nm_list *list; /* NM_LIST */
     int count;
     int64_t at[NM_MAX_LIST];
 } nm_ints;
 
 typedef struct nm_floats {
+    const struct nm_list *list; /* NM_LIST */
     int count;
     double at[NM_MAX_LIST];
 } nm_floats;
@@ -38,26 +47,79 @@ typedef struct nm_numbers {
     int word;         /* 0: the numbers (count 0: not given); else names[word - 1] of the option */
 } nm_numbers;
 
-/* A list literal for a C call: .axes = NM_INTS(0, 1) */
-#define NM_INTS(...) ((nm_ints){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+/* The empty list, and for the initializers of static variables a list of `count` numbers. */
+#define NM_NO_LIST                                                                                 \
+    {                                                                                              \
+        NM_LIST, 0,                                                                                \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define NM_LIST_OF(count, ...)                                                                     \
+    {                                                                                              \
+        NM_LIST, count,                                                                            \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
+#ifndef __cplusplus
+#define NM_INTS(...)                                                                               \
+    ((nm_ints){NM_LIST, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define NM_FLOATS(...)                                                                             \
-    ((nm_floats){sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
+    ((nm_floats){NM_LIST, sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
 /* Their memory is the block's in which this stands. */
 #define NM_NUMBERS(...)                                                                            \
     ((nm_numbers){sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__}, 0})
-
 #define NM_STRINGS(...)                                                                            \
     ((nm_strings){sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                    \
                   (const char *const[]){__VA_ARGS__}})
+#endif
 
-/* A choice of one registered item with its options: `cosine` or `{cosine: {end: 0}}`. `options` is
- * a filled struct of item->spec (NULL if it has none), owned by the document the value came from.
- */
+/* Options kept by value, as many bytes as `size`; 0: none. */
+#define NM_OWN_OPTIONS 16
+typedef struct nm_own_options {
+    size_t size;
+    double room[NM_OWN_OPTIONS];
+} nm_own_options;
+
+static inline nm_own_options nm_options_by_value(const void *options, size_t size)
+{
+    nm_own_options own;
+    memset(&own, 0, sizeof own);
+    if (size <= sizeof own.room) {
+        memcpy(own.room, options, size);
+        own.size = size;
+    }
+    return own;
+}
+
+/* A choice of one registered item with its options: `cosine` or `{cosine: {end: 0}}`. The options
+ * are a filled struct of item->spec, by value (as nm_sgd(...) makes them), so that they live as
+ * long as the choice, or by pointer, owned by the document the value came from or by the caller;
+ * neither: the defaults. */
 typedef struct nm_choice {
     const nm_item *item; /* NULL: not given */
-    const void *options;
-    const nm_value *at; /* where it stood; NULL if nowhere */
+    const void *options; /* NULL: by value, or the defaults */
+    const nm_value *at;  /* where it stood; NULL if nowhere */
+    nm_own_options own;
 } nm_choice;
+
+/* The options of a choice, wherever they are; NULL: its item has none. Part of the choice, if they
+ * are kept by value. */
+NM_API const void *nm_choice_options(const nm_choice *choice);
+
+/* A choice with options by value, of at most NM_OWN_OPTIONS doubles: what nm_sgd() and its like
+ * are. `defaults` are those of the struct, as its header has them. */
+#ifdef __cplusplus
+#define NM_CHOICE(item_, type, defaults, ...)                                                      \
+    nm_lvalue(nm_choice_by_value(&(item_).item, type{__VA_ARGS__}))
+#else
+#define NM_CHOICE(item_, type, defaults, ...)                                                      \
+    ((nm_choice){.item = &(item_).item,                                                            \
+                 .own = nm_options_by_value(&(type){defaults, __VA_ARGS__},                        \
+                                            sizeof(type[sizeof(type) <= 8 * NM_OWN_OPTIONS]))})
+#endif
 
 /* Several of them: `[accuracy, f1]`, or one alone. */
 typedef struct nm_choices {
@@ -65,9 +127,11 @@ typedef struct nm_choices {
     nm_choice at[NM_MAX_CHOICES];
 } nm_choices;
 
-/* For a C call: .metrics = NM_CHOICES({.item = &nm_metric_f1.item}) */
+/* For a C call: .metric = NM_CHOICES({.item = &nm_metric_f1.item}) */
+#ifndef __cplusplus
 #define NM_CHOICES(...)                                                                            \
     ((nm_choices){sizeof((nm_choice[]){__VA_ARGS__}) / sizeof(nm_choice), {__VA_ARGS__}})
+#endif
 
 typedef enum nm_option_type {
     NM_OPTION_BOOL,    /* bool */
@@ -195,18 +259,94 @@ NM_API char *nm_option_value_text(nm_context *context, const nm_option *option,
  * the same only where they are one in memory. */
 NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b);
 
-/* Options structs that C callers fill begin with a member `size_t struct_size`. The call macros set
- * it, so a struct of another version of the library is noticed: they end their list of options with
- * this, which also spares ISO C's rule that "..." takes at least one argument. */
-#define NM_END(type) .struct_size = sizeof(type)
+/* ---- Calls with options by name: nm_softmax(tape, x, .axis = 0) ----
+ *
+ * Such a call is a macro over nm_softmax_with(), which takes a struct that begins with a member
+ * `size_t struct_size`, so that a struct of another version of the library is noticed. In C, it is
+ * a literal of the defaults and, behind them, what the caller wrote: well defined, and what it
+ * says, so the compilers' warning about it is turned off. The defaults end with the struct's last
+ * member: a value that the caller wrote without a name would be one too many, of which compilers
+ * warn. In C++ (from C++20 on, which has names for members) the defaults are those of the members,
+ * and the options stand in the struct's order. */
+#ifdef __cplusplus
+#define NM_DEFAULT(...) = __VA_ARGS__ /* a member's default, for C++ */
+#define NM_END(type)
+#define NM_OPTIONS(type, defaults, ...) (&nm_lvalue(type{__VA_ARGS__}))
+#define NM_OPTIONS_SET(type, defaults, member, value, ...)                                         \
+    (&nm_lvalue(nm_set_member(type{__VA_ARGS__}, &type::member, value)))
+#else
+#define NM_DEFAULT(...)
+#define NM_END(type) .struct_size = sizeof(type) /* the end of a list of options */
+#define NM_OPTIONS(type, defaults, ...) (&(type){defaults, __VA_ARGS__})
+/* The same with another default for the last member. */
+#define NM_OPTIONS_SET(type, defaults, member, value, ...)                                         \
+    (&(type){defaults, .member = (value), __VA_ARGS__})
+#endif
 
-/* Options are given by overriding defaults in a literal: {.eps = 1e-5, .eps = 1e-3}. That is well
- * defined in C and means what it says, so the compilers' warning about it is turned off. */
+/* Beside each such struct stands a function that sets it to its defaults, for languages that have
+ * neither these macros nor members' defaults: nm_softmax_options_init(&options). Defined so: */
+#define NM_OPTIONS_INIT(type, defaults)                                                            \
+    void type##_init(type *options)                                                                \
+    {                                                                                              \
+        if (options) {                                                                             \
+            *options = defaults;                                                                   \
+        }                                                                                          \
+    }
+
+/* NAME_(arguments, end), which must be at least so many; fewer are an error at the place of the
+ * call, since NAME_needs() is a macro of as many and one more. */
+#define NM_CALL(least, name, end, ...)                                                             \
+    NM_PASTE(name, NM_ENOUGH_##least(__VA_ARGS__))(__VA_ARGS__, end)
+#define NM_PASTE(a, b) NM_PASTE_(a, b)
+#define NM_PASTE_(a, b) a##b
+#define NM_19_ENOUGH _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _
+#define NM_ENOUGH_2(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _, _, _needs, 0)
+#define NM_ENOUGH_3(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _, _needs, _needs, 0)
+#define NM_ENOUGH_4(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _needs, _needs, _needs, 0)
+#define NM_ENOUGH_5(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _needs, _needs, _needs, _needs, 0)
+#define NM_ENOUGH_6(...)                                                                           \
+    NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _needs, _needs, _needs, _needs, _needs, 0)
+#define NM_25TH(...) NM_25TH_(__VA_ARGS__)
+#define NM_25TH_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, ...) y
+
 #if defined(__GNUC__) && !defined(__cplusplus)
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 
 #ifdef __cplusplus
+}
+
+/* What C has literals for: temporaries that live to the end of the call they stand in. */
+template <class T> T &nm_lvalue(T &&temporary)
+{
+    return temporary;
+}
+
+template <class T, class V, class W> T nm_set_member(T options, V T::*member, W value)
+{
+    options.*member = static_cast<V>(value);
+    return options;
+}
+
+template <class T> nm_choice nm_choice_by_value(const nm_item *item, const T &options)
+{
+    static_assert(sizeof(T) <= sizeof(double) * NM_OWN_OPTIONS, "too many options");
+    nm_choice choice = {};
+    choice.item = item;
+    choice.own = nm_options_by_value(&options, sizeof options);
+    return choice;
+}
+
+template <class... T> nm_ints NM_INTS(T... numbers)
+{
+    return nm_ints{
+        NM_LIST, static_cast<int>(sizeof...(numbers)), {static_cast<int64_t>(numbers)...}};
+}
+
+template <class... T> nm_floats NM_FLOATS(T... numbers)
+{
+    return nm_floats{
+        NM_LIST, static_cast<int>(sizeof...(numbers)), {static_cast<double>(numbers)...}};
 }
 #endif
 #endif

@@ -104,7 +104,8 @@ void nm_option_diagnose_range(nm_diagnostics *d, const nm_value *at, const char 
 
 static bool same_ints(const nm_ints *a, const nm_ints *b)
 {
-    bool same = a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
+    bool same =
+        a->list == b->list && a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
     for (int i = 0; same && i < a->count; i++) {
         same = a->at[i] == b->at[i];
     }
@@ -113,7 +114,8 @@ static bool same_ints(const nm_ints *a, const nm_ints *b)
 
 static bool same_floats(const nm_floats *a, const nm_floats *b)
 {
-    bool same = a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
+    bool same =
+        a->list == b->list && a->count == b->count && a->count >= 0 && a->count <= NM_MAX_LIST;
     for (int i = 0; same && i < a->count; i++) {
         same = a->at[i] == b->at[i];
     }
@@ -132,7 +134,8 @@ static bool same_numbers(const nm_numbers *a, const nm_numbers *b)
 
 static bool same_choice(const nm_choice *a, const nm_choice *b)
 {
-    return a->item == b->item && a->options == b->options;
+    return a->item == b->item && a->options == b->options && a->own.size == b->own.size &&
+           !memcmp(a->own.room, b->own.room, a->own.size);
 }
 
 static bool same_choices(const nm_choices *a, const nm_choices *b)
@@ -222,9 +225,15 @@ static void check_float(const checker *c, const nm_option *option, double number
     }
 }
 
-/* The number of items to look at: none if the count is no count. */
-static int check_count(const checker *c, const nm_option *option, int count)
+/* The number of items to look at: none if it is no list, or the count is no count. */
+static int check_count(const checker *c, const nm_option *option, const struct nm_list *list,
+                       int count)
 {
+    if (list != NM_LIST && !is_own_default(c, option)) {
+        nm_diagnose(c->d, NULL, "%s: \"%s\" is no list; write .%s = %s(...)", c->what, option->name,
+                    option->name, option->type == NM_OPTION_INTS ? "NM_INTS" : "NM_FLOATS");
+        return 0;
+    }
     if (count >= 0 && count <= NM_MAX_LIST) {
         return count;
     }
@@ -235,7 +244,7 @@ static int check_count(const checker *c, const nm_option *option, int count)
 
 static void check_ints(const checker *c, const nm_option *option, const nm_ints *list)
 {
-    int count = check_count(c, option, list->count);
+    int count = check_count(c, option, list->list, list->count);
     for (int i = 0; i < count; i++) {
         check_int(c, option, list->at[i], i);
     }
@@ -243,7 +252,7 @@ static void check_ints(const checker *c, const nm_option *option, const nm_ints 
 
 static void check_floats(const checker *c, const nm_option *option, const nm_floats *list)
 {
-    int count = check_count(c, option, list->count);
+    int count = check_count(c, option, list->list, list->count);
     for (int i = 0; i < count; i++) {
         check_float(c, option, list->at[i], i);
     }
@@ -311,8 +320,13 @@ static void check_nested(const checker *c, const nm_option *option, const void *
 
 static void check_choice(const checker *c, const nm_choice *choice)
 {
-    if (choice->item && choice->item->spec && choice->options) {
-        check_struct(choice->item->spec, choice->item->name, choice->options, c->d);
+    const nm_spec *spec = choice->item ? choice->item->spec : NULL;
+    const void *options = nm_choice_options(choice);
+    if (spec && choice->own.size && choice->own.size != spec->size) {
+        nm_diagnose(c->d, NULL, "%s: its options are those of something else (%zu bytes, not %zu)",
+                    choice->item->name, choice->own.size, spec->size);
+    } else if (spec && options && options != spec->defaults) {
+        check_struct(spec, choice->item->name, options, c->d);
     }
 }
 

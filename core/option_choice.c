@@ -230,6 +230,16 @@ void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_do
     }
 }
 
+const void *nm_choice_options(const nm_choice *choice)
+{
+    NM_GIVEN(choice, NULL);
+    const nm_spec *spec = choice->item ? choice->item->spec : NULL;
+    return choice->options    ? choice->options
+           : choice->own.size ? choice->own.room
+           : spec             ? spec->defaults
+                              : NULL;
+}
+
 void nm_choices_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
                      nm_diagnostics *d, nm_choices *out)
 {

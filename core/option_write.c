@@ -95,7 +95,7 @@ void nm_text_add_choice(nm_text *t, const nm_choice *choice)
         return;
     }
     nm_text_add(t, "{%s: ", choice->item->name);
-    nm_text_add_options(t, choice->item->spec, choice->options);
+    nm_text_add_options(t, choice->item->spec, nm_choice_options(choice));
     nm_text_add(t, "}");
 }
 

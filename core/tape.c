@@ -166,11 +166,9 @@ nm_tensor *nm_tape_new_header(nm_tape *tape)
     return tensor;
 }
 
-nm_tensor *nm_tape_refuse(nm_tape *tape, const nm_shape *shape)
+nm_tensor *nm_tape_refuse(nm_tape *tape, nm_dtype dtype, const nm_shape *shape)
 {
-    char text[NM_SHAPE_TEXT];
-    nm_fail(tape->context, NM_ERROR_INPUT, "no tensor can have the shape %s",
-            nm_shape_text(shape, text));
+    nm_refuse_tensor(tape->context, dtype, shape);
     return NULL;
 }
 
@@ -190,12 +188,14 @@ nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
 nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data)
 {
     NM_GIVEN(tape, NULL);
-    if (tape->context->status != NM_OK) {
+    if (tape->context->status != NM_OK ||
+        nm_check_memory(tape->context, __func__, dtype, &shape, tape->dry ? &shape : data) !=
+            NM_OK) {
         return NULL;
     }
     nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
     if (tensor) {
-        tensor->data = data;
+        tensor->data = data || tape->dry ? data : tensor->small; /* of no elements */
     }
     return tensor;
 }

@@ -17,19 +17,24 @@ static const struct {
     [NM_I32] = {4, "i32", false}, [NM_I64] = {8, "i64", false}, [NM_U8] = {1, "u8", false},
 };
 
+static bool is_dtype(nm_dtype dtype)
+{
+    return (unsigned)dtype < NM_DTYPE_COUNT;
+}
+
 size_t nm_dtype_size(nm_dtype dtype)
 {
-    return dtypes[dtype].size;
+    return is_dtype(dtype) ? dtypes[dtype].size : 0;
 }
 
 const char *nm_dtype_name(nm_dtype dtype)
 {
-    return dtypes[dtype].name;
+    return is_dtype(dtype) ? dtypes[dtype].name : "no type";
 }
 
 bool nm_dtype_is_float(nm_dtype dtype)
 {
-    return dtypes[dtype].is_float;
+    return is_dtype(dtype) && dtypes[dtype].is_float;
 }
 
 /* ---- Shapes ---- */
@@ -151,13 +156,47 @@ void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
 
 /* ---- Tensors of the user's own ---- */
 
+nm_status nm_refuse_tensor(nm_context *context, nm_dtype dtype, const nm_shape *shape)
+{
+    char text[NM_SHAPE_TEXT];
+    if (!is_dtype(dtype)) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "a tensor's type is NM_F32 (0) to NM_U8 (%d), not %d", NM_DTYPE_COUNT - 1,
+                       (int)dtype);
+    }
+    if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
+        return nm_fail(context, NM_ERROR_INPUT, "a tensor's rank is 0 to %d, not %d", NM_MAX_RANK,
+                       shape->rank);
+    }
+    return nm_fail(context, NM_ERROR_INPUT, "no tensor can have the shape %s",
+                   nm_shape_text(shape, text));
+}
+
+nm_status nm_check_memory(nm_context *context, const char *function, nm_dtype dtype,
+                          const nm_shape *shape, const void *data)
+{
+    const size_t size = nm_dtype_size(dtype);
+    const int64_t count = nm_shape_count(shape);
+    if (!size || count <= 0) {
+        return NM_OK; /* nothing is read; or it is refused for another reason */
+    }
+    if (!data) {
+        return nm_fail(context, NM_ERROR_INPUT, "%s: data is NULL", function);
+    }
+    if ((uintptr_t)data % size) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s: data is at %p, which is not aligned for %s (a multiple of %zu); copy it "
+                       "(nm_tensor_copy_of)",
+                       function, data, dtypes[dtype].name, size);
+    }
+    return NM_OK;
+}
+
 static nm_tensor *own_header(nm_context *context, nm_dtype dtype, const nm_shape *shape)
 {
     int64_t count = nm_shape_count(shape);
-    if (count < 0) {
-        char text[NM_SHAPE_TEXT];
-        nm_fail(context, NM_ERROR_INPUT, "no tensor can have the shape %s",
-                nm_shape_text(shape, text));
+    if (count < 0 || !is_dtype(dtype)) {
+        nm_refuse_tensor(context, dtype, shape);
         return NULL;
     }
     nm_tensor *tensor = nm_alloc_zero(context, 1, sizeof *tensor);
@@ -197,9 +236,12 @@ nm_tensor *nm_tensor_copy_of(nm_context *context, nm_dtype dtype, nm_shape shape
 
 nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape shape, void *data)
 {
+    if (nm_check_memory(context, __func__, dtype, &shape, data) != NM_OK) {
+        return NULL;
+    }
     nm_tensor *tensor = own_header(context, dtype, &shape);
     if (tensor) {
-        tensor->data = data;
+        tensor->data = data ? data : tensor->small; /* of no elements */
     }
     return tensor;
 }

@@ -26,9 +26,13 @@ typedef struct nm_shape {
 } nm_shape;
 
 /* A shape literal: NM_SHAPE(60, 784). A scalar's is NM_SCALAR_SHAPE. */
+#ifdef __cplusplus
+#define NM_SCALAR_SHAPE (nm_shape{0, {0}}) /* NM_SHAPE() stands at this file's end */
+#else
 #define NM_SHAPE(...)                                                                              \
     ((nm_shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define NM_SCALAR_SHAPE ((nm_shape){0, {0}})
+#endif
 
 /* Elements; -1 if the product overflows, a dimension is negative or the rank is out of range. */
 NM_API int64_t nm_shape_count(const nm_shape *shape);
@@ -104,6 +108,11 @@ NM_API void nm_tensor_clear_grad(nm_tensor *tensor);
 NM_API nm_tensor *nm_tensor_keep(nm_tensor *tensor);
 
 #ifdef __cplusplus
+}
+
+template <class... T> nm_shape NM_SHAPE(T... dimensions)
+{
+    return nm_shape{static_cast<int>(sizeof...(dimensions)), {static_cast<int64_t>(dimensions)...}};
 }
 #endif
 #endif

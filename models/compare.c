@@ -74,13 +74,6 @@ static void add_part(char path[LONGEST_PATH], const char *before, const char *na
 
 /* ---- Choices ---- */
 
-static const void *options_of(const nm_choice *choice)
-{
-    return choice->options      ? choice->options
-           : choice->item->spec ? choice->item->spec->defaults
-                                : NULL;
-}
-
 static const char *name_of(const nm_choice *choice)
 {
     return choice->item ? choice->item->name : "none";
@@ -95,8 +88,9 @@ static void compare_choices(comparison *c, const char *path, const nm_choice *co
              nm_copy_string(c->context, name_of(now)), false);
     } else if (before->item && before->item->spec) {
         add_part(deeper, path, before->item->name);
-        compare_specs(c, before->item->spec, deeper,
-                      (const void *const[SIDES]){options_of(before), options_of(now)});
+        compare_specs(
+            c, before->item->spec, deeper,
+            (const void *const[SIDES]){nm_choice_options(before), nm_choice_options(now)});
     }
 }
 

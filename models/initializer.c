@@ -28,8 +28,7 @@ nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tenso
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     NM_REQUIRE(nm_tensor_context(tensor), choice && choice->item, NM_ERROR_INPUT);
     const nm_initializer_type *type = (const nm_initializer_type *)choice->item;
-    const nm_spec *spec = type->item.spec;
-    const void *options = !choice->options && spec ? spec->defaults : choice->options;
+    const void *options = nm_choice_options(choice);
     const char *name = nm_tensor_name(tensor);
     nm_random random = nm_random_create(seed, stream_of(name ? name : ""));
     nm_status status = type->fill(options, &random, tensor);

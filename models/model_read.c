@@ -133,7 +133,7 @@ static nm_layer *add_layer(nm_model *m, const nm_choice *choice, const nm_value 
     }
     record->depth = depth;
     record->layer = (nm_layer){.type = type,
-                               .options = choice->options,
+                               .options = nm_choice_options(choice),
                                .state = (char *)record + STATE_OFFSET,
                                .context = m->context,
                                .document = m->document,

@@ -320,6 +320,7 @@ nm_tensor *nm_batch_norm_vjp(nm_vjp *v, int input)
 static const char *const modes[] = {"training", "inference", NULL};
 static const nm_batch_norm_options defaults = {NM_BATCH_NORM_DEFAULTS,
                                                NM_END(nm_batch_norm_options)};
+NM_OPTIONS_INIT(nm_batch_norm_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_batch_norm_options, axis), NM_OPTION_INT,
      .doc = "the axis of the channels; negative counts from the end"},

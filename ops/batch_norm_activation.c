@@ -156,6 +156,7 @@ static nm_tensor *batch_norm_relu_grad_vjp(nm_vjp *v, int input)
 static const char *const modes[] = {"training", "inference", NULL};
 static const nm_batch_norm_activation_options defaults = {NM_BATCH_NORM_ACTIVATION_DEFAULTS,
                                                           NM_END(nm_batch_norm_activation_options)};
+NM_OPTIONS_INIT(nm_batch_norm_activation_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_batch_norm_activation_options, axis), NM_OPTION_INT,
      .doc = "the axis of the channels; negative counts from the end"},

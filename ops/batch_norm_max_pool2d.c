@@ -116,7 +116,8 @@ static nm_status batch_norm_max_pool2d_forward(const nm_run *run)
 
 static nm_pool2d_options windows(void)
 {
-    return (nm_pool2d_options){NM_POOL2D_DEFAULTS, .kernel = {1, {2}}, NM_END(nm_pool2d_options)};
+    return (nm_pool2d_options){NM_POOL2D_DEFAULTS, .kernel = NM_LIST_OF(1, 2),
+                               NM_END(nm_pool2d_options)};
 }
 
 static nm_tensor *unpooled(nm_vjp *v, nm_tensor *x, nm_tensor *dy, nm_tensor *index)

@@ -89,7 +89,8 @@ static nm_tensor *sum_to_vjp(nm_vjp *v, int input)
 
 /* ---- The ops ---- */
 
-static const nm_shape_options defaults = {.struct_size = sizeof(nm_shape_options)};
+static const nm_shape_options defaults = {.struct_size = sizeof(nm_shape_options),
+                                          .shape = NM_NO_LIST};
 static const nm_option options[] = {
     {NM_FIELD(nm_shape_options, shape), NM_OPTION_INTS, .doc = "the shape of the result", .min = 0,
      .max = NM_NO_LIMIT, .flags = NM_REQUIRED},

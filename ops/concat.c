@@ -69,6 +69,7 @@ static const nm_sample concat_samples[] = {
 };
 
 static const nm_concat_options defaults = {NM_END(nm_concat_options), NM_CONCAT_DEFAULTS};
+NM_OPTIONS_INIT(nm_concat_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_concat_options, axis), NM_OPTION_INT,
      .doc = "the axis that grows; a negative one counts from the end"},

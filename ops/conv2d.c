@@ -227,7 +227,7 @@ static nm_status conv2d_weight_grad_forward(const nm_run *run)
 static grad_options options_of_gradient(const nm_conv2d_options *o, nm_tensor *like)
 {
     const nm_shape *shape = nm_tensor_shape(like);
-    grad_options g = {.conv = *o, .size = {2, {shape->dim[1], shape->dim[2]}}};
+    grad_options g = {.conv = *o, .size = NM_LIST_OF(2, shape->dim[1], shape->dim[2])};
     g.conv.struct_size = sizeof g;
     return g;
 }
@@ -318,10 +318,12 @@ static const nm_sample conv2d_weight_grad_samples[] = {
 };
 
 static const nm_conv2d_options defaults = {NM_END(nm_conv2d_options), NM_CONV2D_DEFAULTS};
+NM_OPTIONS_INIT(nm_conv2d_options, defaults)
 static const nm_option options[] = {NM_CONV2D_ROWS(nm_conv2d_options)};
 static const nm_spec spec = NM_SPEC(nm_conv2d_options, defaults, options);
 
-static const grad_options grad_defaults = {.conv = {NM_END(grad_options), NM_CONV2D_DEFAULTS}};
+static const grad_options grad_defaults = {.conv = {NM_END(grad_options), NM_CONV2D_DEFAULTS},
+                                           .size = NM_NO_LIST};
 static const nm_option grad_option_rows[] = {
     NM_CONV2D_ROWS(nm_conv2d_options),
     {NM_FIELD(grad_options, size), NM_OPTION_INTS,

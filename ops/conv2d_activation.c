@@ -59,6 +59,7 @@ static const nm_sample conv2d_activation_samples[] = {
 
 static const nm_conv2d_activation_options defaults = {NM_END(nm_conv2d_activation_options),
                                                       NM_CONV2D_ACTIVATION_DEFAULTS};
+NM_OPTIONS_INIT(nm_conv2d_activation_options, defaults)
 static const nm_option options[] = {
     NM_CONV2D_ROWS(nm_conv2d_activation_options),
     {NM_FIELD(nm_conv2d_activation_options, activation), NM_OPTION_ENUM,

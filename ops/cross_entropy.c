@@ -405,6 +405,7 @@ static nm_tensor *cross_entropy_grad_vjp(nm_vjp *v, int input)
 static const char *const reductions[] = {"mean", "sum", "none", NULL};
 static const nm_cross_entropy_options defaults = {NM_CROSS_ENTROPY_DEFAULTS,
                                                   NM_END(nm_cross_entropy_options)};
+NM_OPTIONS_INIT(nm_cross_entropy_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_cross_entropy_options, label_smoothing), NM_OPTION_FLOAT,
      .doc = "how much of the target is spread evenly over all classes", .min = 0, .max = 1},

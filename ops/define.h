@@ -49,10 +49,7 @@ static inline nm_shape nm_shape_of_options(const void *options)
 /* A shape of more than NM_MAX_RANK dimensions is left for the shape rule to refuse. */
 static inline nm_shape_options nm_options_of_shape(const nm_shape *shape)
 {
-    nm_shape_options o;
-    memset(&o, 0, sizeof o);
-    o.struct_size = sizeof o;
-    o.shape.count = shape->rank;
+    nm_shape_options o = {sizeof(nm_shape_options), {NM_LIST, shape->rank, {0}}};
     memcpy(o.shape.at, shape->dim, sizeof shape->dim);
     return o;
 }

@@ -126,15 +126,16 @@ static const nm_sample dense_activation_samples[] = {
 };
 
 static const nm_dense_options dense_defaults = {NM_END(nm_dense_options), NM_DENSE_DEFAULTS};
+NM_OPTIONS_INIT(nm_dense_options, dense_defaults)
 static const nm_option dense_options[] = {
     {NM_FIELD(nm_dense_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
      .doc = NM_PRECISION_DOC},
 };
 static const nm_spec dense_spec = NM_SPEC(nm_dense_options, dense_defaults, dense_options);
 
-static const nm_dense_activation_options defaults = {.activation = NM_ACTIVATION_RELU,
-                                                     .precision = NM_PRECISION_F32,
+static const nm_dense_activation_options defaults = {NM_DENSE_ACTIVATION_DEFAULTS,
                                                      NM_END(nm_dense_activation_options)};
+NM_OPTIONS_INIT(nm_dense_activation_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_dense_activation_options, activation), NM_OPTION_ENUM,
      .names = nm_activation_names, .doc = "what the sum goes through in the end"},

@@ -100,6 +100,7 @@ static nm_tensor *dropout_vjp(nm_vjp *v, int input)
 }
 
 static const nm_dropout_options defaults = {NM_DROPOUT_DEFAULTS, NM_END(nm_dropout_options)};
+NM_OPTIONS_INIT(nm_dropout_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_dropout_options, p), NM_OPTION_FLOAT, .doc = "the probability of a zero", .min = 0,
      .max = 1, .flags = NM_MAX_OPEN},

@@ -75,6 +75,7 @@ static const nm_sample gelu_grad_samples[] = {
 
 static const char *const approximations[] = {"none", "tanh", NULL};
 static const nm_gelu_options defaults = {NM_END(nm_gelu_options), NM_GELU_DEFAULTS};
+NM_OPTIONS_INIT(nm_gelu_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_gelu_options, approximate), NM_OPTION_ENUM,
      .doc = "none: by the normal distribution; tanh: by its usual approximation",

@@ -38,6 +38,7 @@ static const nm_sample huber_grad_samples[] = {
 };
 
 static const nm_huber_options defaults = {NM_HUBER_DEFAULTS, NM_END(nm_huber_options)};
+NM_OPTIONS_INIT(nm_huber_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_huber_options, delta), NM_OPTION_FLOAT, .min = 0, .max = 1e30,
      .flags = NM_MIN_OPEN, .doc = "up to this size a difference counts as its square"},

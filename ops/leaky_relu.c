@@ -22,6 +22,7 @@ static const nm_sample leaky_relu_grad_samples[] = {
 
 static const nm_leaky_relu_options defaults = {NM_END(nm_leaky_relu_options),
                                                NM_LEAKY_RELU_DEFAULTS};
+NM_OPTIONS_INIT(nm_leaky_relu_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_leaky_relu_options, slope), NM_OPTION_FLOAT, .doc = "the slope below 0"},
 };

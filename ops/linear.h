@@ -41,113 +41,134 @@ NM_API bool nm_has_bf16(void);
 NM_API bool nm_context_emulate_bf16(nm_context *context, bool on);
 
 typedef struct nm_matmul_options {
-    size_t struct_size;
-    bool transpose_a, transpose_b; /* of the last two axes */
-    int precision;                 /* nm_precision; default NM_PRECISION_F32 */
+    size_t struct_size NM_DEFAULT(sizeof(nm_matmul_options));
+    bool transpose_a NM_DEFAULT(false);         /* of its last two axes */
+    bool transpose_b NM_DEFAULT(false);         /* the same */
+    int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision */
 } nm_matmul_options;
+NM_API void nm_matmul_options_init(nm_matmul_options *options);
 
 /* a [..., m, k] times b [..., k, n] is [..., m, n]; the axes before the last two broadcast. */
-#define NM_MATMUL_DEFAULTS .transpose_a = false
-#define nm_matmul(...) nm_matmul_(__VA_ARGS__, NM_END(nm_matmul_options))
+#define NM_MATMUL_DEFAULTS .transpose_a = false, .precision = NM_PRECISION_F32
+#define nm_matmul(...) NM_CALL(3, nm_matmul, NM_END(nm_matmul_options), __VA_ARGS__)
+#define nm_matmul_needs(tape, a, b, options)
 #define nm_matmul_(tape, a, b, ...)                                                                \
-    nm_matmul_with(tape, a, b, &(nm_matmul_options){NM_MATMUL_DEFAULTS, __VA_ARGS__})
+    nm_matmul_with(tape, a, b, NM_OPTIONS(nm_matmul_options, NM_MATMUL_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
                                  const nm_matmul_options *options);
 
 typedef struct nm_dense_options {
-    size_t struct_size;
-    int precision; /* nm_precision, of the gradients' products too; default NM_PRECISION_F32 */
+    size_t struct_size NM_DEFAULT(sizeof(nm_dense_options));
+    int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision, of the gradients' products too */
 } nm_dense_options;
+NM_API void nm_dense_options_init(nm_dense_options *options);
 
 /* y = x w^T + b: x [..., in], w [out, in], b [out] or NULL; y [..., out]. */
 #define NM_DENSE_DEFAULTS .precision = NM_PRECISION_F32
-#define nm_dense(...) nm_dense_(__VA_ARGS__, NM_END(nm_dense_options))
+#define nm_dense(...) NM_CALL(4, nm_dense, NM_END(nm_dense_options), __VA_ARGS__)
+#define nm_dense_needs(tape, x, w, b_or_NULL, options)
 #define nm_dense_(tape, x, w, b, ...)                                                              \
-    nm_dense_with(tape, x, w, b, &(nm_dense_options){NM_DENSE_DEFAULTS, __VA_ARGS__})
+    nm_dense_with(tape, x, w, b, NM_OPTIONS(nm_dense_options, NM_DENSE_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_dense_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                 const nm_dense_options *options);
 
 typedef struct nm_dense_activation_options {
-    size_t struct_size;
-    int activation; /* nm_activation; the option's default is NM_ACTIVATION_RELU */
-    int precision;  /* as nm_dense_options */
+    size_t struct_size NM_DEFAULT(sizeof(nm_dense_activation_options));
+    int precision NM_DEFAULT(NM_PRECISION_F32);    /* as nm_dense_options */
+    int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* nm_activation */
 } nm_dense_activation_options;
+NM_API void nm_dense_activation_options_init(nm_dense_activation_options *options);
 
 /* y = activation(x w^T + b) in one op: dense and the activation one after the other, to the bit,
  * without the array between them. */
+#define NM_DENSE_ACTIVATION_DEFAULTS .precision = NM_PRECISION_F32, .activation = NM_ACTIVATION_RELU
 #define nm_dense_activation(...)                                                                   \
-    nm_dense_activation_(__VA_ARGS__, NM_END(nm_dense_activation_options))
+    NM_CALL(5, nm_dense_activation, NM_END(nm_dense_activation_options), __VA_ARGS__)
+#define nm_dense_activation_needs(tape, x, w, b_or_NULL, activation_, options)
 #define nm_dense_activation_(tape, x, w, b, activation_, ...)                                      \
-    nm_dense_activation_with(                                                                      \
-        tape, x, w, b,                                                                             \
-        &(nm_dense_activation_options){.activation = (int)(activation_), __VA_ARGS__})
+    nm_dense_activation_with(tape, x, w, b,                                                        \
+                             NM_OPTIONS_SET(nm_dense_activation_options,                           \
+                                            NM_DENSE_ACTIVATION_DEFAULTS, activation, activation_, \
+                                            __VA_ARGS__))
 NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                            const nm_dense_activation_options *options);
 
 /* Lists of one number (both directions) or two (vertical, horizontal). */
 typedef struct nm_conv2d_options {
-    size_t struct_size;
-    nm_ints stride;   /* default 1 */
-    nm_ints padding;  /* zeros on each side; default 0 */
-    nm_ints dilation; /* distance of the kernel's taps; default 1 */
-    int64_t groups;   /* channels fall into so many groups that do not mix; default 1 */
-    int precision;    /* nm_precision, of the gradients' products too; default NM_PRECISION_F32 */
+    size_t struct_size NM_DEFAULT(sizeof(nm_conv2d_options));
+    nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* zeros on each side */
+    nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1)); /* distance of the kernel's taps */
+    int64_t groups NM_DEFAULT(1); /* channels fall into so many groups that do not mix */
+    int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision, of the gradients' products too */
 } nm_conv2d_options;
+NM_API void nm_conv2d_options_init(nm_conv2d_options *options);
 
 /* Cross-correlation: x [n, h, w, c], w [out, kh, kw, c / groups], b [out] or NULL;
  * y [n, oh, ow, out] with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down.
  * y[n, i, j, o] = b[o] + sum over k, l, c of
  *     x[n, i stride + k dilation - padding, j stride + l dilation - padding, c] w[o, k, l, c] */
-#define NM_CONV2D_DEFAULTS                                                                         \
-    .stride = {1, {1}}, .padding = {1, {0}}, .dilation = {1, {1}}, .groups = 1
-#define nm_conv2d(...) nm_conv2d_(__VA_ARGS__, NM_END(nm_conv2d_options))
+#define NM_CONV2D_GEOMETRY                                                                         \
+    .stride = NM_LIST_OF(1, 1), .padding = NM_LIST_OF(1, 0), .dilation = NM_LIST_OF(1, 1),         \
+    .groups = 1
+#define NM_CONV2D_DEFAULTS NM_CONV2D_GEOMETRY, .precision = NM_PRECISION_F32
+#define nm_conv2d(...) NM_CALL(4, nm_conv2d, NM_END(nm_conv2d_options), __VA_ARGS__)
+#define nm_conv2d_needs(tape, x, w, b_or_NULL, options)
 #define nm_conv2d_(tape, x, w, b, ...)                                                             \
-    nm_conv2d_with(tape, x, w, b, &(nm_conv2d_options){NM_CONV2D_DEFAULTS, __VA_ARGS__})
+    nm_conv2d_with(tape, x, w, b, NM_OPTIONS(nm_conv2d_options, NM_CONV2D_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                  const nm_conv2d_options *options);
 
 /* conv2d's options, and what y goes through in the end. */
 typedef struct nm_conv2d_activation_options {
-    size_t struct_size;
-    nm_ints stride, padding, dilation;
-    int64_t groups;
-    int precision;
-    int activation; /* nm_activation; default NM_ACTIVATION_RELU */
+    size_t struct_size NM_DEFAULT(sizeof(nm_conv2d_activation_options));
+    nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));
+    nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1));
+    int64_t groups NM_DEFAULT(1);
+    int precision NM_DEFAULT(NM_PRECISION_F32);
+    int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* nm_activation */
 } nm_conv2d_activation_options;
+NM_API void nm_conv2d_activation_options_init(nm_conv2d_activation_options *options);
 
 /* y = activation(conv2d(x, w, b)) in one op: what a convolution, batch norm and an activation come
  * to once the norm is folded into w and b. */
 #define NM_CONV2D_ACTIVATION_DEFAULTS NM_CONV2D_DEFAULTS, .activation = NM_ACTIVATION_RELU
 #define nm_conv2d_activation(...)                                                                  \
-    nm_conv2d_activation_(__VA_ARGS__, NM_END(nm_conv2d_activation_options))
+    NM_CALL(4, nm_conv2d_activation, NM_END(nm_conv2d_activation_options), __VA_ARGS__)
+#define nm_conv2d_activation_needs(tape, x, w, b_or_NULL, options)
 #define nm_conv2d_activation_(tape, x, w, b, ...)                                                  \
     nm_conv2d_activation_with(                                                                     \
         tape, x, w, b,                                                                             \
-        &(nm_conv2d_activation_options){NM_CONV2D_ACTIVATION_DEFAULTS, __VA_ARGS__})
+        NM_OPTIONS(nm_conv2d_activation_options, NM_CONV2D_ACTIVATION_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_conv2d_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                             const nm_conv2d_activation_options *options);
 
 typedef struct nm_pool2d_options {
-    size_t struct_size;
-    nm_ints kernel;     /* required unless global; at most 65536 */
-    nm_ints stride;     /* default: the kernel */
-    nm_ints padding;    /* on each side, at most half the kernel; default 0 */
-    bool global;        /* instead of these: the whole image; y is [n, 1, 1, c] */
-    bool count_padding; /* avg_pool2d: padding counts as zeros in the mean; default true */
+    size_t struct_size NM_DEFAULT(sizeof(nm_pool2d_options));
+    nm_ints kernel NM_DEFAULT(NM_NO_LIST);        /* required unless global; at most 65536 */
+    nm_ints stride NM_DEFAULT(NM_NO_LIST);        /* default: the kernel */
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* on each side, at most half the kernel */
+    bool global NM_DEFAULT(false);       /* instead of these: the whole image; y is [n, 1, 1, c] */
+    bool count_padding NM_DEFAULT(true); /* avg_pool2d: padding counts as zeros in the mean */
 } nm_pool2d_options;
+NM_API void nm_pool2d_options_init(nm_pool2d_options *options);
 
-#define NM_POOL2D_DEFAULTS .padding = {1, {0}}, .count_padding = true
+#define NM_POOL2D_DEFAULTS                                                                         \
+    .kernel = NM_NO_LIST, .stride = NM_NO_LIST, .padding = NM_LIST_OF(1, 0), .count_padding = true
 
 /* The largest value under the kernel; the first one gets the gradient where several are largest. */
-#define nm_max_pool2d(...) nm_max_pool2d_(__VA_ARGS__, NM_END(nm_pool2d_options))
+#define nm_max_pool2d(...) NM_CALL(2, nm_max_pool2d, NM_END(nm_pool2d_options), __VA_ARGS__)
+#define nm_max_pool2d_needs(tape, x, options)
 #define nm_max_pool2d_(tape, x, ...)                                                               \
-    nm_max_pool2d_with(tape, x, &(nm_pool2d_options){NM_POOL2D_DEFAULTS, __VA_ARGS__})
+    nm_max_pool2d_with(tape, x, NM_OPTIONS(nm_pool2d_options, NM_POOL2D_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_max_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *options);
 
 /* The mean under the kernel. */
-#define nm_avg_pool2d(...) nm_avg_pool2d_(__VA_ARGS__, NM_END(nm_pool2d_options))
+#define nm_avg_pool2d(...) NM_CALL(2, nm_avg_pool2d, NM_END(nm_pool2d_options), __VA_ARGS__)
+#define nm_avg_pool2d_needs(tape, x, options)
 #define nm_avg_pool2d_(tape, x, ...)                                                               \
-    nm_avg_pool2d_with(tape, x, &(nm_pool2d_options){NM_POOL2D_DEFAULTS, __VA_ARGS__})
+    nm_avg_pool2d_with(tape, x, NM_OPTIONS(nm_pool2d_options, NM_POOL2D_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_avg_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *options);
 
 #ifdef __cplusplus

@@ -130,6 +130,7 @@ static const nm_sample matmul_samples[] = {
 };
 
 static const nm_matmul_options defaults = {NM_END(nm_matmul_options), NM_MATMUL_DEFAULTS};
+NM_OPTIONS_INIT(nm_matmul_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_matmul_options, transpose_a), NM_OPTION_BOOL, .doc = "a is [..., k, m]"},
     {NM_FIELD(nm_matmul_options, transpose_b), NM_OPTION_BOOL, .doc = "b is [..., n, k]"},

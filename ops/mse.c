@@ -106,6 +106,7 @@ static nm_tensor *mse_vjp(nm_vjp *v, int input)
 }
 
 static const nm_mse_options defaults = {NM_MSE_DEFAULTS, NM_END(nm_mse_options)};
+NM_OPTIONS_INIT(nm_mse_options, defaults)
 static const char *const reductions[] = {"mean", "sum", "none", NULL};
 static const nm_option options[] = {
     {NM_FIELD(nm_mse_options, reduction), NM_OPTION_ENUM, .names = reductions,

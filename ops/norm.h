@@ -30,14 +30,16 @@ typedef enum nm_norm_mode {
 } nm_norm_mode;
 
 typedef struct nm_batch_norm_options {
-    size_t struct_size;
-    int64_t axis;   /* of the channels; negative ones count from the end */
-    double eps;     /* added to the variance, inside the root; not below 0 */
-    int mode;       /* an nm_norm_mode */
-    bool mean_only; /* subtract the mean, do not divide: y = scale * (x - mean) + shift */
+    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_options));
+    int64_t axis NM_DEFAULT(-1); /* of the channels; negative ones count from the end */
+    double eps NM_DEFAULT(1e-5); /* added to the variance, inside the root; not below 0 */
+    /* subtract the mean, do not divide: y = scale * (x - mean) + shift */
+    bool mean_only NM_DEFAULT(false);
+    int mode NM_DEFAULT(NM_TRAINING); /* an nm_norm_mode */
 } nm_batch_norm_options;
+NM_API void nm_batch_norm_options_init(nm_batch_norm_options *options);
 
-#define NM_BATCH_NORM_DEFAULTS .axis = -1, .eps = 1e-5, .mode = NM_TRAINING
+#define NM_BATCH_NORM_DEFAULTS .axis = -1, .eps = 1e-5, .mean_only = false, .mode = NM_TRAINING
 
 /* All belong to the tape; all NULL on failure. */
 typedef struct nm_batch_norm_result {
@@ -52,20 +54,22 @@ typedef struct nm_batch_norm_result {
  *
  * scale and shift are [channels] or NULL (1 and 0). A channel of fewer than two values is an error:
  * its result would be the shift, whatever x is. */
-#define nm_batch_norm(...) nm_batch_norm_(__VA_ARGS__, NM_END(nm_batch_norm_options))
+#define nm_batch_norm(...) NM_CALL(4, nm_batch_norm, NM_END(nm_batch_norm_options), __VA_ARGS__)
+#define nm_batch_norm_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
 #define nm_batch_norm_(tape, x, scale, shift, ...)                                                 \
     nm_batch_norm_with(tape, x, scale, shift, NULL, NULL,                                          \
-                       &(nm_batch_norm_options){NM_BATCH_NORM_DEFAULTS, __VA_ARGS__})              \
+                       NM_OPTIONS(nm_batch_norm_options, NM_BATCH_NORM_DEFAULTS, __VA_ARGS__))     \
         .y
 
 /* Batch norm with given statistics, [channels] each; var may be NULL if .mean_only is set. It has
  * gradients in all five inputs, so a frozen batch norm can stand in a network that trains. */
 #define nm_batch_norm_inference(...)                                                               \
-    nm_batch_norm_inference_(__VA_ARGS__, NM_END(nm_batch_norm_options))
+    NM_CALL(6, nm_batch_norm_inference, NM_END(nm_batch_norm_options), __VA_ARGS__)
+#define nm_batch_norm_inference_needs(tape, x, scale_or_NULL, shift_or_NULL, mean, var, options)
 #define nm_batch_norm_inference_(tape, x, scale, shift, mean, var, ...)                            \
-    nm_batch_norm_with(                                                                            \
-        tape, x, scale, shift, mean, var,                                                          \
-        &(nm_batch_norm_options){NM_BATCH_NORM_DEFAULTS, .mode = NM_INFERENCE, __VA_ARGS__})       \
+    nm_batch_norm_with(tape, x, scale, shift, mean, var,                                           \
+                       NM_OPTIONS_SET(nm_batch_norm_options, NM_BATCH_NORM_DEFAULTS, mode,         \
+                                      NM_INFERENCE, __VA_ARGS__))                                  \
         .y
 
 /* Everything at once, in either mode. The running statistics are used in inference only and may be
@@ -82,13 +86,14 @@ NM_API nm_batch_norm_result nm_batch_norm_with(nm_tape *tape, nm_tensor *x, nm_t
  * The result is that of the ops one after the other; what lies between them is never written. */
 
 typedef struct nm_batch_norm_activation_options {
-    size_t struct_size;
-    int64_t axis; /* these as in nm_batch_norm_options */
-    double eps;
-    int mode;
-    bool mean_only;
-    int activation; /* an nm_activation */
+    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_activation_options));
+    int64_t axis NM_DEFAULT(-1); /* these as in nm_batch_norm_options */
+    double eps NM_DEFAULT(1e-5);
+    int mode NM_DEFAULT(NM_TRAINING);
+    bool mean_only NM_DEFAULT(false);
+    int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* an nm_activation */
 } nm_batch_norm_activation_options;
+NM_API void nm_batch_norm_activation_options_init(nm_batch_norm_activation_options *options);
 
 #define NM_BATCH_NORM_ACTIVATION_DEFAULTS                                                          \
     .axis = -1, .eps = 1e-5, .mode = NM_TRAINING, .activation = NM_ACTIVATION_RELU
@@ -120,16 +125,20 @@ NM_API nm_batch_norm_result nm_batch_norm_max_pool2d_with(
 #define NM_KEEP_NO_AXIS (-1)
 
 typedef struct nm_weight_norm_options {
-    size_t struct_size;
-    int64_t axis; /* the kept one, from 0; NM_KEEP_NO_AXIS: one norm for all of v, g is [] */
+    size_t struct_size NM_DEFAULT(sizeof(nm_weight_norm_options));
+    /* the kept one, from 0; NM_KEEP_NO_AXIS: one norm for all of v, g is [] */
+    int64_t axis NM_DEFAULT(0);
 } nm_weight_norm_options;
+NM_API void nm_weight_norm_options_init(nm_weight_norm_options *options);
 
 #define NM_WEIGHT_NORM_DEFAULTS .axis = 0
 
 /* nm_weight_norm(tape, v, g, .axis = 0): g is [v's size along the axis], or [], or NULL (1). */
-#define nm_weight_norm(...) nm_weight_norm_(__VA_ARGS__, NM_END(nm_weight_norm_options))
+#define nm_weight_norm(...) NM_CALL(3, nm_weight_norm, NM_END(nm_weight_norm_options), __VA_ARGS__)
+#define nm_weight_norm_needs(tape, v, g_or_NULL, options)
 #define nm_weight_norm_(tape, v, g, ...)                                                           \
-    nm_weight_norm_with(tape, v, g, &(nm_weight_norm_options){NM_WEIGHT_NORM_DEFAULTS, __VA_ARGS__})
+    nm_weight_norm_with(tape, v, g,                                                                \
+                        NM_OPTIONS(nm_weight_norm_options, NM_WEIGHT_NORM_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_weight_norm_with(nm_tape *tape, nm_tensor *v, nm_tensor *g,
                                       const nm_weight_norm_options *options);
 

@@ -57,7 +57,8 @@ static nm_tensor *permute_vjp(nm_vjp *v, int input)
     const nm_shape *shape = nm_tensor_shape(v->in[input]);
     int order[NM_MAX_RANK];
     find_order(v->options, shape, order);
-    nm_permute_options back = {NM_END(nm_permute_options), .axes.count = shape->rank};
+    nm_permute_options back = {NM_END(nm_permute_options),
+                               .axes = {.list = NM_LIST, .count = shape->rank}};
     for (int d = 0; d < shape->rank; d++) {
         back.axes.at[order[d]] = d;
     }
@@ -71,6 +72,7 @@ static const nm_sample permute_samples[] = {
 };
 
 static const nm_permute_options defaults = {NM_END(nm_permute_options), NM_PERMUTE_DEFAULTS};
+NM_OPTIONS_INIT(nm_permute_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_permute_options, axes), NM_OPTION_INTS,
      .doc = "axis i of y is axes[i] of x; none given: all in reverse order"},

@@ -121,7 +121,7 @@ nm_pool nm_pool_make(const nm_pool2d_options *o, const nm_shape *x, const nm_sha
 nm_pool2d_grad_options nm_pool_grad_options(const nm_pool2d_options *o, nm_tensor *x)
 {
     const nm_shape *shape = nm_tensor_shape(x);
-    nm_pool2d_grad_options g = {.pool = *o, .size = {2, {shape->dim[1], shape->dim[2]}}};
+    nm_pool2d_grad_options g = {.pool = *o, .size = NM_LIST_OF(2, shape->dim[1], shape->dim[2])};
     g.pool.struct_size = sizeof g;
     return g;
 }
@@ -150,11 +150,12 @@ nm_pool2d_options nm_pool_plain_options(const nm_pool2d_grad_options *o)
     }
 
 static const nm_pool2d_options defaults = {NM_END(nm_pool2d_options), NM_POOL2D_DEFAULTS};
+NM_OPTIONS_INIT(nm_pool2d_options, defaults)
 static const nm_option rows[] = {POOL_ROWS};
 const nm_spec nm_pool2d_spec = NM_SPEC(nm_pool2d_options, defaults, rows);
 
 static const nm_pool2d_grad_options grad_defaults = {
-    .pool = {NM_END(nm_pool2d_grad_options), NM_POOL2D_DEFAULTS}};
+    .pool = {NM_END(nm_pool2d_grad_options), NM_POOL2D_DEFAULTS}, .size = NM_NO_LIST};
 static const nm_option grad_rows[] = {
     POOL_ROWS,
     {NM_FIELD(nm_pool2d_grad_options, size), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,

@@ -170,6 +170,7 @@ static const nm_sample max_samples[] = {
 static const nm_sample max_mask_samples[] = {{.in = {NM_DISTINCT(3, 4), NM_DISTINCT(4)}}};
 
 static const nm_reduce_options defaults = {NM_END(nm_reduce_options), NM_REDUCE_DEFAULTS};
+NM_OPTIONS_INIT(nm_reduce_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_reduce_options, axes), NM_OPTION_INTS,
      .doc = "the axes that go, negative ones counted from the end; none given: all"},

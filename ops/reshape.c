@@ -59,7 +59,8 @@ static const nm_sample reshape_samples[] = {
     {.options = "{shape: []}", .in = {NM_NORMAL(1, 1)}},
 };
 
-static const nm_shape_options defaults = {.struct_size = sizeof(nm_shape_options)};
+static const nm_shape_options defaults = {.struct_size = sizeof(nm_shape_options),
+                                          .shape = NM_NO_LIST};
 static const nm_option options[] = {
     {NM_FIELD(nm_shape_options, shape), NM_OPTION_INTS, .min = -1, .max = NM_NO_LIMIT,
      .doc = "the new shape; one dimension may be -1: what is left", .flags = NM_REQUIRED},

@@ -233,10 +233,12 @@ static const nm_sample slice_grad_samples[] = {
 /* clang-format on */
 
 static const nm_slice_options defaults = {NM_END(nm_slice_options), NM_SLICE_DEFAULTS};
+NM_OPTIONS_INIT(nm_slice_options, defaults)
 static const nm_option options[] = {SLICE_ROWS};
 static const nm_spec spec = NM_SPEC(nm_slice_options, defaults, options);
 
-static const slice_grad_options grad_defaults = {.slice = {NM_END(slice_grad_options)}};
+static const slice_grad_options grad_defaults = {
+    .slice = {NM_END(slice_grad_options), NM_SLICE_DEFAULTS}, .shape = NM_NO_LIST};
 static const nm_option grad_options[] = {
     SLICE_ROWS,
     {NM_FIELD(slice_grad_options, shape), NM_OPTION_INTS, .min = 0, .max = NM_NO_LIMIT,

@@ -102,6 +102,7 @@ static nm_tensor *softmax_grad_vjp(nm_vjp *v, int input)
 }
 
 static const nm_softmax_options defaults = {NM_SOFTMAX_DEFAULTS, NM_END(nm_softmax_options)};
+NM_OPTIONS_INIT(nm_softmax_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_softmax_options, axis), NM_OPTION_INT,
      .doc = "the axis along which the results sum to 1; negative counts from the end"},

@@ -342,6 +342,7 @@ static nm_tensor *weight_norm_grad_vjp(nm_vjp *v, int input)
 
 static const nm_weight_norm_options defaults = {NM_WEIGHT_NORM_DEFAULTS,
                                                 NM_END(nm_weight_norm_options)};
+NM_OPTIONS_INIT(nm_weight_norm_options, defaults)
 static const nm_option options[] = {
     {NM_FIELD(nm_weight_norm_options, axis), NM_OPTION_INT,
      .doc = "the axis that is kept: one norm for each of its indices; -1: one norm for all",

@@ -168,7 +168,7 @@ static nm_status begin_metrics(const nm_evaluator *e, sums *all)
     for (int i = 0; e->metrics && i < e->metrics->count && status == NM_OK; i++) {
         const nm_choice *choice = &e->metrics->at[i];
         status = nm_metric_begin(&all->metric[i], nm_tape_context(e->tape),
-                                 nm_metric_type_of(choice), choice->options);
+                                 nm_metric_type_of(choice), nm_choice_options(choice));
         all->metric[i].ignored = ignored_by(e);
         all->metrics = i + 1;
     }

@@ -10,12 +10,6 @@ static const nm_loss_type *type_of(const nm_choice *choice)
     return (const nm_loss_type *)(const void *)choice->item;
 }
 
-static const void *options_of(const nm_choice *choice)
-{
-    const nm_spec *spec = choice->item->spec;
-    return !choice->options && spec ? spec->defaults : choice->options;
-}
-
 nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *choice)
 {
     NM_REQUIRE(context, loss, NM_ERROR_INPUT);
@@ -26,7 +20,8 @@ nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *cho
         return nm_fail(context, NM_ERROR_INPUT,
                        "no loss is given; choose one, such as cross_entropy");
     }
-    *loss = (nm_loss){.context = context, .type = type_of(choice), .options = options_of(choice)};
+    *loss = (nm_loss){
+        .context = context, .type = type_of(choice), .options = nm_choice_options(choice)};
     return item->spec ? nm_spec_check(context, item->spec, item->name, loss->options) : NM_OK;
 }
 
@@ -79,8 +74,8 @@ nm_choice nm_loss_choice_resolve(const nm_choice *given, const nm_choice *saved)
         return *given;
     }
     const nm_loss_type *type = type_of(given);
-    bool open = type->follows_data && type->follows_data(options_of(given));
-    return open && !type->follows_data(options_of(saved)) ? *saved : *given;
+    bool open = type->follows_data && type->follows_data(nm_choice_options(given));
+    return open && !type->follows_data(nm_choice_options(saved)) ? *saved : *given;
 }
 
 nm_ignored nm_loss_ignored(const nm_loss *loss)
@@ -92,9 +87,9 @@ nm_ignored nm_loss_ignored(const nm_loss *loss)
 nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
 {
     NM_GIVEN(choice, ((nm_ignored){0}));
-    return choice->item
-               ? nm_loss_ignored(&(nm_loss){.type = type_of(choice), .options = options_of(choice)})
-               : (nm_ignored){0};
+    return choice->item ? nm_loss_ignored(&(nm_loss){.type = type_of(choice),
+                                                     .options = nm_choice_options(choice)})
+                        : (nm_ignored){0};
 }
 
 int nm_loss_choice_wants(const nm_choice *choice)

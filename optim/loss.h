@@ -77,20 +77,30 @@ NM_API int nm_loss_choice_wants(const nm_choice *choice); /* nm_wanted */
 #define NM_CLASS_WEIGHT_BALANCED 1 /* nm_cross_entropy_loss_options.weight.word */
 
 typedef struct nm_cross_entropy_loss_options {
-    double label_smoothing; /* in training and evaluation */
-    int64_t ignore_index;
-    nm_numbers weight; /* one a class; count 0: all 1; or balanced, see the option */
+    double label_smoothing NM_DEFAULT(0); /* in training and evaluation */
+    int64_t ignore_index NM_DEFAULT(-100);
+    nm_numbers weight NM_DEFAULT({}); /* one a class; count 0: all 1; or balanced, see the option */
 } nm_cross_entropy_loss_options;
-#define NM_CROSS_ENTROPY_LOSS_DEFAULTS .label_smoothing = 0, .ignore_index = -100
+#define NM_CROSS_ENTROPY_LOSS_DEFAULTS                                                             \
+    .label_smoothing = 0, .ignore_index = -100, .weight = {0, NULL, 0}
+/* A choice of it: nm_cross_entropy_loss(.label_smoothing = 0.1). */
+#define nm_cross_entropy_loss(...)                                                                 \
+    NM_CHOICE(nm_loss_cross_entropy, nm_cross_entropy_loss_options,                                \
+              NM_CROSS_ENTROPY_LOSS_DEFAULTS, __VA_ARGS__)
+NM_API void nm_cross_entropy_loss_options_init(nm_cross_entropy_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_cross_entropy;
 
 extern NM_API const nm_loss_type nm_loss_mse; /* mean of (output - target)^2; without options */
 
 /* The mean of nm_huber(output - target), of ops/loss.h. */
 typedef struct nm_huber_loss_options {
-    double delta; /* in what the network predicts: deviations, where targets are standardized */
+    double delta NM_DEFAULT(
+        1); /* in what the network predicts: deviations, where targets are standardized */
 } nm_huber_loss_options;
 #define NM_HUBER_LOSS_DEFAULTS .delta = 1
+#define nm_huber_loss(...)                                                                         \
+    NM_CHOICE(nm_loss_huber, nm_huber_loss_options, NM_HUBER_LOSS_DEFAULTS, __VA_ARGS__)
+NM_API void nm_huber_loss_options_init(nm_huber_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_huber;
 
 #ifdef __cplusplus

@@ -120,6 +120,7 @@ static nm_status check_weights(nm_context *context, const void *options, int64_t
 
 static const char *const weight_words[] = {"balanced", NULL};
 static const nm_cross_entropy_loss_options defaults = {NM_CROSS_ENTROPY_LOSS_DEFAULTS};
+NM_OPTIONS_INIT(nm_cross_entropy_loss_options, defaults)
 static const nm_option rows[] = {
     {NM_FIELD(nm_cross_entropy_loss_options, label_smoothing), NM_OPTION_FLOAT, .max = 1,
      .doc = "how much of the target is spread evenly over all classes; in evaluation too, so that "
@@ -205,6 +206,7 @@ static nm_tensor *huber(const void *options, nm_tape *tape, nm_tensor *outputs, 
 }
 
 static const nm_huber_loss_options huber_defaults = {NM_HUBER_LOSS_DEFAULTS};
+NM_OPTIONS_INIT(nm_huber_loss_options, huber_defaults)
 static const nm_option huber_rows[] = {
     {NM_FIELD(nm_huber_loss_options, delta), NM_OPTION_FLOAT, .also = "beta", .min = 0, .max = 1e30,
      .flags = NM_MIN_OPEN,

@@ -196,19 +196,13 @@ const nm_metric_type *nm_metric_type_of(const nm_choice *choice)
     return (const nm_metric_type *)(const void *)choice->item;
 }
 
-static const void *options_of(const nm_choice *choice)
-{
-    const nm_spec *spec = choice->item->spec;
-    return !choice->options && spec ? spec->defaults : choice->options;
-}
-
 const char *nm_metric_label(const nm_choice *choice, char text[64])
 {
     NM_GIVEN(choice && choice->item && text, "");
     const nm_metric_type *type = nm_metric_type_of(choice);
     snprintf(text, 64, "%s", type->item.name);
     if (type->label) {
-        type->label(options_of(choice), text);
+        type->label(nm_choice_options(choice), text);
     }
     return text;
 }
@@ -218,7 +212,7 @@ nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t 
     NM_GIVEN(context, NM_ERROR_INPUT);
     NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
     const nm_metric_type *type = nm_metric_type_of(choice);
-    return type->check ? type->check(context, options_of(choice), width) : NM_OK;
+    return type->check ? type->check(context, nm_choice_options(choice), width) : NM_OK;
 }
 
 /* ---- How sure a share is ---- */

@@ -139,9 +139,12 @@ NM_API nm_interval nm_wilson_interval(double share, int64_t count);
 /* ---- The built-in ones; docs/reference.md says what they are ---- */
 
 typedef struct nm_top_k_options {
-    int64_t k; /* how many of the largest outputs count; below the number of outputs */
+    int64_t k
+        NM_DEFAULT(5); /* how many of the largest outputs count; below the number of outputs */
 } nm_top_k_options;
 #define NM_TOP_K_DEFAULTS .k = 5
+#define nm_top_k(...)                                                                              \
+    NM_CHOICE(nm_metric_top_k_accuracy, nm_top_k_options, NM_TOP_K_DEFAULTS, __VA_ARGS__)
 
 /* Of precision, recall and f1. */
 typedef struct nm_class_metric_options {

@@ -31,11 +31,12 @@ struct nm_optimizer {
 static nm_status copy_options(nm_optimizer *o, const nm_choice *choice)
 {
     const nm_item *item = choice->item;
-    if (!item || !item->spec || !choice->options) {
+    if (!item || !item->spec || (!choice->options && !choice->own.size)) {
         return nm_fail(o->context, NM_ERROR_INPUT,
                        "no optimizer and its options are given; choose one, such as sgd");
     }
-    if (nm_spec_check(o->context, item->spec, item->name, choice->options) != NM_OK) {
+    const void *options = nm_choice_options(choice);
+    if (nm_spec_check(o->context, item->spec, item->name, options) != NM_OK) {
         return nm_context_status(o->context);
     }
     o->type = (const nm_optimizer_type *)(const void *)item;
@@ -43,8 +44,8 @@ static nm_status copy_options(nm_optimizer *o, const nm_choice *choice)
     if (!o->options) {
         return NM_ERROR_MEMORY;
     }
-    memcpy(o->options, choice->options, item->spec->size);
-    memcpy(&o->common, choice->options, sizeof o->common);
+    memcpy(o->options, options, item->spec->size);
+    memcpy(&o->common, options, sizeof o->common);
     return NM_OK;
 }
 

@@ -25,9 +25,12 @@ extern "C" {
 
 /* The options of every optimizer begin with these fields, in this order. */
 #define NM_OPTIMIZER_FIELDS                                                                        \
-    double rate;             /* learning rate, which the schedule and the groups scale */          \
-    double weight_decay;     /* added to the gradient of NM_WEIGHT: weight_decay * parameter */    \
-    bool decay_norm_and_bias /* also for NM_BIAS, NM_NORM_SCALE and NM_NORM_SHIFT */
+    /* learning rate, which the schedule and the groups scale */                                   \
+    double rate NM_DEFAULT(0.1);                                                                   \
+    /* added to the gradient of NM_WEIGHT: weight_decay * parameter */                             \
+    double weight_decay NM_DEFAULT(0);                                                             \
+    /* also for NM_BIAS, NM_NORM_SCALE and NM_NORM_SHIFT */                                        \
+    bool decay_norm_and_bias NM_DEFAULT(false)
 
 typedef struct nm_optimizer_common {
     NM_OPTIMIZER_FIELDS;
@@ -120,18 +123,18 @@ NM_API nm_member nm_optimizer_at(const nm_optimizer *optimizer, int index);
  * Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum". */
 typedef struct nm_sgd_options {
     NM_OPTIMIZER_FIELDS;
-    double momentum;
-    bool nesterov;
+    double momentum NM_DEFAULT(0);
+    bool nesterov NM_DEFAULT(false);
 } nm_sgd_options;
 
-#define NM_SGD_DEFAULTS .rate = 0.1
+#define NM_SGD_DEFAULTS .rate = 0.1, .nesterov = false
+NM_API void nm_sgd_options_init(nm_sgd_options *options);
 
 extern NM_API const nm_optimizer_type nm_optimizer_sgd;
 
-/* A choice of SGD: nm_sgd(.rate = 0.1, .momentum = 0.9). Lives as long as the block around it. */
-#define nm_sgd(...)                                                                                \
-    ((nm_choice){.item = &nm_optimizer_sgd.item,                                                   \
-                 .options = &(nm_sgd_options){NM_SGD_DEFAULTS, __VA_ARGS__}})
+/* A choice of SGD: nm_sgd(.rate = 0.1, .momentum = 0.9). Holds its options itself: it may be
+ * returned, copied and kept. */
+#define nm_sgd(...) NM_CHOICE(nm_optimizer_sgd, nm_sgd_options, NM_SGD_DEFAULTS, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

@@ -64,9 +64,9 @@ nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm
 {
     NM_REQUIRE(context, schedule, NM_ERROR_INPUT);
     const nm_item *item = choice && choice->item ? choice->item : &nm_schedule_constant.item;
-    const void *options = choice && choice->options ? choice->options
-                          : item->spec              ? item->spec->defaults
-                                                    : NULL;
+    const void *options = choice && choice->item ? nm_choice_options(choice)
+                          : item->spec           ? item->spec->defaults
+                                                 : NULL;
     *schedule = (nm_schedule){.type = (const nm_schedule_type *)(const void *)item,
                               .options = options,
                               .steps = steps > 0 ? steps : 1,

@@ -56,35 +56,43 @@ NM_API double nm_schedule_factor(const nm_schedule *schedule, int64_t step);
 /* `value`, or the integer that it is but for rounding: 0.07 * 100 is 7, not a little more. */
 NM_API double nm_snap(double value);
 
-/* ---- The built-in ones. t = step / steps. ---- */
+/* ---- The built-in ones. t = step / steps. .schedule = nm_cosine(.end = 0.1) chooses one. ---- */
 
 extern NM_API const nm_schedule_type nm_schedule_constant; /* 1; without options */
 
 /* factor^n, where n is how many of the given epochs are over */
 typedef struct nm_step_options {
-    double every;  /* drop after every so many epochs; 0: at the given ones */
-    nm_floats at;  /* epochs (from 0) at whose beginning to drop: [30, 60] */
-    double factor; /* of one drop */
+    double every NM_DEFAULT(0);    /* drop after every so many epochs; 0: at the given ones */
+    nm_floats at NM_DEFAULT({});   /* epochs (from 0) at whose beginning to drop: [30, 60] */
+    double factor NM_DEFAULT(0.1); /* of one drop */
 } nm_step_options;
 #define NM_STEP_DEFAULTS .factor = 0.1
+#define nm_step(...) NM_CHOICE(nm_schedule_step, nm_step_options, NM_STEP_DEFAULTS, __VA_ARGS__)
+NM_API void nm_step_options_init(nm_step_options *options);
 extern NM_API const nm_schedule_type nm_schedule_step;
 
 /* end + (1 - end) * (1 + cos(pi t)) / 2. Loshchilov, Hutter 2016, arXiv 1608.03983. */
 typedef struct nm_cosine_options {
-    double end; /* the factor that it tends to */
+    double end NM_DEFAULT(0); /* the factor that it tends to */
 } nm_cosine_options;
 #define NM_COSINE_DEFAULTS .end = 0
+#define nm_cosine(...)                                                                             \
+    NM_CHOICE(nm_schedule_cosine, nm_cosine_options, NM_COSINE_DEFAULTS, __VA_ARGS__)
+NM_API void nm_cosine_options_init(nm_cosine_options *options);
 extern NM_API const nm_schedule_type nm_schedule_cosine;
 
 /* From 1 / start_divisor by a half cosine up to 1, in the first `peak` of the steps, then by
  * another down to 1 / (start_divisor * end_divisor). The rate of the optimizer is the largest one.
  * Smith, Topin 2017, arXiv 1708.07120; the form is that of PyTorch's OneCycleLR. Momentum stays. */
 typedef struct nm_one_cycle_options {
-    double peak;          /* where the largest rate is, as a fraction of the steps */
-    double start_divisor; /* the first factor is 1 / start_divisor */
-    double end_divisor;   /* the last is the first / end_divisor */
+    double peak NM_DEFAULT(0.3);         /* where the largest rate is, as a fraction of the steps */
+    double start_divisor NM_DEFAULT(25); /* the first factor is 1 / start_divisor */
+    double end_divisor NM_DEFAULT(1e4);  /* the last is the first / end_divisor */
 } nm_one_cycle_options;
 #define NM_ONE_CYCLE_DEFAULTS .peak = 0.3, .start_divisor = 25, .end_divisor = 1e4
+#define nm_one_cycle(...)                                                                          \
+    NM_CHOICE(nm_schedule_one_cycle, nm_one_cycle_options, NM_ONE_CYCLE_DEFAULTS, __VA_ARGS__)
+NM_API void nm_one_cycle_options_init(nm_one_cycle_options *options);
 extern NM_API const nm_schedule_type nm_schedule_one_cycle;
 
 #ifdef __cplusplus

@@ -40,6 +40,7 @@ static void step_check(const void *options, const nm_value *at, nm_diagnostics *
 }
 
 static const nm_step_options step_defaults = {NM_STEP_DEFAULTS};
+NM_OPTIONS_INIT(nm_step_options, step_defaults)
 static const nm_option step_rows[] = {
     {NM_FIELD(nm_step_options, every), NM_OPTION_FLOAT, .also = "step_size", .max = 1e9,
      .doc = "drop after every so many epochs"},
@@ -79,6 +80,7 @@ static double cosine_factor(const void *options, const nm_moment *at)
 }
 
 static const nm_cosine_options cosine_defaults = {NM_COSINE_DEFAULTS};
+NM_OPTIONS_INIT(nm_cosine_options, cosine_defaults)
 static const nm_option cosine_rows[] = {
     {NM_FIELD(nm_cosine_options, end), NM_OPTION_FLOAT, .also = "eta_min", .max = 1,
      .doc = "factor that it tends to"},
@@ -115,6 +117,7 @@ static double one_cycle_factor(const void *options, const nm_moment *at)
 }
 
 static const nm_one_cycle_options one_cycle_defaults = {NM_ONE_CYCLE_DEFAULTS};
+NM_OPTIONS_INIT(nm_one_cycle_options, one_cycle_defaults)
 static const nm_option one_cycle_rows[] = {
     {NM_FIELD(nm_one_cycle_options, peak), NM_OPTION_FLOAT, .also = "pct_start", .max = 1,
      .doc = "where the full learning rate is reached, as a fraction of the run"},

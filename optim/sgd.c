@@ -57,6 +57,7 @@ static void sgd_check(const void *options, const nm_value *at, nm_diagnostics *d
 }
 
 static const nm_sgd_options defaults = {NM_SGD_DEFAULTS};
+NM_OPTIONS_INIT(nm_sgd_options, defaults)
 static const nm_option rows[] = {
     NM_OPTIMIZER_ROWS(nm_sgd_options),
     {NM_FIELD(nm_sgd_options, momentum), NM_OPTION_FLOAT, .max = 1, .flags = NM_MAX_OPEN,

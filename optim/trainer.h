@@ -92,6 +92,8 @@ typedef struct nm_train_options {
     .clip_norm = NM_AUTO, .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1,           \
     .accumulate = 1
 
+NM_API void nm_train_options_init(nm_train_options *options);
+
 extern NM_API const nm_spec nm_train_spec;
 
 /* ---- What callbacks see ---- */

@@ -107,7 +107,7 @@ static void check_options(const void *options, const nm_value *at, nm_diagnostic
     }
 }
 
-static const conv2d_layer_options defaults = {NM_CONV2D_DEFAULTS, NM_WEIGHT_DEFAULTS};
+static const conv2d_layer_options defaults = {NM_CONV2D_GEOMETRY, NM_WEIGHT_DEFAULTS};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(conv2d_layer_options),
     {NM_FIELD(conv2d_layer_options, channels), NM_OPTION_INT,

@@ -240,7 +240,7 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
     NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
     const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
     const nm_spec *spec = type->item.spec;
-    const void *options = !choice->options && spec ? spec->defaults : choice->options;
+    const void *options = nm_choice_options(choice);
     const nm_reading plain = {.schema = NULL};
     reading = reading ? reading : &plain;
     *set = (nm_dataset){.context = context,

@@ -58,6 +58,8 @@ typedef struct nm_loader_options {
 #define NM_LOADER_DEFAULTS                                                                         \
     .batch = NM_AUTO, .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
 
+NM_API void nm_loader_options_init(nm_loader_options *options);
+
 extern NM_API const nm_spec nm_loader_spec;
 
 typedef struct nm_batch {

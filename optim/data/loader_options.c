@@ -6,6 +6,7 @@
 const char *const nm_short_batch_names[] = {"keep", "drop", "merge", "auto", NULL};
 const nm_named_value nm_batch_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const nm_loader_options defaults = {NM_LOADER_DEFAULTS};
+NM_OPTIONS_INIT(nm_loader_options, defaults)
 static const nm_option rows[] = {NM_LOADER_ROWS(0)};
 const nm_spec nm_loader_spec = {.name = "nm_loader_options",
                                 .size = sizeof(nm_loader_options),

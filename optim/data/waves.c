@@ -105,7 +105,7 @@ static nm_status waves_open(nm_context *context, const void *options, const nm_s
 }
 
 static const waves_options defaults = {
-    .samples = 2000, .shape = {3, {32, 32, 3}}, .classes = 10, .noise = 1, .seed = 0};
+    .samples = 2000, .shape = NM_LIST_OF(3, 32, 32, 3), .classes = 10, .noise = 1, .seed = 0};
 static const nm_option rows[] = {
     {NM_FIELD(waves_options, samples), NM_OPTION_INT, .min = 1, .max = 1e7,
      .doc = "number of images, of all classes together"},

@@ -26,6 +26,7 @@ static const nm_named_value clip_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const char *const list[] = {"a list of maps"};
 static const nm_named_value epochs_words[] = {{"auto", NM_AUTO}, {NULL, 0}};
 static const nm_train_options defaults = {NM_TRAIN_DEFAULTS};
+NM_OPTIONS_INIT(nm_train_options, defaults)
 static const nm_option rows[] = {
     {NM_FIELD(nm_train_options, from), NM_OPTION_STRUCT, .also = "weights pretrained finetune",
      .spec = &nm_from_spec, .flags = NM_SHORT,

@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/tape.h"
@@ -46,7 +47,10 @@ START_TEST(impossible_shapes_are_refused)
     assert_error(context, NM_ERROR_INPUT, "no tensor can have the shape");
     nm_shape deep = {.rank = 7};
     ck_assert_ptr_null(nm_tensor_create(context, NM_F32, deep));
-    assert_error(context, NM_ERROR_INPUT, "no tensor can have the shape");
+    assert_error(context, NM_ERROR_INPUT, "a tensor's rank is 0 to 6, not 7");
+    deep.rank = -1;
+    ck_assert_ptr_null(nm_tensor_create(context, NM_F32, deep));
+    assert_error(context, NM_ERROR_INPUT, "a tensor's rank is 0 to 6, not -1");
     ck_assert_ptr_null(nm_tensor_create(context, NM_F32, NM_SHAPE(1LL << 50)));
     assert_error(context, NM_ERROR_MEMORY, "out of memory");
     nm_context_destroy(context);
@@ -161,6 +165,59 @@ START_TEST(only_floats_have_gradients)
 }
 END_TEST
 
+START_TEST(a_type_that_is_none_is_refused_with_the_limit)
+{
+    nm_context *context = test_context(NULL);
+    nm_tape *tape = nm_tape_create(context);
+    static const int wrong[] = {-1, NM_DTYPE_COUNT, 1000};
+    for (int i = 0; i < 3; i++) {
+        const nm_dtype dtype = (nm_dtype)wrong[i];
+        char said[64];
+        snprintf(said, sizeof said, "NM_F32 (0) to NM_U8 (5), not %d", wrong[i]);
+        ck_assert_uint_eq(nm_dtype_size(dtype), 0);
+        ck_assert_str_eq(nm_dtype_name(dtype), "no type");
+        ck_assert(!nm_dtype_is_float(dtype));
+        ck_assert_ptr_null(nm_tensor_create(context, dtype, NM_SHAPE(2)));
+        assert_error(context, NM_ERROR_INPUT, said);
+        ck_assert_ptr_null(nm_full(tape, dtype, NM_SHAPE(2), 1));
+        assert_error(context, NM_ERROR_INPUT, said);
+        float data[2];
+        ck_assert_ptr_null(nm_tape_wrap(tape, dtype, NM_SHAPE(2), data));
+        assert_error(context, NM_ERROR_INPUT, said);
+    }
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(memory_that_is_not_there_or_not_aligned_is_not_wrapped)
+{
+    nm_context *context = test_context(NULL);
+    nm_tape *tape = nm_tape_create(context);
+    double data[3];
+    void *odd = (char *)data + 2;
+    ck_assert_ptr_null(nm_tensor_wrap(context, NM_F32, NM_SHAPE(2), NULL));
+    assert_error(context, NM_ERROR_INPUT, "nm_tensor_wrap: data is NULL");
+    ck_assert_ptr_null(nm_tensor_wrap(context, NM_F32, NM_SHAPE(2), odd));
+    assert_error(context, NM_ERROR_INPUT, "not aligned for f32 (a multiple of 4); copy it");
+    ck_assert_ptr_null(nm_tape_wrap(tape, NM_I64, NM_SHAPE(2), odd));
+    assert_error(context, NM_ERROR_INPUT, "not aligned for i64 (a multiple of 8)");
+    ck_assert_ptr_null(nm_tape_wrap(tape, NM_I64, NM_SHAPE(2), NULL));
+    assert_error(context, NM_ERROR_INPUT, "nm_tape_wrap: data is NULL");
+    ck_assert_ptr_null(nm_tensor_copy_of(context, NM_F32, NM_SHAPE(2), NULL));
+    assert_error(context, NM_ERROR_INPUT, "NULL");
+    nm_tensor *bytes = nm_tensor_wrap(context, NM_BF16, NM_SHAPE(2), odd);
+    nm_tensor *nothing = nm_tensor_wrap(context, NM_F32, NM_SHAPE(2, 0), NULL);
+    ck_assert_ptr_nonnull(bytes);
+    ck_assert_ptr_nonnull(nm_tensor_data(nothing));
+    assert_fine(context);
+    nm_tensor_destroy(bytes);
+    nm_tensor_destroy(nothing);
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(a_tape_tensor_cannot_be_destroyed_alone)
 {
     nm_context *context = test_context(NULL);
@@ -177,4 +234,6 @@ TEST_MAIN("core/tensor", a_new_tensor_holds_zeros, shapes_broadcast_as_numpy_say
           bf16_rounds_to_nearest_even, a_value_that_does_not_fit_is_refused,
           typed_access_checks_the_type_and_names_the_tensor,
           a_wrapped_tensor_uses_the_callers_memory, assignment_wants_the_same_shape_and_type,
-          only_floats_have_gradients, a_tape_tensor_cannot_be_destroyed_alone)
+          only_floats_have_gradients, a_tape_tensor_cannot_be_destroyed_alone,
+          a_type_that_is_none_is_refused_with_the_limit,
+          memory_that_is_not_there_or_not_aligned_is_not_wrapped)

@@ -256,7 +256,30 @@ START_TEST(every_op_survives_the_failure_of_every_allocation)
 }
 END_TEST
 
-TEST_MAIN("ops/all", every_op_has_the_gradient_that_differences_say, every_op_is_documented,
+/* A list that a program left out would else be taken for one that it wrote without NM_INTS(). */
+static void check_lists(nm_context *context, const nm_op *op)
+{
+    (void)context;
+    const nm_spec *spec = op->item.spec;
+    for (int i = 0; spec && i < spec->count; i++) {
+        const char *field = (const char *)spec->defaults + spec->options[i].offset;
+        const struct nm_list *list;
+        memcpy(&list, field, sizeof list);
+        ck_assert_msg((spec->options[i].type != NM_OPTION_INTS &&
+                       spec->options[i].type != NM_OPTION_FLOATS) ||
+                          list == NM_LIST,
+                      "%s: the default of \"%s\" is no list", op->item.name,
+                      spec->options[i].name);
+    }
+}
+
+START_TEST(the_defaults_of_lists_are_lists)
+{
+    for_every_op(check_lists);
+}
+END_TEST
+
+TEST_MAIN("ops/all", the_defaults_of_lists_are_lists, every_op_has_the_gradient_that_differences_say, every_op_is_documented,
           every_op_refuses_a_missing_input_and_a_wrong_type,
           no_op_crashes_on_tensors_without_elements,
           every_op_survives_the_failure_of_every_allocation)

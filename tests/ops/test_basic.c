@@ -182,7 +182,7 @@ static void check_all_axes(fixture f, nm_tensor *x, double tolerance)
     static double wanted[400000];
     int rank = nm_tensor_shape(x)->rank;
     for (unsigned gone = 1; gone < 1u << rank; gone++) {
-        nm_ints axes = {0};
+        nm_ints axes = NM_NO_LIST;
         for (int d = 0; d < rank; d++) {
             if (gone >> d & 1) {
                 axes.at[axes.count++] = d;
@@ -416,7 +416,30 @@ START_TEST(a_steady_step_allocates_nothing)
 }
 END_TEST
 
-TEST_MAIN("ops/basic", vectorized_functions_are_as_accurate_as_their_header_says,
+START_TEST(a_list_written_without_its_macro_is_refused)
+{
+    fixture f = begin();
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(2, 3), 1);
+    nm_reduce_options o;
+    nm_reduce_options_init(&o);
+    const nm_ints zero = {0}, two = {.count = 1}; /* what .axes = 0 and .axes = {0, 1} come to */
+    o.axes = zero;
+    ck_assert_ptr_null(nm_sum_with(f.tape, x, &o));
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "sum: \"axes\" is no list; write .axes = NM_INTS(...)");
+    o.axes = two;
+    ck_assert_ptr_null(nm_sum_with(f.tape, x, &o));
+    assert_error(f.context, NM_ERROR_INPUT, "sum: \"axes\" is no list");
+    o.axes = NM_INTS(0);
+    ck_assert_int_eq(nm_tensor_count(nm_sum_with(f.tape, x, &o)), 3);
+    o.axes = (nm_ints)NM_NO_LIST;
+    ck_assert_int_eq(nm_tensor_count(nm_sum_with(f.tape, x, &o)), 1);
+    assert_fine(f.context);
+    end(f);
+}
+END_TEST
+
+TEST_MAIN("ops/basic", a_list_written_without_its_macro_is_refused, vectorized_functions_are_as_accurate_as_their_header_says,
           functions_are_exact_where_float_ends,
           a_power_has_a_finite_slope_at_zero_where_there_is_one,
           a_long_sum_is_accurate_in_f32_along_any_axis, sums_along_every_choice_of_axes_are_right,

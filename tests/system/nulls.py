@@ -107,6 +107,8 @@ def value(kind, given):
         return "1"
     if re.match(r"nm_\w+$", kind) and not is_pointer(kind):
         return f"({kind}){{0}}"
+    if re.match(r"(const )?nm_\w+_options \*$", kind):
+        return f"&({empty_type(kind)}){{0}}"
     return None
 
 
