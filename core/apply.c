@@ -101,6 +101,10 @@ static nm_status wrong_place(const nm_tape *tape, const nm_op *op, const nm_port
         return op_fail(tape->context, op, "%s belongs to another %s", port->name,
                        x->context != tape->context ? "context" : "tape");
     }
+    if (x->dead || x->stale) {
+        nm_refuse_elements(x, port->name);
+        return nm_fail_in(tape->context, "%s", op->item.name);
+    }
     return op_fail(tape->context, op,
                    "the elements of %s were given back by an earlier backward "
                    "pass; give that pass NM_KEEP_GRAPH, or the tensor nm_tensor_keep()",
@@ -299,13 +303,18 @@ NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
     }
     node->op = op;
     node->scope = tape->scope;
+    node->clock = tape->context->clock;
     node->options = option_bytes ? memcpy((char *)node + head, options, option_bytes) : options;
     node->inputs = (int16_t)slots;
     node->outputs = (int16_t)op->output_count;
     node->differentiable = differentiable;
     nm_tensor **tensor = node->tensors;
     for (int i = 0; i < slots; i++) {
-        *tensor++ = i < inputs ? in[i] : NULL;
+        nm_tensor *x = i < inputs ? in[i] : NULL;
+        *tensor++ = x;
+        if (x) {
+            x->recorded = true;
+        }
     }
     for (int i = 0; i < op->output_count; i++) {
         *tensor++ = out[i];
@@ -398,6 +407,21 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
     return status;
 }
 
+/* A failure names its op, whatever the op said, and the tape's scope. */
+static void name_failure(const nm_tape *tape, const nm_op *op, nm_status status)
+{
+    nm_context *context = tape->context;
+    if (context->status == NM_OK) {
+        nm_fail(context, NM_ERROR_INTERNAL, "%s: it failed (%s) and did not say why", op->item.name,
+                nm_status_name(status));
+    } else if (!strstr(context->error, op->item.name)) {
+        nm_fail_in(context, "%s", op->item.name);
+    }
+    if (tape->scope && status != NM_ERROR_NUMERIC) {
+        nm_fail_in(context, "%s", tape->scope);
+    }
+}
+
 /* A call without a tape, op or lists. */
 static nm_status refuse_call(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs,
                              nm_tensor **outputs)
@@ -428,9 +452,7 @@ nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int
         if (status == NM_OK) {
             return NM_OK;
         }
-        if (tape->scope && status != NM_ERROR_NUMERIC) {
-            nm_fail_in(context, "%s", tape->scope);
-        }
+        name_failure(tape, op, status);
     }
     for (int i = 0; i < op->output_count; i++) {
         outputs[i] = NULL; /* what was made stays in the arena until the reset */

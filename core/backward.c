@@ -192,6 +192,42 @@ static void recycle_recent(nm_tape *tape)
     }
 }
 
+/* Tensors of a node that were changed since the node had them: vjps find no elements there (all of
+ * them: `data`), and those that do without notice nothing. */
+static void hide_changed(nm_node *node, void **data)
+{
+    for (int i = 0; i < node->inputs + node->outputs; i++) {
+        nm_tensor *x = node->tensors[i];
+        data[i] = NULL;
+        if (x && x->changed > node->clock && x->data) {
+            data[i] = x->data;
+            x->data = NULL;
+            x->stale = true;
+        }
+    }
+}
+
+static void show_changed(nm_node *node, void *const *data)
+{
+    for (int i = node->inputs + node->outputs - 1; i >= 0; i--) {
+        if (data[i]) {
+            node->tensors[i]->data = data[i];
+            node->tensors[i]->stale = false;
+        }
+    }
+}
+
+/* run_vjp() where something has changed since the node was made. */
+static nm_status run_vjp_carefully(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
+                                   const bool *need, nm_tensor **gin)
+{
+    void *data[NM_MAX_INPUTS + NM_MAX_OUTPUTS];
+    hide_changed(node, data);
+    nm_status status = run_vjp(p, node, index, gout, need, gin);
+    show_changed(node, data);
+    return status;
+}
+
 NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
 {
     bool need[NM_MAX_INPUTS];
@@ -206,7 +242,9 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
         const char *scope = p->tape->scope;
         p->tape->scope = node->scope;
         p->tape->collecting = !p->graph;
-        status = run_vjp(p, node, index, gout, need, gin);
+        status = node->clock == p->context->clock
+                     ? run_vjp(p, node, index, gout, need, gin)
+                     : run_vjp_carefully(p, node, index, gout, need, gin);
         p->tape->collecting = false;
         recycle_recent(p->tape);
         p->tape->scope = scope;
@@ -271,6 +309,7 @@ static nm_status deposit(pass *p, nm_tensor *leaf)
                                   .count = leaf->count,
                                   .shape = leaf->shape,
                                   .dtype = leaf->dtype,
+                                  .owned = true,
                                   .name = "a gradient"};
     }
     nm_tensor *grad = leaf->grad;
@@ -289,7 +328,7 @@ static nm_status deposit(pass *p, nm_tensor *leaf)
 static nm_status deposit_all(pass *p)
 {
     for (nm_tensor *leaf = p->tape->leaves; leaf; leaf = leaf->next) {
-        if (!leaf->tape && deposit(p, leaf) != NM_OK) {
+        if (!leaf->tape && !leaf->doomed && deposit(p, leaf) != NM_OK) {
             return p->context->status;
         }
     }
@@ -299,6 +338,9 @@ static nm_status deposit_all(pass *p)
 static nm_status check_loss(nm_tape *tape, const nm_tensor *loss)
 {
     char text[NM_SHAPE_TEXT];
+    if (loss->dead) {
+        return nm_refuse_elements(loss, "nm_backward: the loss");
+    }
     if (loss->count != 1) {
         return nm_fail(tape->context, NM_ERROR_INPUT,
                        "nm_backward: the loss must be one number, "
@@ -353,6 +395,9 @@ static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
 {
     nm_context *context = tape->context;
     for (int i = 0; i < input_count; i++) {
+        if (inputs[i] && inputs[i]->dead) {
+            return nm_refuse_elements(inputs[i], "nm_gradients: an input");
+        }
         if (!inputs[i] || !inputs[i]->requires_grad) {
             return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: input %d %s", i,
                            inputs[i] ? "does not require a gradient; ask for it before computing "
@@ -363,6 +408,9 @@ static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
     for (int i = 0; i < output_count; i++) {
         if (!outputs[i]) {
             return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: output %d is NULL", i);
+        }
+        if (outputs[i]->dead) {
+            return nm_refuse_elements(outputs[i], "nm_gradients: an output");
         }
         const nm_tensor *g = output_grads ? output_grads[i] : NULL;
         if (g &&

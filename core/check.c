@@ -6,7 +6,10 @@
  * 2. With random v, the gradient of <v, ds/dx> in x and in u, from the vjp of the vjp, equals
  *    central differences of it.
  * 3. f32 gives the outputs and gradients of f64, within f32's rounding.
- * 4. A second run gives the same bits. */
+ * 4. A second run gives the same bits.
+ * 5. Neither the computation nor the gradient changes the inputs.
+ * 6. The outputs have the shapes that the shape rule says: every element is written, and nothing
+ *    behind the last one. */
 #include <math.h>
 #include <string.h>
 
@@ -28,8 +31,9 @@ typedef struct checker {
     int sample;
     int inputs;
     nm_tensor *in[NM_SAMPLE_INPUTS];
-    nm_tensor *weight[NM_MAX_OUTPUTS];  /* u; NULL for outputs that are not differentiated */
-    nm_tensor *again[NM_SAMPLE_INPUTS]; /* v; NULL for inputs that are not */
+    nm_tensor *before[NM_SAMPLE_INPUTS]; /* copies of them */
+    nm_tensor *weight[NM_MAX_OUTPUTS];   /* u; NULL for outputs that are not differentiated */
+    nm_tensor *again[NM_SAMPLE_INPUTS];  /* v; NULL for inputs that are not */
     nm_check_result *result;
 } checker;
 
@@ -107,6 +111,108 @@ static int count_inputs(const nm_sample *sample)
     return inputs;
 }
 
+/* Promise 5. */
+static nm_status check_unchanged(checker *c, const char *by)
+{
+    for (int i = 0; i < c->inputs; i++) {
+        const nm_tensor *x = c->in[i];
+        if (x && memcmp(x->data, c->before[i]->data, nm_tensor_bytes(x)) != 0) {
+            return check_fail(c, "its %s changes the input %s; no op may", by,
+                              nm_input_port(c->op, i)->name);
+        }
+    }
+    return c->context->status;
+}
+
+#define MARGIN 64 /* bytes behind an output that must stay as they are */
+
+/* A tensor like `y` with bytes of `fill` for elements, and as many as MARGIN behind them. */
+static nm_tensor *make_frame(checker *c, const nm_tensor *y, int fill)
+{
+    nm_tensor *frame =
+        nm_tensor_create(c->context, NM_U8, NM_SHAPE((int64_t)nm_tensor_bytes(y) + MARGIN));
+    if (frame) {
+        memset(frame->data, fill, nm_tensor_bytes(frame));
+        frame->count = y->count;
+        frame->shape = y->shape;
+        frame->dtype = y->dtype;
+    }
+    return frame;
+}
+
+static nm_status compare_frames(checker *c, const nm_tensor *a, const nm_tensor *b, int output)
+{
+    const unsigned char *x = a->data, *y = b->data;
+    const size_t bytes = nm_tensor_bytes(a), size = nm_dtype_size((nm_dtype)a->dtype);
+    char text[NM_SHAPE_TEXT];
+    nm_shape_text(&a->shape, text);
+    for (size_t i = bytes; i < bytes + MARGIN; i++) {
+        if (x[i] != 0xa5 || y[i] != 0x5a) {
+            return check_fail(c,
+                              "output %s: it writes behind the last element of %s, the shape that "
+                              "its shape rule says",
+                              c->op->outputs[output].name, text);
+        }
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if (x[i] != y[i]) {
+            return check_fail(
+                c,
+                "output %s: element %zu of %s, the shape that its shape rule says, is "
+                "not written",
+                c->op->outputs[output].name, i / size, text);
+        }
+    }
+    return NM_OK;
+}
+
+static void turn_signs(const checker *c)
+{
+    for (int i = 0; i < c->inputs; i++) {
+        double *x = c->in[i] && c->in[i]->dtype == NM_F64 ? c->in[i]->data : NULL;
+        double *y = x ? c->before[i]->data : NULL;
+        for (int64_t k = 0; x && k < c->in[i]->count; k++) {
+            x[k] = -x[k];
+            y[k] = -y[k];
+        }
+    }
+}
+
+/* Promise 5 where the sample happens not to go: with every sign turned, whatever comes of it. */
+static void check_turned(checker *c, nm_tensor *const *out)
+{
+    turn_signs(c);
+    nm_run_op(c->context, c->op, c->options, NM_F64, c->in, c->inputs, out);
+    nm_context_clear_error(c->context);
+    check_unchanged(c, "computation");
+    turn_signs(c);
+}
+
+/* Promise 6: twice, upon different bytes. */
+static nm_status check_extent(checker *c, nm_tensor *const *like)
+{
+    nm_tensor *frames[2][NM_MAX_OUTPUTS] = {{NULL}};
+    const int outputs = c->op->forward ? c->op->output_count : 0;
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < outputs; i++) {
+            frames[k][i] = make_frame(c, like[i], k ? 0x5a : 0xa5);
+        }
+        if (outputs && c->context->status == NM_OK) {
+            nm_run_op(c->context, c->op, c->options, NM_F64, c->in, c->inputs, frames[k]);
+        }
+    }
+    for (int i = 0; i < outputs && c->context->status == NM_OK; i++) {
+        compare_frames(c, frames[0][i], frames[1][i], i);
+    }
+    if (outputs && c->context->status == NM_OK) {
+        check_turned(c, frames[0]);
+    }
+    for (int i = 0; i < 2 * outputs; i++) {
+        nm_tensor_destroy(frames[i % 2][i / 2]);
+    }
+    return c->context->status;
+}
+
 static nm_status make_tensors(checker *c, const nm_sample *sample)
 {
     nm_random random = nm_random_create(20150211, (uint64_t)c->sample);
@@ -117,6 +223,11 @@ static nm_status make_tensors(checker *c, const nm_sample *sample)
         }
         c->in[i] = make_input(c, &sample->in[i], &random);
         if (!c->in[i]) {
+            return c->context->status;
+        }
+        c->before[i] = nm_tensor_copy_of(c->context, (nm_dtype)c->in[i]->dtype, c->in[i]->shape,
+                                         c->in[i]->data);
+        if (!c->before[i]) {
             return c->context->status;
         }
         c->in[i]->requires_grad = is_smooth_input(c, i);
@@ -132,14 +243,16 @@ static nm_status make_tensors(checker *c, const nm_sample *sample)
             c->weight[i] = make_random(c, &out[i]->shape, &random);
         }
     }
+    if (status == NM_OK) status = check_extent(c, out);
     nm_tape_reset(c->tape);
-    return c->context->status;
+    return c->context->status == NM_OK ? check_unchanged(c, "computation") : c->context->status;
 }
 
 static void destroy_tensors(checker *c)
 {
     for (int i = 0; i < NM_SAMPLE_INPUTS; i++) {
         nm_tensor_destroy(c->in[i]);
+        nm_tensor_destroy(c->before[i]);
         nm_tensor_destroy(c->again[i]);
     }
     for (int i = 0; i < NM_MAX_OUTPUTS; i++) {
@@ -461,6 +574,7 @@ static nm_status check_tensors(checker *c, const nm_sample *sample)
     if (status == NM_OK && smooth) status = check_first_order(c);
     if (status == NM_OK && smooth && !sample->first_order_only) status = check_second_order(c);
     if (status == NM_OK) status = check_f32(c);
+    if (status == NM_OK) status = check_unchanged(c, "gradient");
     if (status != NM_OK && status != NM_ERROR_NUMERIC) {
         nm_fail_in(c->context, "sample %d", c->sample);
     }

@@ -101,6 +101,33 @@ static void destroy_attachments(nm_context *context)
     }
 }
 
+/* Of a context that was closed with things alive: it stays until they are destroyed, fit for that
+ * and nothing else. */
+static void outlive(nm_context *context)
+{
+    nm_context_log(
+        context, NM_LOG_WARNING,
+        "the context was closed before all that was made in it was destroyed: %zu blocks "
+        "of memory are still held",
+        context->blocks);
+    nm_context_clear_error(context);
+    nm_fail(context, NM_ERROR_INPUT, "the context of this was closed already");
+    context->log = NULL;
+    context->closed = true;
+}
+
+/* After a block came back to a closed context. */
+static void follow_last(nm_context *context)
+{
+    context->closed = false; /* what waits in the pool comes back this way too */
+    nm_context_trim(context);
+    context->closed = true;
+    if (!context->blocks) {
+        nm_allocator allocator = context->allocator;
+        allocator.resize(allocator.user, context, 0);
+    }
+}
+
 void nm_context_destroy(nm_context *context)
 {
     if (!context) {
@@ -109,9 +136,15 @@ void nm_context_destroy(nm_context *context)
     destroy_attachments(context);
     for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
         nm_map_destroy(context->kinds[kind]);
+        context->kinds[kind] = NULL;
     }
     nm_context_trim(context);
-    nm_free(context, context);
+    if (context->blocks) {
+        outlive(context);
+        return;
+    }
+    nm_allocator allocator = context->allocator;
+    allocator.resize(allocator.user, context, 0);
 }
 
 int nm_context_threads(const nm_context *context)
@@ -240,6 +273,7 @@ void *nm_resize(nm_context *context, void *memory, size_t size)
     if (!result) {
         nm_fail(context, NM_ERROR_MEMORY, "out of memory (%zu bytes wanted)", size);
     }
+    context->blocks += !memory && result;
     return result;
 }
 
@@ -262,9 +296,11 @@ void *nm_alloc_zero(nm_context *context, size_t count, size_t size)
 void nm_free(nm_context *context, void *memory)
 {
     if (context && memory) {
-        /* Copied first: the context itself is freed this way. */
-        nm_allocator allocator = context->allocator;
-        allocator.resize(allocator.user, memory, 0);
+        context->allocator.resize(context->allocator.user, memory, 0);
+        context->blocks--;
+        if (context->closed) {
+            follow_last(context);
+        }
     }
 }
 

@@ -59,10 +59,12 @@ typedef struct nm_context_options {
 } nm_context_options;
 
 /* A context without ops, layers or anything registered (nm_open() makes a full one). `options` may
- * be NULL. Returns NULL only if memory ran out. Free it with nm_context_destroy(), after every
- * tensor, tape and store made in it. */
+ * be NULL. Returns NULL only if memory ran out. */
 NM_API nm_context *nm_context_create(const nm_context_options *options);
-NM_API void nm_context_destroy(nm_context *context); /* NULL is fine */
+/* Frees it. Tensors, tapes, stores and all else made in it should be destroyed before; a warning is
+ * logged if some are not. They can be destroyed afterwards too, and nothing else: the last one
+ * takes the context's memory along. NULL is fine. */
+NM_API void nm_context_destroy(nm_context *context);
 
 /* ---- Errors: the context keeps the first one until it is cleared. ----
  *
@@ -112,6 +114,8 @@ NM_API void nm_context_trim(nm_context *context);
 
 #define NM_MAX_THREADS 1024
 
+/* In a process that was forked from one that used the library, all runs in one thread, whatever
+ * this says: threads do not come along. */
 NM_API int nm_context_threads(const nm_context *context);
 /* 0: all there are. More than NM_MAX_THREADS are that many: the system would refuse them. */
 NM_API void nm_context_set_threads(nm_context *context, int threads);

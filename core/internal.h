@@ -51,6 +51,11 @@ struct nm_context {
     nm_buffer *pool[NM_SIZE_CLASSES];
     size_t pool_bytes, pool_peak;
     nm_attachment *attachments;
+    nm_tape *tapes;    /* all that are there */
+    nm_tensor *doomed; /* destroyed by their users, but needed by a tape; linked by `grad` */
+    uint64_t clock;    /* changes of tensors that a node needs */
+    size_t blocks;     /* of memory given out and not yet back */
+    bool closed;       /* by its user, while blocks were out; the last one frees it */
 };
 
 /* What nm_context_attach() made for `key`; NULL: nothing yet. */
@@ -91,8 +96,33 @@ struct nm_tensor {
     bool fresh;     /* made by the vjp that is running */
     bool wanted;    /* during nm_gradients(): leads to a requested input */
     bool requested; /* during nm_gradients(): is one */
+    bool recorded;  /* a node has had it as an input */
+    bool owned;     /* by a store, a file or a tensor: its user must not destroy it */
+    bool doomed;    /* own tensors: destroyed, but for what a tape needs */
+    bool dead;      /* of a tape, from before its last reset */
+    bool stale;     /* while a node is visited: changed since that had it; `data` is NULL */
     nm_shape shape;
+    uint64_t changed; /* the context's clock when its elements were changed; 0: never since */
 };
+
+/* Elements that a node has had are about to be others. */
+static inline void nm_tensor_note_change(nm_tensor *tensor)
+{
+    if (tensor->recorded || tensor->node >= 0) {
+        tensor->changed = ++tensor->context->clock;
+    }
+}
+
+/* Whether something else destroys it, and its user must not. NULL is fine. */
+static inline void nm_tensor_own(nm_tensor *tensor, bool owned)
+{
+    if (tensor) {
+        tensor->owned = owned;
+    }
+}
+
+/* The error for elements that are not there. */
+nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name);
 
 /* The error for a type or shape that no tensor has. */
 nm_status nm_refuse_tensor(nm_context *context, nm_dtype dtype, const nm_shape *shape);
@@ -129,6 +159,7 @@ typedef struct nm_node {
     const nm_op *op;
     const char *scope;
     const void *options;
+    uint64_t clock; /* the context's, when it was recorded */
     int16_t inputs, outputs;
     uint32_t differentiable; /* bit i: a gradient can go to input i */
     nm_tensor *tensors[];
@@ -162,9 +193,19 @@ static inline void *nm_arena_take(nm_context *context, nm_arena *arena, size_t s
     return memory;
 }
 
+/* Headers of tensors come from arenas in turn, so that one that was kept over a reset is known as
+ * such for as many steps as there are others. */
+#ifdef NM_GUARD
+#define NM_ARENAS 64
+#else
+#define NM_ARENAS 2
+#endif
+
 struct nm_tape {
     nm_context *context;
-    nm_arena nodes_memory, tensors_memory;
+    nm_tape *next; /* of the context's */
+    nm_arena nodes_memory, tensors_memory[NM_ARENAS];
+    int arena; /* of this step */
     nm_node **nodes;
     int64_t node_count, node_capacity;
     nm_tensor *free_tensors;

@@ -258,8 +258,9 @@ typedef struct nm_check_result {
 
 /* Checks an op on all its samples, in f64, against central differences, weighted by random output
  * gradients: first order, then the gradient of the gradient. Also that it is recorded, that f32
- * agrees with f64, and that a second run gives the same bits. Fails with NM_ERROR_NUMERIC and the
- * sample, input, element and both numbers. `result` may be NULL. */
+ * agrees with f64, that a second run gives the same bits, that the inputs stay as they are, and
+ * that what is written is what the shape rule says. Fails with NM_ERROR_NUMERIC and the sample,
+ * input, element and both numbers. `result` may be NULL. */
 NM_API nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *result);
 
 #ifdef __cplusplus

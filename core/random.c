@@ -215,6 +215,7 @@ static nm_status fill_tensor(fill *f, nm_random *random, nm_tensor *tensor)
     f->f64 = nm_tensor_dtype(tensor) == NM_F64 ? data : NULL;
     nm_parallel(nm_tensor_context(tensor), nm_tensor_count(tensor), GRAIN, fill_range, f);
     random->position += (uint64_t)nm_tensor_count(tensor);
+    nm_tensor_touch(tensor);
     return NM_OK;
 }
 

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "core/guard.h"
+#include "core/internal.h"
 #include "core/registry.h"
 
 struct nm_store {
     nm_context *context;
     nm_map *entries;
+    bool filled; /* from a file */
 };
 
 nm_store *nm_store_create(nm_context *context)
@@ -31,6 +33,7 @@ nm_store *nm_store_create(nm_context *context)
 static void destroy_entry(nm_context *context, nm_entry *entry)
 {
     if (entry) {
+        nm_tensor_own(entry->tensor, false);
         nm_tensor_destroy(entry->tensor);
         nm_free(context, entry);
     }
@@ -71,6 +74,7 @@ static nm_entry *make_entry(nm_context *context, const char *name, nm_role role,
         return NULL;
     }
     entry->name = nm_tensor_name(entry->tensor);
+    nm_tensor_own(entry->tensor, true);
     return entry;
 }
 
@@ -264,6 +268,11 @@ static nm_status check_left_over(nm_store *store, const char *prefix, const nm_t
     return NM_OK;
 }
 
+bool nm_store_is_filled(const nm_store *store)
+{
+    return store && store->filled;
+}
+
 nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file)
 {
     NM_GIVEN(store, NM_ERROR_INPUT);
@@ -285,5 +294,6 @@ nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_fil
             status = check_left_over(store, prefix, file);
         }
     }
+    store->filled = store->filled || status == NM_OK;
     return status;
 }

@@ -68,26 +68,60 @@ nm_tape *nm_tape_create(nm_context *context)
     if (tape) {
         tape->context = context;
         tape->recording = true;
+        tape->next = context->tapes;
+        context->tapes = tape;
     }
     return tape;
 }
 
 #define TENSOR_BYTES ((sizeof(nm_tensor) + 15) & ~(size_t)15)
 
+/* Takes the step's tensors back; their headers stay for a while, and know it. */
+static void bury(nm_arena *arena)
+{
+    for (nm_chunk *chunk = arena->first; chunk; chunk = chunk->next) {
+        for (size_t at = 0; at < chunk->used; at += TENSOR_BYTES) {
+            nm_tensor *tensor = (nm_tensor *)(void *)((char *)chunk + NM_CHUNK_HEAD + at);
+            nm_buffer_release(tensor->buffer);
+            tensor->buffer = NULL;
+            tensor->data = NULL;
+            tensor->node = -1;
+            tensor->dead = true;
+        }
+    }
+}
+
+/* Destroys what was destroyed already, once no tape has nodes. */
+static void destroy_doomed(nm_context *context)
+{
+    for (const nm_tape *tape = context->tapes; tape; tape = tape->next) {
+        if (tape->node_count) {
+            return;
+        }
+    }
+    while (context->doomed) {
+        nm_tensor *tensor = context->doomed;
+        context->doomed = tensor->grad;
+        tensor->grad = NULL;
+        tensor->recorded = false;
+        nm_tensor_destroy(tensor);
+    }
+}
+
 void nm_tape_reset(nm_tape *tape)
 {
     NM_GIVEN(tape, );
-    for (nm_chunk *chunk = tape->tensors_memory.first; chunk; chunk = chunk->next) {
-        for (size_t at = 0; at < chunk->used; at += TENSOR_BYTES) {
-            nm_buffer_release(((nm_tensor *)(void *)((char *)chunk + NM_CHUNK_HEAD + at))->buffer);
-        }
-    }
-    arena_rewind(&tape->tensors_memory);
+    bury(&tape->tensors_memory[tape->arena]);
+    tape->arena = (tape->arena + 1) % NM_ARENAS;
+    arena_rewind(&tape->tensors_memory[tape->arena]);
     arena_rewind(&tape->nodes_memory);
     tape->node_count = 0;
     tape->free_tensors = NULL;
     tape->recent = NULL;
     tape->cost = (nm_tape_cost){0};
+    if (tape->context->doomed) {
+        destroy_doomed(tape->context);
+    }
 }
 
 void nm_tape_destroy(nm_tape *tape)
@@ -96,7 +130,15 @@ void nm_tape_destroy(nm_tape *tape)
         return;
     }
     nm_tape_reset(tape);
-    arena_free(tape->context, &tape->tensors_memory);
+    for (nm_tape **at = &tape->context->tapes; *at; at = &(*at)->next) {
+        if (*at == tape) {
+            *at = tape->next;
+            break;
+        }
+    }
+    for (int i = 0; i < NM_ARENAS; i++) {
+        arena_free(tape->context, &tape->tensors_memory[i]);
+    }
     arena_free(tape->context, &tape->nodes_memory);
     nm_free(tape->context, tape->nodes);
     nm_free(tape->context, tape);
@@ -157,11 +199,14 @@ const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
 
 nm_tensor *nm_tape_new_header(nm_tape *tape)
 {
-    nm_tensor *tensor = nm_arena_take(tape->context, &tape->tensors_memory, TENSOR_BYTES);
+    nm_tensor *tensor =
+        nm_arena_take(tape->context, &tape->tensors_memory[tape->arena], TENSOR_BYTES);
     if (tensor) {
         tensor->context = tape->context;
         tensor->tape = tape;
         tensor->grad = NULL;
+        tensor->changed = 0;
+        tensor->recorded = tensor->owned = tensor->doomed = tensor->dead = tensor->stale = false;
     }
     return tensor;
 }
@@ -188,9 +233,8 @@ nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
 nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data)
 {
     NM_GIVEN(tape, NULL);
-    if (tape->context->status != NM_OK ||
-        nm_check_memory(tape->context, __func__, dtype, &shape, tape->dry ? &shape : data) !=
-            NM_OK) {
+    if (tape->context->status != NM_OK || nm_check_memory(tape->context, __func__, dtype, &shape,
+                                                          tape->dry ? &shape : data) != NM_OK) {
         return NULL;
     }
     nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
@@ -220,6 +264,10 @@ nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
 {
     NM_GIVEN(tape, NULL);
     if (!x || tape->context->status != NM_OK) {
+        return NULL;
+    }
+    if (!x->data && !tape->dry) {
+        nm_refuse_elements(x, "nm_detach: x");
         return NULL;
     }
     nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);

@@ -25,7 +25,9 @@ typedef struct nm_tape nm_tape;
 
 NM_API nm_tape *nm_tape_create(nm_context *context);
 NM_API void nm_tape_destroy(nm_tape *tape); /* NULL is fine */
-/* Forgets all nodes and tensors; keeps the memory for the next step. */
+/* Forgets all nodes and tensors; keeps the memory for the next step. A tensor that is used after
+ * that is an error, at least up to the reset after the next; built with -Dguard=true, 63 resets
+ * long. */
 NM_API void nm_tape_reset(nm_tape *tape);
 NM_API nm_context *nm_tape_context(const nm_tape *tape);
 NM_API int64_t nm_tape_nodes(const nm_tape *tape);

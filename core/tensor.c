@@ -184,10 +184,11 @@ nm_status nm_check_memory(nm_context *context, const char *function, nm_dtype dt
         return nm_fail(context, NM_ERROR_INPUT, "%s: data is NULL", function);
     }
     if ((uintptr_t)data % size) {
-        return nm_fail(context, NM_ERROR_INPUT,
-                       "%s: data is at %p, which is not aligned for %s (a multiple of %zu); copy it "
-                       "(nm_tensor_copy_of)",
-                       function, data, dtypes[dtype].name, size);
+        return nm_fail(
+            context, NM_ERROR_INPUT,
+            "%s: data is at %p, which is not aligned for %s (a multiple of %zu); copy it "
+            "(nm_tensor_copy_of)",
+            function, data, dtypes[dtype].name, size);
     }
     return NM_OK;
 }
@@ -246,20 +247,66 @@ nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape shape, v
     return tensor;
 }
 
+/* For messages. */
+static const char *name_or_type(const nm_tensor *tensor)
+{
+    return tensor->name ? tensor->name : "tensor";
+}
+
+static void refuse_destruction(const nm_tensor *tensor)
+{
+    nm_fail(tensor->context, NM_ERROR_INPUT, "nm_tensor_destroy: %s %s", name_or_type(tensor),
+            tensor->tape     ? "belongs to a tape and goes with its reset"
+            : tensor->doomed ? "was destroyed already"
+                             : "belongs to its store, its file or the tensor whose gradient it is, "
+                               "and goes with that");
+}
+
+/* Whether a tape may need tensors that its nodes have had. */
+static bool is_needed(const nm_context *context)
+{
+    const nm_tape *tape = context->tapes;
+    while (tape && !tape->node_count) {
+        tape = tape->next;
+    }
+    return tape;
+}
+
+/* Keeps a tensor that its user is done with for the tapes' backward passes. Its elements must be
+ * its own then: without memory for that, a backward pass that needs them says so. */
+static void doom(nm_tensor *tensor)
+{
+    nm_context *context = tensor->context;
+    if (!tensor->buffer && tensor->data && tensor->count) {
+        const void *data = tensor->data;
+        tensor->data = NULL;
+        if (nm_tensor_allocate(tensor) == NM_OK) {
+            memcpy(tensor->data, data, nm_tensor_bytes(tensor));
+        }
+    }
+    tensor->doomed = true;
+    tensor->grad = context->doomed;
+    context->doomed = tensor;
+}
+
 void nm_tensor_destroy(nm_tensor *tensor)
 {
     if (!tensor) {
         return;
     }
     nm_context *context = tensor->context;
-    if (tensor->tape) {
-        nm_fail(context, NM_ERROR_INPUT,
-                "nm_tensor_destroy: this tensor belongs to a tape and goes with its reset");
+    if (tensor->tape || tensor->owned || tensor->doomed) {
+        refuse_destruction(tensor);
         return;
     }
     if (tensor->grad) {
         nm_tensor_release(tensor->grad);
         nm_free(context, tensor->grad);
+        tensor->grad = NULL;
+    }
+    if (tensor->recorded && is_needed(context)) {
+        doom(tensor);
+        return;
     }
     nm_tensor_release(tensor);
     nm_free(context, (char *)(uintptr_t)tensor->name);
@@ -320,11 +367,6 @@ nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
     return NM_OK;
 }
 
-static const char *name_or_type(const nm_tensor *tensor)
-{
-    return tensor->name ? tensor->name : "tensor";
-}
-
 /* ---- Elements ---- */
 
 void *nm_tensor_data(nm_tensor *tensor)
@@ -333,12 +375,36 @@ void *nm_tensor_data(nm_tensor *tensor)
         return NULL;
     }
     if (!tensor->data) {
-        nm_fail(tensor->context, NM_ERROR_INPUT,
-                "the elements of %s were given back (or never computed, in dry mode); call "
-                "nm_tensor_keep() on a tensor that is read after nm_backward()",
-                name_or_type(tensor));
+        nm_refuse_elements(tensor, name_or_type(tensor));
     }
     return tensor->data;
+}
+
+nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name)
+{
+    nm_context *context = tensor->context;
+    if (tensor->dead) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s is from before nm_tape_reset(), which took it back; copy what is to "
+                       "outlive a step (nm_tensor_copy_of, nm_tensor_assign)",
+                       name);
+    }
+    if (tensor->stale) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s was changed after the forward pass had read it; change it after "
+                       "nm_backward(), or compute with a copy",
+                       name);
+    }
+    return nm_fail(context, NM_ERROR_INPUT,
+                   "the elements of %s were given back (or never computed, in dry mode); call "
+                   "nm_tensor_keep() on a tensor that is read after nm_backward()",
+                   name);
+}
+
+void nm_tensor_touch(nm_tensor *tensor)
+{
+    NM_GIVEN(tensor, );
+    nm_tensor_note_change(tensor);
 }
 
 static void *data_as(nm_tensor *tensor, nm_dtype dtype)
@@ -450,6 +516,7 @@ nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
         return NM_ERROR_INPUT;
     }
     store(tensor, index, value);
+    nm_tensor_note_change(tensor);
     return NM_OK;
 }
 
@@ -471,6 +538,7 @@ nm_status nm_tensor_fill(nm_tensor *tensor, double value)
     if (!nm_tensor_data(tensor) || check_value(tensor, value) != NM_OK) {
         return NM_ERROR_INPUT;
     }
+    nm_tensor_note_change(tensor);
     if (value == 0 && !signbit(value)) {
         memset(tensor->data, 0, nm_tensor_bytes(tensor));
         return NM_OK;
@@ -496,6 +564,7 @@ nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
                        nm_shape_text(&tensor->shape, to_text));
     }
     memmove(tensor->data, from->data, nm_tensor_bytes(tensor));
+    nm_tensor_note_change(tensor);
     return NM_OK;
 }
 

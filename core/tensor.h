@@ -62,7 +62,9 @@ NM_API nm_tensor *nm_tensor_copy_of(nm_context *context, nm_dtype dtype, nm_shap
 /* A tensor over memory of the caller, who keeps it until the tensor is destroyed. The memory must
  * be aligned for its type. */
 NM_API nm_tensor *nm_tensor_wrap(nm_context *context, nm_dtype dtype, nm_shape shape, void *data);
-/* Frees a tensor made by the functions above; NULL is fine. Tensors of a tape are refused. */
+/* Frees a tensor made by the functions above; NULL is fine. Tensors of a tape, a store or a file
+ * are refused, and gradients. What a tape needs of it for a backward pass stays until no tape of
+ * the context has nodes any more; memory of the caller's is copied for that. */
 NM_API void nm_tensor_destroy(nm_tensor *tensor);
 
 /* Of NULL: no context, f32, the shape [0], no elements. */
@@ -84,6 +86,10 @@ NM_API double nm_tensor_item(nm_tensor *tensor);
 NM_API double nm_tensor_get(nm_tensor *tensor, int64_t index);
 NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
 NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
+/* Says that elements were changed through a pointer (nm_tensor_data() and its like), as the
+ * functions here say it themselves: a backward pass that needs what was there is then an error that
+ * names the op which had read it, not a wrong gradient. */
+NM_API void nm_tensor_touch(nm_tensor *tensor);
 /* The first element (row-major) that is NaN or infinite; -1: none, as in any tensor of integers. */
 NM_API int64_t nm_tensor_first_not_finite(const nm_tensor *tensor);
 /* Copies the elements of `from`, of the same shape and type. */

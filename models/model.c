@@ -89,6 +89,22 @@ const nm_network *nm_model_network(const nm_model *model)
     return model ? &model->network : NULL;
 }
 
+/* A loop of one's own may forget what the network asked for. Parameters may be another's work, so
+ * it is no error. */
+static void tell_of_start(nm_model *model, const nm_pass *pass)
+{
+    if (pass->initialize) {
+        model->begun = true;
+    } else if (pass->training && model->network.wants_data && !model->begun &&
+               !nm_store_is_filled(model->store)) {
+        model->begun = true;
+        nm_context_log(model->context, NM_LOG_WARNING,
+                       "the model is trained without the data-dependent start that it asks for "
+                       "(nm_network.wants_data): run one pass with .initialize = true on the first "
+                       "batch before");
+    }
+}
+
 nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
 {
     NM_GIVEN(model, NULL);
@@ -97,6 +113,7 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
     }
+    tell_of_start(model, pass);
     model->folded = model->folded && !pass->training;
     return nm_layers_run(&model->layers, pass, x);
 }

@@ -53,9 +53,10 @@ struct nm_model {
     const nm_schema *schema; /* what samples are and what is done to them; NULL: not known */
     nm_saved saved;          /* what was loaded, without its tensors */
     model_stage stage;
-    bool folded;            /* inference runs with folded weights */
-    bool apart;             /* the file says fuse: false */
-    int64_t parameters;     /* made so far, while building */
+    bool folded;        /* inference runs with folded weights */
+    bool begun;         /* the first batch was seen, or parameters were loaded; or it was said */
+    bool apart;         /* the file says fuse: false */
+    int64_t parameters; /* made so far, while building */
     const nm_value *failed; /* where building failed: the innermost layer */
     const nm_layer *spread; /* the first dense whose input is more than a vector; NULL: none */
 };

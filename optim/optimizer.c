@@ -22,6 +22,7 @@ struct nm_optimizer {
     void *options; /* a copy */
     nm_optimizer_common common;
     nm_store *state;
+    int entries; /* of the store, when it was made */
     int count;
     member *members;
 };
@@ -132,6 +133,7 @@ nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice, cons
     }
     o->context = context;
     o->store = store;
+    o->entries = nm_store_count(store);
     if (build(o, choice, groups, groups ? group_count : 0) != NM_OK) {
         nm_optimizer_destroy(o);
         return NULL;
@@ -214,6 +216,31 @@ static void update_range(void *arg, int64_t begin, int64_t end)
     }
 }
 
+/* A parameter that came later would never be moved. */
+static nm_status check_store(const nm_optimizer *o)
+{
+    for (int i = o->entries; i < nm_store_count(o->store); i++) {
+        const nm_entry *entry = nm_store_at(o->store, i);
+        if (entry->role == NM_PARAMETER) {
+            return nm_fail(o->context, NM_ERROR_INPUT,
+                           "nm_optimizer_step: the parameter \"%s\" was added to the store after "
+                           "the optimizer was made; make the optimizer behind all parameters",
+                           entry->name);
+        }
+    }
+    return nm_context_status(o->context);
+}
+
+/* Backward passes that need the parameters as they were are errors from now on. */
+static void touch_moved(const nm_optimizer *o)
+{
+    for (int i = 0; i < o->count; i++) {
+        if (o->members[i].gradient) {
+            nm_tensor_touch(o->members[i].entry->tensor);
+        }
+    }
+}
+
 nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double scale)
 {
     NM_GIVEN(o, NM_ERROR_INPUT);
@@ -221,10 +248,11 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
         .optimizer = o,
         .common = {
             .options = o->options, .step = step, .rate = o->common.rate * factor, .scale = scale}};
-    nm_status status = nm_context_status(o->context);
+    nm_status status = check_store(o);
     if (status == NM_OK) {
         all.elements = find_gradients(o);
         nm_parallel(o->context, all.elements, GRAIN, update_range, &all);
+        touch_moved(o);
     }
     return status;
 }

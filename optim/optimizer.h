@@ -87,7 +87,8 @@ NM_API nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choic
                                          const nm_group *groups, int group_count);
 NM_API void nm_optimizer_destroy(nm_optimizer *optimizer); /* NULL is fine */
 
-/* Updates every trainable parameter that has a gradient. `step` counts updates from 0, `factor` is
+/* Updates every trainable parameter that has a gradient. One that was added to the store after the
+ * optimizer was made is an error. `step` counts updates from 0, `factor` is
  * the schedule's, and gradients are multiplied by `scale` first (clipping, averaging). Gradients
  * stay as they are. Allocates nothing. */
 NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double factor,

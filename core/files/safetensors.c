@@ -370,6 +370,7 @@ static nm_tensor *make_tensor(nm_context *context, const entry *e, char *data)
         nm_tensor_destroy(tensor);
         return NULL;
     }
+    nm_tensor_own(tensor, true);
     return tensor;
 }
 
@@ -508,6 +509,7 @@ void nm_tensor_file_destroy(nm_tensor_file *file)
     }
     nm_context *context = file->context;
     for (int i = 0; i < file->tensors.count; i++) {
+        nm_tensor_own(file->tensors.items[i].tensor, false);
         nm_tensor_destroy(file->tensors.items[i].tensor);
     }
     nm_free(context, file->tensors.items);

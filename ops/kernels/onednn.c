@@ -1,6 +1,7 @@
 /* What a context has of oneDNN: the switches, the engine, the threads. */
 #include "ops/kernels/onednn.h"
 
+#include "core/thread.h"
 #include "ops/kernels/onednn_primitive.h"
 #include "ops/linear.h"
 
@@ -53,7 +54,8 @@ int nm_onednn_enter(nm_context *context, int64_t multiply_adds)
 {
 #ifdef _OPENMP
     int before = omp_get_max_threads();
-    omp_set_num_threads(multiply_adds < WORTH_THREADS ? 1 : nm_context_threads(context));
+    const bool one = multiply_adds < WORTH_THREADS || !nm_may_use_threads();
+    omp_set_num_threads(one ? 1 : nm_context_threads(context));
     return before;
 #else
     (void)context;

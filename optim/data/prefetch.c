@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 struct nm_prefetch {
     nm_context *context;
     nm_make_fn make;
     void *arg;
     pthread_t thread;
+    pid_t process; /* that has the thread; in a fork of it, items are made when they are taken */
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t wake;      /* for the thread: there may be work */
     pthread_cond_t ready;     /* for the caller: an item is made, or the thread is at rest */
@@ -53,6 +55,12 @@ static bool start_thread(nm_prefetch *p)
     return started;
 }
 
+/* Whether this is a fork of the process that began: it has neither the thread nor its locks. */
+static bool is_alone(const nm_prefetch *p)
+{
+    return getpid() != p->process;
+}
+
 static void release(nm_prefetch *p)
 {
     pthread_cond_destroy(&p->ready);
@@ -70,6 +78,7 @@ nm_prefetch *nm_prefetch_create(nm_context *context, nm_make_fn make, void *arg)
     p->context = context;
     p->make = make;
     p->arg = arg;
+    p->process = getpid();
     /* Without attributes these cannot fail. */
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
@@ -86,6 +95,10 @@ void nm_prefetch_destroy(nm_prefetch *p)
     if (!p) {
         return;
     }
+    if (is_alone(p)) {
+        nm_free(p->context, p);
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     p->quit = true;
     pthread_cond_signal(&p->wake);
@@ -96,6 +109,9 @@ void nm_prefetch_destroy(nm_prefetch *p)
 
 void nm_prefetch_stop(nm_prefetch *p)
 {
+    if (is_alone(p)) {
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     p->end = 0;
     while (p->working) {
@@ -106,6 +122,10 @@ void nm_prefetch_stop(nm_prefetch *p)
 
 void nm_prefetch_start(nm_prefetch *p, int64_t first, int64_t end)
 {
+    if (is_alone(p)) {
+        p->taken = first;
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     p->made = p->taken = first;
     p->end = end;
@@ -115,6 +135,10 @@ void nm_prefetch_start(nm_prefetch *p, int64_t first, int64_t end)
 
 int nm_prefetch_take(nm_prefetch *p)
 {
+    if (is_alone(p)) {
+        p->make(p->arg, p->taken, (int)(p->taken % 2));
+        return (int)(p->taken++ % 2);
+    }
     pthread_mutex_lock(&p->lock);
     while (p->made == p->taken) {
         pthread_cond_wait(&p->ready, &p->lock);
