@@ -103,7 +103,7 @@ static void destroy_doomed(nm_context *context)
         nm_tensor *tensor = context->doomed;
         context->doomed = tensor->grad;
         tensor->grad = NULL;
-        tensor->recorded = false;
+        tensor->recorded = tensor->doomed = false;
         nm_tensor_destroy(tensor);
     }
 }

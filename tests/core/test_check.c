@@ -1,6 +1,7 @@
 /* The gradient check must catch what it is there to catch. Every fault is a custom op, registered
  * as a user would. */
 #include <math.h>
+#include <string.h>
 
 #include "core/op.h"
 #include "ops/basic.h"
@@ -172,7 +173,102 @@ START_TEST(an_incomplete_op_cannot_be_registered)
 }
 END_TEST
 
-TEST_MAIN("core/check", a_right_op_passes_with_small_errors,
+static nm_status mute_forward(const nm_run *run)
+{
+    (void)run;
+    return NM_ERROR_INPUT;
+}
+
+static nm_status meddling_forward(const nm_run *run)
+{
+    double *x = (double *)(uintptr_t)run->x[0];
+    cube_forward(run);
+    for (int64_t i = 0; run->dtype == NM_F64 && i < nm_tensor_count(run->in[0]); i++) {
+        x[i] = x[i] < -1 ? -1 : x[i];
+    }
+    return NM_OK;
+}
+
+static nm_status short_forward(const nm_run *run)
+{
+    nm_run shorter = *run;
+    nm_shape shape = *nm_tensor_shape(run->out[0]);
+    nm_tensor *part =
+        nm_tensor_wrap(run->context, run->dtype, NM_SHAPE(shape.dim[0] - 1, 2), run->y[0]);
+    shorter.out = &part;
+    cube_forward(&shorter);
+    nm_tensor_destroy(part);
+    return NM_OK;
+}
+
+static nm_status long_forward(const nm_run *run)
+{
+    char *y = run->y[0];
+    cube_forward(run);
+    y[nm_tensor_bytes(run->out[0])] ^= 1;
+    return NM_OK;
+}
+
+static nm_status rankless_infer(nm_infer *infer)
+{
+    infer->out[0].rank = 9;
+    return NM_OK;
+}
+
+static nm_status mute_infer(nm_infer *infer)
+{
+    (void)infer;
+    return NM_ERROR_INPUT;
+}
+
+static void check_caught(nm_op op, nm_status status, const char *said)
+{
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_register_op(context, &op);
+    ck_assert_int_ne(nm_check_op(context, op.item.name, NULL), NM_OK);
+    ck_assert_ptr_nonnull(strstr(nm_context_error(context), op.item.name));
+    assert_error(context, status, said);
+    nm_context_destroy(context);
+}
+
+START_TEST(a_computation_or_shape_rule_that_fails_without_a_word_is_named)
+{
+    nm_op op = cube_op("mute");
+    op.forward = mute_forward;
+    check_caught(op, NM_ERROR_INTERNAL, "mute: it failed (bad input) and did not say why");
+    op = cube_op("mute_rule");
+    op.infer = mute_infer;
+    check_caught(op, NM_ERROR_INTERNAL, "mute_rule: it failed (bad input) and did not say why");
+}
+END_TEST
+
+START_TEST(an_op_that_changes_its_input_is_caught)
+{
+    nm_op op = cube_op("meddling");
+    op.forward = meddling_forward;
+    check_caught(op, NM_ERROR_NUMERIC, "its computation changes the input x; no op may");
+}
+END_TEST
+
+START_TEST(a_shape_rule_that_lies_is_caught)
+{
+    nm_op op = cube_op("short");
+    op.forward = short_forward;
+    check_caught(op, NM_ERROR_NUMERIC,
+                 "[3, 2], the shape that its shape rule says, is not written");
+    op = cube_op("long");
+    op.forward = long_forward;
+    check_caught(op, NM_ERROR_NUMERIC, "it writes behind the last element of [3, 2]");
+    op = cube_op("rankless");
+    op.infer = rankless_infer;
+    check_caught(op, NM_ERROR_INPUT, "rankless: a tensor's rank is 0 to 6, not 9");
+}
+END_TEST
+
+TEST_MAIN("core/check", a_computation_or_shape_rule_that_fails_without_a_word_is_named,
+          an_op_that_changes_its_input_is_caught, a_shape_rule_that_lies_is_caught,
+          a_right_op_passes_with_small_errors,
           a_gradient_that_ignores_the_output_gradient_is_caught,
           a_gradient_without_a_derivative_is_caught, an_f32_kernel_that_differs_from_f64_is_caught,
           results_that_change_between_runs_are_caught,

@@ -87,8 +87,8 @@ static const layer_options layer_defaults = {.struct_size = sizeof(layer_options
                                              .units = 0,
                                              .p = 0.5,
                                              .bias = true,
-                                             .stride = {2, {1, 1}},
-                                             .betas = {2, {0.9, 0.999}},
+                                             .stride = NM_LIST_OF(2, 1, 1),
+                                             .betas = NM_LIST_OF(2, 0.9, 0.999),
                                              .threads = -1};
 
 static const nm_spec layer_spec = {"layer_options",
@@ -738,7 +738,7 @@ START_TEST(the_options_of_a_choice_from_c_are_checked)
     layer_options o = layer_defaults;
     cosine_options bad = {.end = 2};
     o.units = 1;
-    o.schedule = (nm_choice){&cosine, &bad, NULL};
+    o.schedule = (nm_choice){&cosine, &bad, NULL, {0, {0}}};
     refuse_struct(&o, "cosine: \"end\" must be at least 0 and at most 1, not 2");
 }
 END_TEST

@@ -358,9 +358,9 @@ START_TEST(a_slice_that_makes_no_sense_is_refused)
     assert_error(f.context, NM_ERROR_INPUT, "axis -1 of [5] is given twice");
     ck_assert_ptr_null(SLICE(.axes = NM_INTS(0), .start = NM_INTS(0, 1)));
     assert_error(f.context, NM_ERROR_INPUT, "must be equally long or empty");
-    ck_assert_ptr_null(
-        nm_slice_grad(f.tape, x, NM_SHAPE(9),
-                      &(nm_slice_options){NM_END(nm_slice_options), .start = NM_INTS(5)}));
+    ck_assert_ptr_null(nm_slice_grad(
+        f.tape, x, NM_SHAPE(9),
+        &(nm_slice_options){NM_SLICE_DEFAULTS, NM_END(nm_slice_options), .start = NM_INTS(5)}));
     assert_error(f.context, NM_ERROR_INPUT, "dy is [5], but the slice has the shape [4]");
     end(f);
 }
@@ -425,8 +425,7 @@ START_TEST(a_list_written_without_its_macro_is_refused)
     const nm_ints zero = {0}, two = {.count = 1}; /* what .axes = 0 and .axes = {0, 1} come to */
     o.axes = zero;
     ck_assert_ptr_null(nm_sum_with(f.tape, x, &o));
-    assert_error(f.context, NM_ERROR_INPUT,
-                 "sum: \"axes\" is no list; write .axes = NM_INTS(...)");
+    assert_error(f.context, NM_ERROR_INPUT, "sum: \"axes\" is no list; write .axes = NM_INTS(...)");
     o.axes = two;
     ck_assert_ptr_null(nm_sum_with(f.tape, x, &o));
     assert_error(f.context, NM_ERROR_INPUT, "sum: \"axes\" is no list");
@@ -439,7 +438,8 @@ START_TEST(a_list_written_without_its_macro_is_refused)
 }
 END_TEST
 
-TEST_MAIN("ops/basic", a_list_written_without_its_macro_is_refused, vectorized_functions_are_as_accurate_as_their_header_says,
+TEST_MAIN("ops/basic", a_list_written_without_its_macro_is_refused,
+          vectorized_functions_are_as_accurate_as_their_header_says,
           functions_are_exact_where_float_ends,
           a_power_has_a_finite_slope_at_zero_where_there_is_one,
           a_long_sum_is_accurate_in_f32_along_any_axis, sums_along_every_choice_of_axes_are_right,

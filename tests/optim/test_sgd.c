@@ -479,7 +479,43 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 }
 END_TEST
 
-TEST_MAIN("optim/sgd", sgd_follows_its_formulas,
+START_TEST(a_parameter_that_comes_after_the_optimizer_is_an_error)
+{
+    begin(NULL);
+    nm_tensor *w = add("w", NM_WEIGHT, NM_F32, 3);
+    nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1), NULL, 0);
+    nm_store_add(store, "statistic", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(3));
+    fill_gradient(w, 1, 0);
+    ck_assert_int_eq(nm_optimizer_step(sgd, 0, 1, 1), NM_OK); /* a buffer is not moved anyway */
+    add("late", NM_WEIGHT, NM_F32, 3);
+    ck_assert_int_ne(nm_optimizer_step(sgd, 1, 1, 1), NM_OK);
+    assert_error(context, NM_ERROR_INPUT, "the parameter \"late\" was added to the store after");
+    nm_optimizer_destroy(sgd);
+    end(NULL);
+}
+END_TEST
+
+static nm_choice choose_in_a_helper(double rate)
+{
+    return nm_sgd(.rate = rate, .momentum = 0.5);
+}
+
+START_TEST(options_outlive_the_block_that_they_were_written_in)
+{
+    begin(NULL);
+    add("w", NM_WEIGHT, NM_F32, 3);
+    nm_choice choice = choose_in_a_helper(0.25);
+    nm_choice slow = choose_in_a_helper(1e-3);
+    nm_optimizer *sgd = nm_optimizer_create(store, &choice, NULL, 0);
+    ck_assert(nm_optimizer_rate(sgd) == 0.25);
+    ck_assert(((const nm_sgd_options *)nm_choice_options(&slow))->rate == 1e-3);
+    nm_optimizer_destroy(sgd);
+    end(NULL);
+}
+END_TEST
+
+TEST_MAIN("optim/sgd", a_parameter_that_comes_after_the_optimizer_is_an_error,
+          options_outlive_the_block_that_they_were_written_in, sgd_follows_its_formulas,
           the_schedule_scales_the_rate_and_clipping_the_gradient,
           without_a_gradient_a_parameter_stays, without_momentum_there_is_no_state,
           the_bits_do_not_depend_on_the_number_of_threads, every_parameter_of_many_moves_once,

@@ -44,7 +44,7 @@ START_TEST(without_an_optimizer_it_is_sgd_with_momentum_and_cosine)
     nm_train_options said = {NM_TRAIN_DEFAULTS, .optimizer = nm_sgd(.rate = 1)};
     nm_train_complete(&said, 300, 100, &chosen);
     ck_assert(said.clip_norm == 0);
-    ck_assert(((const nm_sgd_options *)said.optimizer.options)->rate == 1);
+    ck_assert(((const nm_sgd_options *)nm_choice_options(&said.optimizer))->rate == 1);
     ck_assert_ptr_eq(said.schedule.item, &nm_schedule_constant.item);
     nm_train_options step = {NM_TRAIN_DEFAULTS, .schedule = {.item = &nm_schedule_step.item}};
     nm_train_complete(&step, 300, 100, &chosen);
