@@ -256,6 +256,7 @@ static const char *next_word(const char *words, char word[LONGEST_NAME + 1])
 
 bool nm_words_have(const char *words, const char *name)
 {
+    NM_GIVEN(name, false);
     char word[LONGEST_NAME + 1], plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
     NM_GIVEN(name, false);
     make_plain(name, plain);
@@ -336,6 +337,7 @@ static bool consider_item(const char *name, const nm_item *item, int *distance)
 
 const nm_item *nm_find_meant(const nm_context *context, nm_kind kind, const char *name)
 {
+    NM_GIVEN(name, NULL);
     const nm_item *best = NULL;
     int distance = 1000;
     NM_GIVEN(name, NULL);

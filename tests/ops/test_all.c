@@ -268,8 +268,7 @@ static void check_lists(nm_context *context, const nm_op *op)
         ck_assert_msg((spec->options[i].type != NM_OPTION_INTS &&
                        spec->options[i].type != NM_OPTION_FLOATS) ||
                           list == NM_LIST,
-                      "%s: the default of \"%s\" is no list", op->item.name,
-                      spec->options[i].name);
+                      "%s: the default of \"%s\" is no list", op->item.name, spec->options[i].name);
     }
 }
 
@@ -279,7 +278,8 @@ START_TEST(the_defaults_of_lists_are_lists)
 }
 END_TEST
 
-TEST_MAIN("ops/all", the_defaults_of_lists_are_lists, every_op_has_the_gradient_that_differences_say, every_op_is_documented,
+TEST_MAIN("ops/all", the_defaults_of_lists_are_lists,
+          every_op_has_the_gradient_that_differences_say, every_op_is_documented,
           every_op_refuses_a_missing_input_and_a_wrong_type,
           no_op_crashes_on_tensors_without_elements,
           every_op_survives_the_failure_of_every_allocation)
