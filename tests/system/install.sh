@@ -39,8 +39,7 @@ claim_of dynamic "programs look for the library by its major version" \
 ask exported nm -D --defined-only "$prefix/lib/libnorma.so"
 undeclared() # a judge of a list of symbols
 {
-    cat "$prefix"/include/norma/*.h "$prefix"/include/norma/*/*.h \
-        "$prefix"/include/norma/*/*/*.h | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$temporary/declared"
+    find "$prefix/include/norma" -name '*.h' -exec cat {} + | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$temporary/declared"
     awk '{print $3}' | sort | comm -23 - "$temporary/declared"
 }
 claim_of exported "all that is exported is declared in an installed header" undeclared
