@@ -101,7 +101,7 @@ static void add_number(nm_text *t, double value)
 /* Columns of the table that tell its samples apart, as they stand there. */
 static const char *id_of(const predictions *p, int64_t row, int i)
 {
-    return p->set.id_texts[row * p->set.id_columns + i];
+    return p->set.id_texts[number_of(p, row) * p->set.id_columns + i];
 }
 
 static const char *id_name(const predictions *p, int i)

@@ -10,7 +10,8 @@ typedef struct predictions {
     nm_dataset set;     /* the samples, in the order of their file */
     nm_tensor *outputs; /* f32 [count, ...]: probabilities of classes, or values */
     bool is_classifier;
-    const int64_t *numbers; /* [count], of the samples; NULL: 0, 1, 2, ... */
+    const int64_t *numbers; /* [count], of the samples, by which their ids are found; NULL: 0, 1, 2,
+                               ... */
 } predictions;
 
 /* A line a sample, or a JSON object a line. */

@@ -165,6 +165,11 @@ START_TEST(folds_leave_groups_whole_and_in_order_see_nothing_later)
             seen[i] |= mine[i];
         }
     }
+    size_t size;
+    char *text = read_text(test_path("whole/predictions.csv"), &size);
+    ck_assert_int_eq(strncmp(text, "sample,who,class,probability,a,b,c\n0,p0,", 41 - 1), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\n41,p5,"));
+    free(text);
     assert_code(norma("train", "net.yaml", "--folds", "3", "--out", "chain", "--quiet", "--set",
                       "data.validation={share: 0, order: last}"),
                 0);

@@ -239,19 +239,44 @@ static nm_tensor *gather(const members *m, int64_t **numbers, int64_t *count)
     return rows;
 }
 
+static bool has_ids(const nm_schema *s)
+{
+    for (int i = 0; i < s->unused; i++) {
+        if (s->unused_column[i].is_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The table once more, for the columns that tell its rows apart, such as the groups. */
+static nm_status open_ids(const members *m, const run *last, const nm_schema *s, nm_dataset *set)
+{
+    const nm_reading reading = {.schema = s, .wanted = NM_WANTED_NONE};
+    *set = (nm_dataset){.context = m->context};
+    return has_ids(s) ? nm_dataset_open(m->context, &last->config.data_options.train, &reading, set)
+                      : NM_OK;
+}
+
 static nm_status write_predictions(const members *m, const run *last)
 {
     char path[RUN_PATH];
+    nm_dataset ids;
     int64_t *numbers = NULL, count = 0;
     const nm_loss_type *loss = (const nm_loss_type *)(const void *)last->config.loss.item;
     predictions p = {.context = m->context, .schema = nm_model_schema(last->config.model)};
     p.is_classifier = p.schema->classes > 0 && (!loss || loss->wants_labels);
     p.outputs = gather(m, &numbers, &count);
+    nm_status status = open_ids(m, last, p.schema, &ids);
+    p.set = ids;
     p.set.count = count;
     p.numbers = numbers;
-    nm_status status = p.outputs && path_join(path, m->whole->folder, "predictions.csv")
-                           ? predictions_write(&p, path)
-                           : nm_context_status(m->context);
+    status = status == NM_OK && p.outputs && path_join(path, m->whole->folder, "predictions.csv")
+                 ? predictions_write(&p, path)
+                 : nm_context_status(m->context);
+    if (ids.context) {
+        nm_dataset_close(&ids);
+    }
     nm_tensor_destroy(p.outputs);
     nm_free(m->context, numbers);
     return status;
