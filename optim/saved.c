@@ -291,6 +291,7 @@ static bool is_folder(const char *path)
 char *nm_saved_find(nm_context *context, const char *path)
 {
     static const char *const names[] = {"best.safetensors", "checkpoint.safetensors"};
+    NM_REQUIRE(context, path, NULL);
     if (!is_folder(path)) {
         return nm_copy_string(context, path);
     }

@@ -356,6 +356,7 @@ nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
     NM_GIVEN(nm_context_status(context) == NM_OK, NULL);
     NM_REQUIRE(context, set, NULL);
     NM_REQUIRE(context, options, NULL);
+    NM_REQUIRE(context, set->samples, NULL);
     nm_loader *l = nm_alloc_zero(context, 1, sizeof *l);
     if (!l) {
         return NULL;
