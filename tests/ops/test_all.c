@@ -262,13 +262,13 @@ static void check_lists(nm_context *context, const nm_op *op)
     (void)context;
     const nm_spec *spec = op->item.spec;
     for (int i = 0; spec && i < spec->count; i++) {
-        const char *field = (const char *)spec->defaults + spec->options[i].offset;
-        const struct nm_list *list;
-        memcpy(&list, field, sizeof list);
-        ck_assert_msg((spec->options[i].type != NM_OPTION_INTS &&
-                       spec->options[i].type != NM_OPTION_FLOATS) ||
-                          list == NM_LIST,
-                      "%s: the default of \"%s\" is no list", op->item.name, spec->options[i].name);
+        const nm_option *option = &spec->options[i];
+        if (option->type == NM_OPTION_INTS || option->type == NM_OPTION_FLOATS) {
+            const struct nm_list *list;
+            memcpy(&list, (const char *)spec->defaults + option->offset, sizeof list);
+            ck_assert_msg(list == NM_LIST, "%s: the default of \"%s\" is no list", op->item.name,
+                          option->name);
+        }
     }
 }
 

@@ -84,6 +84,19 @@ static void make_targets(network *n, int64_t batch)
     }
 }
 
+/* Weights that begin by data, as in training. */
+static void begin_by_data(network *n)
+{
+    const nm_pass pass = {
+        .tape = n->tape, .random = &n->random, .training = true, .initialize = true};
+    if (nm_model_network(n->model)->wants_data) {
+        const bool recording = nm_tape_set_recording(n->tape, false);
+        nm_model_forward(n->model, &pass, n->x);
+        nm_tape_set_recording(n->tape, recording);
+        nm_tape_reset(n->tape);
+    }
+}
+
 /* The rest, for a network that has its model: batch, loss, optimizer. */
 static nm_status complete(network *n, int64_t batch, const nm_choice *loss)
 {
@@ -101,6 +114,7 @@ static nm_status complete(network *n, int64_t batch, const nm_choice *loss)
         return nm_context_status(n->context);
     }
     nm_random_fill_normal(&n->random, n->x, 0, 1);
+    begin_by_data(n);
     n->batch = (nm_batch){.count = batch,
                           .shape = shape,
                           .x = nm_tensor_f32(n->x),
