@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/files/input.h"
+#include "core/files/known.h"
 #include "core/files/npy_elements.h"
 #include "core/files/order.h"
 #include "core/guard.h"
@@ -235,16 +236,15 @@ static bool read_dict(cursor *c, header *h)
 /* ---- The file ---- */
 
 /* Says what the file may be instead, by its first bytes. */
-static bool refuse_file(cursor *c, const unsigned char *data, size_t size)
+static bool refuse_file(cursor *c, nm_input *input, const unsigned char *data, size_t size)
 {
     if (size >= 4 && memcmp(data, "PK\x03\x04", 4) == 0) {
         return fail(c, "not an NPY file but an archive of several (.npz); save the array alone: "
                        "numpy.save(\"x.npy\", numpy.load(\"x.npz\")[\"NAME\"])");
     }
-    if (size >= 2 && memcmp(data, "\x1f\x8b", 2) == 0) {
-        return fail(c, "not an NPY file but gzip data; unpack it with gunzip");
-    }
-    return fail(c, "not an NPY file: it does not begin with \\x93NUMPY");
+    nm_refuse_file(input, c->name, "an NPY file", data, size);
+    c->failed = true;
+    return false;
 }
 
 #define FIXED 12           /* bytes before the dict; of version 1 two less */
@@ -259,7 +259,7 @@ static bool read_fixed(cursor *c, nm_input *input, size_t *length)
         return false;
     }
     if (size < magic || memcmp(fixed, MAGIC, magic) != 0) {
-        return refuse_file(c, fixed, size);
+        return refuse_file(c, input, fixed, size);
     }
     int version = size > magic ? fixed[6] : 1;
     if (version < 1 || version > 3) {

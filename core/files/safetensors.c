@@ -13,6 +13,7 @@
 
 #include "core/file.h"
 #include "core/files/input.h"
+#include "core/files/known.h"
 #include "core/files/order.h"
 #include "core/guard.h"
 #include "core/internal.h"
@@ -405,6 +406,20 @@ static bool check_length(reader *r, uint64_t length, const nm_input *input)
     return true;
 }
 
+/* Of files that others save networks in. */
+static bool refuse_file(reader *r, nm_input *input, const unsigned char *first)
+{
+    if (memcmp(first, "PK\3\4", 4) == 0) {
+        return FAIL_FILE(r,
+                         "%s: not a safetensors file but a zip archive, as PyTorch's are; in "
+                         "Python: safetensors.torch.save_file(model.state_dict(), "
+                         "\"net.safetensors\")",
+                         r->json.file);
+    }
+    nm_refuse_file(input, r->json.file, "a safetensors file", first, 8);
+    return false;
+}
+
 /* The length of the header, and its first character, which is looked at before memory is asked for.
  */
 static bool read_length(reader *r, nm_input *input, uint64_t *length)
@@ -420,6 +435,9 @@ static bool read_length(reader *r, nm_input *input, uint64_t *length)
     }
     memcpy(length, first, 8);
     nm_order_turn(length, 8, 8);
+    if (*length > HEADER_LIMIT && nm_known_file(first, 8)) {
+        return refuse_file(r, input, first);
+    }
     if (!check_length(r, *length, input) ||
         (*length && nm_input_read(input, &begin, 1, &size) != NM_OK)) {
         return false;

@@ -10,11 +10,24 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* The length of a header, and the brace that it begins with: no text file begins so. */
+static bool has_tensors(const char *path)
+{
+    unsigned char bytes[9] = {0};
+    FILE *file = is_file(path) ? fopen(path, "rb") : NULL;
+    const bool whole = file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes;
+    if (file) {
+        fclose(file);
+    }
+    return whole && bytes[8] == '{' && !bytes[4] && !bytes[5] && !bytes[6] && !bytes[7];
+}
+
+/* By its name, or whatever it is called by what is in it. */
 static bool is_saved_file(const char *path)
 {
     static const char end[] = ".safetensors";
     const size_t length = strlen(path), tail = sizeof end - 1;
-    return length > tail && strcmp(path + length - tail, end) == 0;
+    return (length > tail && strcmp(path + length - tail, end) == 0) || has_tensors(path);
 }
 
 bool is_trained_path(const char *path)

@@ -137,22 +137,36 @@ static nm_status name_classes(nm_dataset *set, const int32_t *distinct, int64_t 
     return number_by_names(set, schema);
 }
 
-/* A class without a sample is often a mistake, and never learned. */
-static void tell_gaps(const nm_dataset *set, int64_t distinct, int32_t largest)
+/* A class without a sample is often a mistake, and never learned. A single label above all others
+ * may mark samples that have none. */
+static void tell_gaps(const nm_dataset *set, const int32_t *distinct, int64_t count)
 {
-    if (distinct <= largest) {
+    const int32_t largest = distinct[count - 1];
+    char remedy[128] = "numpy.unique(y, return_inverse=True)[1] numbers those that occur";
+    if (count <= largest && count > 1 && distinct[count - 2] == count - 2) {
+        snprintf(remedy, sizeof remedy,
+                 "if %d marks samples without a class, set the loss's ignore_index to it", largest);
+    }
+    if (count <= largest) {
         nm_context_log(set->context, NM_LOG_WARNING,
-                       "the labels go from 0 to %d, but %lld of these classes have no sample",
-                       largest, (long long)largest + 1 - (long long)distinct);
+                       "the labels go from 0 to %d, but %lld of these classes have no sample; %s",
+                       largest, (long long)largest + 1 - (long long)count, remedy);
     }
 }
 
-static nm_status negative_label(const nm_dataset *set, int32_t label)
+/* Several are no mark of samples without a class, but numbers. */
+static nm_status negative_label(const nm_dataset *set, int32_t label, bool several)
 {
     const int32_t *labels = set->targets;
     int64_t sample = 0;
     while (labels[sample] != label) {
         sample++;
+    }
+    if (several) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "sample %lld has label %d; classes count from 0 (to predict numbers, the "
+                       "loss is mse or huber)",
+                       (long long)sample, label);
     }
     return nm_fail(
         set->context, NM_ERROR_FORMAT,
@@ -171,11 +185,11 @@ static nm_status find_classes(nm_dataset *set)
     }
     const bool signs = count == 2 && distinct[0] == -1 && distinct[1] == 1;
     if (count && distinct[0] < 0 && !signs) {
-        status = negative_label(set, distinct[0]);
+        status = negative_label(set, distinct[0], count > 1 && distinct[1] < 0);
     } else if (count && distinct[0] != 0) {
         status = name_classes(set, distinct, count);
     } else if (count) {
-        tell_gaps(set, count, distinct[count - 1]);
+        tell_gaps(set, distinct, count);
     }
     nm_free(set->context, distinct);
     return status;

@@ -1,6 +1,7 @@
 #include "optim/data/dataset.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,13 +126,13 @@ static nm_status check_labels(nm_dataset *set)
     return NM_OK;
 }
 
-/* The first of `count` values that is not finite; -1: none. */
+/* The first of `count` values that f32 does not hold; -1: none. */
 static int64_t find_not_finite(nm_dtype dtype, const void *values, int64_t count)
 {
     const float *narrow = values;
     const double *wide = values;
     for (int64_t i = 0; i < count; i++) {
-        if (dtype == NM_F64 ? !isfinite(wide[i]) : !isfinite(narrow[i])) {
+        if (dtype == NM_F64 ? !(fabs(wide[i]) <= (double)FLT_MAX) : !isfinite(narrow[i])) {
             return i;
         }
     }
@@ -146,11 +147,18 @@ static nm_status check_finite(const nm_dataset *set, const char *what, nm_dtype 
     if (at < 0) {
         return NM_OK;
     }
-    bool nan =
-        dtype == NM_F64 ? isnan(((const double *)values)[at]) : isnan(((const float *)values)[at]);
+    char text[32];
+    const double value =
+        dtype == NM_F64 ? ((const double *)values)[at] : (double)((const float *)values)[at];
+    if (isfinite(value)) {
+        return nm_fail(set->context, NM_ERROR_FORMAT,
+                       "%s %lld has %s among its values, more than f32 holds; give them in a "
+                       "larger unit",
+                       what, (long long)(at / width), nm_format_float(value, text));
+    }
     return nm_fail(set->context, NM_ERROR_FORMAT,
                    "%s %lld has %s among its values; remove or replace it", what,
-                   (long long)(at / width), nan ? "NaN" : "an infinity");
+                   (long long)(at / width), isnan(value) ? "NaN" : "an infinity");
 }
 
 static nm_status check_samples(const nm_dataset *set)

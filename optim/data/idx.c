@@ -10,6 +10,7 @@
 
 #include "core/file.h"
 #include "core/files/input.h"
+#include "core/files/known.h"
 #include "optim/data/readers.h"
 #include "optim/table.h"
 
@@ -77,19 +78,15 @@ static double element(const unsigned char *bytes, int type)
 /* ---- Reading one file ---- */
 
 /* The four bytes in front, of which there are `size`. */
-static nm_status check_magic(nm_context *context, const char *path, const unsigned char *bytes,
+static nm_status check_magic(nm_input *input, const char *path, const unsigned char *bytes,
                              size_t size)
 {
     if (size < 4 || bytes[0] || bytes[1] || !element_size(bytes[2])) {
-        return nm_fail(context, NM_ERROR_FORMAT,
-                       "%s: not an IDX file: it begins with %s%02x %02x %02x, not with 00 00 and "
-                       "the type 08, 09, 0b, 0c, 0d or 0e",
-                       path, size < 4 ? "less than four bytes, " : "", bytes[0], bytes[1],
-                       bytes[2]);
+        return nm_refuse_file(input, path, "an IDX file", bytes, size);
     }
     if (bytes[3] < 1 || bytes[3] > NM_MAX_RANK) {
-        return nm_fail(context, NM_ERROR_FORMAT, "%s: %d dimensions; 1 to %d can be read", path,
-                       bytes[3], NM_MAX_RANK);
+        return nm_fail(input->context, NM_ERROR_FORMAT, "%s: %d dimensions; 1 to %d can be read",
+                       path, bytes[3], NM_MAX_RANK);
     }
     return NM_OK;
 }
@@ -99,7 +96,7 @@ static nm_status read_header(nm_context *context, nm_input *input, idx_array *a)
     unsigned char bytes[4] = {0}, sizes[4 * NM_MAX_RANK];
     size_t size = 0, more = 0;
     nm_status status = nm_input_read(input, bytes, 4, &size);
-    status = status == NM_OK ? check_magic(context, a->path, bytes, size) : status;
+    status = status == NM_OK ? check_magic(input, a->path, bytes, size) : status;
     if (status == NM_OK) {
         status = nm_input_read(input, sizes, 4 * (size_t)bytes[3], &more);
     }

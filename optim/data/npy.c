@@ -1,4 +1,5 @@
 /* Samples and targets in two .npy files (NumPy's array format; core/files/npy.c reads it). */
+#include <math.h>
 #include <string.h>
 
 #include "core/file.h"
@@ -20,10 +21,31 @@ static nm_tensor *read_array(nm_context *context, const char *path, nm_npy_info 
                                                        : NULL;
 }
 
-/* The tensor's elements as f64 in new memory. */
-static double *as_numbers(nm_context *context, nm_tensor *tensor)
+/* Numbers so long are ids, as a rule, and all the same once their last digits are gone. */
+static nm_status check_digits(nm_context *context, const char *name, nm_tensor *tensor)
+{
+    const int64_t *value = nm_tensor_dtype(tensor) == NM_I64 ? nm_tensor_data(tensor) : NULL;
+    for (int64_t i = 0; value && i < nm_tensor_count(tensor); i++) {
+        const double number = (double)value[i];
+        if (number >= 0x1p63 || (int64_t)number != value[i]) {
+            char place[NM_SHAPE_TEXT];
+            return nm_fail(context, NM_ERROR_FORMAT,
+                           "%s: element %s is %lld, whose last digits f64 does not keep; leave ids "
+                           "out, and subtract the smallest of other numbers",
+                           name, nm_shape_place_text(nm_tensor_shape(tensor), i, place),
+                           (long long)value[i]);
+        }
+    }
+    return NM_OK;
+}
+
+/* The elements as f64 in new memory, of an array in the file called `name`. */
+static double *as_numbers(nm_context *context, const char *name, nm_tensor *tensor)
 {
     int64_t count = nm_tensor_count(tensor);
+    if (check_digits(context, name, tensor) != NM_OK) {
+        return NULL;
+    }
     double *values = nm_alloc_zero(context, (size_t)count, sizeof *values);
     for (int64_t i = 0; values && i < count; i++) {
         values[i] = nm_tensor_get(tensor, i);
@@ -48,7 +70,8 @@ static nm_status take_samples(nm_dataset *set, nm_tensor *x)
     const nm_shape *shape = nm_tensor_shape(x);
     if (shape->rank < 2) {
         return nm_fail(set->context, NM_ERROR_FORMAT,
-                       "%s: samples of shape %s; they need 2 dimensions or more, samples first",
+                       "%s: samples of shape %s; they need 2 dimensions or more, samples first: in "
+                       "NumPy, x[None] is a single sample, x[:, None] a single column",
                        set->sample_source, nm_shape_text(shape, text));
     }
     set->count = shape->dim[0];
@@ -61,7 +84,7 @@ static nm_status take_samples(nm_dataset *set, nm_tensor *x)
         return NM_OK;
     }
     set->dtype = NM_F64;
-    set->samples = set->memory[0] = as_numbers(set->context, x);
+    set->samples = set->memory[0] = as_numbers(set->context, set->sample_source, x);
     nm_tensor_destroy(x);
     set->tensors[0] = NULL;
     return nm_context_status(set->context);
@@ -69,8 +92,28 @@ static nm_status take_samples(nm_dataset *set, nm_tensor *x)
 
 /* ---- Targets ---- */
 
+/* What reads targets as numbers to predict: the loss has a say, unless the option has. */
+static const char *values_remedy(const nm_dataset *set, int targets)
+{
+    return targets == NPY_AUTO && set->wanted == NM_WANTED_LABELS
+               ? "to predict numbers, the loss is mse or huber"
+               : "to predict numbers, set targets: values";
+}
+
+static nm_status no_label(const nm_dataset *set, int64_t sample, double label, int targets)
+{
+    char text[32];
+    const bool is_whole = label == floor(label);
+    return nm_fail(set->context, NM_ERROR_FORMAT,
+                   "%s: sample %lld has %s for a label; labels are integers%s (%s)",
+                   set->target_source, (long long)sample, nm_format_float(label, text),
+                   is_whole ? " of 32 bits" : "",
+                   is_whole ? "numpy.unique(y, return_inverse=True)[1] numbers others"
+                            : values_remedy(set, targets));
+}
+
 /* Labels may stand as any type, also as whole floats. */
-static nm_status take_labels(nm_dataset *set, nm_tensor *y)
+static nm_status take_labels(nm_dataset *set, nm_tensor *y, int targets)
 {
     int32_t *labels = nm_alloc_zero(set->context, (size_t)set->count, sizeof *labels);
     set->targets = set->memory[1] = labels;
@@ -78,13 +121,7 @@ static nm_status take_labels(nm_dataset *set, nm_tensor *y)
     for (int64_t i = 0; labels && i < set->count; i++) {
         double label = nm_tensor_get(y, i);
         if (!nm_is_label(label)) {
-            char text[32];
-            return nm_fail(set->context, NM_ERROR_FORMAT,
-                           "%s: sample %lld has %s for a label; labels are integers%s",
-                           set->target_source, (long long)i, nm_format_float(label, text),
-                           nm_dtype_is_float(nm_tensor_dtype(y))
-                               ? " (to predict numbers, set targets: values)"
-                               : "");
+            return no_label(set, i, label, targets);
         }
         labels[i] = (int32_t)label;
     }
@@ -95,7 +132,7 @@ static nm_status take_values(nm_dataset *set, nm_tensor *y)
 {
     nm_dataset_values_shape(set, row_shape(y));
     set->target_dtype = NM_F64;
-    set->targets = set->memory[1] = as_numbers(set->context, y);
+    set->targets = set->memory[1] = as_numbers(set->context, set->target_source, y);
     return nm_context_status(set->context);
 }
 
@@ -124,13 +161,11 @@ static nm_status take_targets(nm_dataset *set, nm_tensor *y, int targets)
     }
     if (nm_tensor_count(y) != set->count) {
         return nm_fail(set->context, NM_ERROR_FORMAT,
-                       "%s: labels of shape %s; they need one number a sample%s",
-                       set->target_source, nm_shape_text(shape, text),
-                       targets == NPY_AUTO ? " (for numbers to predict, set targets: values; "
-                                             "of one-hot rows, numpy.argmax(y, -1) makes them)"
-                                           : "");
+                       "%s: labels of shape %s; they need one number a sample (%s; of one-hot "
+                       "rows, numpy.argmax(y, -1) makes them)",
+                       set->target_source, nm_shape_text(shape, text), values_remedy(set, targets));
     }
-    return take_labels(set, y);
+    return take_labels(set, y, targets);
 }
 
 static nm_status npy_open(nm_context *context, const void *options, const nm_schema *schema,

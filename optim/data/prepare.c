@@ -52,10 +52,22 @@ static bool is_channels_first(const nm_shape *have, const nm_shape *want)
     return same;
 }
 
-static nm_status wrong_shape(nm_context *context, const nm_shape *have, const nm_shape *want)
+/* Whether all "samples" together are one: the axis that counts them is not there. */
+static bool is_single(int64_t count, const nm_shape *have, const nm_shape *want)
+{
+    nm_shape all = {.rank = have->rank + 1, .dim = {count}};
+    memcpy(all.dim + 1, have->dim, (size_t)have->rank * sizeof *have->dim);
+    return fits(&all, want);
+}
+
+static nm_status wrong_shape(nm_context *context, int64_t count, const nm_shape *have,
+                             const nm_shape *want)
 {
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT], remedy[160] = "";
-    if (is_channels_first(have, want)) {
+    if (have->rank < NM_MAX_RANK && is_single(count, have, want)) {
+        snprintf(remedy, sizeof remedy,
+                 "; samples are counted by the first axis: in NumPy, x[None] is a single one");
+    } else if (is_channels_first(have, want)) {
         snprintf(remedy, sizeof remedy,
                  "; channels are the last axis: in NumPy, np.moveaxis(x, 1, "
                  "-1)");
@@ -122,8 +134,9 @@ static nm_status check_type(nm_context *context, const nm_schema *schema, const 
 
 static nm_status check(nm_context *context, const nm_schema *schema, const samples *s)
 {
-    return fits(&s->shape, &schema->shape) ? check_type(context, schema, s)
-                                           : wrong_shape(context, &s->shape, &schema->shape);
+    return fits(&s->shape, &schema->shape)
+               ? check_type(context, schema, s)
+               : wrong_shape(context, s->count, &s->shape, &schema->shape);
 }
 
 /* ---- Data sets ---- */

@@ -429,7 +429,8 @@ static const mistake data[] = {
      "\"labels\" of idx, \"target\" of csv\n",
      NULL},
     {"y: y.npy", "y: y.npy, classes: 2", "has label 2, but the 2 classes go from 0 to 1\n", NULL},
-    {"x: x.npy", "x: t.csv", "t.csv: not an NPY file", NULL},
+    {"x: x.npy", "x: t.csv",
+     "t.csv: not an NPY file but text; read a table with csv: {path: ", NULL},
     {"y: y.npy", "y: .", "it is a folder\n", NULL},
 };
 

@@ -206,6 +206,77 @@ START_TEST(what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained)
 }
 END_TEST
 
+/* ---- Data that is seldom meant ---- */
+
+static const struct {
+    const char *x, *y, *model, *says; /* NULL: nothing */
+} doubts[] = {
+    {"first", "labels", CONV END,
+     "norma: data: samples of shape [2, 9, 9] look as if their channels came first; they are the "
+     "last axis here: in NumPy, numpy.moveaxis(x, 1, -1)\n"},
+    {"first", "labels", "  - flatten\n  - dense: {units: 3}\n", "numpy.moveaxis(x, 1, -1)\n"},
+    {"images", "labels", CONV END, NULL},
+    {"vectors", "ones", "  - dense: {units: 1}\n",
+     "data: all training samples have the same target; there is nothing to predict\n"},
+    {"vectors", "values", "  - dense: {units: 1}\n", NULL},
+    {"same", "labels", "  - dense: {units: 3}\n",
+     "data: all training samples are the same; nothing tells them apart\n"},
+};
+
+START_TEST(data_that_is_seldom_meant_is_warned_of_by_check_and_in_the_run)
+{
+    nm_context *context = nm_context_create(NULL);
+    write_data();
+    write_array(context, "first.npy", NM_F32, NM_SHAPE(SAMPLES, 2, 9, 9), 0);
+    write_array(context, "same.npy", NM_F32, NM_SHAPE(SAMPLES, 5), 1);
+    write_array(context, "ones.npy", NM_F32, NM_SHAPE(SAMPLES), 1);
+    nm_context_destroy(context);
+    for (size_t i = 0; i < sizeof doubts / sizeof *doubts; i++) {
+        const char *says = doubts[i].says;
+        const ended *e = check(doubts[i].model, doubts[i].x, doubts[i].y);
+        ck_assert_msg(says ? strstr(e->err, says) != NULL : !*e->err, "%zu: %s", i, e->err);
+        char folder[16];
+        snprintf(folder, sizeof folder, "doubt%zu", i);
+        e = norma("train", "net.yaml", "--quiet", "--out", folder);
+        ck_assert_msg(!says || strstr(e->err, says) != NULL, "%zu: %s", i, e->err);
+        ck_assert_msg(says || !strstr(e->err, "data:"), "%zu: %s", i, e->err);
+    }
+}
+END_TEST
+
+START_TEST(a_training_set_of_one_class_is_warned_of)
+{
+    write_text("t.csv", "a,b,y\n1,2,no\n3,5,no\n4,1,no\n");
+    write_text("net.yaml", "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv}}}\n"
+                           "loss: cross_entropy\n");
+    const ended *e = norma("check", "net.yaml");
+    assert_code(e, 0);
+    assert_says(e->err, "data: all training samples are of class no; there is nothing to tell");
+    write_text("t.csv", "a,b,y\n1,2,no\n3,5,yes\n4,1,no\n");
+    ck_assert_str_eq(norma("check", "net.yaml")->err, "");
+}
+END_TEST
+
+/* ---- A saved network by another name ---- */
+
+START_TEST(a_saved_network_is_one_whatever_its_name)
+{
+    write_text("t.csv", "a,b,y\n1,2,no\n3,5,yes\n4,1,no\n");
+    write_text("net.yaml", "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv}}}\n"
+                           "loss: cross_entropy\ntrain: {epochs: 1}\n");
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "named"), 0);
+    char *said = strdup(norma("predict", "named", "t.csv")->out);
+    ck_assert_int_eq(rename(test_path("named/best.safetensors"), test_path("my net.bin")), 0);
+    const ended *e = norma("predict", "my net.bin", "t.csv");
+    assert_code(e, 0);
+    ck_assert_str_eq(e->out, said);
+    free(said);
+    e = norma("predict", "nowhere", "t.csv");
+    assert_code(e, 2);
+    assert_says(e->err, "nowhere is not there, neither as a network's file nor as a run's folder");
+}
+END_TEST
+
 /* ---- Paths ---- */
 
 START_TEST(a_path_may_begin_at_home)
@@ -257,6 +328,8 @@ START_TEST(what_an_alias_repeats_is_told_once)
 END_TEST
 
 TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
+          data_that_is_seldom_meant_is_warned_of_by_check_and_in_the_run,
+          a_training_set_of_one_class_is_warned_of, a_saved_network_is_one_whatever_its_name,
           a_batch_of_one_sample_changes_no_message,
           what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained,
           a_path_may_begin_at_home, a_path_that_is_no_home_or_nothing_says_so,

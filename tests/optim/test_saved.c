@@ -171,6 +171,8 @@ START_TEST(what_converts_without_doubt_is_taken_and_all_else_refused)
     expect(bytes, NM_U8, first, 1, "np.moveaxis(x, 1, -1)");
     expect(bytes, NM_U8, NM_SHAPE(5, 12), 1, "reshape them");
     expect(bytes, NM_U8, NM_SHAPE(5, 2, 2), 1, "a sample has shape [2, 2], but those trained on");
+    expect(bytes, NM_U8, NM_SHAPE(2, 2, 3), 1,
+           "samples are counted by the first axis: in NumPy, x[None] is a single one");
     expect(floats, NM_U8, right, 200, "trained on images of floats, and the samples are bytes");
     expect(floats, NM_F64, right, 200, NULL);
     nm_schema_destroy(bytes);

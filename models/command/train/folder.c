@@ -169,6 +169,11 @@ static void find_runs(search *s)
 static nm_status fail_to_find(const search *s, const char *remedy)
 {
     const found_run *other = &s->other;
+    if (!path_exists(s->file)) {
+        return nm_fail(s->context, NM_ERROR_INPUT,
+                       "%s is not there, neither as a network's file nor as a run's folder",
+                       s->file);
+    }
     if (!other->is_there) {
         return nm_fail(s->context, NM_ERROR_INPUT, "no run of %s is in runs/; %s", s->file, remedy);
     }

@@ -1,13 +1,17 @@
 /* The columns of a table for a network that is there already.
  *
  * 1. By name, in any order: each column of the network must be there, others are left out. Where
- * two columns have the name, it is the one at the place where it was.
+ * two columns have the name, as they had when the network was trained, it is the one at the place
+ * where it was; where there was only one, it is an error.
  * 2. Without a header, here or when the network was trained, by their places: the table must have
  *    all columns that were there, or all but the targets, or those of the sample, with or without
  *    the targets; in their order. Where two of these are possible, it is an error.
  * 3. A network trained on something else than a table takes as many columns as a sample has
  * elements.
  * 4. What `target` names is the target, and what `ignore` names is not there. */
+#include <strings.h>
+
+#include "core/text.h"
 #include "optim/data/csv/csv.h"
 
 /* A saved network may be made to harm: what would lead outside of a row is refused. */
@@ -72,6 +76,31 @@ static bool has_names(const nm_column *columns, int count)
 
 /* ---- By name ---- */
 
+/* How many columns of the table that was trained on had the name. */
+static int count_named(const nm_schema *s, const char *name)
+{
+    int count = 0;
+    for (int i = 0; i < s->columns; i++) {
+        count += strcmp(s->column[i].name, name) == 0;
+    }
+    for (int i = 0; i < s->target_columns; i++) {
+        count += strcmp(s->target_column[i].name, name) == 0;
+    }
+    for (int i = 0; i < s->unused; i++) {
+        count += strcmp(s->unused_column[i].name, name) == 0;
+    }
+    return count;
+}
+
+static nm_status ambiguous_column(const csv_table *t, const nm_column *like)
+{
+    char shown[CSV_SHOWN];
+    return nm_fail(t->context, NM_ERROR_INPUT,
+                   "%s: two columns are called \"%s\", but the network was trained on a table with "
+                   "one; take the other out, or rename it",
+                   t->text.title, nm_csv_shown(like->name, strlen(like->name), shown));
+}
+
 /* -1: none. */
 static int64_t find_column(const csv_table *t, const nm_column *like)
 {
@@ -81,8 +110,31 @@ static int64_t find_column(const csv_table *t, const nm_column *like)
     return index >= 0 ? index : at_its_place ? like->place : -1;
 }
 
+#define NAMES_SHOWN 8
+
+/* What may be meant instead: a name in other letters, or those that are there. */
+static void add_names(const csv_table *t, const char *name, nm_text *text)
+{
+    char shown[CSV_SHOWN];
+    for (int64_t i = 0; i < t->columns; i++) {
+        const char *other = t->column[i].name;
+        if (strcasecmp(other, name) == 0) {
+            nm_text_add(text, "; \"%s\" is there: names are told apart by their letters' case",
+                        nm_csv_shown(other, strlen(other), shown));
+            return;
+        }
+    }
+    for (int64_t i = 0; i < t->columns && i < NAMES_SHOWN; i++) {
+        const char *other = t->column[i].name;
+        nm_text_add(text, "%s%s", i ? ", " : "; it has ",
+                    nm_csv_shown(other, strlen(other), shown));
+    }
+    nm_text_add(text, t->columns > NAMES_SHOWN ? ", ..." : "");
+}
+
 static nm_status missing_column(const csv_table *t, const nm_schema *s)
 {
+    nm_text text = {.context = t->context};
     char shown[CSV_SHOWN];
     int64_t missing = 0;
     const char *first = NULL;
@@ -92,20 +144,31 @@ static nm_status missing_column(const csv_table *t, const nm_schema *s)
             missing++;
         }
     }
-    return nm_fail(t->context, NM_ERROR_INPUT,
-                   "%s: no column \"%s\", on which the network was trained (%lld of its %d columns "
-                   "are missing)",
-                   t->text.title, nm_csv_shown(first, strlen(first), shown), (long long)missing,
-                   s->columns);
+    add_names(t, first, &text);
+    char *others = nm_text_end(&text);
+    if (!others) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_fail(t->context, NM_ERROR_INPUT,
+            "%s: no column \"%s\", on which the network was trained (%lld of its %d columns are "
+            "missing)%s",
+            t->text.title, nm_csv_shown(first, strlen(first), shown), (long long)missing,
+            s->columns, others);
+    nm_free(t->context, others);
+    return nm_context_status(t->context);
 }
 
 static nm_status match_samples_by_name(csv_table *t, const nm_schema *s)
 {
     int64_t at = 0;
     for (int i = 0; i < s->columns; i++) {
-        const int64_t found = find_column(t, &s->column[i]);
-        nm_status status =
-            found < 0 ? missing_column(t, s) : take_sample(t, found, &s->column[i], at);
+        const nm_column *like = &s->column[i];
+        const int64_t found = find_column(t, like);
+        if (found >= 0 && *like->name && t->column[found].is_twin &&
+            count_named(s, like->name) < 2) {
+            return ambiguous_column(t, like);
+        }
+        nm_status status = found < 0 ? missing_column(t, s) : take_sample(t, found, like, at);
         if (status != NM_OK) {
             return status;
         }

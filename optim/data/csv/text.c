@@ -5,36 +5,15 @@
  * 3. Otherwise Windows-1252, in which every byte stands for a character; that is told.
  * 4. Zero bytes are refused: what has them is no text. */
 #include "core/file.h"
+#include "core/files/known.h"
 #include "optim/data/csv/csv.h"
 
 /* ---- What is no text ---- */
 
-static const struct {
-    const char *bytes;
-    size_t size;
-    const char *what;
-} known_files[] = {
-    {"PK\3\4", 4, "a zip archive, as .xlsx and .ods are; save the sheet as CSV"},
-    {"\xd0\xcf\x11\xe0", 4, "an .xls workbook; save the sheet as CSV"},
-    {"PAR1", 4, "a Parquet file; write the table as CSV"},
-    {"\x93NUMPY", 6, "a NumPy array; read it with npy: {x: ..., y: ...}"},
-    {"BZh", 3, "compressed by bzip2; gzip or plain text can be read"},
-    {"\xfd"
-     "7zXZ",
-     5, "compressed by xz; gzip or plain text can be read"},
-    {"\x28\xb5\x2f\xfd", 4, "compressed by zstd; gzip or plain text can be read"},
-};
-
 static nm_status refuse_known(const csv_text *t, const char *bytes, size_t size)
 {
-    for (size_t i = 0; i < NM_COUNT_OF(known_files); i++) {
-        if (size >= known_files[i].size &&
-            !memcmp(bytes, known_files[i].bytes, known_files[i].size)) {
-            return nm_fail(t->context, NM_ERROR_FORMAT, "%s: it is %s", t->title,
-                           known_files[i].what);
-        }
-    }
-    return NM_OK;
+    const char *what = nm_known_file(bytes, size);
+    return what ? nm_fail(t->context, NM_ERROR_FORMAT, "%s: it is %s", t->title, what) : NM_OK;
 }
 
 /* Weka's: a table below its own kind of header. */

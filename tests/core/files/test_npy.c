@@ -128,6 +128,16 @@ START_TEST(what_is_no_npy_file_is_refused)
     b.size = 0;
     add(&b, "PK\3\4and more", 12);
     refuse(&b, "x.npy: not an NPY file but an archive of several (.npz); save the array alone: ");
+    b.size = 0;
+    add(&b, "a,b,class\n1,2,x\n", 16);
+    refuse(&b, "x.npy: not an NPY file but text; read a table with csv: {path: ...}");
+    b.size = 0;
+    add(&b, "\0\0\x08\3\0\0\0\1", 8);
+    refuse(&b,
+           "x.npy: not an NPY file but an IDX file; read it with idx: {images: ..., labels: ...}");
+    b.size = 0;
+    add(&b, "version https://git-lfs.github.com/spec/v1\noid", 46);
+    refuse(&b, "x.npy: not an NPY file but a pointer of Git LFS and not the file itself");
     b = spell(0, DICT("'<f4'", "False", "(2, 3)"), 24);
     refuse(&b, "NPY version 0 is not read; versions 1 to 3 are");
     b = spell(4, DICT("'<f4'", "False", "(2, 3)"), 24);

@@ -217,6 +217,10 @@ START_TEST(a_length_that_cannot_be_is_refused)
     refuse(&b, "promise a header of 18446744073709551615 bytes, and 100000000 are the limit");
     memcpy(b.data, "\x01\xe1\xf5\x05\0\0\0\0", 8); /* one above the limit */
     refuse(&b, "promise a header of 100000001 bytes");
+    memcpy(b.data, "PK\3\4\0\0\x08\x08", 8);
+    refuse(&b, "not a safetensors file but a zip archive, as PyTorch's are; in Python: ");
+    memcpy(b.data, "\x93NUMPY\1\0", 8);
+    refuse(&b, "not a safetensors file but a NumPy array; read it with npy");
     memcpy(b.data, "\x00\xe1\xf5\x05\0\0\0\0", 8); /* the limit, but not there */
     refuse(&b, "truncated: the header has 100000000 bytes");
     memset(b.data, 0, 8);

@@ -116,8 +116,14 @@ START_TEST(hostile_idx_files_are_refused)
 {
     begin(NULL);
     static const unsigned char magic[] = {0x89, 'P', 'N', 'G', 0, 0, 0, 0};
-    expect_idx_error(magic, sizeof magic, NM_ERROR_FORMAT, "not an IDX file: it begins with 89 50");
-    expect_idx_error("", 0, NM_ERROR_FORMAT, "less than four bytes");
+    expect_idx_error(magic, sizeof magic, NM_ERROR_FORMAT,
+                     "not an IDX file but a picture; save all");
+    expect_idx_error("a,b,class\n", 10, NM_ERROR_FORMAT,
+                     "not an IDX file but text; read a table with csv: {path: ...}");
+    expect_idx_error("\x93NUMPY\1\0", 8, NM_ERROR_FORMAT,
+                     "not an IDX file but a NumPy array; read it with npy: {x: ..., y: ...}");
+    expect_idx_error("", 0, NM_ERROR_FORMAT, "not an IDX file but empty");
+    expect_idx_error("\1\0\x08", 3, NM_ERROR_FORMAT, "not an IDX file: it begins with 01 00 08");
     expect_idx_error("\0\0\x0a\1\0\0\0\0", 8, NM_ERROR_FORMAT, "not an IDX file");
     expect_idx_error("\0\0\x08\0", 4, NM_ERROR_FORMAT, "0 dimensions");
     expect_idx_error("\0\0\x08\x07", 4, NM_ERROR_FORMAT, "7 dimensions; 1 to 6");
@@ -163,7 +169,7 @@ START_TEST(idx_files_come_from_standard_input)
     check_three_images(&set);
     nm_dataset_close(&set);
     open_set(&set, "idx: {images: '-'}");
-    assert_error(context, NM_ERROR_FORMAT, "standard input: not an IDX file: it begins with less");
+    assert_error(context, NM_ERROR_FORMAT, "standard input: not an IDX file but empty");
     ck_assert_int_eq(dup2(kept, STDIN_FILENO), STDIN_FILENO);
     close(kept);
     nm_context_destroy(context);
@@ -361,6 +367,13 @@ START_TEST(npy_files_that_do_not_fit_are_refused)
     x = write_npy("x.npy", NM_F64, NM_SHAPE(2, 1), (double[]){(double)INFINITY, 1});
     open_set(&set, "npy: {x: %s}", x);
     assert_error(context, NM_ERROR_FORMAT, "sample 0 has an infinity");
+    x = write_npy("x.npy", NM_F64, NM_SHAPE(2, 1), (double[]){1, -1e39});
+    open_set(&set, "npy: {x: %s}", x);
+    assert_error(context, NM_ERROR_FORMAT, "sample 1 has -1e39 among its values, more than f32");
+    x = write_npy("x.npy", NM_I64, NM_SHAPE(2, 1), (int64_t[]){1ll << 53, (1ll << 53) + 1});
+    open_set(&set, "npy: {x: %s}", x);
+    assert_error(context, NM_ERROR_FORMAT,
+                 "element [1, 0] is 9007199254740993, whose last digits f64 does not keep");
     x = write_npy("x.npy", NM_F32, NM_SHAPE(2, 1), (float[]){1, 2});
     const char *y = write_npy("y.npy", NM_F32, NM_SHAPE(2), (float[]){1, 0.5f});
     open_set(&set, "npy: {x: %s, y: %s, targets: labels}", x, y);
@@ -370,9 +383,18 @@ START_TEST(npy_files_that_do_not_fit_are_refused)
     assert_error(context, NM_ERROR_FORMAT, "has 2 samples; they must be as many");
     y = write_npy("y.npy", NM_I32, NM_SHAPE(2, 2), (int32_t[]){1, 0, 1, 0});
     open_set(&set, "npy: {x: %s, y: %s}", x, y);
-    assert_error(context, NM_ERROR_FORMAT, "one number a sample (for numbers to predict");
+    assert_error(context, NM_ERROR_FORMAT, "one number a sample (to predict numbers, set");
     open_set(&set, "npy: {x: %s}", write_npy("v.npy", NM_F32, NM_SHAPE(2), (float[]){1, 2}));
-    assert_error(context, NM_ERROR_FORMAT, "2 dimensions or more");
+    assert_error(context, NM_ERROR_FORMAT,
+                 "2 dimensions or more, samples first: in NumPy, x[None] is a single sample");
+    y = write_npy("y.npy", NM_F64, NM_SHAPE(2), (double[]){1, 1e12});
+    open_set(&set, "npy: {x: %s, y: %s, targets: labels}", x, y);
+    assert_error(context, NM_ERROR_FORMAT, "sample 1 has 1000000000000 for a label; labels are");
+    y = write_npy("y.npy", NM_I32, NM_SHAPE(2), (int32_t[]){-7, -3});
+    open_set(&set, "npy: {x: %s, y: %s}", x, y);
+    assert_error(
+        context, NM_ERROR_FORMAT,
+        "sample 0 has label -7; classes count from 0 (to predict numbers, the loss is mse");
     nm_context_destroy(context);
 }
 END_TEST

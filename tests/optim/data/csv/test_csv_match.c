@@ -67,7 +67,28 @@ START_TEST(a_column_that_is_missing_is_named)
     nm_schema *schema = trained();
     expect_unlike(
         schema, "a,is,y\n1,yes,setosa\n", "",
-        "t.csv: no column \"kind\", on which the network was trained (2 of its 4 columns");
+        "t.csv: no column \"kind\", on which the network was trained (2 of its 4 columns are "
+        "missing); it has a, is, y");
+    expect_unlike(schema, "a,Kind,when,is,y\n1,x,2/1/2020,yes,setosa\n", "",
+                  "are missing); \"Kind\" is there: names are told apart by their letters' case");
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_name_that_has_become_two_columns_is_refused)
+{
+    nm_dataset set;
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_VALUES, "a,b,y\n1,2,3\n4,6,6\n", "");
+    expect_unlike(
+        schema, "a,a,b\n1,7,2\n", "",
+        "t.csv: two columns are called \"a\", but the network was trained on a table with "
+        "one; take the other out, or rename it");
+    nm_schema_destroy(schema);
+    schema = schema_of(NM_WANTED_VALUES, "a,a,b,y\n1,8,2,3\n4,9,6,6\n", ", ignore: [1]");
+    ck_assert_int_eq(open_like(&set, schema, "a,a,b\n1,7,2\n", ""), NM_OK);
+    nm_dataset_close(&set);
     nm_schema_destroy(schema);
     nm_context_destroy(context);
 }
@@ -538,9 +559,9 @@ END_TEST
 
 TEST_MAIN("optim/csv_match", columns_are_found_by_name_in_any_order,
           columns_that_the_network_does_not_have_are_told_and_left_out,
-          a_column_that_is_missing_is_named, cells_must_be_what_the_column_was,
-          a_target_is_not_needed, a_network_that_has_something_twice_is_refused,
-          ids_are_carried_over_to_predictions,
+          a_column_that_is_missing_is_named, a_name_that_has_become_two_columns_is_refused,
+          cells_must_be_what_the_column_was, a_target_is_not_needed,
+          a_network_that_has_something_twice_is_refused, ids_are_carried_over_to_predictions,
           the_second_of_two_columns_of_one_name_is_found_at_its_place,
           without_names_columns_are_found_by_their_place,
           one_side_with_names_alone_is_matched_by_place_and_told,

@@ -105,6 +105,11 @@ START_TEST(a_file_that_is_no_text_is_told_what_it_is)
     expect_no_text("PAR1rest", 8, "it is a Parquet file; write the table as CSV");
     expect_no_text("\x93NUMPY\1\0", 8, "it is a NumPy array; read it with npy");
     expect_no_text("% x\n\n@RELATION r\n", 17, "t.csv: it is an ARFF file; keep what stands below");
+    expect_no_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", 63,
+                   "it is a pointer of Git LFS and not the file itself");
+    expect_no_text("[\n {\"a\": 1}]", 12, "it is JSON; write the table as CSV");
+    expect_no_text("\n<!DOCTYPE HTML>\n<p>404", 24, "it is a web page (HTML)");
+    expect_no_text("\0\0\x08\1\0\0\0\1\5", 9, "it is an IDX file; read it with idx");
     expect_no_text("1,2\n3,\0\n", 8, "t.csv:2: a zero byte, which no text has");
     expect_no_text("\xff\xfe"
                    "1\0,",
