@@ -408,7 +408,8 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
 }
 
 /* A failure names its op, whatever the op said, and the tape's scope. */
-static void name_failure(const nm_tape *tape, const nm_op *op, nm_status status)
+static __attribute__((noinline, cold)) void name_failure(const nm_tape *tape, const nm_op *op,
+                                                         nm_status status)
 {
     nm_context *context = tape->context;
     if (context->status == NM_OK) {
@@ -423,8 +424,9 @@ static void name_failure(const nm_tape *tape, const nm_op *op, nm_status status)
 }
 
 /* A call without a tape, op or lists. */
-static nm_status refuse_call(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs,
-                             nm_tensor **outputs)
+static __attribute__((noinline, cold)) nm_status refuse_call(nm_tape *tape, const nm_op *op,
+                                                             nm_tensor *const *inputs,
+                                                             nm_tensor **outputs)
 {
     for (int i = 0; op && outputs && i < op->output_count; i++) {
         outputs[i] = NULL;

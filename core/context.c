@@ -222,9 +222,9 @@ nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...
     return status;
 }
 
-void nm_refuse_null(nm_context *context, const char *function, const char *what)
+void nm_refuse_null(nm_context *context, const char *what)
 {
-    nm_fail(context, NM_ERROR_INPUT, "%s: %s is NULL", function, what);
+    nm_fail(context, NM_ERROR_INPUT, "a function was given NULL for its argument \"%s\"", what);
 }
 
 nm_status nm_fail_in(nm_context *context, const char *format, ...)

@@ -77,7 +77,7 @@ typedef struct nm_numbers {
 #endif
 
 /* Options kept by value, as many bytes as `size`; 0: none. */
-#define NM_OWN_OPTIONS 16
+#define NM_OWN_OPTIONS 12
 typedef struct nm_own_options {
     size_t size;
     double room[NM_OWN_OPTIONS];
@@ -285,12 +285,11 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
 
 /* Beside each such struct stands a function that sets it to its defaults, for languages that have
  * neither these macros nor members' defaults: nm_softmax_options_init(&options). Defined so: */
+void nm_options_take(void *options, const void *defaults, size_t size); /* the library's own */
 #define NM_OPTIONS_INIT(type, defaults)                                                            \
     void type##_init(type *options)                                                                \
     {                                                                                              \
-        if (options) {                                                                             \
-            *options = defaults;                                                                   \
-        }                                                                                          \
+        nm_options_take(options, &(defaults), sizeof *options);                                    \
     }
 
 /* NAME_(arguments, end), which must be at least so many; fewer are an error at the place of the

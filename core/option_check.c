@@ -6,6 +6,13 @@
 #include "core/guard.h"
 #include "core/value_internal.h"
 
+void nm_options_take(void *options, const void *defaults, size_t size)
+{
+    if (options && defaults) {
+        memcpy(options, defaults, size);
+    }
+}
+
 /* ---- Limits ---- */
 
 const char *nm_option_name_of(const nm_option *option, double value)

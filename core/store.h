@@ -68,8 +68,8 @@ NM_API nm_status nm_store_write(const nm_store *store, const char *prefix,
  * what is left over. Nothing is changed unless all fits. `prefix` selects the file's names that
  * begin with it. */
 NM_API nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file);
-/* Whether that has filled it once. */
-NM_API bool nm_store_is_filled(const nm_store *store);
+/* Whether that has filled it once. The library's own. */
+bool nm_store_is_filled(const nm_store *store);
 /* What is wrong with `values` as those of this entry: one that is not finite, a variance or counter
  * that is negative. "is nan at [3]; it must be a finite number" in `text`, or NULL: nothing. */
 #define NM_FAULT_TEXT 256
