@@ -25,8 +25,8 @@ NM_INLINE nm_status run_op(nm_context *context, const nm_op *op, const void *opt
     for (int i = 0; i < inputs; i++) {
         run.x[i] = in[i] ? in[i]->data : NULL;
     }
-    for (int i = inputs; i < op->input_count; i++) {
-        run.x[i] = NULL;
+    for (int i = inputs; !same_shape && i < op->input_count; i++) {
+        run.x[i] = NULL; /* of one shape are only inputs that are there */
     }
     for (int i = 0; i < run.outputs; i++) {
         run.y[i] = out[i]->data;
@@ -283,9 +283,10 @@ static nm_status grow_nodes(nm_tape *tape)
     return NM_OK;
 }
 
+/* `all_there`: none of the inputs is NULL. */
 NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
-                           uint32_t differentiable, nm_tensor *const *in, int inputs,
-                           nm_tensor *const *out)
+                           uint32_t differentiable, bool all_there, nm_tensor *const *in,
+                           int inputs, nm_tensor *const *out)
 {
     if (tape->node_count == tape->node_capacity && grow_nodes(tape) != NM_OK) {
         return NM_ERROR_MEMORY;
@@ -310,10 +311,11 @@ NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
     node->differentiable = differentiable;
     nm_tensor **tensor = node->tensors;
     for (int i = 0; i < slots; i++) {
-        nm_tensor *x = i < inputs ? in[i] : NULL;
-        *tensor++ = x;
-        if (x) {
-            x->recorded = true;
+        *tensor++ = i < inputs ? in[i] : NULL;
+    }
+    for (int i = 0; i < inputs; i++) {
+        if (all_there || in[i]) {
+            in[i]->recorded = true;
         }
     }
     for (int i = 0; i < op->output_count; i++) {
@@ -355,7 +357,7 @@ static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int
         status = check_outputs_finite(tape, op, out);
     }
     if (status == NM_OK && c.differentiable && tape->recording && op->vjp) {
-        status = record(tape, op, options, c.differentiable, in, inputs, out);
+        status = record(tape, op, options, c.differentiable, false, in, inputs, out);
     }
     tape->cost.ops += status == NM_OK;
     return status;
@@ -401,7 +403,7 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
         status = run_op(tape->context, op, options, dtype, true, in, inputs, out);
     }
     if (status == NM_OK && differentiable && tape->recording && op->vjp) {
-        status = record(tape, op, options, differentiable, in, inputs, out);
+        status = record(tape, op, options, differentiable, true, in, inputs, out);
     }
     tape->cost.ops++;
     return status;
@@ -435,15 +437,13 @@ static __attribute__((noinline, cold)) nm_status refuse_call(nm_tape *tape, cons
     NM_REQUIRE(tape->context, op, NM_ERROR_INPUT);
     NM_REQUIRE(tape->context, inputs, NM_ERROR_INPUT);
     NM_REQUIRE(tape->context, outputs, NM_ERROR_INPUT);
-    return NM_OK;
+    return NM_ERROR_INPUT;
 }
 
-nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int input_count,
-                   const void *options, nm_tensor **outputs)
+static __attribute__((noinline)) nm_status call_op(nm_tape *tape, const nm_op *op,
+                                                   nm_tensor *const *inputs, int input_count,
+                                                   const void *options, nm_tensor **outputs)
 {
-    if (!tape || !op || (!inputs && input_count) || !outputs) {
-        return refuse_call(tape, op, inputs, outputs);
-    }
     nm_context *context = tape->context;
     nm_status status = context->status;
     uint32_t differentiable = 0;
@@ -462,11 +462,23 @@ nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int
     return status;
 }
 
+nm_status nm_apply(nm_tape *tape, const nm_op *op, nm_tensor *const *inputs, int input_count,
+                   const void *options, nm_tensor **outputs)
+{
+    return tape && op && inputs && outputs
+               ? call_op(tape, op, inputs, input_count, options, outputs)
+               : refuse_call(tape, op, inputs, outputs);
+}
+
 static nm_tensor *apply_for_one(nm_tape *tape, const nm_op *op, const void *options,
                                 nm_tensor *const *in, int inputs)
 {
     nm_tensor *out[NM_MAX_OUTPUTS];
-    return nm_apply(tape, op, in, inputs, options, out) == NM_OK ? out[0] : NULL;
+    if (!tape || !op) {
+        refuse_call(tape, op, in, out);
+        return NULL;
+    }
+    return call_op(tape, op, in, inputs, options, out) == NM_OK ? out[0] : NULL;
 }
 
 nm_tensor *nm_apply1(nm_tape *tape, const nm_op *op, const void *options, nm_tensor *x)

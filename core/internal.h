@@ -96,13 +96,19 @@ struct nm_tensor {
     bool fresh;     /* made by the vjp that is running */
     bool wanted;    /* during nm_gradients(): leads to a requested input */
     bool requested; /* during nm_gradients(): is one */
-    bool recorded;  /* a node has had it as an input */
-    bool owned;     /* by a store, a file or a tensor: its user must not destroy it */
-    bool doomed;    /* own tensors: destroyed, but for what a tape needs */
-    bool dead;      /* of a tape, from before its last reset */
-    bool stale;     /* while a node is visited: changed since that had it; `data` is NULL */
+    union {
+        struct {
+            bool recorded; /* a node has had it as an input */
+            bool owned;    /* by a store, a file or a tensor: its user must not destroy it */
+            bool doomed;   /* own tensors: destroyed, but for what a tape needs */
+            bool dead;     /* of a tape, from before its last reset */
+            bool stale;    /* while a node is visited: changed since that had it; `data` is NULL */
+        };
+        uint64_t fates; /* all of them, to be cleared at once */
+    };
     nm_shape shape;
-    uint64_t changed; /* the context's clock when its elements were changed; 0: never since */
+    uint64_t changed; /* the context's clock when its elements, or those of a tensor that had this
+                         memory before, were changed; 0: never */
 };
 
 /* Elements that a node has had are about to be others. */
@@ -224,11 +230,11 @@ nm_tensor *nm_tape_refuse(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);
 /* A header from the arena, with what stays the same when it is used again. */
 nm_tensor *nm_tape_new_header(nm_tape *tape);
 
-/* A tape tensor without elements. `count` is the shape's; -1 is an error. */
+/* A tape tensor without elements, of a type that is one. `count` is the shape's; -1 is an error. */
 NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
                                     int64_t count)
 {
-    if (count < 0 || (unsigned)dtype >= NM_DTYPE_COUNT) {
+    if (count < 0) {
         return nm_tape_refuse(tape, dtype, shape);
     }
     nm_tensor *tensor = tape->free_tensors;

@@ -17,7 +17,7 @@ static nm_chunk *add_chunk(nm_context *context, nm_arena *arena, size_t size)
     size_t bytes = arena->current ? 2 * arena->current->size : CHUNK_BYTES;
     bytes = bytes > CHUNK_LIMIT ? CHUNK_LIMIT : bytes;
     bytes = bytes < size ? size : bytes;
-    nm_chunk *chunk = nm_alloc(context, NM_CHUNK_HEAD + bytes);
+    nm_chunk *chunk = nm_alloc_zero(context, 1, NM_CHUNK_HEAD + bytes);
     if (chunk) {
         nm_chunk **place = arena->current ? &arena->current->next : &arena->first;
         *chunk = (nm_chunk){.next = *place, .size = bytes};
@@ -205,8 +205,7 @@ nm_tensor *nm_tape_new_header(nm_tape *tape)
         tensor->context = tape->context;
         tensor->tape = tape;
         tensor->grad = NULL;
-        tensor->changed = 0;
-        tensor->recorded = tensor->owned = tensor->doomed = tensor->dead = tensor->stale = false;
+        tensor->fates = 0;
     }
     return tensor;
 }
@@ -217,13 +216,20 @@ nm_tensor *nm_tape_refuse(nm_tape *tape, nm_dtype dtype, const nm_shape *shape)
     return NULL;
 }
 
+/* With a type that may be none. */
+static nm_tensor *make_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape)
+{
+    int64_t count = nm_dtype_size(dtype) ? nm_shape_count(shape) : -1;
+    return nm_tape_header(tape, dtype, shape, count);
+}
+
 nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
 {
     NM_GIVEN(tape, NULL);
     if (tape->context->status != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
+    nm_tensor *tensor = make_header(tape, dtype, &shape);
     if (tensor && !tape->dry && nm_tensor_allocate(tensor) != NM_OK) {
         return NULL; /* the header stays in the arena until the reset */
     }
@@ -237,7 +243,7 @@ nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *dat
                                                           tape->dry ? &shape : data) != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = nm_tape_header(tape, dtype, &shape, nm_shape_count(&shape));
+    nm_tensor *tensor = make_header(tape, dtype, &shape);
     if (tensor) {
         tensor->data = data || tape->dry ? data : tensor->small; /* of no elements */
     }

@@ -1,6 +1,5 @@
 #include "ops/elementwise.h"
 
-#include "core/guard.h"
 #include "core/thread.h"
 
 const nm_port nm_port_x[1] = {{.name = "x", .doc = "any shape"}};
@@ -120,9 +119,7 @@ static void run_range(void *arg, int64_t begin, int64_t end)
 
 nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 {
-    NM_GIVEN(run, NM_ERROR_INPUT);
     nm_row_fn row = run->dtype == NM_F64 ? f64 : f32;
-    NM_REQUIRE(run->context, row, NM_ERROR_INPUT);
     int64_t count = nm_tensor_count(run->out[0]);
     bool same = true;
     for (int i = 0; i < run->inputs && !run->same_shape; i++) {

@@ -145,6 +145,8 @@ CHOICES = {
     "nm_initialize": "&(nm_choice){.item = &nm_initializer_he.item}",
     "nm_schedule_begin": "&(nm_choice){.item = &nm_schedule_cosine.item}",
 }
+# Called by ops alone, with what the engine gives them, and so often that a look costs.
+BY_OPS = {"nm_elementwise"}
 # From which a call knows its context, where one is its first argument.
 HANDLES = {"nm_context *", "nm_tape *", "nm_store *", "nm_model *", "nm_trainer *", "nm_loader *",
            "nm_optimizer *", "nm_predictor *", "nm_tensor_writer *", "nm_file *", "nm_document *",
@@ -188,7 +190,7 @@ def opening(function, nulls, given):
 def program(listed, given):
     """The whole program."""
     calls = []
-    for function in listed:
+    for function in [f for f in listed if f[0] not in BY_OPS]:
         given["const nm_choice *"] = CHOICES.get(function[0], "&choice")
         pointers = [i for i, t in enumerate(function[2]) if is_pointer(t)]
         sets = [set(pointers)] + ([{i} for i in pointers] if len(pointers) > 1 else [])
