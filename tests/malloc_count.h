@@ -1,13 +1,16 @@
 /* Counts every allocation of the process, whoever asks for it: the C library's malloc() and its
- * siblings are replaced by ones that count, or under AddressSanitizer its hook is used. For one
- * source file of a program. */
+ * siblings are replaced by ones that count, or under AddressSanitizer its hook is used. With other
+ * C libraries than glibc the linker has to lead what is linked into the program to the ones that
+ * count (counted_args in tests/meson.build). For one source file of a program. */
 #ifndef NM_TESTS_MALLOC_COUNT_H
 #define NM_TESTS_MALLOC_COUNT_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if !defined(__GLIBC__)
+#define BY_THE_LINKER 1
+#elif defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -51,42 +54,56 @@ static bool begin_to_count_mallocs(void)
     return begun;
 }
 #else
+#ifdef BY_THE_LINKER
+#define REPLACED(name) __wrap_##name
+#define ORIGINAL(name) __real_##name
+#else
+#define REPLACED(name) name
+#define ORIGINAL(name) __libc_##name
+#define __libc_aligned_alloc __libc_memalign
+#endif
+
+void *ORIGINAL(malloc)(size_t size);
+void *ORIGINAL(realloc)(void *memory, size_t size);
+void *ORIGINAL(calloc)(size_t count, size_t size);
+void *ORIGINAL(aligned_alloc)(size_t alignment, size_t size);
+
 /* Hidden, they would be for this program's own calls only. */
-#define REPLACES __attribute__((visibility("default")))
+#define SEEN __attribute__((visibility("default")))
+SEEN void *REPLACED(malloc)(size_t size);
+SEEN void *REPLACED(realloc)(void *memory, size_t size);
+SEEN void *REPLACED(calloc)(size_t count, size_t size);
+SEEN void *REPLACED(aligned_alloc)(size_t alignment, size_t size);
+SEEN int REPLACED(posix_memalign)(void **memory, size_t alignment, size_t size);
 
-void *__libc_malloc(size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-REPLACES void *malloc(size_t size)
+void *REPLACED(malloc)(size_t size)
 {
     count_one();
-    return __libc_malloc(size);
+    return ORIGINAL(malloc)(size);
 }
 
-REPLACES void *realloc(void *memory, size_t size)
+void *REPLACED(realloc)(void *memory, size_t size)
 {
     count_one();
-    return __libc_realloc(memory, size);
+    return ORIGINAL(realloc)(memory, size);
 }
 
-REPLACES void *calloc(size_t count, size_t size)
+void *REPLACED(calloc)(size_t count, size_t size)
 {
     count_one();
-    return __libc_calloc(count, size);
+    return ORIGINAL(calloc)(count, size);
 }
 
-REPLACES void *aligned_alloc(size_t alignment, size_t size)
+void *REPLACED(aligned_alloc)(size_t alignment, size_t size)
 {
     count_one();
-    return __libc_memalign(alignment, size);
+    return ORIGINAL(aligned_alloc)(alignment, size);
 }
 
-REPLACES int posix_memalign(void **memory, size_t alignment, size_t size)
+int REPLACED(posix_memalign)(void **memory, size_t alignment, size_t size)
 {
     count_one();
-    *memory = __libc_memalign(alignment, size);
+    *memory = ORIGINAL(aligned_alloc)(alignment, size);
     return *memory ? 0 : 12; /* ENOMEM */
 }
 

@@ -107,7 +107,7 @@ START_TEST(a_link_stays_a_link_and_its_target_is_replaced)
 
     ck_assert_int_eq(symlink("loop", test_path("links/loop")), 0);
     ck_assert_int_eq(replace(context, test_path("links/loop"), "x", 1), NM_ERROR_IO);
-    assert_error(context, NM_ERROR_IO, "Too many levels of symbolic links");
+    assert_error(context, NM_ERROR_IO, strerror(ELOOP));
     nm_context_destroy(context);
 }
 END_TEST
