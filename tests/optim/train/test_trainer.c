@@ -505,6 +505,7 @@ START_TEST(statistics_frozen_before_they_ever_moved_are_warned_of)
     r.setup.options.epochs = 1;
     small_train(&r);
     nm_store_set_trainable(r.network.store, "norm.running_mean", false);
+    test_warnings();
     nm_trainer_run(r.trainer, NULL);
     ck_assert_str_eq(test_warnings(), ""); /* they had moved */
     nm_tensor_fill(r.network.mean, 0);

@@ -145,6 +145,7 @@ START_TEST(the_tables_that_scikit_learn_ships)
     expect_values(&set, 2, 4, (double[]){59, 2, 32.1, 101, 48, 1, 21.6, 87});
     expect_targets(&set, 1, (double[]){151, 75});
     nm_dataset_close(&set);
+    length = 0;
     nm_context_destroy(context);
 }
 END_TEST
