@@ -75,7 +75,7 @@ typedef struct nm_npy_info {
     char type[NM_NPY_TYPE_TEXT]; /* as NumPy writes it: "<f4", "|b1" */
     bool is_bool;                /* u8 of 0 and 1, to be taken as numbers: no bytes of an image */
     bool is_fortran;             /* column-major */
-    bool is_big_endian;
+    bool is_big_endian;          /* never of elements of one byte */
 } nm_npy_info;
 
 /* The same as the two above; `info` (may be NULL) is filled on success. */

@@ -136,6 +136,19 @@ void test_context_end(nm_context *context, test_memory *memory)
     }
 }
 
+void test_turn(void *elements, size_t bytes, size_t size)
+{
+    const uint16_t one = 1;
+    unsigned char *first = elements, least = *(const unsigned char *)&one;
+    for (size_t at = 0; !least && at < bytes; at += size) {
+        for (size_t i = 0; i < size / 2; i++) {
+            unsigned char kept = first[at + i];
+            first[at + i] = first[at + size - 1 - i];
+            first[at + size - 1 - i] = kept;
+        }
+    }
+}
+
 void assert_error(nm_context *context, nm_status status, const char *part)
 {
     const char *message = nm_context_error(context);

@@ -57,6 +57,10 @@ bool near_to(double a, double b, double relative, double absolute);
  * may return NULL: return NM_ERROR_MEMORY then. */
 void test_every_allocation(nm_status (*scenario)(test_memory *memory));
 
+/* Turns elements of `size` bytes from memory's order to that of files, least significant byte
+ * first, or back. */
+void test_turn(void *elements, size_t bytes, size_t size);
+
 /* A fresh folder for a test's files, removed at exit; the path has no trailing slash. */
 const char *test_folder(void);
 /* "folder/name" in static memory, eight at a time. */

@@ -176,9 +176,10 @@ static bool read_type(cursor *c, header *h)
         return false;
     }
     const char *kind = descr + (*descr && strchr("<>|=", *descr) ? 1 : 0);
-    h->info.is_big_endian = *descr == '>' || (*descr != '<' && !NM_LITTLE_ENDIAN);
-    h->info.is_bool = strcmp(kind, "b1") == 0;
     h->type = nm_npy_type_find(kind);
+    h->info.is_bool = strcmp(kind, "b1") == 0;
+    h->info.is_big_endian =
+        h->type && h->type->size > 1 && (*descr == '>' || (*descr != '<' && !NM_LITTLE_ENDIAN));
     return h->type || refuse_type(c, descr, kind);
 }
 
@@ -327,8 +328,9 @@ static bool check_range(cursor *c, nm_tensor *tensor)
 /* Whether the file's bytes are the tensor's: they are read to where they stay. */
 static bool is_as_stored(const header *h, const nm_input *input)
 {
-    return h->type->as_stored && h->info.is_big_endian != NM_LITTLE_ENDIAN &&
-           nm_input_is_exact(input) && (!h->info.is_fortran || h->shape.rank < 2);
+    bool turned = h->type->size > 1 && h->info.is_big_endian == NM_LITTLE_ENDIAN;
+    return h->type->as_stored && !turned && nm_input_is_exact(input) &&
+           (!h->info.is_fortran || h->shape.rank < 2);
 }
 
 static bool read_in_place(cursor *c, nm_input *input, nm_tensor *tensor)

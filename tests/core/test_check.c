@@ -49,7 +49,10 @@ static nm_status unsteady_forward(const nm_run *run)
 {
     static int calls;
     cube_forward(run);
+    const size_t size = nm_dtype_size(run->dtype);
+    test_turn(run->y[0], size, size); /* the least significant byte is the first now */
     ((char *)run->y[0])[0] = (char)(((char *)run->y[0])[0] ^ (calls++ & 7));
+    test_turn(run->y[0], size, size);
     return NM_OK;
 }
 

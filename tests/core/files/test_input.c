@@ -251,6 +251,7 @@ START_TEST(an_array_comes_through_a_pipe)
     bytes b = spell(1, DICT("'<f4'", "False", "(2, 3)"), 24);
     nm_tensor *tensor = read_from_pipe(context, &b);
     assert_fine(context);
+    test_turn(nm_tensor_data(tensor), 24, 4);
     ck_assert_mem_eq(nm_tensor_data(tensor), b.data + b.size - 24, 24);
     nm_tensor_destroy(tensor);
     b.size--;

@@ -23,6 +23,7 @@ static void expect(int version, const char *header, size_t size, nm_dtype dtype,
     ck_assert_int_eq(nm_tensor_dtype(tensor), dtype);
     ck_assert(nm_shape_equal(nm_tensor_shape(tensor), &shape));
     ck_assert_uint_eq(nm_tensor_bytes(tensor), size);
+    test_turn(nm_tensor_data(tensor), size, nm_dtype_size(dtype));
     ck_assert_mem_eq(nm_tensor_data(tensor), b.data + b.size - size, size);
     nm_tensor_destroy(tensor);
     nm_context_destroy(context);

@@ -13,11 +13,20 @@ typedef struct bytes {
     unsigned char data[2048];
 } bytes;
 
+/* The length of the header that stands behind it. */
+static void put_length(void *file, size_t length)
+{
+    uint64_t number = length;
+    test_turn(&number, sizeof number, sizeof number);
+    memcpy(file, &number, sizeof number);
+}
+
 /* A header of `length` bytes and `size` bytes of data: 0, 1, 2, ... */
 static bytes spell_bytes(const void *header, size_t length, size_t size)
 {
-    bytes b = {8 + length + size, {(unsigned char)length, (unsigned char)(length >> 8)}};
+    bytes b = {.size = 8 + length + size};
     ck_assert(b.size <= sizeof b.data);
+    put_length(b.data, length);
     memcpy(b.data + 8, header, length);
     for (size_t i = 0; i < size; i++) {
         b.data[8 + length + i] = (unsigned char)i;
@@ -442,7 +451,7 @@ START_TEST(nesting_has_no_depth_to_run_out_of)
     nm_context *context = test_context(NULL);
     for (int brace = 0; brace < 2; brace++) {
         char *data = nm_alloc_zero(context, 8 + LENGTH, 1);
-        memcpy(data, (uint32_t[]){LENGTH}, 4);
+        put_length(data, LENGTH);
         memset(data + 8, '[', LENGTH);
         memcpy(data + 8, brace ? "{\"__metadata__\":" : "{\"a\":{\"shape\":", brace ? 16 : 14);
         ck_assert_ptr_null(nm_tensor_file_parse(context, data, 8 + LENGTH, "deep"));
@@ -515,7 +524,7 @@ START_TEST(no_header_has_its_data_copied_many_times)
                              i ? ',' : '{', i, DATA, DATA);
     }
     data[length++] = '}';
-    memcpy(data, (uint32_t[]){(uint32_t)length - 8}, 4);
+    put_length(data, length - 8);
     asked = 0;
     ck_assert_ptr_null(nm_tensor_file_parse(context, data, length + DATA, "greedy"));
     assert_error(context, NM_ERROR_FORMAT, "overlaps");
@@ -537,8 +546,7 @@ START_TEST(many_names_in_any_order_are_found)
                              i ? ',' : '{', i * 7919 % NAMES, i, i + 1);
     }
     data[length++] = '}';
-    memset(data, 0, 8);
-    memcpy(data, (uint32_t[]){(uint32_t)length - 8}, 4);
+    put_length(data, length - 8);
     data = nm_resize(context, data, length + NAMES);
     for (unsigned i = 0; i < NAMES; i++) {
         data[length + i] = (char)(i % 100);
@@ -589,7 +597,7 @@ START_TEST(a_file_is_written_with_aligned_data_and_a_padded_header)
         "\"small\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[8,9]},"
         "\"w\\\"\\\\\\u000a\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[0,8]}}";
     memcpy(wanted + 8, header, sizeof header - 1);
-    memcpy(wanted + 192, (double[]){1.5}, 8);
+    memcpy(wanted + 192, "\0\0\0\0\0\0\xf8\x3f", 8); /* 1.5 */
     wanted[200] = 9;
     expect_file(test_path("two.safetensors"), wanted, sizeof wanted);
     nm_tensor_writer_destroy(writer);

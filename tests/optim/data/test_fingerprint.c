@@ -106,6 +106,21 @@ START_TEST(a_print_is_of_the_numbers_and_not_of_their_type)
 }
 END_TEST
 
+START_TEST(on_every_processor_they_are_the_same)
+{
+    static const float numbers[6] = {1, -2, 0.5f, 1e30f, -1e-30f, 3};
+    char text[NM_PRINT_TEXT];
+    nm_dataset set = make_set(); /* bytes, with targets of 4 bytes */
+    ck_assert_uint_eq(nm_dataset_fingerprint(&set), 0x426f7751748eb98a);
+    ck_assert_str_eq(nm_dataset_print(&set, text), "8bb9dd04b6e8a3f4");
+    set = (nm_dataset){.count = 2, .shape = NM_SHAPE(3), .dtype = NM_F32, .samples = numbers};
+    ck_assert_uint_eq(nm_dataset_fingerprint(&set), 0x3b6c5152c1cd2216);
+    set = (nm_dataset){.count = 2, .shape = NM_SHAPE(2), .dtype = NM_F64};
+    set.samples = (const double[]){1, -0.1, 1e300, 3};
+    ck_assert_uint_eq(nm_dataset_fingerprint(&set), 0x087a40a61e523ff5);
+}
+END_TEST
+
 TEST_MAIN("optim/data/fingerprint", a_print_is_of_the_numbers_and_not_of_their_type,
           every_byte_of_every_sample_and_target_counts, order_shape_and_type_count,
-          a_view_is_told_by_the_samples_it_shows)
+          a_view_is_told_by_the_samples_it_shows, on_every_processor_they_are_the_same)

@@ -352,7 +352,9 @@ static const char *replaced(const char *path, const char *from, const char *to)
     ck_assert_msg(at != NULL, "the checkpoint has no %s", from);
     uint64_t header;
     memcpy(&header, data, sizeof header);
+    test_turn(&header, sizeof header, sizeof header);
     header = header + added - length;
+    test_turn(&header, sizeof header, sizeof header);
     data = realloc(data, size + added + 1);
     at = memmem(data, size, from, length);
     memmove(at + added, at + length, size - (size_t)(at - data) - length);
