@@ -170,6 +170,12 @@ static nm_status fail_without_any(const taking *t)
     char here[NM_SHAPE_TEXT] = "", there[NM_SHAPE_TEXT] = "";
     const nm_entry *first = nm_store_count(t->store) ? nm_store_at(t->store, 0) : NULL;
     const char *name = nm_tensor_file_name(t->saved.file, 0);
+    if (t->counts.except == nm_store_count(t->store)) {
+        return nm_fail(t->context, NM_ERROR_INPUT,
+                       "%s: nothing would be taken from it: \"except\" leaves all of the network's "
+                       "tensors out",
+                       t->path);
+    }
     if (first && name) {
         nm_shape_text(nm_tensor_shape(first->tensor), here);
         nm_shape_text(nm_tensor_shape(nm_tensor_file_at(t->saved.file, 0)), there);

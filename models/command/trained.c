@@ -44,6 +44,20 @@ static bool find_network_file(const char *weights, char path[RUN_PATH])
     return written > 0 && written < RUN_PATH && path_exists(path);
 }
 
+/* A loss for values where the outputs are class scores, or the other way round. */
+static nm_status check_loss(const trained *t)
+{
+    const nm_item *here = t->config.loss.item, *there = nm_model_saved(t->model)->loss.item;
+    if (!here || !there ||
+        ((const nm_loss_type *)(const void *)here)->wants_labels ==
+            ((const nm_loss_type *)(const void *)there)->wants_labels) {
+        return NM_OK;
+    }
+    return nm_fail(t->context, NM_ERROR_INPUT,
+                   "%s: the network was trained with the loss \"%s\", but its file says \"%s\"",
+                   t->weights, there->name, here->name);
+}
+
 static nm_status open_with_yaml(trained *t, const char *yaml, const arguments *a)
 {
     const char *settings[MAX_VALUES];
@@ -54,6 +68,7 @@ static nm_status open_with_yaml(trained *t, const char *yaml, const arguments *a
         t->has_config = true;
         t->model = t->config.model;
         t->loss = nm_loss_choice_resolve(&t->config.loss, &nm_model_saved(t->model)->loss);
+        status = check_loss(t);
     }
     return status;
 }

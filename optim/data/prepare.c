@@ -195,10 +195,76 @@ static nm_status conform_targets(const nm_dataset *set, const nm_schema *schema)
     return NM_OK;
 }
 
+/* ---- Scales ---- */
+
+#define FAR 10         /* deviations, on average: samples of another scale or unit, as a rule */
+#define LOOKED_AT 4096 /* samples, at most */
+
+/* How many deviations the channel's values are from the mean that was trained on, on average. */
+static double distance(const samples *s, const nm_schema *schema, int64_t channel, double *mean)
+{
+    const int64_t elements = s->count * nm_shape_count(&s->shape);
+    double sum = 0, values = 0, count = 0;
+    for (int64_t i = channel; i < elements; i += schema->channels) {
+        const double value = element(s, i) * schema->scale;
+        sum += fabs(value - schema->mean[channel]) / schema->deviation[channel];
+        values += value;
+        count++;
+    }
+    *mean = values / count;
+    return sum / count;
+}
+
+/* "column "age"", "channel 2" */
+static void name_channel(const nm_schema *schema, int64_t channel, char text[96])
+{
+    int64_t at = 0;
+    snprintf(text, 96, "channel %lld", (long long)channel);
+    for (int i = 0; i < schema->columns; i++) {
+        const nm_column *column = &schema->column[i];
+        if (at == channel && *column->name) {
+            snprintf(text, 96, "column \"%.64s\"", column->name);
+        }
+        at += column->kind == NM_COLUMN_CATEGORY ? column->count : 1;
+    }
+}
+
+/* Percent for fractions, 0 to 255 for 0 to 1: the network takes them, and says anything. */
+static void tell_scale(const nm_dataset *set, const nm_schema *schema)
+{
+    const int64_t count = set->count < LOOKED_AT ? set->count : LOOKED_AT;
+    const samples s = {set->dtype, set->is_bool, set->shape, count, set->samples};
+    char name[96], here[32], there[32];
+    double farthest = 0, mean = 0;
+    int64_t worst = 0;
+    for (int64_t c = 0; schema->mean && schema->deviation && c < schema->channels; c++) {
+        double of_channel;
+        const double far = distance(&s, schema, c, &of_channel);
+        if (far > farthest) {
+            farthest = far;
+            mean = of_channel;
+            worst = c;
+        }
+    }
+    if (farthest > FAR) {
+        name_channel(schema, worst, name);
+        snprintf(here, sizeof here, "%.4g", mean);
+        snprintf(there, sizeof there, "%.4g", schema->mean[worst]);
+        nm_context_log(set->context, NM_LOG_WARNING,
+                       "the samples are far from those that were trained on: %s is %s on average, "
+                       "and was %s; do they have the same unit and scale?",
+                       name, here, there);
+    }
+}
+
 nm_status nm_dataset_conform(nm_dataset *set, const nm_schema *schema)
 {
     nm_status status = conform_samples(set, schema);
-    return status == NM_OK && set->targets ? conform_targets(set, schema) : status;
+    status = status == NM_OK && set->targets ? conform_targets(set, schema) : status;
+    if (status == NM_OK) {
+        tell_scale(set, schema);
+    }
+    return status;
 }
 
 /* ---- Tensors of a program ---- */

@@ -169,9 +169,31 @@ START_TEST(a_run_with_a_taken_preparation_goes_on_without_what_it_was_taken_from
 }
 END_TEST
 
+START_TEST(a_run_that_began_on_its_own_does_not_go_on_from_others_weights)
+{
+    begin();
+    assert_code(norma("train", "kinds.yaml", "--out", "alone", "--quiet"), 0);
+    const ended *e = norma("train", "kinds.yaml", "--out", "alone", "--resume", "--from", "kinds");
+    assert_code(e, 2);
+    assert_says(e->err, "alone is a run of another configuration:\n  train.from.path: none before");
+}
+END_TEST
+
+START_TEST(patterns_that_leave_everything_out_are_named)
+{
+    begin();
+    const ended *e = norma("train", "kinds.yaml", "--out", "nothing", "--set",
+                           "train.from={path: kinds, except: \"*\"}");
+    assert_code(e, 2);
+    assert_says(e->err, "\"except\" leaves all of the network's tensors out");
+}
+END_TEST
+
 TEST_MAIN("models/command_from", all_that_fits_is_taken_and_listed,
           a_trained_network_trained_on_begins_where_it_ended,
           the_files_own_patterns_stay_where_the_path_is_given,
           what_cannot_be_taken_is_told_by_check_and_before_a_folder_is_made,
           a_preparation_is_taken_or_made_anew_on_purpose, classes_are_taken_or_replaced_on_purpose,
-          a_run_with_a_taken_preparation_goes_on_without_what_it_was_taken_from)
+          a_run_with_a_taken_preparation_goes_on_without_what_it_was_taken_from,
+          a_run_that_began_on_its_own_does_not_go_on_from_others_weights,
+          patterns_that_leave_everything_out_are_named)

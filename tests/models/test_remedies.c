@@ -277,6 +277,41 @@ START_TEST(a_saved_network_is_one_whatever_its_name)
 }
 END_TEST
 
+/* ---- Samples of another scale, and another loss ---- */
+
+START_TEST(samples_far_from_those_that_were_trained_on_are_warned_of)
+{
+    write_text("t.csv", "age,share,y\n20,0.1,no\n35,0.5,yes\n47,0.9,no\n61,0.3,yes\n");
+    write_text("percent.csv", "age,share\n20,10\n35,50\n");
+    write_text("like.csv", "age,share\n90,0.1\n35,1.5\n");
+    write_text("net.yaml", "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv}}}\n"
+                           "loss: cross_entropy\ntrain: {epochs: 1}\n");
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "scaled"), 0);
+    const ended *e = norma("predict", "scaled", "percent.csv");
+    assert_code(e, 0);
+    ck_assert_str_eq(e->err,
+                     "norma: the samples are far from those that were trained on: column \"share\" "
+                     "is 30 on average, and was 0.45; do they have the same unit and scale?\n");
+    ck_assert_str_eq(norma("predict", "scaled", "like.csv")->err, "");
+    ck_assert_str_eq(norma("predict", "scaled", "t.csv")->err, "");
+}
+END_TEST
+
+START_TEST(a_loss_of_the_other_kind_than_the_networks_is_refused)
+{
+    write_text("t.csv", "a,b,y\n1,2,0\n3,5,1\n4,1,0\n");
+    const char *text = "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv}}}\n"
+                       "loss: cross_entropy\ntrain: {epochs: 1}\n";
+    write_text("net.yaml", text);
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "other"), 0);
+    const ended *e = norma("eval", "net.yaml", "--weights", "other", "--set", "loss=mse");
+    assert_code(e, 2);
+    assert_says(e->err,
+                "the network was trained with the loss \"cross_entropy\", but its file says "
+                "\"mse\"\n");
+}
+END_TEST
+
 /* ---- Paths ---- */
 
 START_TEST(a_path_may_begin_at_home)
@@ -329,8 +364,10 @@ END_TEST
 
 TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
           data_that_is_seldom_meant_is_warned_of_by_check_and_in_the_run,
-          a_training_set_of_one_class_is_warned_of, a_saved_network_is_one_whatever_its_name,
-          a_batch_of_one_sample_changes_no_message,
+          a_training_set_of_one_class_is_warned_of,
+          samples_far_from_those_that_were_trained_on_are_warned_of,
+          a_loss_of_the_other_kind_than_the_networks_is_refused,
+          a_saved_network_is_one_whatever_its_name, a_batch_of_one_sample_changes_no_message,
           what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained,
           a_path_may_begin_at_home, a_path_that_is_no_home_or_nothing_says_so,
           what_an_alias_repeats_is_told_once)

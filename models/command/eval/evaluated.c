@@ -151,7 +151,8 @@ static nm_status evaluate(evaluated *e, const nm_onlooker *onlooker)
     if (e->trained.has_config) {
         setup = nm_config_setup(&e->trained.config);
     }
-    if (!setup.options.metric.count) {
+    const nm_item *saved_loss = nm_model_saved(e->trained.model)->loss.item;
+    if (!setup.options.metric.count && e->trained.loss.item == saved_loss) {
         setup.options.metric = nm_model_saved(e->trained.model)->metric;
     }
     setup.network = &network;

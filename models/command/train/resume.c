@@ -26,6 +26,13 @@ static const struct {
     {"train.from.preparation", ANOTHER_RUN},
 };
 
+/* A run that began on its own has no other's weights to begin from any more. */
+static bool begins_elsewhere(const nm_difference *difference)
+{
+    return strcmp(difference->path, "train.from.path") == 0 &&
+           strcmp(difference->before, "none") == 0;
+}
+
 /* At its end, or before a dot. */
 static bool begins_with(const char *path, const char *part)
 {
@@ -38,7 +45,7 @@ static bool begins_with(const char *path, const char *part)
 static fate fate_of(const nm_difference *difference)
 {
     if (difference->is_path) {
-        return SAME_RUN;
+        return begins_elsewhere(difference) ? ANOTHER_RUN : SAME_RUN;
     }
     for (int i = 0; i < NM_COUNT_OF(rules); i++) {
         if (begins_with(difference->path, rules[i].path)) {

@@ -1,7 +1,7 @@
 /* Which character stands between cells, and which around them: every pair is tried on the first
- * rows. Of those that give all rows as many cells, two or more, the one whose cells are numbers,
- * dates and truth values more often; then one with apostrophes as quotes; then the first of , ; tab
- * | blanks.
+ * rows. Of those that give all rows as many cells, two or more, the one that gives the first row as
+ * many, too; then the one whose cells are numbers, dates and truth values more often; then one with
+ * apostrophes as quotes; then the first of , ; tab | blanks.
  *
  * 1. Blanks separate only where some cell is a number: else they stand within texts.
  * 2. Apostrophes are quotes only where the whole file can be read so, and some cell has them.
@@ -105,6 +105,10 @@ static bool is_candidate(const csv_table *t, const trial *a)
 /* Shares of typed cells in 1/1000, so that a single cell among many decides nothing. */
 static bool is_better(const trial *a, const trial *b)
 {
+    const bool whole_a = a->first == a->cells, whole_b = b->first == b->cells;
+    if (whole_a != whole_b) {
+        return whole_a;
+    }
     const int64_t share_a = a->total ? 1000 * a->typed / a->total : 0;
     const int64_t share_b = b->total ? 1000 * b->typed / b->total : 0;
     if (share_a != share_b) {
