@@ -165,7 +165,8 @@ static void print_target(const nm_schema *s, int width)
     char name[NAME_WIDTH + 1], kind[TEXT], done[TEXT] = "";
     const int64_t values = nm_shape_count(&s->target_shape);
     if (s->classes) {
-        snprintf(kind, sizeof kind, "target: %lld classes", (long long)s->classes);
+        snprintf(kind, sizeof kind, "target: %lld class%s", (long long)s->classes,
+                 s->classes == 1 ? "" : "es");
         if (s->class_names) {
             list_texts(s->class_names, s->classes, done, TEXT - 10);
         }

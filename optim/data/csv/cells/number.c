@@ -199,10 +199,12 @@ csv_number nm_csv_number(const csv_form *form, const char *text, size_t length, 
     if (!take_apart(form, &p)) {
         return is_infinity(text, length) ? CSV_INFINITE : CSV_NO_NUMBER;
     }
-    if (!convert(&p, value)) {
-        return CSV_NO_NUMBER;
+    const bool fits = convert(&p, value);
+    if (!fits && p.scale > 0) { /* too small: 1e-400 */
+        *value = 0;
+        return CSV_FRACTION;
     }
-    if (!(fabs(*value) <= (double)FLT_MAX)) {
+    if (!fits || !(fabs(*value) <= (double)FLT_MAX)) {
         return CSV_INFINITE; /* to a network, which computes in f32 */
     }
     return p.fraction && *value != floor(*value) ? CSV_FRACTION : CSV_WHOLE; /* 3.0 is whole */

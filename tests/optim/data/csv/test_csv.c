@@ -141,6 +141,7 @@ START_TEST(what_is_no_number_is_an_error_with_its_place)
     expect_error("a,b\n1,2\n3,inf\n", "", ":3:3: \"inf\" is not a finite number of f32");
     expect_error("1,2\n-.inf,3\n", "", ":2:1: \"-.inf\" is not a finite number");
     expect_error("1,2\n1e39,3\n", "", ":2:1: \"1e39\" is not a finite number of f32");
+    expect_error("1,2\n-3.5e400,3\n", "", ":2:1: \"-3.5e400\" is not a finite number of f32");
     expect_error("1,2\n,3\n", "",
                  ":2:1: the cell is empty (column 0, 1 of 2 rows); say how to fill");
     expect_error("1,2\n3,\n", "", ":2:3: the cell is empty; a sample to learn from needs");
@@ -298,8 +299,8 @@ START_TEST(only_a_whole_number_is_one)
         {"0x10", CSV_NO_NUMBER, 0},
         {"12a", CSV_NO_NUMBER, 0},
         {"--1", CSV_NO_NUMBER, 0},
-        {"1e999", CSV_NO_NUMBER, 0},
-        {"1e-999", CSV_NO_NUMBER, 0},
+        {"1e999", CSV_INFINITE, 0},
+        {"1e-999", CSV_FRACTION, 0},
         {"nan", CSV_NO_NUMBER, 0},
     };
     for (int i = 0; i < NM_COUNT_OF(cells); i++) {

@@ -15,6 +15,7 @@ START_TEST(every_usual_separator_is_found)
     expect_table("a b y\n1.5 2 0\n-3 4 1\n", "", 2, 2, numbers);
     expect_table("  1.5   2 \t 0 \n -3 4  1", "", 2, 2, numbers); /* housing.data */
     expect_table("1.5|2|0\n", "", 1, 2, numbers);
+    expect_table("1.5|2|0\n1e-400|3|1\n", "", 2, 2, (double[]){1.5, 2, 0, 3});
     expect_table("phone,a,b,y\n+49 30 1,1.5,2,0\n+49 30 2,-3,4,1\n", ", ignore: phone", 2, 2,
                  numbers); /* blanks make cells, too, but not in the header */
     nm_context_destroy(context);
