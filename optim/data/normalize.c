@@ -344,7 +344,7 @@ nm_status nm_dataset_statistics(const nm_dataset *set, double scale, double *mea
     nm_status status = set->dtype == NM_U8 ? statistics_u8(set, channels, mean, deviation)
                                            : statistics_floats(set, channels, mean, deviation);
     for (int64_t c = 0; status == NM_OK && c < channels; c++) {
-        deviation[c] = deviation[c] > 0 ? sqrt(deviation[c]) * fabs(scale) : 1;
+        deviation[c] = sqrt(deviation[c]) * fabs(scale);
         mean[c] *= scale;
     }
     return status;
@@ -356,7 +356,11 @@ nm_status nm_target_statistics(const nm_dataset *set, double *mean, double *devi
     targets.samples = set->targets;
     targets.dtype = set->target_dtype;
     targets.shape = NM_SHAPE(nm_shape_count(&set->target_shape));
-    return nm_dataset_statistics(&targets, 1, mean, deviation);
+    nm_status status = nm_dataset_statistics(&targets, 1, mean, deviation);
+    for (int64_t c = 0; status == NM_OK && c < targets.shape.dim[0]; c++) {
+        deviation[c] = deviation[c] > 0 ? deviation[c] : 1;
+    }
+    return status;
 }
 
 static double value_at(const nm_dataset *set, const void *row, int64_t i)

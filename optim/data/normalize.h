@@ -35,10 +35,11 @@ int64_t nm_dataset_channels(const nm_dataset *set);
 
 /* The mean and the (biased) deviation of every channel over the set's samples times `scale`: to the
  * last digits, also of large values with a small spread, and the same for any number of threads. A
- * channel that never changes has deviation 1, so that dividing by it does no harm. */
+ * channel that never changes has deviation 0. */
 nm_status nm_dataset_statistics(const nm_dataset *set, double scale, double *mean,
                                 double *deviation);
-/* The same over targets that are values, each element a channel, without scaling. */
+/* The same over targets that are values, each element a channel, without scaling; 1 instead of 0,
+ * so that a target that never changes is predicted as it is. */
 nm_status nm_target_statistics(const nm_dataset *set, double *mean, double *deviation);
 /* is_flag[c]: whether channel c holds nothing but 0 and 1. */
 void nm_dataset_find_flags(const nm_dataset *set, bool *is_flag);

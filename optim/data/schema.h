@@ -52,6 +52,11 @@ typedef struct nm_unused_column {
 
 typedef struct nm_schema_chunk nm_schema_chunk;
 
+/* The deviation of a channel that never changes in the training set: divided by it, whatever other
+ * samples hold there is nothing to the network, whose weights for it are as they began. Finite, so
+ * that files can hold it. */
+#define NM_NEVER_CHANGES 1e30
+
 /* All memory in it is the schema's own. */
 typedef struct nm_schema {
     nm_context *context;

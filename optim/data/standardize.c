@@ -49,7 +49,7 @@ static nm_status take_given(const nm_loader_options *o, nm_schema *s)
     return nm_context_status(s->context);
 }
 
-/* What is 0 or 1 already stays so: a truth value, a category. */
+/* What is 0 or 1 already stays so: a truth value, a category that occurs. */
 static nm_status keep_flags(const nm_dataset *train, double *mean, double *deviation)
 {
     const int64_t channels = nm_dataset_channels(train);
@@ -59,8 +59,10 @@ static nm_status keep_flags(const nm_dataset *train, double *mean, double *devia
     }
     nm_dataset_find_flags(train, is_flag);
     for (int64_t c = 0; c < channels; c++) {
-        mean[c] = is_flag[c] ? 0 : mean[c];
-        deviation[c] = is_flag[c] ? 1 : deviation[c];
+        if (is_flag[c] && deviation[c] > 0) {
+            mean[c] = 0;
+            deviation[c] = 1;
+        }
     }
     nm_free(train->context, is_flag);
     return NM_OK;
@@ -75,6 +77,9 @@ static nm_status compute(const nm_dataset *train, nm_schema *s)
                                          : NM_ERROR_MEMORY;
     if (status == NM_OK && !s->bytes) {
         status = keep_flags(train, mean, deviation);
+    }
+    for (int64_t c = 0; status == NM_OK && c < channels; c++) {
+        deviation[c] = deviation[c] > 0 ? deviation[c] : NM_NEVER_CHANGES;
     }
     s->mean = mean;
     s->deviation = deviation;

@@ -75,15 +75,31 @@ static void scaled_text(const double *mean, const double *deviation, int64_t at,
 {
     if (!mean || (mean[at] == 0 && deviation[at] == 1)) {
         snprintf(text, TEXT, "as it is");
+    } else if (deviation[at] == NM_NEVER_CHANGES) {
+        snprintf(text, TEXT, "nothing: always %.6g where trained on", mean[at]);
     } else {
         snprintf(text, TEXT, "less %.6g, divided by %.6g", mean[at], deviation[at]);
+    }
+}
+
+/* Of a category, whose texts have an element each. */
+static void elements_text(const nm_schema *s, const nm_column *c, int64_t at, char text[TEXT])
+{
+    int never = 0;
+    for (int i = 0; s->deviation && i < c->count; i++) {
+        never += s->deviation[at + i] == NM_NEVER_CHANGES;
+    }
+    const int length = snprintf(text, TEXT, "an element each, 1 or 0");
+    if (never) {
+        snprintf(text + length, TEXT - (size_t)length,
+                 "; nothing of %d in all or none of the rows trained on", never);
     }
 }
 
 static void done_text(const nm_schema *s, const nm_column *c, int64_t at, char text[TEXT])
 {
     if (c->kind == NM_COLUMN_CATEGORY) {
-        snprintf(text, TEXT, "an element each, 1 or 0");
+        elements_text(s, c, at, text);
     } else {
         scaled_text(s->mean, s->deviation, at, text);
     }

@@ -120,7 +120,37 @@ START_TEST(normalization_is_computed_from_the_training_part_alone)
     assert_near(mean[1], 1e4, 1e-9, 0);
     assert_near(deviation[1], 0.01, 0.05, 0); /* as far as f32 holds the samples */
     ck_assert_double_eq(mean[2], 5);
-    ck_assert_double_eq(deviation[2], 1); /* constant: nothing to divide by */
+    ck_assert_double_eq(deviation[2], NM_NEVER_CHANGES);
+    nm_data_close(&data);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* A number, a truth value and a text that only held-out rows have: their weights were never
+ * trained, and would carry what is there into the outputs. */
+START_TEST(what_never_changes_in_training_is_nothing_to_the_network_elsewhere)
+{
+    nm_data data;
+    begin(NULL);
+    const char *table =
+        write_csv("never.csv", "x,never,flag,text,y\n"
+                               "1,5,0,a,0\n2,5,0,b,1\n3,5,0,a,0\n4,5,0,b,1\n5,5e6,1,rare,1\n");
+    const char *rows = write_csv("never-rows.csv", "4\n");
+    open_data(&data,
+              "{train: {csv: {path: %s, target: y, categories: text}}, "
+              "validation: {indices: %s}}",
+              table, rows);
+    assert_fine(context);
+    nm_loader *loader = nm_loader_create(context, &data.validation, &data.loader, false, 0);
+    nm_batch batch;
+    nm_loader_begin(loader, 0, 0);
+    ck_assert_int_eq(nm_loader_next(loader, &batch), NM_OK);
+    ck_assert_int_eq(nm_shape_count(&data.validation.shape), 6);
+    assert_near(batch.x[0], 2.5 / sqrt(1.25), 1e-6, 0);
+    for (int i = 1; i < 6; i++) {
+        assert_near(batch.x[i], 0, 0, 1e-20);
+    }
+    nm_loader_destroy(loader);
     nm_data_close(&data);
     nm_context_destroy(context);
 }
@@ -171,7 +201,7 @@ static void expect_moments_of_bytes(int64_t count, uint8_t base)
     assert_near(mean[0], base + 1.0 / 3, 1e-15, 0);
     assert_near(deviation[0], sqrt(2) / 3, 1e-15, 0);
     ck_assert_double_eq(mean[1], base);
-    ck_assert_double_eq(deviation[1], 1);
+    ck_assert_double_eq(deviation[1], 0);
     free(samples);
     nm_context_destroy(c);
 }
@@ -315,6 +345,7 @@ TEST_MAIN("optim/data", every_option_of_the_loader_stands_in_the_data_part,
           errors_of_options_have_their_place,
           a_validation_set_is_held_out_and_the_limit_comes_first,
           normalization_is_computed_from_the_training_part_alone,
+          what_never_changes_in_training_is_nothing_to_the_network_elsewhere,
           statistics_of_bytes_are_in_units_after_scaling, statistics_of_many_bytes_are_exact,
           statistics_do_not_depend_on_the_number_of_threads,
           a_test_set_must_be_like_the_training_set, a_set_of_ignored_samples_alone_is_an_error,
