@@ -167,4 +167,36 @@ for signal in TERM HUP; do
 done
 claim "no folder was left" "$(ls "$temporary/tmp")"
 
+# ---- What has to pass before a change lands ----
+
+mkdir "$tree/.ci"
+cp "$NORMA_SOURCE/.ci/run" "$tree/.ci/run"
+cat >"$tree/dev" <<'TEXT'
+#!/bin/sh
+case $* in
+"portable debian13") echo "9 passed, 9 failed" && exit "$ELSEWHERE" ;;
+test) echo "3 passed, 0 failed" && exit "$HERE" ;;
+esac
+exit 3
+TEXT
+chmod +x "$tree/dev"
+
+gate() # EXPECTED STATUS, STATUS OF DEBIAN 13, OF THE TESTS HERE
+{
+    ELSEWHERE=$2 HERE=$3 TMPDIR=$temporary/tmp bash "$tree/.ci/run" >"$temporary/gate" 2>&1
+    status=$?
+    [ "$status" -eq "$1" ] || { echo "status $status"; cat "$temporary/gate"; return 1; }
+    [ "$(tail -n 1 "$temporary/gate")" = "3 passed, 0 failed" ] &&
+        [ "$(grep -cE '^[0-9]+ passed' "$temporary/gate")" = 1 ] || { cat "$temporary/gate"; return 1; }
+}
+
+claim_runs "a change that passes on both lands" gate 0 0 0
+claim_runs "not one that fails here" gate 1 0 1
+claim_runs "nor one that fails on Debian 13" gate 1 1 0
+claim_runs "nor one that does not end there" gate 1 124 0
+claim_runs "one lands where there can be no Debian 13" gate 0 77 0
+claim_runs "which is said" grep -q "DEBIAN 13 WAS NOT TRIED" "$temporary/gate"
+claim_runs "but not if it fails here" gate 1 77 1
+claim "no file was left" "$(ls "$temporary/tmp")"
+
 finish
