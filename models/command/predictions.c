@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clean.h"
 #include "models/command/outputs.h"
@@ -183,10 +184,11 @@ static char *make_text(const predictions *p, bool csv)
     return nm_text_end(&text);
 }
 
+/* In small letters or large ones. */
 static bool ends_with(const char *path, const char *end)
 {
     size_t length = strlen(path), tail = strlen(end);
-    return length >= tail && strcmp(path + length - tail, end) == 0;
+    return length >= tail && strcasecmp(path + length - tail, end) == 0;
 }
 
 nm_status predictions_write(const predictions *p, const char *path)

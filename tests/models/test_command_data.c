@@ -148,6 +148,10 @@ START_TEST(predictions_in_a_file_carry_ids_over)
     assert_says(text, "sample,id,class,probability,no,yes\n0,\"x, 5\",");
     assert_says(text, "\n1,x6,");
     free(text);
+    assert_code(norma("predict", "run", "new.csv", "--out", "large.CSV", "--quiet"), 0);
+    text = read_text(test_path("large.CSV"), &size);
+    assert_says(text, "sample,id,class,probability,no,yes\n0,\"x, 5\",");
+    free(text);
     assert_code(norma("predict", "run", "new.csv", "--out", "p.json", "--quiet"), 0);
     text = read_text(test_path("p.json"), &size);
     assert_says(text, "{\"sample\": 0, \"ids\": {\"id\": \"x, 5\"}, \"class\": ");
