@@ -159,6 +159,23 @@ START_TEST(predictions_in_a_file_carry_ids_over)
 }
 END_TEST
 
+/* The network was chosen by the loss, which was called R2. */
+START_TEST(of_a_single_held_out_value_the_loss_is_told_as_loss)
+{
+    write_table("a,y\n1,2\n2,5\n");
+    table_of("", "mse", 1);
+    const char *json = norma("train", "net.yaml", "--out", "single", "--json", "--set",
+                             "data.validation=0.5", "--set", "train.epochs=2")
+                           ->out;
+    assert_says(json, "\"chosen_by\": \"loss\"");
+    const char *text = norma("train", "net.yaml", "--out", "single2", "--set",
+                             "data.validation=0.5", "--set", "train.epochs=2")
+                           ->out;
+    assert_says(text, "best on the validation set: loss ");
+    assert_says(text, "the best on the validation set, loss ");
+}
+END_TEST
+
 START_TEST(a_name_cannot_move_the_cursor)
 {
     write_table("\x1b[2J,y\n1,0\n2,1\n");
@@ -170,4 +187,4 @@ TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_ne
           check_tells_values_by_their_names_and_columns_by_their_places,
           check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
           check_tells_the_same_as_json, predictions_in_a_file_carry_ids_over,
-          a_name_cannot_move_the_cursor)
+          of_a_single_held_out_value_the_loss_is_told_as_loss, a_name_cannot_move_the_cursor)

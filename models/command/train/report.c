@@ -140,11 +140,14 @@ static bool has_validation(const run *r)
     return r->config.data.validation.count > 0;
 }
 
-/* Whether the metric chose the network, and not the loss. */
+/* The metric that chose the network; NULL: the loss did, also where the metric has no value, as R2
+ * has none of a single sample. */
 static const nm_metric_type *chooser(const run *r)
 {
-    const nm_metric_type *metric = nm_trainer_state(r->trainer)->metric;
-    return r->config.train.best_by == NM_BEST_BY_METRIC ? metric : NULL;
+    const nm_train_state *state = nm_trainer_state(r->trainer);
+    const nm_evaluation *guess = &state->validation_baseline;
+    const bool has_value = !guess->samples || !isnan(guess->metric);
+    return r->config.train.best_by == NM_BEST_BY_METRIC && has_value ? state->metric : NULL;
 }
 
 /* Samples of the test or validation set that count, of which a score is. */
