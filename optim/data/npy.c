@@ -21,13 +21,19 @@ static nm_tensor *read_array(nm_context *context, const char *path, nm_npy_info 
                                                        : NULL;
 }
 
+/* By integers alone: on the way to a double some processors hold more digits than it has. */
+static bool f64_keeps(int64_t value)
+{
+    const uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    return size == 0 || size >> __builtin_ctzll(size) < 1ull << 53;
+}
+
 /* Numbers so long are ids, as a rule, and all the same once their last digits are gone. */
 static nm_status check_digits(nm_context *context, const char *name, nm_tensor *tensor)
 {
     const int64_t *value = nm_tensor_dtype(tensor) == NM_I64 ? nm_tensor_data(tensor) : NULL;
     for (int64_t i = 0; value && i < nm_tensor_count(tensor); i++) {
-        const double number = (double)value[i];
-        if (number >= 0x1p63 || (int64_t)number != value[i]) {
+        if (!f64_keeps(value[i])) {
             char place[NM_SHAPE_TEXT];
             return nm_fail(context, NM_ERROR_FORMAT,
                            "%s: element %s is %lld, whose last digits f64 does not keep; leave ids "
