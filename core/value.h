@@ -110,8 +110,8 @@ typedef struct nm_place {
 NM_API bool nm_place_read(const char *line, nm_place *place);
 
 NM_API void nm_diagnostics_begin(nm_diagnostics *d, nm_context *context);
-/* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. What is there already, word for word
- * at its place, is counted again, but not told again. */
+/* Adds "FILE:LINE:COLUMN: message". `at` may be NULL: no place. What is there already, word for
+ * word at its place, is counted again, but not told again. */
 NM_API void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
     NM_PRINTF(3, 4);
 /* Moves the context's standing error, if there is one, into the list, with a place as nm_fail_at()

@@ -88,8 +88,8 @@ NM_API void nm_dense_activation_options_init(nm_dense_activation_options *option
 #define nm_dense_activation_(tape, x, w, b, activation_, ...)                                      \
     nm_dense_activation_with(tape, x, w, b,                                                        \
                              NM_OPTIONS_SET(nm_dense_activation_options,                           \
-                                            NM_DENSE_ACTIVATION_DEFAULTS, activation, activation_, \
-                                            __VA_ARGS__))
+                                            NM_DENSE_ACTIVATION_DEFAULTS, activation,              \
+                                            (int)(activation_), __VA_ARGS__))
 NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                            const nm_dense_activation_options *options);
 

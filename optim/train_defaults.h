@@ -8,8 +8,8 @@
 
 /* Without an optimizer: SGD at a rate of 0.02 with momentum 0.9 and a weight decay of 3 / n for n
  * samples, at most 0.1, and where they are more than the p parameters (`weights`), times p / n; and
- * where they are not given either, a cosine schedule and gradients clipped to a norm of 1. With one, all is as it says. What
- * is chosen stays in *usual, which must outlive the options. */
+ * where they are not given either, a cosine schedule and gradients clipped to a norm of 1. With
+ * one, all is as it says. What is chosen stays in *usual, which must outlive the options. */
 void nm_train_complete(nm_train_options *options, int64_t samples, int64_t weights,
                        nm_sgd_options *usual);
 

@@ -20,8 +20,9 @@ typedef struct nm_balance {
 nm_status nm_balance_create(const nm_dataset *set, nm_balance *balance);
 void nm_balance_destroy(nm_balance *balance); /* leaves it empty; an empty one is fine */
 
-/* Writes `count` rows: each class as often as any other, or once more where the count is no multiple
- * of the classes; within a class each sample once before one comes again; all in random order. */
+/* Writes `count` rows: each class as often as any other, or once more where the count is no
+ * multiple of the classes; within a class each sample once before one comes again; all in random
+ * order. */
 void nm_balance_draw(const nm_balance *balance, nm_random *random, int64_t *rows, int64_t count);
 
 #endif

@@ -34,7 +34,7 @@ static const char *next_event(const char *at, const char *event)
 /* Mean and deviation over the lines of `event`, by hand. */
 static void assert_spread(const char *out, const char *event, const char *key, int count)
 {
-    double values[16], mean = 0, sum = 0;
+    double values[16] = {0}, mean = 0, sum = 0;
     int found = 0;
     char name[48];
     const char *result = next_event(out, "result");

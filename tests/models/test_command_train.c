@@ -356,9 +356,9 @@ START_TEST(samples_to_be_ignored_are_ignored_from_the_file_to_the_result)
         assert_code(norma("train", "ignored.yaml", "--quiet", "--out", folder), 0);
         const ended *e = norma("eval", "ignored.yaml", "--weights", folder);
         assert_code(e, 0);
-        assert_says(e->out,
-                    "accuracy 100.00 % (95 % interval 67.6 to 100.0, 8 rows) (commonest class: 50.00 %) (12 "
-                    "samples, 4 ignored, ");
+        assert_says(e->out, "accuracy 100.00 % (95 % interval 67.6 to 100.0, 8 rows) (commonest "
+                            "class: 50.00 %) (12 "
+                            "samples, 4 ignored, ");
         e = norma("eval", "ignored.yaml", "--weights", folder, "--json");
         ck_assert_double_eq(json_field(e->out, "ignored"), 4);
     }

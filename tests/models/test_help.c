@@ -189,8 +189,8 @@ static char *section_of(const visit *v)
     const char *at = strstr(reference, title);
     at = at ? strstr(at, heading) : NULL;
     ck_assert_msg(at != NULL, "%s: no entry%s", title, heading);
-    const char *end = strstr(at + 4, "\n#");
-    return strndup(at, end ? (size_t)(end - at) : strlen(at));
+    const char *end = at ? strstr(at + 4, "\n#") : NULL;
+    return !at ? NULL : strndup(at, end ? (size_t)(end - at) : strlen(at));
 }
 
 static void assert_is_in_reference(const visit *v)

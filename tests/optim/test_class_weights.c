@@ -107,7 +107,8 @@ START_TEST(balanced_without_a_training_set_is_an_error)
     nm_batch batch = labels_batch((int32_t[]){0}, 1);
     nm_tensor *x = nm_full(tape, NM_F32, NM_SHAPE(1, 3), 0);
     ck_assert_ptr_null(nm_loss_of(&loss, tape, x, &batch));
-    assert_error(context, NM_ERROR_INPUT, "\"weight\" is balanced, but no training set was counted");
+    assert_error(context, NM_ERROR_INPUT,
+                 "\"weight\" is balanced, but no training set was counted");
     nm_tape_destroy(tape);
     nm_loss_end(&loss);
     nm_context_destroy(context);
@@ -221,10 +222,8 @@ START_TEST(huber_is_a_loss_of_values_that_refuses_to_broadcast)
     nm_loss_begin(&loss, context, &choice);
     nm_tape *tape = nm_tape_create(context);
     float values[] = {0, 0, 0};
-    nm_batch batch = {.count = 3,
-                      .target_shape = NM_SHAPE(3, 1),
-                      .target_dtype = NM_F32,
-                      .targets = values};
+    nm_batch batch = {
+        .count = 3, .target_shape = NM_SHAPE(3, 1), .target_dtype = NM_F32, .targets = values};
     nm_tensor *x = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(3, 1), (float[]){1, -2, 10});
     nm_tensor *result = nm_loss_of(&loss, tape, x, &batch);
     assert_fine(context);

@@ -249,7 +249,8 @@ const nm_dataset_type nm_dataset_csv = {
             "and "
             "their like (1 and 0), or texts: at most 64 different ones, in at most half as many as "
             "rows, become an element each. Columns that are empty, ids, count the rows, or hold "
-            "texts that are more (a warning names those) are left out. Classes may be texts; they are numbered by size, if they are numbers, then by "
+            "texts that are more (a warning names those) are left out. Classes may be texts; they "
+            "are numbered by size, if they are numbers, then by "
             "their "
             "bytes. UTF-8, UTF-16 and Latin-1; any line ends; cells may stand in quotes. "
             "Where something could be read in two ways, it is an error with its place."),

@@ -355,7 +355,9 @@ static const char *replaced(const char *path, const char *from, const char *to)
     test_turn(&header, sizeof header, sizeof header);
     header = header + added - length;
     test_turn(&header, sizeof header, sizeof header);
-    data = realloc(data, size + added + 1);
+    char *larger = realloc(data, size + added + 1);
+    ck_assert_ptr_nonnull(larger);
+    data = larger;
     at = memmem(data, size, from, length);
     memmove(at + added, at + length, size - (size_t)(at - data) - length);
     memcpy(at, to, added);
