@@ -97,8 +97,8 @@ static nm_status take_value(const target *k, const csv_column *c, const csv_walk
 
 #define KNOWN_SHOWN 6
 
-/* `what`: "a class" or "a category". */
-static nm_status unknown(const target *k, const csv_column *c, const csv_walk *w, const char *what)
+/* Of a class, or of a category, for which there is a rule. */
+static nm_status unknown(const target *k, const csv_column *c, const csv_walk *w, bool is_class)
 {
     char known[KNOWN_SHOWN * (CSV_SHOWN + 2)] = "", shown[CSV_SHOWN], text[CSV_COLUMN_TEXT];
     const csv_table *t = k->table;
@@ -106,9 +106,12 @@ static nm_status unknown(const target *k, const csv_column *c, const csv_walk *w
         strcat(known, i ? ", " : "");
         strcat(known, nm_csv_shown(c->words.word[i].text, c->words.word[i].length, shown));
     }
-    return nm_csv_fail(&t->text, &w->place, "is no %s of %s: %s%s", what,
-                       nm_csv_column_text(t, c - t->column, text), known,
-                       c->words.count > KNOWN_SHOWN ? ", ..." : "");
+    return nm_csv_fail(&t->text, &w->place, "is no %s of %s: %s%s%s",
+                       is_class ? "class" : "category", nm_csv_column_text(t, c - t->column, text),
+                       known, c->words.count > KNOWN_SHOWN ? ", ..." : "",
+                       is_class ? ""
+                                : "; for a network trained with a rule for missing cells, such as "
+                                  "`missing: mean`, it counts as missing");
 }
 
 static int64_t filled_category(const csv_column *c)
@@ -132,7 +135,7 @@ static nm_status take_category(target *k, const csv_column *c, const csv_walk *w
     const char *text = nm_csv_name_of(t, w, memory, &length);
     const csv_word *word = text ? nm_csv_words_find(&c->words, text, length) : NULL;
     if (!word && !c->is_filled) {
-        return unknown(k, c, w, "category");
+        return unknown(k, c, w, false);
     }
     *number = word ? word->value : filled_category(c);
     k->unknown += !word;
@@ -163,7 +166,7 @@ static nm_status take_named_class(target *k, const csv_column *c, const csv_walk
         *label = (int32_t)number;
         return NM_OK;
     }
-    return w->place.length ? unknown(k, c, w, "class") : missing(k, c, w, &number);
+    return w->place.length ? unknown(k, c, w, true) : missing(k, c, w, &number);
 }
 
 static nm_status take_class(target *k, const csv_column *c, const csv_walk *w, int32_t *label)

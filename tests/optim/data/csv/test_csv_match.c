@@ -101,7 +101,8 @@ START_TEST(cells_must_be_what_the_column_was)
     const char *head = "a,kind,when,is\n";
     static const char *const rows[][2] = {
         {"b,x,2/1/2020,yes", ":2:1: \"b\" is not a number, as column \"a\" has them"},
-        {"1,y,2/1/2020,yes", ":2:3: \"y\" is no category of column \"kind\": x, z"},
+        {"1,y,2/1/2020,yes",
+         ":2:3: \"y\" is no category of column \"kind\": x, z; for a network trained with a rule"},
         {"1,x,soon,yes", ":2:5: \"soon\" is not a date, as column \"when\" has them"},
         {"1,x,2/1/2020,maybe", ":2:14: \"maybe\" is not true or false, as column \"is\" has them"},
         {"1,x,2/1/2020,2", ":2:14: \"2\" is not true or false"},
