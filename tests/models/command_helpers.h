@@ -2,6 +2,7 @@
 #ifndef NM_TESTS_MODELS_COMMAND_HELPERS_H
 #define NM_TESTS_MODELS_COMMAND_HELPERS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,7 +107,11 @@ static inline const ended *finish(pid_t child)
     static ended e;
     int status;
     size_t size;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    pid_t waited;
+    do {
+        waited = waitpid(child, &status, 0);
+    } while (waited < 0 && errno == EINTR);
+    ck_assert_msg(waited == child, "waitpid: %s", waited < 0 ? strerror(errno) : "another child");
     e.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     char *out = read_text(test_path("stdout"), &size), *err = read_text(test_path("stderr"), &size);
     strcpy(e.out, out);
