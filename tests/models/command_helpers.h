@@ -125,9 +125,14 @@ static inline const ended *finish(pid_t child)
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define norma(...) finish(start(WORDS(__VA_ARGS__), (running_options){0}))
 
+/* `e` and `expected` are computed once: finish() waits for a child that is then gone. */
 #define assert_code(e, expected)                                                                   \
-    ck_assert_msg((e)->code == (expected), "exit code %d, not %d: %s%s", (e)->code, (expected),    \
-                  (e)->out, (e)->err)
+    do {                                                                                           \
+        const ended *ended_ = (e);                                                                 \
+        int code_ = (expected);                                                                    \
+        ck_assert_msg(ended_->code == code_, "exit code %d, not %d: %s%s", ended_->code, code_,    \
+                      ended_->out, ended_->err);                                                   \
+    } while (0)
 #define assert_says(text, part)                                                                    \
     ck_assert_msg(strstr(text, part) != NULL, "\"%s\" does not contain \"%s\"", text, part)
 

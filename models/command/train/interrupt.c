@@ -66,9 +66,12 @@ void interrupts_catch(void)
     set_handler(on_signal);
 }
 
+/* The rest of a signal that was sent several times still belongs to the first one. */
 void interrupts_release(void)
 {
-    set_handler(SIG_DFL);
+    if (!caught) {
+        set_handler(SIG_DFL);
+    }
 }
 
 int interrupt_number(void)

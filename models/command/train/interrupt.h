@@ -5,7 +5,8 @@
 /* From here on they do not end the process, but are remembered. One that was ignored stays so:
  * nohup, a background job. */
 void interrupts_catch(void);
-/* As it was before. */
+/* As it was before, unless one came: then what follows is taken as before, until the process ends.
+ */
 void interrupts_release(void);
 /* The first signal that came; 0: none. */
 int interrupt_number(void);
