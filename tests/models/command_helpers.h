@@ -134,7 +134,11 @@ static inline const ended *finish(pid_t child)
                       ended_->out, ended_->err);                                                   \
     } while (0)
 #define assert_says(text, part)                                                                    \
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" does not contain \"%s\"", text, part)
+    do {                                                                                           \
+        const char *text_ = (text), *part_ = (part);                                               \
+        ck_assert_msg(strstr(text_, part_) != NULL, "\"%s\" does not contain \"%s\"", text_,       \
+                      part_);                                                                      \
+    } while (0)
 
 static inline void write_text(const char *name, const char *text)
 {
