@@ -3,17 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/json.h"
-
-/* The number of a character of `length` bytes. */
-static unsigned code_point(const unsigned char *text, int length)
-{
-    unsigned code = length == 1 ? text[0] : text[0] & (0xffu >> (length + 1));
-    for (int i = 1; i < length; i++) {
-        code = code << 6 | (text[i] & 0x3fu);
-    }
-    return code;
-}
+#include "core/utf8.h"
 
 /* Controls of C0 and C1; separators of lines; embeddings, overrides and isolates of direction. */
 static bool is_control(unsigned code)
@@ -31,7 +21,7 @@ static int spell(const char *from, const char *end, bool lines, char out[8])
         snprintf(out, 8, "\\x%02x", (unsigned char)*from);
         return 1;
     }
-    unsigned code = code_point((const unsigned char *)from, length);
+    unsigned code = nm_utf8_code(from, length);
     bool stays = lines && (code == '\n' || code == '\t');
     if (!is_control(code) || stays) {
         memcpy(out, from, (size_t)length);

@@ -54,9 +54,12 @@ struct nm_context {
     nm_tape *tapes;    /* all that are there */
     nm_tensor *doomed; /* destroyed by their users, but needed by a tape; linked by `grad` */
     uint64_t clock;    /* changes of tensors that a node needs */
-    size_t blocks;     /* of memory given out and not yet back */
+    size_t blocks;     /* what keeps it: memory given out and not yet back, and its user */
     bool closed;       /* by its user, while blocks were out; the last one frees it */
 };
+
+/* One of its `blocks` less; with the last one it is freed. */
+void nm_context_let_go(nm_context *context);
 
 /* What nm_context_attach() made for `key`; NULL: nothing yet. */
 void *nm_context_attached(const nm_context *context, const void *key);

@@ -31,8 +31,4 @@ bool nm_json_count(nm_json *json, int64_t *value);
 /* That nothing but white space is left. */
 bool nm_json_end(nm_json *json);
 
-/* Bytes of the UTF-8 character at `text` (1 to 4, all before `end`), or 0 if there is none:
- * overlong, a surrogate, beyond U+10FFFF or cut off. */
-int nm_utf8_length(const char *text, const char *end);
-
 #endif

@@ -196,14 +196,46 @@ nm_buffer *nm_buffer_create(nm_context *context, size_t bytes)
 void nm_buffer_release(nm_buffer *buffer)
 {
     if (buffer && --buffer->references == 0) {
+        nm_context *context = buffer->context;
         push(join(buffer));
+        if (context->closed) { /* nobody will take it again */
+            nm_context_trim(context);
+        }
     }
 }
 
 void nm_context_trim(nm_context *context)
 {
     NM_GIVEN(context, );
+    context->blocks++; /* the last block takes a closed context along */
     for (int i = 0; i < NM_SIZE_CLASSES; i++) {
         drain(context, i, SIZE_MAX);
+    }
+    nm_context_let_go(context);
+}
+
+/* ---- For all ---- */
+
+size_t nm_context_pool_bytes(const nm_context *context)
+{
+    return context ? context->pool_bytes : 0;
+}
+
+size_t nm_context_pool_peak(const nm_context *context)
+{
+    return context ? context->pool_peak : 0;
+}
+
+void *nm_scratch(nm_context *context, size_t bytes)
+{
+    NM_GIVEN(context, NULL);
+    nm_buffer *buffer = nm_buffer_create(context, bytes);
+    return buffer ? nm_buffer_data(buffer) : NULL;
+}
+
+void nm_scratch_end(void *scratch)
+{
+    if (scratch) {
+        nm_buffer_release((nm_buffer *)((char *)scratch - NM_ALIGNMENT));
     }
 }

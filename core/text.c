@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/utf8.h"
 
 #define FIRST_CAPACITY 256
 
@@ -61,16 +61,6 @@ static bool needs_escape(const char *at, int length)
            (length == 3 && !memcmp(at, "\xEF\xBB\xBF", 3));
 }
 
-static unsigned code_point(const char *at, int length)
-{
-    unsigned code = (unsigned char)*at;
-    code &= length == 1 ? 0x7Fu : length == 2 ? 0x1Fu : 0x0Fu;
-    for (int i = 1; i < length; i++) {
-        code = code << 6 | ((unsigned char)at[i] & 0x3Fu);
-    }
-    return code;
-}
-
 void nm_text_add_quoted(nm_text *t, const char *string)
 {
     if (!string) {
@@ -87,7 +77,7 @@ void nm_text_add_quoted(nm_text *t, const char *string)
         } else if (*at == '"' || *at == '\\') {
             nm_text_add(t, "\\%c", *at);
         } else if (needs_escape(at, length)) {
-            nm_text_add(t, "\\u%04X", code_point(at, length));
+            nm_text_add(t, "\\u%04X", nm_utf8_code(at, length));
         } else {
             nm_text_add_bytes(t, at, (size_t)length);
         }

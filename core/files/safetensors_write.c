@@ -6,7 +6,7 @@
 #include "core/files/order.h"
 #include "core/guard.h"
 #include "core/internal.h"
-#include "core/json.h"
+#include "core/utf8.h"
 
 #define HEADER_LIMIT 100000000u /* bytes, as the format says */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/utf8.h"
 #include "models/command/command.h"
 
 static FILE *target(const json_line *line)
