@@ -57,9 +57,6 @@ nm_value *nm_document_value(nm_document *document, nm_value_kind kind, const cha
 const nm_value *nm_document_parse_into(nm_document *document, const char *text, size_t size,
                                        const char *file, int first_line, int first_column);
 
-/* Of a document that was read from that file: its text, for nm_document_text(). */
-nm_status nm_document_keep_source(nm_document *document, const char *text, size_t size,
-                                  const char *path);
 /* What a path means for this process that an option has as its value: from the folder of the file
  * it stands in, or where it is found only from the current folder, from that; one that was set
  * (--set), from the current folder. The document's; NULL if memory ran out. */
@@ -72,7 +69,7 @@ static inline const void *nm_option_field(const nm_option *option, const void *o
     return (const char *)options + option->offset;
 }
 
-/* core/option_advice.c: reports a key that is no option, and returns the one that was meant, or
+/* core/options/advice.c: reports a key that is no option, and returns the one that was meant, or
  * NULL; an option that is required and not there, or `nothing`, a null; a value in place of a map.
  */
 const nm_option *nm_option_report_unknown(const nm_spec *spec, const char *what,
@@ -88,9 +85,13 @@ void nm_option_add_advice(nm_line *line, const nm_spec *spec, const nm_option *o
 void nm_option_add_example(nm_line *line, const nm_spec *spec, const nm_value *value);
 /* The first option that must be given; NULL: there is none. `spec` may be NULL. */
 const nm_option *nm_spec_needed(const nm_spec *spec);
-/* nm_spec_read() that reports what is missing at `at` where there is no map. */
-void nm_spec_read_at(const nm_spec *spec, const nm_value *map, const nm_value *at, const char *what,
-                     nm_document *document, nm_diagnostics *d, void *out);
+/* Splits `NAME` or `{NAME: options}`; `options` may become NULL. False after reporting anything
+ * else. */
+bool nm_choice_split(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
+                     const nm_value **name, const nm_value **options);
+/* Reports a name that is none of the kind's, and what was perhaps meant. */
+void nm_choice_report_unknown(nm_kind kind, const nm_value *name, const nm_value *options,
+                              const char *what, nm_diagnostics *d);
 /* " or balanced": the words that may stand instead of numbers. */
 void nm_option_add_words(nm_line *line, const nm_option *option);
 /* The word that stands for a number; NULL: there is none. */

@@ -18,23 +18,6 @@ struct nm_path_read {
 
 /* ---- Reading ---- */
 
-/* Something that is read through a descriptor has no folder of its own. */
-static bool has_folder(const char *path)
-{
-    struct stat info;
-    return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 &&
-           stat(path, &info) == 0 && S_ISREG(info.st_mode);
-}
-
-nm_status nm_document_keep_source(nm_document *document, const char *text, size_t size,
-                                  const char *path)
-{
-    document->source = nm_document_copy(document, text, size);
-    document->source_size = size;
-    document->folder = has_folder(path);
-    return document->source ? NM_OK : nm_context_status(document->context);
-}
-
 static bool exists(const char *path)
 {
     struct stat info;

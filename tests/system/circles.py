@@ -21,10 +21,6 @@ FLOORS = ("core/", "ops/", "optim/", "models/")
 MEANT = [
     {"ops/batch_norm.c", "ops/batch_norm_grad.c"},  # each is the other's derivative
     # Still to be opened:
-    {"core/option.c", "core/option_advice.c", "core/option_check.c", "core/option_choice.c",
-     "core/option_text.c"},
-    {"core/text.c", "core/value.c", "core/value_parse.c", "core/value_yaml.c",
-     "core/values/edit.c", "core/values/paths.c"},
     {"models/command/bench/limits.c", "models/command/bench/measure.c"},
     {"models/command/completion.c", "models/command/help.c", "models/command/main.c",
      "models/command/options.c", "models/command/reference.c"},

@@ -15,7 +15,7 @@
 #include <yaml.h>
 
 #include "core/value_internal.h"
-#include "core/value_yaml.h"
+#include "core/values/yaml.h"
 
 typedef struct anchor {
     const char *name;

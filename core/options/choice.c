@@ -1,4 +1,5 @@
-/* Choices: the name of a registered item, with its options or without, alone or in a list. */
+/* What stands where a choice belongs: the name of a registered item, with its options or without.
+ * Its options are read as any are, in core/option.c. */
 #include <string.h>
 
 #include "core/guard.h"
@@ -126,8 +127,8 @@ static void add_all(nm_line *line, const nm_context *context, nm_kind kind)
     }
 }
 
-static void unknown_item(nm_kind kind, const nm_value *name, const nm_value *options,
-                         const char *what, nm_diagnostics *d)
+void nm_choice_report_unknown(nm_kind kind, const nm_value *name, const nm_value *options,
+                              const char *what, nm_diagnostics *d)
 {
     char shown[NM_SHOWN];
     nm_line line;
@@ -149,7 +150,7 @@ static void unknown_item(nm_kind kind, const nm_value *name, const nm_value *opt
                 nm_text_shown(text, strlen(text), shown), line.text);
 }
 
-/* ---- Reading ---- */
+/* ---- Its parts ---- */
 
 /* Several keys where one belongs: `{sgd, rate: 0.1}`, `{name: sgd, rate: 0.1}`. */
 static void report_several(nm_kind kind, const nm_value *map, const char *what, nm_diagnostics *d)
@@ -167,10 +168,8 @@ static void report_several(nm_kind kind, const nm_value *map, const char *what, 
                 nm_text_shown(as, strlen(as), shown[2]), shown[1]);
 }
 
-/* Splits `NAME` or `{NAME: options}`; `options` may become NULL. False after reporting anything
- * else. */
-static bool split_choice(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
-                         const nm_value **name, const nm_value **options)
+bool nm_choice_split(nm_kind kind, const nm_value *value, const char *what, nm_diagnostics *d,
+                     const nm_value **name, const nm_value **options)
 {
     bool map = value->kind == NM_VALUE_MAP;
     if (map && value->count > 1) {
@@ -188,77 +187,4 @@ static bool split_choice(nm_kind kind, const nm_value *value, const char *what, 
     *name = map ? value->entries[0].key : value;
     *options = map ? value->entries[0].value : NULL;
     return true;
-}
-
-/* Reads the options of a choice; `name` is where a missing one is reported. NULL on failure. */
-static void *read_item_options(const nm_item *item, const nm_value *name, const nm_value *options,
-                               nm_document *document, nm_diagnostics *d)
-{
-    void *memory = nm_document_alloc(document, item->spec->size);
-    if (memory) {
-        nm_spec_read_at(item->spec, options, name, item->name, document, d, memory);
-    }
-    return memory;
-}
-
-void nm_choice_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
-                    nm_diagnostics *d, nm_choice *out)
-{
-    NM_GIVEN(d, );
-    NM_REQUIRE(d->context, document, );
-    NM_REQUIRE(d->context, value, );
-    NM_REQUIRE(d->context, out, );
-    const nm_value *name, *options;
-    if (!split_choice(kind, value, what, d, &name, &options)) {
-        return;
-    }
-    nm_choice choice = {.item = nm_find(d->context, kind, name->text), .at = value};
-    if (!choice.item) {
-        unknown_item(kind, name, options, what, d);
-        return;
-    }
-    options = nm_value_is_null(options) ? NULL : options;
-    if (!choice.item->spec) {
-        if (options && (options->kind != NM_VALUE_MAP || options->count)) {
-            nm_diagnose(d, options, "%s: it takes no options; remove them", choice.item->name);
-        }
-    } else {
-        choice.options = read_item_options(choice.item, name, options, document, d);
-    }
-    if (choice.options || !choice.item->spec) {
-        *out = choice;
-    }
-}
-
-const void *nm_choice_options(const nm_choice *choice)
-{
-    NM_GIVEN(choice, NULL);
-    const nm_spec *spec = choice->item ? choice->item->spec : NULL;
-    return choice->options    ? choice->options
-           : choice->own.size ? choice->own.room
-           : spec             ? spec->defaults
-                              : NULL;
-}
-
-void nm_choices_read(nm_kind kind, const nm_value *value, const char *what, nm_document *document,
-                     nm_diagnostics *d, nm_choices *out)
-{
-    NM_GIVEN(d, );
-    NM_REQUIRE(d->context, document, );
-    NM_REQUIRE(d->context, value, );
-    NM_REQUIRE(d->context, out, );
-    nm_choices list = {.count = value->kind == NM_VALUE_LIST ? value->count : 1};
-    int errors = d->count;
-    if (list.count > NM_MAX_CHOICES) {
-        nm_diagnose(d, value, "%s: at most %d %ss, not %d", what, NM_MAX_CHOICES,
-                    nm_kind_name(kind), list.count);
-        return;
-    }
-    for (int i = 0; i < list.count; i++) {
-        const nm_value *item = value->kind == NM_VALUE_LIST ? value->items[i] : value;
-        nm_choice_read(kind, item, what, document, d, &list.at[i]);
-    }
-    if (d->count == errors) {
-        *out = list;
-    }
 }

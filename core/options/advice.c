@@ -175,16 +175,6 @@ void nm_option_report_missing(const nm_option *option, const char *what, const n
     }
 }
 
-const nm_option *nm_spec_needed(const nm_spec *spec)
-{
-    for (int i = 0; spec && i < spec->count; i++) {
-        if (spec->options[i].flags & NM_REQUIRED) {
-            return &spec->options[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whether the option could be what a value was meant for that stands in place of a map. */
 static bool may_take(const nm_option *option, const nm_value *value)
 {

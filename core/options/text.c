@@ -16,13 +16,6 @@ static const char *text_name(const nm_option *option)
     return option->flags & NM_PATH ? "path" : "text";
 }
 
-void nm_option_add_words(nm_line *line, const nm_option *option)
-{
-    for (int i = 0; option->names && option->names[i]; i++) {
-        nm_line_add(line, " or %s", option->names[i]);
-    }
-}
-
 char *nm_option_type_text(nm_context *context, const nm_option *option)
 {
     NM_REQUIRE(context, option, NULL);

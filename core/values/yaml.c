@@ -1,5 +1,5 @@
 /* libyaml's errors in the words of somebody who writes a network, each with what to do. */
-#include "core/value_yaml.h"
+#include "core/values/yaml.h"
 
 #include <string.h>
 
