@@ -299,18 +299,8 @@ static void clear_pending(pass *p)
 static nm_status deposit(pass *p, nm_tensor *leaf)
 {
     nm_tensor *pending = leaf->pending;
-    if (!leaf->grad) {
-        leaf->grad = nm_alloc_zero(p->context, 1, sizeof *leaf->grad);
-        if (!leaf->grad) {
-            return NM_ERROR_MEMORY;
-        }
-        *leaf->grad = (nm_tensor){.context = p->context,
-                                  .node = -1,
-                                  .count = leaf->count,
-                                  .shape = leaf->shape,
-                                  .dtype = leaf->dtype,
-                                  .owned = true,
-                                  .name = "a gradient"};
+    if (nm_tensor_make_grad(leaf) != NM_OK) {
+        return NM_ERROR_MEMORY;
     }
     nm_tensor *grad = leaf->grad;
     if (grad->data) {

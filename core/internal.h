@@ -130,6 +130,14 @@ static inline void nm_tensor_own(nm_tensor *tensor, bool owned)
     }
 }
 
+/* Element i, whatever the type; none of these looks whether it is there. */
+double nm_element_load(const nm_tensor *tensor, int64_t i);
+void nm_element_store(nm_tensor *tensor, int64_t i, double value);
+/* Whether the tensor's type can hold `value`: floats take any, integers whole ones within range. */
+nm_status nm_element_check(nm_tensor *tensor, double value);
+/* A header for the tensor's gradient, without elements yet, unless it has one. */
+nm_status nm_tensor_make_grad(nm_tensor *tensor);
+
 /* The error for elements that are not there. */
 nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name);
 

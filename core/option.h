@@ -298,13 +298,16 @@ void nm_options_take(void *options, const void *defaults, size_t size); /* the l
     NM_PASTE(name, NM_ENOUGH_##least(__VA_ARGS__))(__VA_ARGS__, end)
 #define NM_PASTE(a, b) NM_PASTE_(a, b)
 #define NM_PASTE_(a, b) a##b
-#define NM_19_ENOUGH _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _
+#define NM_18_ENOUGH _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _
+#define NM_19_ENOUGH NM_18_ENOUGH, _
 #define NM_ENOUGH_2(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _, _, _needs, 0)
 #define NM_ENOUGH_3(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _, _needs, _needs, 0)
 #define NM_ENOUGH_4(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _, _needs, _needs, _needs, 0)
 #define NM_ENOUGH_5(...) NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _, _needs, _needs, _needs, _needs, 0)
 #define NM_ENOUGH_6(...)                                                                           \
     NM_25TH(__VA_ARGS__, NM_19_ENOUGH, _needs, _needs, _needs, _needs, _needs, 0)
+#define NM_ENOUGH_7(...)                                                                           \
+    NM_25TH(__VA_ARGS__, NM_18_ENOUGH, _needs, _needs, _needs, _needs, _needs, _needs, 0)
 #define NM_25TH(...) NM_25TH_(__VA_ARGS__)
 #define NM_25TH_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, ...) y
 

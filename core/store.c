@@ -15,6 +15,12 @@ struct nm_store {
     bool filled; /* from a file */
 };
 
+/* An entry as the store keeps it. */
+typedef struct record {
+    nm_entry entry; /* first: an entry is its record */
+    int index;
+} record;
+
 nm_store *nm_store_create(nm_context *context)
 {
     nm_store *store = nm_alloc_zero(context, 1, sizeof *store);
@@ -60,10 +66,11 @@ nm_context *nm_store_context(const nm_store *store)
 static nm_entry *make_entry(nm_context *context, const char *name, nm_role role, nm_purpose purpose,
                             nm_dtype dtype, nm_shape shape)
 {
-    nm_entry *entry = nm_alloc_zero(context, 1, sizeof *entry);
-    if (!entry) {
+    record *made = nm_alloc_zero(context, 1, sizeof *made);
+    if (!made) {
         return NULL;
     }
+    nm_entry *entry = &made->entry;
     entry->role = role;
     entry->purpose = purpose;
     entry->trainable = true;
@@ -88,6 +95,7 @@ nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purp
         destroy_entry(store->context, entry);
         return NULL;
     }
+    ((record *)(void *)entry)->index = nm_map_count(store->entries) - 1;
     return entry->tensor;
 }
 
@@ -107,6 +115,29 @@ const nm_entry *nm_store_find(const nm_store *store, const char *name)
 {
     NM_GIVEN(store, NULL);
     return nm_map_find(store->entries, name);
+}
+
+static bool is_selected(const nm_entry *entry, const nm_selection *s)
+{
+    return (!s->match || fnmatch(s->match, entry->name, 0) == 0) &&
+           (!s->roles || s->roles & NM_ONE_OF(entry->role)) &&
+           (!s->purposes || s->purposes & NM_ONE_OF(entry->purpose)) &&
+           (!s->trainable || entry->trainable);
+}
+
+const nm_entry *nm_store_next(const nm_store *store, const nm_entry *entry,
+                              const nm_selection *selection)
+{
+    NM_GIVEN(store, NULL);
+    const record *last = entry ? nm_map_find(store->entries, entry->name) : NULL;
+    const int begin = !entry ? 0 : last ? last->index + 1 : nm_store_count(store);
+    for (int i = begin; i < nm_store_count(store); i++) {
+        const nm_entry *next = nm_store_at(store, i);
+        if (!selection || is_selected(next, selection)) {
+            return next;
+        }
+    }
+    return NULL;
 }
 
 int64_t nm_store_parameters(const nm_store *store)

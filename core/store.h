@@ -48,6 +48,22 @@ NM_API nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, 
 NM_API int nm_store_count(const nm_store *store);
 NM_API const nm_entry *nm_store_at(const nm_store *store, int index);
 NM_API const nm_entry *nm_store_find(const nm_store *store, const char *name); /* or NULL */
+/* Which entries a walk stops at; zeros: all. */
+typedef struct nm_selection {
+    const char *match; /* a shell pattern for the name, such as "conv*.weight"; NULL: any */
+    unsigned roles;    /* a set of nm_role, NM_ONE_OF(NM_PARAMETER); 0: any */
+    unsigned purposes; /* a set of nm_purpose, NM_ONE_OF(NM_WEIGHT) | NM_ONE_OF(NM_BIAS); 0: any */
+    bool trainable;    /* only those that are not frozen */
+} nm_selection;
+#define NM_ONE_OF(value) (1u << (value))
+
+/* The next entry of those behind `entry` in the store's order that the selection (NULL: all) has,
+ * or the first of them for NULL; NULL after the last:
+ *
+ *     const nm_selection weights = {.purposes = NM_ONE_OF(NM_WEIGHT)};
+ *     for (const nm_entry *e = NULL; (e = nm_store_next(store, e, &weights));) */
+NM_API const nm_entry *nm_store_next(const nm_store *store, const nm_entry *entry,
+                                     const nm_selection *selection);
 /* Elements of all parameters. */
 NM_API int64_t nm_store_parameters(const nm_store *store);
 

@@ -447,7 +447,7 @@ static uint16_t double_to_bf16(double number)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static double load(const nm_tensor *tensor, int64_t i)
+double nm_element_load(const nm_tensor *tensor, int64_t i)
 {
     const void *data = tensor->data;
     switch ((nm_dtype)tensor->dtype) {
@@ -462,7 +462,7 @@ static double load(const nm_tensor *tensor, int64_t i)
     return NAN;
 }
 
-static void store(nm_tensor *tensor, int64_t i, double value)
+void nm_element_store(nm_tensor *tensor, int64_t i, double value)
 {
     void *data = tensor->data;
     switch ((nm_dtype)tensor->dtype) {
@@ -476,15 +476,14 @@ static void store(nm_tensor *tensor, int64_t i, double value)
     }
 }
 
-/* Whether `value` is one that an integer type can hold; floats take any. */
-static nm_status check_value(nm_tensor *tensor, double value)
+nm_status nm_element_check(nm_tensor *tensor, double value)
 {
     static const double low[] = {
         [NM_I32] = -2147483648.0, [NM_I64] = -9223372036854775808.0, [NM_U8] = 0};
     static const double high[] = {
         [NM_I32] = 2147483648.0, [NM_I64] = 9223372036854775808.0, [NM_U8] = 256};
     if (!dtypes[tensor->dtype].is_float &&
-        !(value >= low[tensor->dtype] && value < high[tensor->dtype])) {
+        !(value >= low[tensor->dtype] && value < high[tensor->dtype] && value == trunc(value))) {
         return nm_fail(tensor->context, NM_ERROR_INPUT, "%g does not fit into %s", value,
                        dtypes[tensor->dtype].name);
     }
@@ -506,16 +505,16 @@ double nm_tensor_get(nm_tensor *tensor, int64_t index)
     if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK) {
         return NAN;
     }
-    return load(tensor, index);
+    return nm_element_load(tensor, index);
 }
 
 nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
 {
     if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK ||
-        check_value(tensor, value) != NM_OK) {
+        nm_element_check(tensor, value) != NM_OK) {
         return NM_ERROR_INPUT;
     }
-    store(tensor, index, value);
+    nm_element_store(tensor, index, value);
     nm_tensor_note_change(tensor);
     return NM_OK;
 }
@@ -535,7 +534,7 @@ double nm_tensor_item(nm_tensor *tensor)
 
 nm_status nm_tensor_fill(nm_tensor *tensor, double value)
 {
-    if (!nm_tensor_data(tensor) || check_value(tensor, value) != NM_OK) {
+    if (!nm_tensor_data(tensor) || nm_element_check(tensor, value) != NM_OK) {
         return NM_ERROR_INPUT;
     }
     nm_tensor_note_change(tensor);
@@ -544,7 +543,7 @@ nm_status nm_tensor_fill(nm_tensor *tensor, double value)
         return NM_OK;
     }
     for (int64_t i = 0; i < tensor->count; i++) {
-        store(tensor, i, value);
+        nm_element_store(tensor, i, value);
     }
     return NM_OK;
 }
@@ -588,7 +587,7 @@ int64_t nm_tensor_first_not_finite(const nm_tensor *tensor)
         return -1;
     }
     for (int64_t i = 0; i < tensor->count; i++) {
-        if (!isfinite(load(tensor, i))) {
+        if (!isfinite(nm_element_load(tensor, i))) {
             return i;
         }
     }

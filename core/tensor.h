@@ -95,6 +95,14 @@ NM_API int64_t nm_tensor_first_not_finite(const nm_tensor *tensor);
 /* Copies the elements of `from`, of the same shape and type. */
 NM_API nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from);
 
+/* All elements from and to an array of `count`, which is the tensor's own, converted as
+ * nm_tensor_get() and nm_tensor_set() do: to a type that is narrower, floats are rounded. What a
+ * tensor of integers cannot hold is NM_ERROR_INPUT, and then nothing is changed. */
+NM_API nm_status nm_tensor_get_f64(nm_tensor *tensor, double *values, int64_t count);
+NM_API nm_status nm_tensor_get_f32(nm_tensor *tensor, float *values, int64_t count);
+NM_API nm_status nm_tensor_set_f64(nm_tensor *tensor, const double *values, int64_t count);
+NM_API nm_status nm_tensor_set_f32(nm_tensor *tensor, const float *values, int64_t count);
+
 /* A name for messages; copied for own tensors. NULL if none was given. */
 NM_API const char *nm_tensor_name(const nm_tensor *tensor);
 NM_API nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name);
@@ -108,6 +116,13 @@ NM_API nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_gr
 /* The gradient that nm_backward() added up in a tensor of your own, or NULL if there is none.
  * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). */
 NM_API nm_tensor *nm_tensor_grad(nm_tensor *tensor);
+/* The same as an array of `count` elements, which are the tensor's own; zeros where there is none.
+ * NM_ERROR_INPUT for a tensor that requires no gradient, or belongs to a tape. */
+NM_API nm_status nm_tensor_get_grad_f64(nm_tensor *tensor, double *values, int64_t count);
+NM_API nm_status nm_tensor_get_grad_f32(nm_tensor *tensor, float *values, int64_t count);
+/* Puts an array in the place of the gradient, for an optimizer say; nm_backward() adds to it. */
+NM_API nm_status nm_tensor_set_grad_f64(nm_tensor *tensor, const double *values, int64_t count);
+NM_API nm_status nm_tensor_set_grad_f32(nm_tensor *tensor, const float *values, int64_t count);
 /* Forgets the gradient; its memory goes back to the pool. */
 NM_API void nm_tensor_clear_grad(nm_tensor *tensor);
 /* Keeps a tape tensor's elements past the backward pass, until the tape is reset. Returns it. */

@@ -79,6 +79,45 @@ NM_API nm_batch_norm_result nm_batch_norm_with(nm_tape *tape, nm_tensor *x, nm_t
                                                nm_tensor *running_var,
                                                const nm_batch_norm_options *options);
 
+/* Moves running statistics, [channels] each and of x's type, by those of a batch: what batch norm
+ * in training made of `x`, by the convention above, for a momentum from 0 to 1. `running_var` NULL:
+ * the mean alone. Both move or, on failure, neither; nothing moves on a dry tape. Once a step, as
+ * each call counts. */
+NM_API nm_status nm_batch_norm_move(nm_tape *tape, const nm_tensor *x,
+                                    const nm_batch_norm_result *batch, nm_tensor *running_mean,
+                                    nm_tensor *running_var, double momentum);
+
+typedef struct nm_batch_norm_running_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_running_options));
+    int64_t axis NM_DEFAULT(-1); /* these as in nm_batch_norm_options */
+    double eps NM_DEFAULT(1e-5);
+    bool mean_only NM_DEFAULT(false);
+    double momentum NM_DEFAULT(0.1); /* how much a new batch counts, 0 to 1 */
+} nm_batch_norm_running_options;
+NM_API void nm_batch_norm_running_options_init(nm_batch_norm_running_options *options);
+
+#define NM_BATCH_NORM_RUNNING_DEFAULTS .axis = -1, .eps = 1e-5, .momentum = 0.1
+
+/* Batch norm as a layer has it, in one call:
+ *
+ *     y = nm_batch_norm_running(tape, x, scale, shift, mean, var, training, .momentum = 0.05);
+ *
+ * In training x is normalized with the statistics of the batch, and then mean and var move by them;
+ * else with mean and var, which stay as they are. Where they are frozen, `training` is false. var
+ * may be NULL if .mean_only is set. NULL on failure. */
+#define nm_batch_norm_running(...)                                                                 \
+    NM_CALL(7, nm_batch_norm_running, NM_END(nm_batch_norm_running_options), __VA_ARGS__)
+#define nm_batch_norm_running_needs(tape, x, scale_or_NULL, shift_or_NULL, mean, var, training,    \
+                                    options)
+#define nm_batch_norm_running_(tape, x, scale, shift, mean, var, training, ...)                    \
+    nm_batch_norm_running_with(                                                                    \
+        tape, x, scale, shift, mean, var, training,                                                \
+        NM_OPTIONS(nm_batch_norm_running_options, NM_BATCH_NORM_RUNNING_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_batch_norm_running_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                             nm_tensor *shift, nm_tensor *running_mean,
+                                             nm_tensor *running_var, bool training,
+                                             const nm_batch_norm_running_options *options);
+
 /* ---- Batch normalization with what follows it, in one pass over the elements ----
  *
  *     y = activation(batch_norm(x) + residual)

@@ -73,28 +73,6 @@ static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
 
 /* ---- Running statistics ---- */
 
-#define MOVE(real)                                                                                 \
-    static void move_##real(real *running, const real *batch, int64_t count, double momentum,      \
-                            double factor)                                                         \
-    {                                                                                              \
-        for (int64_t i = 0; i < count; i++) {                                                      \
-            running[i] = (real)((1 - momentum) * running[i] + momentum * factor * batch[i]);       \
-        }                                                                                          \
-    }
-
-MOVE(float)
-MOVE(double)
-
-static void move(nm_tensor *running, nm_tensor *batch, double momentum, double factor)
-{
-    int64_t count = nm_tensor_count(running);
-    if (nm_tensor_dtype(running) == NM_F32) {
-        move_float(nm_tensor_data(running), nm_tensor_data(batch), count, momentum, factor);
-    } else {
-        move_double(nm_tensor_data(running), nm_tensor_data(batch), count, momentum, factor);
-    }
-}
-
 /* How much the new batch counts. */
 static double weight_of_batch(const batch_norm_layer_options *o, batch_norm_state *s)
 {
@@ -104,18 +82,6 @@ static double weight_of_batch(const batch_norm_layer_options *o, batch_norm_stat
     double batches = nm_tensor_get(s->batches, 0) + 1;
     nm_tensor_set(s->batches, 0, batches);
     return 1 / batches;
-}
-
-/* `values` a channel. */
-static void move_statistics(nm_layer *layer, const nm_batch_norm_result *r, int64_t values)
-{
-    batch_norm_state *s = layer->state;
-    double momentum = weight_of_batch(layer->options, s);
-    double unbiased = values > 1 ? (double)values / (double)(values - 1) : 1;
-    move(s->running_mean, r->mean, momentum, 1);
-    if (s->running_var) {
-        move(s->running_var, r->var, momentum, unbiased);
-    }
 }
 
 /* ---- The pass ---- */
@@ -190,7 +156,9 @@ static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, 
     nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
                                        : alone(layer, pass->tape, x, batch);
     if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {
-        move_statistics(layer, &r, nm_tensor_count(x) / nm_tensor_count(s->running_mean));
+        nm_status status = nm_batch_norm_move(pass->tape, x, &r, s->running_mean, s->running_var,
+                                              weight_of_batch(o, s));
+        return status == NM_OK ? r.y : NULL;
     }
     return r.y;
 }

@@ -1,6 +1,7 @@
 #include "core/store.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tests/test.h"
 
@@ -26,6 +27,39 @@ START_TEST(tensors_are_found_by_name_with_their_role)
     ck_assert(nm_tensor_requires_grad(bias->tensor));
     ck_assert_str_eq(nm_tensor_name(bias->tensor), "fc1.bias");
     ck_assert(!nm_tensor_requires_grad(nm_store_at(store, 2)->tensor));
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(a_walk_stops_at_what_is_selected)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = make_store(context);
+    const struct {
+        nm_selection selection;
+        const char *names;
+    } cases[] = {
+        {{.roles = 0}, "fc1.weight fc1.bias bn1.running_mean "},
+        {{.roles = NM_ONE_OF(NM_PARAMETER)}, "fc1.weight fc1.bias "},
+        {{.roles = NM_ONE_OF(NM_BUFFER)}, "bn1.running_mean "},
+        {{.purposes = NM_ONE_OF(NM_BIAS) | NM_ONE_OF(NM_STATISTIC)}, "fc1.bias bn1.running_mean "},
+        {{.match = "fc*", .purposes = NM_ONE_OF(NM_WEIGHT)}, "fc1.weight "},
+        {{.trainable = true}, "fc1.weight bn1.running_mean "},
+        {{.match = "conv*"}, ""},
+    };
+    nm_store_set_trainable(store, "fc1.bias", false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char names[128] = "";
+        for (const nm_entry *e = NULL; (e = nm_store_next(store, e, &cases[i].selection));) {
+            strcat(strcat(names, e->name), " ");
+        }
+        ck_assert_str_eq(names, cases[i].names);
+    }
+    const nm_entry *first = nm_store_next(store, NULL, NULL);
+    ck_assert_ptr_eq(first, nm_store_at(store, 0));
+    nm_entry of_another = {.name = "fc2.weight"};
+    ck_assert_ptr_null(nm_store_next(store, &of_another, NULL));
     nm_store_destroy(store);
     nm_context_destroy(context);
 }
@@ -195,7 +229,7 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
-TEST_MAIN("core/store", tensors_are_found_by_name_with_their_role, a_name_is_taken_once,
-          parameters_are_frozen_by_pattern, a_store_is_written_and_read_back,
+TEST_MAIN("core/store", tensors_are_found_by_name_with_their_role, a_walk_stops_at_what_is_selected,
+          a_name_is_taken_once, parameters_are_frozen_by_pattern, a_store_is_written_and_read_back,
           a_file_that_does_not_fit_changes_nothing,
           values_that_cannot_be_are_refused_with_name_and_place, any_allocation_may_fail)

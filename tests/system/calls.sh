@@ -27,10 +27,12 @@ for compiler in gcc clang; do
     says_at_the_call $compiler 'requires 5 arguments|too few arguments' 'nm_dense(t, x, w)'
     says_at_the_call $compiler 'expected expression' 'nm_dense(t, x, w, .precision = 1)'
     says_at_the_call $compiler 'requires|too few arguments' 'nm_batch_norm(t, x)'
+    says_at_the_call $compiler 'requires|too few arguments' 'nm_batch_norm_running(t, x, w, w, w, w)'
     for call in 'nm_softmax(t, x, 1)' 'nm_batch_norm(t, x, w, w, 1e-3)' 'nm_sum(t, x, 0)' \
         'nm_matmul(t, x, w, true)' 'nm_conv2d(t, x, w, NULL, 2)' 'nm_dropout(t, x, 0.1)' \
         'nm_max_pool2d(t, x, 2)' 'nm_slice(t, x, 1)' 'nm_cross_entropy(t, x, w, 0.1)' \
         'nm_weight_norm(t, x, w, 0)' 'nm_mse(t, x, w, 1)' 'nm_leaky_relu(t, x, 0.2)' \
+        'nm_batch_norm_running(t, x, w, w, w, w, 1, 0.1)' \
         '(nm_optimizer_create(NULL, &nm_sgd(0.1), NULL, 0), x)'; do
         says_at_the_call $compiler 'excess elements' "$call"
     done

@@ -11,6 +11,7 @@
  * float *: numbers
  * const float *: numbers
  * double *: doubles
+ * const double *: doubles
  * int *: &integer
  * int64_t *: &wide
  * size_t *: &size
@@ -48,6 +49,7 @@
  * nm_store *: store
  * const nm_store *: store
  * const nm_entry *: nm_store_at(store, 0)
+ * const nm_selection *: &(nm_selection){.match = "*"}
  * nm_map *: map
  * const nm_map *: map
  * nm_document *: document
@@ -80,6 +82,8 @@
  * const nm_concat_options *: NULL
  * const nm_conv2d_activation_options *: NULL
  * const nm_conv2d_options *: NULL
+ * const nm_batch_norm_running_options *: NULL
+ * const nm_batch_norm_result *: &normal
  * const nm_cross_entropy_options *: NULL
  * const nm_dense_activation_options *: NULL
  * const nm_dense_options *: NULL
@@ -159,6 +163,7 @@ static nm_context *context;
 static nm_tape *tape;
 static nm_tensor *x, *results[NM_MAX_OUTPUTS];
 static nm_store *store;
+static nm_batch_norm_result normal;
 static nm_map *map;
 static nm_document *document;
 static nm_diagnostics diagnostics;
@@ -292,6 +297,8 @@ static void make_calls(void)
     static bool need[] = {true};
     const nm_op *relu = nm_find_op(context, "relu");
     out[0] = nm_relu(tape, x);
+    normal = nm_batch_norm_with(tape, nm_tape_tensor(tape, NM_F32, NM_SHAPE(3, 2)), NULL, NULL,
+                                NULL, NULL, NULL);
     infer = (nm_infer){.context = context, .op = relu, .inputs = 1, .in = {&shape}};
     run = (nm_run){context, relu, NULL, NM_F32, 1, 1, &x, out, {numbers}, {numbers}, true};
     vjp = (nm_vjp){tape, relu, NULL, 1, 1, &x, out, out, gin, need};

@@ -1,0 +1,180 @@
+/* Elements and gradients as arrays of a program's own, converted from and to a tensor's type. */
+#include "core/guard.h"
+#include "core/internal.h"
+
+/* The array that a call is given: one of the two. */
+typedef struct array {
+    double *f64;
+    float *f32;
+    int64_t count;
+} array;
+
+static double array_at(const array *a, int64_t i)
+{
+    return a->f64 ? a->f64[i] : (double)a->f32[i];
+}
+
+/* Whether there is a tensor to copy from or to, and as much room. */
+static nm_status check(nm_tensor *tensor, const array *a)
+{
+    char text[NM_SHAPE_TEXT];
+    NM_GIVEN(tensor, NM_ERROR_INPUT);
+    nm_context *context = tensor->context;
+    NM_UNLESS_FAILED(context);
+    const void *values = a->f64 ? (void *)a->f64 : (void *)a->f32;
+    NM_REQUIRE(context, values || !a->count, NM_ERROR_INPUT);
+    if (a->count != tensor->count) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s %s has %lld elements, and the array is said to have %lld",
+                       tensor->name ? tensor->name : "tensor",
+                       nm_shape_text(&tensor->shape, text), (long long)tensor->count,
+                       (long long)a->count);
+    }
+    return NM_OK;
+}
+
+static nm_status copy_out(nm_tensor *tensor, const array *a)
+{
+    if (!nm_tensor_data(tensor)) {
+        return nm_context_status(tensor->context);
+    }
+    for (int64_t i = 0; i < a->count; i++) {
+        const double value = nm_element_load(tensor, i);
+        if (a->f64) {
+            a->f64[i] = value;
+        } else {
+            a->f32[i] = (float)value;
+        }
+    }
+    return NM_OK;
+}
+
+/* All of them or none. */
+static nm_status copy_in(nm_tensor *tensor, const array *a)
+{
+    nm_status status = nm_tensor_data(tensor) ? NM_OK : nm_context_status(tensor->context);
+    for (int64_t i = 0; i < a->count && status == NM_OK; i++) {
+        status = nm_element_check(tensor, array_at(a, i));
+    }
+    for (int64_t i = 0; i < a->count && status == NM_OK; i++) {
+        nm_element_store(tensor, i, array_at(a, i));
+    }
+    if (status == NM_OK) {
+        nm_tensor_note_change(tensor);
+    }
+    return status;
+}
+
+static nm_status get(nm_tensor *tensor, array a)
+{
+    const nm_status status = check(tensor, &a);
+    return status == NM_OK ? copy_out(tensor, &a) : status;
+}
+
+static nm_status set(nm_tensor *tensor, array a)
+{
+    const nm_status status = check(tensor, &a);
+    return status == NM_OK ? copy_in(tensor, &a) : status;
+}
+
+nm_status nm_tensor_get_f64(nm_tensor *tensor, double *values, int64_t count)
+{
+    return get(tensor, (array){.f64 = values, .count = count});
+}
+
+nm_status nm_tensor_get_f32(nm_tensor *tensor, float *values, int64_t count)
+{
+    return get(tensor, (array){.f32 = values, .count = count});
+}
+
+nm_status nm_tensor_set_f64(nm_tensor *tensor, const double *values, int64_t count)
+{
+    return set(tensor, (array){.f64 = (double *)(uintptr_t)values, .count = count});
+}
+
+nm_status nm_tensor_set_f32(nm_tensor *tensor, const float *values, int64_t count)
+{
+    return set(tensor, (array){.f32 = (float *)(uintptr_t)values, .count = count});
+}
+
+/* ---- Gradients ---- */
+
+nm_status nm_tensor_make_grad(nm_tensor *tensor)
+{
+    if (tensor->grad) {
+        return NM_OK;
+    }
+    tensor->grad = nm_alloc_zero(tensor->context, 1, sizeof *tensor->grad);
+    if (!tensor->grad) {
+        return NM_ERROR_MEMORY;
+    }
+    *tensor->grad = (nm_tensor){.context = tensor->context,
+                                .node = -1,
+                                .count = tensor->count,
+                                .shape = tensor->shape,
+                                .dtype = tensor->dtype,
+                                .owned = true,
+                                .name = "a gradient"};
+    return NM_OK;
+}
+
+/* Whether nm_backward() would leave a gradient in the tensor. */
+static nm_status check_grad(nm_tensor *tensor, const array *a)
+{
+    const nm_status status = check(tensor, a);
+    if (status != NM_OK || (tensor->requires_grad && !tensor->tape)) {
+        return status;
+    }
+    return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s",
+                   tensor->name ? tensor->name : "tensor",
+                   tensor->tape ? "belongs to a tape, and has no gradient of its own; "
+                                  "nm_gradients() computes it"
+                                : "requires no gradient (nm_tensor_set_requires_grad)");
+}
+
+static nm_status get_grad(nm_tensor *tensor, array a)
+{
+    const nm_status status = check_grad(tensor, &a);
+    nm_tensor *gradient = nm_tensor_grad(tensor);
+    if (status != NM_OK || gradient) {
+        return status == NM_OK ? copy_out(gradient, &a) : status;
+    }
+    for (int64_t i = 0; i < a.count; i++) {
+        if (a.f64) {
+            a.f64[i] = 0;
+        } else {
+            a.f32[i] = 0;
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status set_grad(nm_tensor *tensor, array a)
+{
+    nm_status status = check_grad(tensor, &a);
+    status = status == NM_OK ? nm_tensor_make_grad(tensor) : status;
+    if (status == NM_OK && !tensor->grad->data) {
+        status = nm_tensor_allocate(tensor->grad);
+    }
+    return status == NM_OK ? copy_in(tensor->grad, &a) : status;
+}
+
+nm_status nm_tensor_get_grad_f64(nm_tensor *tensor, double *values, int64_t count)
+{
+    return get_grad(tensor, (array){.f64 = values, .count = count});
+}
+
+nm_status nm_tensor_get_grad_f32(nm_tensor *tensor, float *values, int64_t count)
+{
+    return get_grad(tensor, (array){.f32 = values, .count = count});
+}
+
+nm_status nm_tensor_set_grad_f64(nm_tensor *tensor, const double *values, int64_t count)
+{
+    return set_grad(tensor, (array){.f64 = (double *)(uintptr_t)values, .count = count});
+}
+
+nm_status nm_tensor_set_grad_f32(nm_tensor *tensor, const float *values, int64_t count)
+{
+    return set_grad(tensor, (array){.f32 = (float *)(uintptr_t)values, .count = count});
+}
