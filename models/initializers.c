@@ -1,10 +1,21 @@
 /* Initializers that draw every element by itself, or set it. */
 #include <math.h>
 
+#include "core/guard.h"
 #include "core/op.h"
 #include "models/table.h"
 
 /* ---- Scaled by the fan: variance gain^2 / fan ---- */
+
+nm_fan nm_fan_of(const nm_shape *shape)
+{
+    NM_GIVEN(shape, ((nm_fan){0}));
+    int64_t count = nm_shape_count(shape);
+    int64_t rows = shape->rank > 1 ? shape->dim[0] : 1;
+    int64_t columns = shape->rank > 1 ? shape->dim[shape->rank - 1] : 1;
+    nm_fan fan = {rows > 0 ? count / rows : 0, columns > 0 ? count / columns : 0};
+    return (nm_fan){fan.in > 0 ? fan.in : 1, fan.out > 0 ? fan.out : 1};
+}
 
 typedef enum fan_mode { FAN_IN, FAN_OUT, FAN_AVERAGE } fan_mode;
 typedef enum distribution { NORMAL, UNIFORM } distribution;

@@ -75,6 +75,23 @@ nm_status nm_description_write(nm_context *context, const nm_description *descri
     return status;
 }
 
+/* Promise 3 of the trainer: what is written is what would be read again. */
+nm_status nm_store_check_values(const nm_store *store)
+{
+    char fault[NM_FAULT_TEXT];
+    for (int i = 0; i < nm_store_count(store); i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        if (nm_entry_fault(entry, entry->tensor, fault)) {
+            return nm_fail(nm_store_context(store), NM_ERROR_NUMERIC,
+                           "not written, since \"%s\" %s; clip the gradients (train: {clip_norm: "
+                           "1}) or lower the learning rate, or train with anomaly: true to see "
+                           "where it begins",
+                           entry->name, fault);
+        }
+    }
+    return NM_OK;
+}
+
 nm_status nm_saved_write(const nm_store *store, const nm_description *description, const char *path)
 {
     NM_GIVEN(store, NM_ERROR_INPUT);

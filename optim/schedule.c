@@ -30,14 +30,6 @@ static void check_warmup(const void *options, const nm_value *at, nm_diagnostics
     }
 }
 
-#define ROUNDING 1e-12 /* relative: far above that of doubles, far below an update */
-
-double nm_snap(double value)
-{
-    const double whole = round(value);
-    return fabs(value - whole) <= ROUNDING * fmax(1, fabs(whole)) ? whole : value;
-}
-
 static nm_status set_warmup(nm_schedule *s, nm_context *context, const nm_warmup *warmup)
 {
     nm_status status = nm_spec_check(context, &nm_warmup_spec, "warmup", warmup);

@@ -21,6 +21,14 @@ const nm_schedule_type nm_schedule_constant = {
 
 /* ---- Step ---- */
 
+#define ROUNDING 1e-12 /* relative: far above that of doubles, far below an update */
+
+double nm_snap(double value)
+{
+    const double whole = round(value);
+    return fabs(value - whole) <= ROUNDING * fmax(1, fabs(whole)) ? whole : value;
+}
+
 static double step_factor(const void *options, const nm_moment *at)
 {
     const nm_step_options *o = options;

@@ -4,6 +4,7 @@
  * is evaluated as a network is, by the same loss and metrics on the same samples. */
 #include <string.h>
 
+#include "core/guard.h"
 #include "optim/train/internal.h"
 
 /* ---- The guess ---- */
@@ -138,6 +139,20 @@ nm_status nm_trainer_guess(nm_trainer *t, nm_loader *loader, nm_evaluation *resu
         return status;
     }
     return evaluate(t, t->guess.at, loader, result);
+}
+
+nm_status nm_trainer_evaluate_baseline(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
+{
+    NM_REQUIRE(t ? t->context : NULL, result, NM_ERROR_INPUT);
+    *result = NM_NO_EVALUATION;
+    NM_GIVEN(t, NM_ERROR_INPUT);
+    NM_REQUIRE(t->context, set, NM_ERROR_INPUT);
+    nm_loader *loader = set->count && set->targets
+                            ? nm_loader_create(t->context, set, &t->setup.data->loader, false, 0)
+                            : NULL;
+    nm_status status = loader ? nm_trainer_guess(t, loader, result) : nm_context_status(t->context);
+    nm_loader_destroy(loader);
+    return status;
 }
 
 /* ---- As the classes were trained on ---- */

@@ -103,23 +103,6 @@ static nm_status read_field(nm_context *context, const nm_tensor_file *file, con
 
 /* ---- Writing ---- */
 
-/* Promise 3 of the trainer: what is written is what would be read again. */
-nm_status nm_store_check_values(const nm_store *store)
-{
-    char fault[NM_FAULT_TEXT];
-    for (int i = 0; i < nm_store_count(store); i++) {
-        const nm_entry *entry = nm_store_at(store, i);
-        if (nm_entry_fault(entry, entry->tensor, fault)) {
-            return nm_fail(nm_store_context(store), NM_ERROR_NUMERIC,
-                           "not written, since \"%s\" %s; clip the gradients (train: {clip_norm: "
-                           "1}) or lower the learning rate, or train with anomaly: true to see "
-                           "where it begins",
-                           entry->name, fault);
-        }
-    }
-    return NM_OK;
-}
-
 static nm_status describe_format(nm_tensor_writer *writer, const char *format)
 {
     nm_status status = nm_tensor_writer_set_metadata(writer, "format", format);
@@ -298,4 +281,20 @@ nm_status nm_checkpoint_read(nm_trainer *t, const char *path)
     nm_status status = take_checkpoint(t, file);
     nm_tensor_file_destroy(file);
     return status == NM_OK ? NM_OK : nm_fail_in(t->context, "%s", path);
+}
+
+nm_status nm_trainer_checkpoint(nm_trainer *t)
+{
+    if (!t->checkpoint_path) {
+        return NM_OK;
+    }
+    nm_status status = nm_checkpoint_write(t, t->checkpoint_path);
+    if (status != NM_OK) {
+        return status;
+    }
+    t->saved_step = t->progress.step;
+    t->state.path = t->checkpoint_path;
+    status = nm_trainer_report(t, t->setup.callbacks.on_checkpoint);
+    t->state.path = NULL;
+    return status;
 }

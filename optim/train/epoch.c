@@ -4,20 +4,6 @@
 
 /* ---- Evaluation ---- */
 
-bool nm_trainer_judges_by_metric(const nm_trainer *t, const nm_evaluation *e)
-{
-    return t->metrics.count && t->setup.options.best_by == NM_BEST_BY_METRIC &&
-           !isnan(e->metric); /* r2 of a single sample has no value */
-}
-
-double nm_trainer_value(const nm_trainer *t, const nm_evaluation *e, bool *higher)
-{
-    const bool by_metric = nm_trainer_judges_by_metric(t, e);
-    *higher = by_metric && nm_metric_type_of(&t->metrics.at[0])->higher_is_better;
-    /* A loss that is not finite is nothing good, whatever a metric makes of it. */
-    return !isfinite(e->loss) ? (double)NAN : by_metric ? e->metric : e->loss;
-}
-
 /* What tells whether the network got better; `higher` says which way that is. Never the test set:
  * it would no longer tell how good the network is on samples that had no part in making it. */
 static double measure(const nm_trainer *t, bool *higher)

@@ -68,17 +68,20 @@ struct nm_trainer {
     volatile sig_atomic_t stop;
 };
 
-/* trainer.c */
+/* state.c */
 double nm_steady_seconds(void);
 bool nm_trainer_is_over(const nm_trainer *trainer);
 /* Calls a callback, which may be NULL. */
 nm_status nm_trainer_report(nm_trainer *trainer,
                             nm_status (*callback)(void *user, const nm_train_state *state));
-/* Of the trainer's network, or of another in its place. */
+
+/* measure.c: of the trainer's network, or of another in its place. */
 nm_status nm_trainer_measure(nm_trainer *trainer, const nm_network *network, nm_loader *loader,
                              nm_evaluation *result);
-/* The trainer's checkpoint, with its callback; nothing if there is no folder. */
-nm_status nm_trainer_checkpoint(nm_trainer *trainer);
+/* What an evaluation counts as, NaN if its loss is not finite, with the way that is better in
+ * *higher; whether that is by the metric. */
+bool nm_trainer_judges_by_metric(const nm_trainer *trainer, const nm_evaluation *evaluation);
+double nm_trainer_value(const nm_trainer *trainer, const nm_evaluation *evaluation, bool *higher);
 
 /* plan.c: all that is decided before the first step, and all that is refused then, to `d`;
  * what is right in itself but seldom meant, to the log. */
@@ -103,10 +106,6 @@ bool nm_trainer_weighs_classes(const nm_trainer *trainer);
 nm_status nm_trainer_guess_weighted(nm_trainer *trainer, const nm_dataset *set,
                                     nm_evaluation *result);
 
-/* epoch.c: what an evaluation counts as, NaN if its loss is not finite, with the way that is
- * better in *higher; whether that is by the metric. */
-bool nm_trainer_judges_by_metric(const nm_trainer *trainer, const nm_evaluation *evaluation);
-double nm_trainer_value(const nm_trainer *trainer, const nm_evaluation *evaluation, bool *higher);
 /* epoch.c: what is left of the running epoch; what follows when it is over. */
 nm_status nm_trainer_run_epoch(nm_trainer *trainer);
 
@@ -121,6 +120,8 @@ nm_status nm_trainer_conclude(nm_trainer *trainer);
 nm_status nm_checkpoint_write(nm_trainer *trainer, const char *path);
 nm_status nm_checkpoint_read(nm_trainer *trainer, const char *path);
 nm_status nm_best_write(nm_trainer *trainer, const char *path);
+/* The run's own, with its callback; nothing if there is no folder. */
+nm_status nm_trainer_checkpoint(nm_trainer *trainer);
 
 /* progress.c: whether the numbers fit each other and the data. */
 nm_status nm_progress_check(const nm_trainer *trainer, const nm_progress *progress);

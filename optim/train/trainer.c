@@ -1,18 +1,11 @@
-/* The life of a trainer. What happens in a step is in step.c, around epochs in epoch.c. */
+/* The life of a trainer. What happens in a step is in step.c, around epochs in epoch.c; what they
+ * all tell of the run is in state.c. */
 #include "core/guard.h"
 #include "optim/train/internal.h"
 
 #include "optim/train_defaults.h"
 
 #include <string.h>
-#include <time.h>
-
-double nm_steady_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- Creation ---- */
 
@@ -105,55 +98,6 @@ void nm_trainer_destroy(nm_trainer *t)
 
 /* ---- Reports ---- */
 
-static double ratio(double a, double b)
-{
-    return b > 0 ? a / b : (double)NAN;
-}
-
-const nm_train_state *nm_trainer_state(nm_trainer *t)
-{
-    NM_GIVEN(t, NULL);
-    const nm_progress *p = &t->progress;
-    nm_train_state *s = &t->state;
-    s->trainer = t;
-    s->epoch = p->epoch;
-    s->epochs = (t->steps + t->steps_per_epoch - 1) / t->steps_per_epoch;
-    s->batch = p->batch;
-    s->batches = t->batches;
-    s->step = p->step;
-    s->steps = t->steps;
-    s->rate = t->step.rate;
-    s->loss = ratio(t->step.loss, t->step.weight);
-    s->gradient_norm = t->step.gradient_norm;
-    s->train_loss = p->loss_weight > 0 ? p->loss_sum / p->loss_weight : p->train_loss;
-    s->validation = p->validation;
-    s->test = p->test;
-    s->validation_baseline = t->validation_baseline;
-    s->test_baseline = t->test_baseline;
-    s->baseline = t->loss.type->wants_labels ? "commonest class" : "mean";
-    s->metrics = &t->metrics;
-    s->metric = t->metrics.count ? nm_metric_type_of(&t->metrics.at[0]) : NULL;
-    s->best_epoch = p->best_epoch;
-    s->best = p->best;
-    s->seconds = t->began > 0 ? nm_steady_seconds() - t->began : t->seconds;
-    s->samples_per_second = ratio((double)(p->samples - t->earlier_samples), t->training_seconds);
-    return s;
-}
-
-nm_status nm_trainer_report(nm_trainer *t,
-                            nm_status (*callback)(void *user, const nm_train_state *state))
-{
-    if (!callback) {
-        return NM_OK;
-    }
-    nm_status status = callback(t->setup.callbacks.user, nm_trainer_state(t));
-    if (status != NM_OK && nm_context_status(t->context) == NM_OK) {
-        return nm_fail(t->context, status, "a callback ended the training at step %lld",
-                       (long long)t->progress.step);
-    }
-    return nm_context_status(t->context);
-}
-
 const nm_optimizer *nm_trainer_optimizer(const nm_trainer *trainer)
 {
     NM_GIVEN(trainer, NULL);
@@ -200,29 +144,6 @@ void nm_trainer_stop(nm_trainer *trainer)
 {
     NM_GIVEN(trainer, );
     trainer->stop = 1;
-}
-
-bool nm_trainer_is_over(const nm_trainer *t)
-{
-    const nm_early_stopping *early = &t->setup.options.early_stopping;
-    return t->stop || t->progress.step >= t->steps ||
-           (early->on && t->progress.waited >= early->patience);
-}
-
-nm_status nm_trainer_checkpoint(nm_trainer *t)
-{
-    if (!t->checkpoint_path) {
-        return NM_OK;
-    }
-    nm_status status = nm_checkpoint_write(t, t->checkpoint_path);
-    if (status != NM_OK) {
-        return status;
-    }
-    t->saved_step = t->progress.step;
-    t->state.path = t->checkpoint_path;
-    status = nm_trainer_report(t, t->setup.callbacks.on_checkpoint);
-    t->state.path = NULL;
-    return status;
 }
 
 static bool is_all_zero(nm_tensor *tensor)
@@ -316,51 +237,6 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     if (result) {
         fill_result(t, status, result);
     }
-    return status;
-}
-
-static nm_evaluator evaluator_of(const nm_trainer *t, const nm_network *network)
-{
-    return (nm_evaluator){
-        .network = network, .loss = &t->loss, .metrics = &t->metrics, .tape = t->tape};
-}
-
-nm_status nm_trainer_measure(nm_trainer *t, const nm_network *network, nm_loader *loader,
-                             nm_evaluation *result)
-{
-    const nm_evaluator evaluator = evaluator_of(t, network);
-    return nm_evaluate(&evaluator, loader, result);
-}
-
-nm_status nm_trainer_evaluate(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
-{
-    NM_REQUIRE(t ? t->context : NULL, result, NM_ERROR_INPUT);
-    *result = NM_NO_EVALUATION;
-    NM_GIVEN(t, NM_ERROR_INPUT);
-    NM_REQUIRE(t->context, set, NM_ERROR_INPUT);
-    if (!set->count) {
-        return nm_fail(t->context, NM_ERROR_INPUT, "evaluation: there are no samples");
-    }
-    nm_evaluator evaluator = evaluator_of(t, t->setup.network);
-    evaluator.onlooker = t->setup.onlooker.on_outputs ? &t->setup.onlooker : NULL;
-    nm_loader *loader = nm_loader_create(t->context, set, &t->setup.data->loader, false, 0);
-    nm_status status =
-        loader ? nm_evaluate(&evaluator, loader, result) : nm_context_status(t->context);
-    nm_loader_destroy(loader);
-    return status;
-}
-
-nm_status nm_trainer_evaluate_baseline(nm_trainer *t, const nm_dataset *set, nm_evaluation *result)
-{
-    NM_REQUIRE(t ? t->context : NULL, result, NM_ERROR_INPUT);
-    *result = NM_NO_EVALUATION;
-    NM_GIVEN(t, NM_ERROR_INPUT);
-    NM_REQUIRE(t->context, set, NM_ERROR_INPUT);
-    nm_loader *loader = set->count && set->targets
-                            ? nm_loader_create(t->context, set, &t->setup.data->loader, false, 0)
-                            : NULL;
-    nm_status status = loader ? nm_trainer_guess(t, loader, result) : nm_context_status(t->context);
-    nm_loader_destroy(loader);
     return status;
 }
 

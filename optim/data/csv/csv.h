@@ -169,7 +169,16 @@ bool nm_csv_date(const char *text, size_t length, csv_date *date);
 bool nm_csv_days(const csv_date *date, int order, double *days);
 
 /* Whether the text is the word, which is in small letters, in any case. */
-bool nm_csv_same_word(const char *text, size_t length, const char *word);
+static inline bool nm_csv_same_word(const char *text, size_t length, const char *word)
+{
+    for (size_t i = 0; i < length; i++) {
+        const char c = text[i];
+        if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != word[i]) { /* also at its end */
+            return false;
+        }
+    }
+    return !word[length];
+}
 
 typedef enum csv_seen {
     CSV_SEEN_WHOLE = 1 << 0,

@@ -1,6 +1,4 @@
 /* How a table's cells are told apart, found from the file where the options leave it open. */
-#include <stdio.h>
-
 #include "optim/data/csv/csv.h"
 
 /* A file whose first line is a comment has comments. */
@@ -21,16 +19,4 @@ nm_status nm_csv_find_form(csv_table *t, const nm_schema *schema)
         return status;
     }
     return nm_csv_find_header(t, schema);
-}
-
-const char *nm_csv_column_text(const csv_table *table, int64_t column, char text[CSV_COLUMN_TEXT])
-{
-    char shown[CSV_SHOWN];
-    const char *name = table->column[column].name;
-    if (*name) {
-        snprintf(text, CSV_COLUMN_TEXT, "column \"%s\"", nm_csv_shown(name, strlen(name), shown));
-    } else {
-        snprintf(text, CSV_COLUMN_TEXT, "column %lld", (long long)column);
-    }
-    return text;
 }

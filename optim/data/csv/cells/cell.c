@@ -1,17 +1,6 @@
 /* What a cell is, whatever its column. */
 #include "optim/data/csv/csv.h"
 
-bool nm_csv_same_word(const char *text, size_t length, const char *word)
-{
-    for (size_t i = 0; i < length; i++) {
-        const char c = text[i];
-        if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != word[i]) { /* also at its end */
-            return false;
-        }
-    }
-    return !word[length];
-}
-
 /* ---- Missing ones ---- */
 
 static bool is_missing(const char *text, size_t length)
