@@ -25,7 +25,8 @@ typedef struct command command;
 /* Parsed arguments. */
 typedef struct arguments {
     const command *command;
-    char **words; /* as they were given, behind the command's name */
+    const command *const *commands; /* all there are; NULL-terminated */
+    char **words;                   /* as they were given, behind the command's name */
     int word_count;
     int count; /* positional */
     const char *positional[MAX_VALUES];
@@ -57,10 +58,6 @@ int argument_list(const arguments *arguments, const char *flag, const char *valu
 /* For commands that compute: starts this program again, with waiting threads that soon sleep,
  * unless the environment says already how they wait. Before anything is done. */
 void wait_with_patience(char **argv);
-
-extern const command *const commands[]; /* NULL-terminated */
-/* The subcommand that was probably meant; NULL if none is near. */
-const char *nearest_command(const char *name);
 
 /* A run of the command, as far as messages need it: to show the --set or the line of a file that is
  * wrong, unless the file was changed since. */
@@ -112,6 +109,9 @@ bool print_data_json(const nm_schema *schema);
 /* ---- The reference, as Markdown ---- */
 
 void print_reference(nm_context *context);
+
+/* ---- Kinds of what is registered ---- */
+
 /* From what is written in YAML to what lies below: ops are the last. */
 extern const nm_kind kinds_in_order[NM_KIND_COUNT];
 #define KIND_TITLE 32

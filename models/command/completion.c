@@ -16,7 +16,7 @@ static void print_flags(const command *c)
 
 static int run_completion(nm_context *context, const arguments *a)
 {
-    (void)a;
+    const command *const *commands = a->commands;
     fputs("# bash completion for norma; made by `norma completion`\n"
           "_norma()\n{\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} flags='' names=''\n"
@@ -37,7 +37,7 @@ static int run_completion(nm_context *context, const arguments *a)
     }
     fputs("' ;;\n    help) names='", stdout);
     const char *names[MOST_NAMES];
-    int count = help_names(context, names);
+    int count = help_names(context, commands, names);
     for (int i = 0; i < count; i++) {
         printf("%s ", names[i]);
     }

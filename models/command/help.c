@@ -129,7 +129,7 @@ static void print_command(const command *c)
     }
 }
 
-static void print_overview(const nm_context *context)
+static void print_overview(const nm_context *context, const command *const *commands)
 {
     char title[KIND_TITLE];
     puts("Norma: train small networks with batch and weight normalization.\n\n"
@@ -205,16 +205,17 @@ static bool print_found_options(nm_context *context, const char *name, bool foun
 
 /* ---- help ---- */
 
-static int unknown_name(nm_context *context, const char *name)
+static int unknown_name(nm_context *context, const arguments *a)
 {
+    const char *name = a->positional[0];
     const char *names[MOST_NAMES];
-    const char *best = nm_nearest(name, names, help_names(context, names));
+    const char *best = nm_nearest(name, names, help_names(context, a->commands, names));
     return best ? bad_usage("nothing is called \"%s\"; did you mean \"%s\"?", name, best)
                 : bad_usage("nothing is called \"%s\"; `norma help` and `norma ops` list the names",
                             name);
 }
 
-static bool print_found_command(const char *name)
+static bool print_found_command(const command *const *commands, const char *name)
 {
     for (int i = 0; commands[i]; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
@@ -243,9 +244,10 @@ static bool print_found_kind(nm_context *context, const char *name, bool found)
 
 /* A name may stand for several things: a command, a part of a file, the layer, the op, options of
  * others. All are told, in this order. */
-static int print_all_called(nm_context *context, const char *name)
+static int print_all_called(nm_context *context, const arguments *a)
 {
-    bool found = print_found_command(name);
+    const char *name = a->positional[0];
+    bool found = print_found_command(a->commands, name);
     for (int i = 0; i < NM_KIND_COUNT; i++) {
         const nm_kind kind = kinds_in_order[i];
         for (int k = 0; k < nm_item_count(context, kind); k++) {
@@ -259,7 +261,7 @@ static int print_all_called(nm_context *context, const char *name)
     }
     found = print_found_kind(context, name, found);
     found = print_found_options(context, name, found);
-    return found ? EXIT_FINE : unknown_name(context, name);
+    return found ? EXIT_FINE : unknown_name(context, a);
 }
 
 static int run_help(nm_context *context, const arguments *a)
@@ -269,9 +271,9 @@ static int run_help(nm_context *context, const arguments *a)
         return EXIT_FINE;
     }
     if (a->count) {
-        return print_all_called(context, a->positional[0]);
+        return print_all_called(context, a);
     }
-    print_overview(context);
+    print_overview(context, a->commands);
     return EXIT_FINE;
 }
 

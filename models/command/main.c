@@ -6,7 +6,7 @@
 
 #include "models/command/command.h"
 
-const command *const commands[] = {
+static const command *const commands[] = {
     &command_train,
     &command_eval,
     &command_predict,
@@ -112,7 +112,7 @@ static const command *find_command(const char *name)
     return NULL;
 }
 
-const char *nearest_command(const char *name)
+static const char *nearest_command(const char *name)
 {
     const char *names[NM_COUNT_OF(commands)];
     int count = 0;
@@ -158,7 +158,7 @@ static void keep_standard_files(void)
 
 static int run(const command *c, char **words, int count)
 {
-    arguments a = {.command = c, .words = words, .word_count = count};
+    arguments a = {.command = c, .commands = commands, .words = words, .word_count = count};
     int code = parse(&a, words, count);
     if (code != EXIT_FINE) {
         return code;

@@ -163,7 +163,8 @@ static void add_option_name(void *list, const option_place *place)
     add_name(list, place->option->name);
 }
 
-int help_names(const nm_context *context, const char *names[MOST_NAMES])
+int help_names(const nm_context *context, const command *const *commands,
+               const char *names[MOST_NAMES])
 {
     name_list list = {.names = names};
     for (int i = 0; commands[i]; i++) {

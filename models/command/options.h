@@ -3,7 +3,7 @@
 #ifndef NM_MODELS_COMMAND_OPTIONS_H
 #define NM_MODELS_COMMAND_OPTIONS_H
 
-#include "norma.h"
+#include "models/command/command.h"
 
 /* An option and where it stands. */
 typedef struct option_place {
@@ -43,6 +43,7 @@ void describe_option(nm_context *context, const nm_spec *spec, const nm_option *
 #define MOST_NAMES 1024
 
 /* All that `norma help` knows: commands, items, options; each name once. Returns how many. */
-int help_names(const nm_context *context, const char *names[MOST_NAMES]);
+int help_names(const nm_context *context, const command *const *commands,
+               const char *names[MOST_NAMES]);
 
 #endif

@@ -21,26 +21,11 @@ FLOORS = ("core/", "ops/", "optim/", "models/")
 MEANT = [
     {"ops/batch_norm.c", "ops/batch_norm_grad.c"},  # each is the other's derivative
     # Still to be opened:
-    {"models/command/bench/limits.c", "models/command/bench/measure.c"},
-    {"models/command/completion.c", "models/command/help.c", "models/command/main.c",
-     "models/command/options.c", "models/command/reference.c"},
-    {"models/command/train/folder.c", "models/command/train/log_read.c"},
-    {"models/command/train/repeat.c", "models/command/train/train.c"},
-    {"models/initializer.c", "models/initializers.c"},
     {"models/layer.c", "models/layers/activation.c", "models/layers/batch_norm.c",
      "models/layers/conv2d.c", "models/layers/dense.c", "models/layers/dropout.c",
      "models/layers/flatten.c", "models/layers/op.c", "models/layers/pool2d.c",
      "models/layers/residual.c", "models/layers/sequence.c", "models/model.c",
      "models/model_build.c", "models/model_read.c", "models/weight.c"},
-    {"optim/data/csv/cells/cell.c", "optim/data/csv/cells/date.c",
-     "optim/data/csv/cells/number.c", "optim/data/csv/cells/unit.c", "optim/data/csv/form.c",
-     "optim/data/csv/header.c", "optim/data/csv/marks.c", "optim/data/csv/separator.c"},
-    {"optim/data/csv/kinds.c", "optim/data/csv/targets.c"},
-    {"optim/data/dataset.c", "optim/data/normalize.c", "optim/data/prepare.c"},
-    {"optim/saved.c", "optim/train/checkpoint.c"},
-    {"optim/schedule.c", "optim/schedules.c"},
-    {"optim/train/advice.c", "optim/train/baseline.c", "optim/train/epoch.c",
-     "optim/train/step.c", "optim/train/trainer.c"},
 ]
 
 
@@ -57,18 +42,22 @@ def objects():
     return found
 
 
-def symbols(path):
-    """Those that an object defines, and those that it refers to, for others to see or to define."""
-    listed = subprocess.run([os.environ.get("NM", "nm"), "-g", "-P", path], stdout=subprocess.PIPE,
-                            check=True, text=True).stdout
-    rows = [line.split() for line in listed.splitlines()]
-    return ({row[0] for row in rows if row[1] not in "Uwv"},
-            {row[0] for row in rows if row[1] in "Uwv"})
+def symbols(paths):
+    """Of each object, the symbols that it defines and those that it refers to, of others."""
+    listed = subprocess.run([os.environ.get("NM", "nm"), "-g", "-P", "-A", *paths],
+                            stdout=subprocess.PIPE, check=True, text=True).stdout
+    found = {path: (set(), set()) for path in paths}
+    for line in listed.splitlines():
+        path, _, row = line.partition(": ")
+        symbol, kind = row.split()[:2]
+        found[path][kind in "Uwv"].add(symbol)
+    return found
 
 
 def needs_of(files):
     """{file: {another: the symbols of that one that it refers to}}"""
-    both = {name: symbols(path) for name, path in files.items()}
+    listed = symbols(list(files.values()))
+    both = {name: listed[path] for name, path in files.items()}
     home = {symbol: name for name, (defined, _) in both.items() for symbol in defined}
     needs = {name: {} for name in files}
     for name, (_, wanted) in both.items():

@@ -1,5 +1,5 @@
-/* norma bench: what its parts share. bench.c has the command, measure.c the clock and the
- * rows, limits.c what the machine can do, the others what is measured. */
+/* norma bench: what its parts share. bench.c has the command, measure.c the rows, time.c the
+ * clock, limits.c what the machine can do, the others what is measured. */
 #ifndef NM_MODELS_COMMAND_BENCH_BENCH_H
 #define NM_MODELS_COMMAND_BENCH_BENCH_H
 
@@ -57,6 +57,21 @@ nm_status bench_time(nm_context *context, void (*step)(void *), void *state, dou
 nm_status bench_product_limit(bench *b, nm_precision precision, double *rate);
 /* Bytes a second of y = x + 1 on arrays that have `bytes` together: small ones stay in a cache. */
 nm_status bench_copy_limit(bench *b, size_t bytes, double *rate);
+
+/* ---- y = x + 1 ---- */
+
+typedef struct bench_arrays {
+    nm_context *context;
+    nm_tensor *source, *target;
+    const float *x;
+    float *y;
+    int64_t count;
+} bench_arrays;
+
+/* Close them after a failure too. */
+nm_status bench_open_arrays(bench *b, int64_t count, bench_arrays *arrays);
+void bench_copy_arrays(void *arrays); /* a step */
+void bench_close_arrays(bench_arrays *arrays);
 
 /* ---- Batches of generated images, cropped, mirrored and normalized by a loader ---- */
 

@@ -9,19 +9,11 @@
 
 #include <stdio.h>
 
+#include "models/command/train/path.h"
 #include "norma.h"
-
-#define RUN_PATH 4096
 
 /* ---- Names ---- */
 
-/* Whether there is something of that name; whether it is a file, and no pipe or folder. */
-bool path_exists(const char *path);
-bool is_file(const char *path);
-/* "FOLDER/name"; false if it is too long. */
-bool path_join(char out[RUN_PATH], const char *folder, const char *name);
-/* Whether the folder holds something of that name. */
-bool folder_holds(const char *folder, const char *name);
 /* runs/NAME for the first, runs/NAME-N for the others; false if it is too long. */
 bool run_name(const char *file, int number, char folder[RUN_PATH]);
 #define MOST_RUNS 100000

@@ -28,7 +28,7 @@ typedef struct run {
     bool has_seed;
 } run;
 
-/* ---- train.c ---- */
+/* ---- run.c ---- */
 
 /* Opens the file, claims the folder, trains; `result` is filled in where there is a trainer. */
 nm_status run_all(run *r, nm_train_result *result);

@@ -1,0 +1,17 @@
+/* Paths of what is in a run's folder. */
+#ifndef NM_MODELS_COMMAND_TRAIN_PATH_H
+#define NM_MODELS_COMMAND_TRAIN_PATH_H
+
+#include <stdbool.h>
+
+#define RUN_PATH 4096
+
+/* Whether there is something of that name; whether it is a file, and no pipe or folder. */
+bool path_exists(const char *path);
+bool is_file(const char *path);
+/* "FOLDER/name"; false if it is too long. */
+bool path_join(char out[RUN_PATH], const char *folder, const char *name);
+/* Whether the folder holds something of that name. */
+bool folder_holds(const char *folder, const char *name);
+
+#endif
