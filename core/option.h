@@ -68,12 +68,19 @@ typedef struct nm_numbers {
     ((nm_ints){NM_LIST, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define NM_FLOATS(...)                                                                             \
     ((nm_floats){NM_LIST, sizeof((double[]){__VA_ARGS__}) / sizeof(double), {__VA_ARGS__}})
-/* Their memory is the block's in which this stands. */
+/* Of constants, which live for ever. Others want an array with a name, and to say how many. */
 #define NM_NUMBERS(...)                                                                            \
-    ((nm_numbers){sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__}, 0})
+    (__extension__({                                                                               \
+        static const double nm_at[] = {__VA_ARGS__};                                               \
+        nm_numbers nm_list = {sizeof nm_at / sizeof nm_at[0], nm_at, 0};                           \
+        nm_list;                                                                                   \
+    }))
 #define NM_STRINGS(...)                                                                            \
-    ((nm_strings){sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                    \
-                  (const char *const[]){__VA_ARGS__}})
+    (__extension__({                                                                               \
+        static const char *const nm_at[] = {__VA_ARGS__};                                          \
+        nm_strings nm_list = {sizeof nm_at / sizeof nm_at[0], nm_at};                              \
+        nm_list;                                                                                   \
+    }))
 #endif
 
 /* Options kept by value, as many bytes as `size`; 0: none. */
@@ -116,9 +123,13 @@ NM_API const void *nm_choice_options(const nm_choice *choice);
     nm_lvalue(nm_choice_by_value(&(item_).item, type{__VA_ARGS__}))
 #else
 #define NM_CHOICE(item_, type, defaults, ...)                                                      \
-    ((nm_choice){.item = &(item_).item,                                                            \
-                 .own = nm_options_by_value(&(type){defaults, __VA_ARGS__},                        \
-                                            sizeof(type[sizeof(type) <= 8 * NM_OWN_OPTIONS]))})
+    ((nm_choice){.item = &(item_).item, .own = __extension__({                                     \
+                                            type type##_set = {defaults};                          \
+                                            NM_SET_ALL(type##_set, __VA_ARGS__)                    \
+                                            nm_options_by_value(                                   \
+                                                &type##_set,                                       \
+                                                sizeof(type[sizeof(type) <= 8 * NM_OWN_OPTIONS])); \
+                                        })})
 #endif
 
 /* Several of them: `[accuracy, f1]`, or one alone. */
@@ -262,12 +273,16 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
 /* ---- Calls with options by name: nm_softmax(tape, x, .axis = 0) ----
  *
  * Such a call is a macro over nm_softmax_with(), which takes a struct that begins with a member
- * `size_t struct_size`, so that a struct of another version of the library is noticed. In C, it is
- * a literal of the defaults and, behind them, what the caller wrote: well defined, and what it
- * says, so the compilers' warning about it is turned off. The defaults end with the struct's last
- * member: a value that the caller wrote without a name would be one too many, of which compilers
- * warn. In C++ (from C++20 on, which has names for members) the defaults are those of the members,
- * and the options stand in the struct's order. */
+ * `size_t struct_size`, so that a struct of another version of the library is noticed. In C, the
+ * struct is one of the defaults to whose members what the caller wrote is assigned, one by one. (In
+ * a literal, as `{defaults, .axis = 0}`, compilers would warn that the one overrides the other.) A
+ * value without a name is an error of syntax. In C++ (from C++20 on, which has names for members)
+ * the defaults are those of the members, and the options stand in the struct's order.
+ *
+ * NM_OPTIONS() points to the struct, which lives as long as the block around the call;
+ * NM_OPTIONS_VALUE() is the struct itself: NM_TRAIN_OPTIONS(.epochs = 3) and its like are. What
+ * options point to, such as the numbers of a list, must live longer than the parentheses that they
+ * stand in: an array with a name, or NM_NUMBERS(). */
 #ifdef __cplusplus
 #define NM_DEFAULT(...) = __VA_ARGS__ /* a member's default, for C++ */
 #define NM_END(type)
@@ -277,11 +292,41 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
 #else
 #define NM_DEFAULT(...)
 #define NM_END(type) .struct_size = sizeof(type) /* the end of a list of options */
-#define NM_OPTIONS(type, defaults, ...) (&(type){defaults, __VA_ARGS__})
-/* The same with another default for the last member. */
+#define NM_OPTIONS_VALUE(type, defaults, ...)                                                      \
+    (__extension__({                                                                               \
+        type type##_set = {defaults};                                                              \
+        NM_SET_ALL(type##_set, __VA_ARGS__)                                                        \
+        type##_set;                                                                                \
+    }))
+#define NM_OPTIONS(type, defaults, ...)                                                            \
+    ((const type[1]){__extension__({                                                               \
+        type type##_set = {defaults};                                                              \
+        NM_SET_ALL(type##_set, __VA_ARGS__)                                                        \
+        type##_set;                                                                                \
+    })})
+/* The same with another default for a member. */
 #define NM_OPTIONS_SET(type, defaults, member, value, ...)                                         \
-    (&(type){defaults, .member = (value), __VA_ARGS__})
+    ((const type[1]){__extension__({                                                               \
+        type type##_set = {defaults};                                                              \
+        type##_set.member = (value);                                                               \
+        NM_SET_ALL(type##_set, __VA_ARGS__)                                                        \
+        type##_set;                                                                                \
+    })})
 #endif
+
+/* o .axis = 0; o .eps = 1; ... for up to 32 of them; those that are not there say nothing. */
+#define NM_SET_ALL(o, ...)                                                                         \
+    NM_SET_32(o, __VA_ARGS__, , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , )
+#define NM_SET_32(o, a, b, c, d, e, f, g, h, i, j, k, l, m, n, p, q, r, s, t, u, v, w, x, y, z,    \
+                  aa, bb, cc, dd, ee, ff, gg, too_many, ...)                                       \
+    NM_SET_8(o, a, b, c, d, e, f, g, h)                                                            \
+    NM_SET_8(o, i, j, k, l, m, n, p, q)                                                            \
+    NM_SET_8(o, r, s, t, u, v, w, x, y)                                                            \
+    NM_SET_8(o, z, aa, bb, cc, dd, ee, ff, gg)                                                     \
+    (void)(0 too_many);
+#define NM_SET_8(o, a, b, c, d, e, f, g, h)                                                        \
+    (void)(o a), (void)(o b), (void)(o c), (void)(o d);                                            \
+    (void)(o e), (void)(o f), (void)(o g), (void)(o h);
 
 /* Beside each such struct stands a function that sets it to its defaults, for languages that have
  * neither these macros nor members' defaults: nm_softmax_options_init(&options). Defined so: */
@@ -310,10 +355,6 @@ void nm_options_take(void *options, const void *defaults, size_t size); /* the l
     NM_25TH(__VA_ARGS__, NM_18_ENOUGH, _needs, _needs, _needs, _needs, _needs, _needs, 0)
 #define NM_25TH(...) NM_25TH_(__VA_ARGS__)
 #define NM_25TH_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, ...) y
-
-#if defined(__GNUC__) && !defined(__cplusplus)
-#pragma GCC diagnostic ignored "-Woverride-init"
-#endif
 
 #ifdef __cplusplus
 }

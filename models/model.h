@@ -37,6 +37,10 @@ typedef struct nm_model_options {
 } nm_model_options;
 
 #define NM_MODEL_DEFAULTS .dtype = NM_F32, .seed = 1, .fuse = true
+/* The defaults but for what is said: NM_MODEL_OPTIONS(.seed = 2), for a function of C. */
+#ifndef __cplusplus
+#define NM_MODEL_OPTIONS(...) NM_OPTIONS_VALUE(nm_model_options, NM_MODEL_DEFAULTS, __VA_ARGS__)
+#endif
 
 #define NM_MODEL_MAX_LAYERS 10000 /* repeated ones counted as often as they stand there */
 

@@ -7,20 +7,13 @@
  *     NM_TERNARY(fma, a * b + c)          defines fma_forward
  *
  * In the expression, x (or a, b, c) is an element, `real` its type, and `options` the op's options
- * as const void *. */
+ * as const void *. A file that calls functions such as exp() includes <tgmath.h>, so that they are
+ * float's for float; with <math.h> the same is computed in double, which takes longer. */
 #ifndef NM_OPS_ELEMENTWISE_H
 #define NM_OPS_ELEMENTWISE_H
 
-#include <math.h>
-#include <tgmath.h>
-
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
-
-/* Rows in double that call the C library cannot be vectorized; clang would say so. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed"
-#endif
 
 /* Computes n outputs. step[k] is 1 for an input that goes along and 0 for one that stays. */
 typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *step, void *y,

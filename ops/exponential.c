@@ -1,4 +1,6 @@
 /* Exponential, logarithm, roots and powers, elementwise. */
+#include <tgmath.h>
+
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/math.h"

@@ -37,6 +37,11 @@ typedef struct nm_group {
 
 #define NM_GROUP_DEFAULTS                                                                          \
     .rate = NM_UNCHANGED, .weight_decay = NM_UNCHANGED, .frozen = NM_FROZEN_UNCHANGED
+/* The defaults but for what is said: NM_GROUP(.match = "*.bias", .rate = 2), for a function of C.
+ */
+#ifndef __cplusplus
+#define NM_GROUP(...) NM_OPTIONS_VALUE(nm_group, NM_GROUP_DEFAULTS, __VA_ARGS__)
+#endif
 
 extern NM_API const nm_spec nm_group_spec;
 

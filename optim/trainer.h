@@ -5,7 +5,7 @@
  *         .network = &network,
  *         .data = &data,
  *         .loss = {.item = &nm_loss_cross_entropy.item},
- *         .options = {NM_TRAIN_DEFAULTS, .epochs = 5, .optimizer = nm_sgd(.rate = 0.1)},
+ *         .options = NM_TRAIN_OPTIONS(.epochs = 5, .optimizer = nm_sgd(.rate = 0.1)),
  *     };
  *     nm_trainer *trainer = nm_trainer_create(context, &setup);
  *     nm_train_result result;
@@ -92,6 +92,10 @@ typedef struct nm_train_options {
     .clip_norm = NM_AUTO, .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1,           \
     .accumulate = 1
 
+/* The defaults but for what is said: NM_TRAIN_OPTIONS(.epochs = 3), for a function of C. */
+#ifndef __cplusplus
+#define NM_TRAIN_OPTIONS(...) NM_OPTIONS_VALUE(nm_train_options, NM_TRAIN_DEFAULTS, __VA_ARGS__)
+#endif
 NM_API void nm_train_options_init(nm_train_options *options);
 
 extern NM_API const nm_spec nm_train_spec;

@@ -48,7 +48,15 @@
 #define NM_KERNEL_float NM_KERNEL
 #define NM_KERNEL_double
 
-/* The iterations of the loop that follows are independent: vectorize it. */
+/* The iterations of the loop that follows are independent: vectorize it. By the directive of OpenMP
+ * where the compiler was told of that: the library is built with -fopenmp-simd. Elsewhere, in a
+ * program's own ops, gcc is told in its own words, which count from -O3 on, and clang finds out. */
+#if defined(_OPENMP) || defined(NM_OPENMP_SIMD)
 #define NM_SIMD _Pragma("omp simd")
+#elif defined(__GNUC__) && !defined(__clang__)
+#define NM_SIMD _Pragma("GCC ivdep")
+#else
+#define NM_SIMD
+#endif
 
 #endif

@@ -54,9 +54,12 @@ typedef struct nm_loader_options {
     const double *target_deviation;
 } nm_loader_options;
 
-/* The defaults: nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 32}; */
 #define NM_LOADER_DEFAULTS                                                                         \
     .batch = NM_AUTO, .shuffle = true, .last_batch = NM_SHORT_AUTO, .prefetch = true
+/* The defaults but for what is said: NM_LOADER_OPTIONS(.batch = 32), for a function of C. */
+#ifndef __cplusplus
+#define NM_LOADER_OPTIONS(...) NM_OPTIONS_VALUE(nm_loader_options, NM_LOADER_DEFAULTS, __VA_ARGS__)
+#endif
 
 NM_API void nm_loader_options_init(nm_loader_options *options);
 

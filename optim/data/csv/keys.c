@@ -4,7 +4,7 @@
 
 static nm_status find_key(const csv_table *t, const char *option, const char *name, int64_t *found)
 {
-    const nm_strings list = NM_STRINGS(name);
+    const nm_strings list = {1, &name};
     int64_t *chosen = nm_alloc_zero(t->context, (size_t)t->columns, sizeof *chosen), count = 0;
     nm_status status = chosen ? nm_csv_choose_columns(t, option, &list, chosen) : NM_ERROR_MEMORY;
     for (int64_t i = 0; status == NM_OK && i < t->columns; i++) {
