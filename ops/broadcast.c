@@ -32,29 +32,9 @@ static nm_status broadcast_to_infer(nm_infer *infer)
     return check_fit(infer, infer->in[0], &shape);
 }
 
-NM_UNARY_ROW(copy_f32, float, x)
-NM_UNARY_ROW(copy_f64, double, x)
-
-#define FILL_ROW(name, type, copy)                                                                 \
-    static void name(const void *options, const void *const *xs, const int *step, void *ys,        \
-                     int64_t n)                                                                    \
-    {                                                                                              \
-        if (step[0]) {                                                                             \
-            copy(options, xs, step, ys, n);                                                        \
-            return;                                                                                \
-        }                                                                                          \
-        const type x = *(const type *)xs[0];                                                       \
-        type *y = ys;                                                                              \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            y[i] = x;                                                                              \
-        }                                                                                          \
-    }
-FILL_ROW(broadcast_f32, float, copy_f32)
-FILL_ROW(broadcast_f64, double, copy_f64)
-
 static nm_status broadcast_to_forward(const nm_run *run)
 {
-    return nm_elementwise(run, broadcast_f32, broadcast_f64);
+    return nm_elementwise_repeat(run);
 }
 
 static nm_tensor *broadcast_to_vjp(nm_vjp *v, int input)

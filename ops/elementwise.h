@@ -12,121 +12,59 @@
 #ifndef NM_OPS_ELEMENTWISE_H
 #define NM_OPS_ELEMENTWISE_H
 
+#include "core/inline.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 
-/* Computes n outputs. step[k] is 1 for an input that goes along and 0 for one that stays. */
-typedef void (*nm_row_fn)(const void *options, const void *const *x, const int *step, void *y,
-                          int64_t n);
+#define NM_BLOCK 16 /* elements: a whole number of vectors with every instruction set */
 
-/* Runs a row function over all elements of output 0, broadcasting every input to its shape. */
+/* Computes n outputs, fewer than NM_BLOCK or a multiple of it, from as many of each input. */
+typedef void (*nm_row_fn)(const void *options, const void *const *x, void *y, int64_t n);
+
+/* Runs a row function over all elements of output 0, broadcasting every input to its shape: what is
+ * not in memory as the output is, is first brought into that order, a small tile at a time. So each
+ * expression is compiled into one loop that has neither broadcasting nor a rest. */
 NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
 
-#define NM_UNARY_ROW(name, type, ...)                                                              \
-    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
-                                      void *ys, int64_t n)                                         \
+/* y = x, broadcast to y's shape. */
+nm_status nm_elementwise_repeat(const nm_run *run);
+
+/* For one type: the function `name_of` of an element, and the row function `name`. */
+#define NM_ROW(name, type, inputs, ...)                                                            \
+    NM_INLINE type name##_of(const void *options, type a, type b, type c)                          \
     {                                                                                              \
         typedef type real;                                                                         \
-        const real *x0 = xs[0];                                                                    \
-        real *y = ys;                                                                              \
-        (void)options;                                                                             \
-        (void)step;                                                                                \
+        const real x = a;                                                                          \
+        (void)options, (void)x, (void)b, (void)c;                                                  \
+        return (real)(__VA_ARGS__);                                                                \
+    }                                                                                              \
+    NM_KERNEL_##type static void name(const void *options, const void *const *xs, void *ys,        \
+                                      int64_t n)                                                   \
+    {                                                                                              \
+        const type *a = xs[0], *b = xs[inputs > 1 ? 1 : 0], *c = xs[inputs > 2 ? 2 : 0];           \
+        type *y = ys;                                                                              \
+        for (; n < NM_BLOCK && n > 0; n--) {                                                       \
+            *y++ = name##_of(options, *a++, *b++, *c++);                                           \
+        }                                                                                          \
+        n &= -(int64_t)NM_BLOCK; /* as the compiler should know */                                 \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
-            const real x = x0[i];                                                                  \
-            y[i] = (real)(__VA_ARGS__);                                                            \
+            y[i] = name##_of(options, a[i], b[i], c[i]);                                           \
         }                                                                                          \
     }
 
-/* One loop for each way the inputs can go along, so that each vectorizes. */
-#define NM_BINARY_LOOP(index_a, index_b, ...)                                                      \
-    NM_SIMD for (int64_t i = 0; i < n; i++)                                                        \
-    {                                                                                              \
-        const real a = a0[index_a], b = b0[index_b];                                               \
-        y[i] = (real)(__VA_ARGS__);                                                                \
-    }
-
-#define NM_BINARY_HEAD(name, type)                                                                 \
-    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
-                                      void *ys, int64_t n)
-
-#define NM_BINARY_POINTERS(type)                                                                   \
-    typedef type real;                                                                             \
-    const real *a0 = xs[0], *b0 = xs[1];                                                           \
-    real *y = ys;                                                                                  \
-    (void)options;
-
-/* That both stay does not happen: the output's row is as long as the longer of theirs. */
-#define NM_BINARY_ROW(name, type, ...)                                                             \
-    NM_BINARY_HEAD(name, type)                                                                     \
-    {                                                                                              \
-        NM_BINARY_POINTERS(type)                                                                   \
-        if (step[0] && step[1]) {                                                                  \
-            NM_BINARY_LOOP(i, i, __VA_ARGS__)                                                      \
-        } else if (step[0]) {                                                                      \
-            NM_BINARY_LOOP(i, 0, __VA_ARGS__)                                                      \
-        } else {                                                                                   \
-            NM_BINARY_LOOP(0, i, __VA_ARGS__)                                                      \
-        }                                                                                          \
-    }
-
-#define NM_SLOPE_ROW(name, type, ...)                                                              \
-    NM_BINARY_HEAD(name, type)                                                                     \
-    {                                                                                              \
-        NM_BINARY_POINTERS(type)                                                                   \
-        (void)step;                                                                                \
-        NM_BINARY_LOOP(i, i, __VA_ARGS__)                                                          \
-    }
-
-#define NM_TERNARY_ROW(name, type, ...)                                                            \
-    NM_KERNEL_##type static void name(const void *options, const void *const *xs, const int *step, \
-                                      void *ys, int64_t n)                                         \
-    {                                                                                              \
-        typedef type real;                                                                         \
-        const real *a0 = xs[0], *b0 = xs[1], *c0 = xs[2];                                          \
-        const int64_t s = step[0], t = step[1], u = step[2];                                       \
-        real *y = ys;                                                                              \
-        (void)options;                                                                             \
-        if (s && t && u) {                                                                         \
-            NM_SIMD for (int64_t i = 0; i < n; i++)                                                \
-            {                                                                                      \
-                const real a = a0[i], b = b0[i], c = c0[i];                                        \
-                y[i] = (real)(__VA_ARGS__);                                                        \
-            }                                                                                      \
-            return;                                                                                \
-        }                                                                                          \
-        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
-        {                                                                                          \
-            const real a = a0[s * i], b = b0[t * i], c = c0[u * i];                                \
-            y[i] = (real)(__VA_ARGS__);                                                            \
-        }                                                                                          \
-    }
-
-#define NM_ELEMENTWISE_FORWARD(name)                                                               \
+#define NM_ELEMENTWISE(name, inputs, ...)                                                          \
+    NM_ROW(name##_row_f32, float, inputs, __VA_ARGS__)                                             \
+    NM_ROW(name##_row_f64, double, inputs, __VA_ARGS__)                                            \
     static nm_status name##_forward(const nm_run *run)                                             \
     {                                                                                              \
         return nm_elementwise(run, name##_row_f32, name##_row_f64);                                \
     }
 
-#define NM_UNARY(name, ...)                                                                        \
-    NM_UNARY_ROW(name##_row_f32, float, __VA_ARGS__)                                               \
-    NM_UNARY_ROW(name##_row_f64, double, __VA_ARGS__)                                              \
-    NM_ELEMENTWISE_FORWARD(name)
-
-#define NM_BINARY(name, ...)                                                                       \
-    NM_BINARY_ROW(name##_row_f32, float, __VA_ARGS__)                                              \
-    NM_BINARY_ROW(name##_row_f64, double, __VA_ARGS__)                                             \
-    NM_ELEMENTWISE_FORWARD(name)
-
-#define NM_SLOPE(name, ...)                                                                        \
-    NM_SLOPE_ROW(name##_row_f32, float, __VA_ARGS__)                                               \
-    NM_SLOPE_ROW(name##_row_f64, double, __VA_ARGS__)                                              \
-    NM_ELEMENTWISE_FORWARD(name)
-
-#define NM_TERNARY(name, ...)                                                                      \
-    NM_TERNARY_ROW(name##_row_f32, float, __VA_ARGS__)                                             \
-    NM_TERNARY_ROW(name##_row_f64, double, __VA_ARGS__)                                            \
-    NM_ELEMENTWISE_FORWARD(name)
+#define NM_UNARY(name, ...) NM_ELEMENTWISE(name, 1, __VA_ARGS__)
+#define NM_BINARY(name, ...) NM_ELEMENTWISE(name, 2, __VA_ARGS__)
+#define NM_TERNARY(name, ...) NM_ELEMENTWISE(name, 3, __VA_ARGS__)
+#define NM_SLOPE(name, ...) NM_ELEMENTWISE(name, 2, __VA_ARGS__)
 
 /* ---- Descriptors. Each ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. ---- */
 

@@ -215,9 +215,9 @@ static void range(void *arg, int64_t begin, int64_t end)
     (void)arg, (void)begin, (void)end;
 }
 
-static void row(const void *options, const void *const *xs, const int *step, void *y, int64_t n)
+static void row(const void *options, const void *const *xs, void *y, int64_t n)
 {
-    (void)options, (void)xs, (void)step, (void)y, (void)n;
+    (void)options, (void)xs, (void)y, (void)n;
 }
 
 static const nm_spec *nm_op_softmax_spec(void)

@@ -1,0 +1,166 @@
+/* Elementwise ops run in blocks, pieces and tiles: no element may depend on where these end. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "tests/test.h"
+
+#define MOST 1200 /* elements: over two tiles */
+
+typedef struct fixture {
+    nm_context *context;
+    nm_tape *tape;
+} fixture;
+
+static fixture begin(int threads)
+{
+    fixture f = {.context = test_context(NULL)};
+    nm_register_ops(f.context);
+    nm_context_set_threads(f.context, threads);
+    f.tape = nm_tape_create(f.context);
+    assert_fine(f.context);
+    return f;
+}
+
+static void end(fixture f)
+{
+    assert_fine(f.context);
+    nm_tape_destroy(f.tape);
+    nm_context_destroy(f.context);
+}
+
+/* Elements that differ, of a shape. */
+static nm_tensor *different(fixture f, nm_dtype dtype, nm_shape shape, double first)
+{
+    nm_tensor *x = nm_tensor_create(f.context, dtype, shape);
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        nm_tensor_set(x, i, first + (double)(i * 37 % 101) / 32); /* exact in both types */
+    }
+    return x;
+}
+
+/* ---- Broadcasting ---- */
+
+/* The element of `small` that goes with element `at` of `large`. */
+static int64_t partner(const nm_shape *small, const nm_shape *large, int64_t at)
+{
+    int64_t result = 0, stride = 1;
+    for (int d = large->rank - 1; d >= 0; d--) {
+        const int k = d - (large->rank - small->rank);
+        const int64_t index = at % large->dim[d];
+        at /= large->dim[d];
+        if (k >= 0) {
+            result += small->dim[k] == 1 ? 0 : index * stride;
+            stride *= small->dim[k];
+        }
+    }
+    return result;
+}
+
+static void check_difference(nm_dtype dtype, nm_shape sa, nm_shape sb, int threads)
+{
+    fixture f = begin(threads);
+    nm_tensor *a = different(f, dtype, sa, 1), *b = different(f, dtype, sb, -7);
+    nm_tensor *y = nm_sub(f.tape, a, b);
+    assert_fine(f.context);
+    const nm_shape *shape = nm_tensor_shape(y);
+    nm_tensor *copy = nm_broadcast_to(f.tape, b, *shape);
+    for (int64_t i = 0; i < nm_tensor_count(y); i++) {
+        const double of_b = nm_tensor_get(b, partner(&sb, shape, i));
+        const double wanted = nm_tensor_get(a, partner(&sa, shape, i)) - of_b;
+        if (nm_tensor_get(y, i) != wanted || nm_tensor_get(copy, i) != of_b) {
+            char text_a[NM_SHAPE_TEXT], text_b[NM_SHAPE_TEXT];
+            ck_abort_msg("%s - %s: element %d is %g, not %g", nm_shape_text(&sa, text_a),
+                         nm_shape_text(&sb, text_b), (int)i, nm_tensor_get(y, i), wanted);
+        }
+    }
+    nm_tensor_destroy(a);
+    nm_tensor_destroy(b);
+    end(f);
+}
+
+START_TEST(every_broadcast_takes_the_elements_that_its_rule_names)
+{
+    static const int64_t lengths[] = {1, 2, 5, 16, 17, 63, 65, 513};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        for (int f64 = 0; f64 < 2; f64++) {
+            const int64_t n = lengths[k];
+            const nm_dtype dtype = f64 ? NM_F64 : NM_F32;
+            check_difference(dtype, NM_SHAPE(n), NM_SHAPE(n), 1);
+            check_difference(dtype, NM_SHAPE(3, n), NM_SHAPE(n), 1);
+            check_difference(dtype, NM_SHAPE(n), NM_SHAPE(3, n), 1);
+            check_difference(dtype, NM_SHAPE(3, n), NM_SHAPE(3, 1), 1);
+            check_difference(dtype, NM_SHAPE(3, n), NM_SHAPE(1), 1);
+            check_difference(dtype, NM_SHAPE(n), NM_SHAPE(3, 1), 1);
+            check_difference(dtype, NM_SHAPE(2, 3, n), NM_SHAPE(3, 1), 1);
+            check_difference(dtype, NM_SHAPE(2, 3, n), NM_SHAPE(2, 1, n), 1);
+            check_difference(dtype, NM_SHAPE(2, 1, n), NM_SHAPE(2, 3, 1), 1);
+            check_difference(dtype, NM_SHAPE(n, 7, 1), NM_SHAPE(1, 7, 3), 1);
+        }
+    }
+}
+END_TEST
+
+START_TEST(threads_may_begin_anywhere_in_a_row)
+{
+    for (int threads = 2; threads < 4; threads++) {
+        check_difference(NM_F32, NM_SHAPE(501, 131), NM_SHAPE(131), threads);
+        check_difference(NM_F32, NM_SHAPE(501, 131), NM_SHAPE(501, 1), threads);
+        check_difference(NM_F32, NM_SHAPE(6001, 11), NM_SHAPE(11), threads);
+        check_difference(NM_F32, NM_SHAPE(6001, 11), NM_SHAPE(6001, 1), threads);
+        check_difference(NM_F64, NM_SHAPE(3, 20011), NM_SHAPE(3, 1), threads);
+    }
+}
+END_TEST
+
+/* ---- Where an element stands ---- */
+
+/* A chain whose gradients are computed in place of those that came in. */
+static nm_tensor *chain(nm_tape *tape, nm_tensor *x)
+{
+    nm_tensor *y = nm_leaky_relu(tape, nm_tanh(tape, x));
+    return nm_gelu(tape, nm_sigmoid(tape, nm_exp(tape, y)));
+}
+
+/* Values and gradients of the first n of MOST elements. */
+static void compute(nm_dtype dtype, int64_t n, double *values, double *gradients)
+{
+    fixture f = begin(1);
+    nm_tensor *x = nm_tensor_create(f.context, dtype, NM_SHAPE(n));
+    nm_tensor_set_requires_grad(x, true);
+    for (int64_t i = 0; i < n; i++) {
+        nm_tensor_set(x, i, (double)(i % 97) / 32 - 1.5);
+    }
+    nm_tensor *y = chain(f.tape, x);
+    nm_tensor_keep(y);
+    nm_backward(f.tape, nm_sum(f.tape, y), 0);
+    assert_fine(f.context);
+    for (int64_t i = 0; i < n; i++) {
+        values[i] = nm_tensor_get(y, i);
+        gradients[i] = nm_tensor_get(nm_tensor_grad(x), i);
+    }
+    nm_tensor_destroy(x);
+    end(f);
+}
+
+START_TEST(an_element_does_not_depend_on_how_many_there_are)
+{
+    static double values[MOST], gradients[MOST], v[MOST], g[MOST];
+    for (int f64 = 0; f64 < 2; f64++) {
+        const nm_dtype dtype = f64 ? NM_F64 : NM_F32;
+        compute(dtype, MOST, values, gradients);
+        for (int64_t n = 1; n < 50; n++) {
+            compute(dtype, n, v, g);
+            for (int64_t i = 0; i < n; i++) {
+                if (v[i] != values[i] || g[i] != gradients[i]) {
+                    ck_abort_msg("element %d of %d: %.17g, gradient %.17g; of %d: %.17g, %.17g",
+                                 (int)i, (int)n, v[i], g[i], MOST, values[i], gradients[i]);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+TEST_MAIN("ops/elementwise", every_broadcast_takes_the_elements_that_its_rule_names,
+      threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are)
