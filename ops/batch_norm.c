@@ -26,9 +26,8 @@
 
 /* The batch's statistics need two values; more to the point, one value is always normalized to 0.
  */
-static nm_status check_values(const nm_infer *infer, int axis)
+static nm_status check_values(const nm_infer *infer, const nm_batch_norm_options *o, int axis)
 {
-    const nm_batch_norm_options *o = infer->options;
     const nm_channels view = nm_channels_of(infer->in[X], axis);
     char text[NM_SHAPE_TEXT];
     if (!nm_is_training(o) || infer->in[X]->dim[axis] == 0 || view.outer * view.inner > 1) {
@@ -41,12 +40,12 @@ static nm_status check_values(const nm_infer *infer, int axis)
                          nm_shape_text(infer->in[X], text));
 }
 
-nm_status nm_batch_norm_check(const nm_infer *infer, int first, int last, int *axis)
+nm_status nm_batch_norm_check(const nm_infer *infer, const nm_batch_norm_options *o, int first,
+                              int last, int *axis)
 {
-    const nm_batch_norm_options *o = infer->options;
     nm_status status = nm_infer_axis(infer, X, o->axis, axis);
     if (status == NM_OK) {
-        status = check_values(infer, *axis);
+        status = check_values(infer, o, *axis);
     }
     for (int i = first; i <= last && status == NM_OK; i++) {
         status = nm_infer_channels(infer, i, *axis);
@@ -54,9 +53,8 @@ nm_status nm_batch_norm_check(const nm_infer *infer, int first, int last, int *a
     return status;
 }
 
-static nm_status check_statistics(const nm_infer *infer)
+static nm_status check_statistics(const nm_infer *infer, const nm_batch_norm_options *o)
 {
-    const nm_batch_norm_options *o = infer->options;
     const char *missing = !infer->in[RUNNING_MEAN]                   ? "running_mean"
                           : !infer->in[RUNNING_VAR] && !o->mean_only ? "running_var"
                                                                      : NULL;
@@ -69,12 +67,12 @@ static nm_status check_statistics(const nm_infer *infer)
                          missing);
 }
 
-nm_status nm_batch_norm_infer(nm_infer *infer)
+nm_status nm_batch_norm_infer_as(nm_infer *infer, const nm_batch_norm_options *o)
 {
     int axis;
-    nm_status status = nm_batch_norm_check(infer, SCALE, RUNNING_VAR, &axis);
+    nm_status status = nm_batch_norm_check(infer, o, SCALE, RUNNING_VAR, &axis);
     if (status == NM_OK) {
-        status = check_statistics(infer);
+        status = check_statistics(infer, o);
     }
     if (status == NM_OK) {
         infer->out[Y] = *infer->in[X];
@@ -82,6 +80,11 @@ nm_status nm_batch_norm_infer(nm_infer *infer)
             (nm_shape){1, {infer->in[X]->dim[axis]}};
     }
     return status;
+}
+
+static nm_status batch_norm_infer(nm_infer *infer)
+{
+    return nm_batch_norm_infer_as(infer, infer->options);
 }
 
 /* ---- Forward ---- */
@@ -242,9 +245,8 @@ nm_status nm_batch_norm_moments(const nm_run *run, void *mean, void *inverse, vo
 
 /* The gradient that came in for var, and for inverse = (var + eps)^(-1/2), whose derivative is
  * -inverse^3 / 2. The latter is used by derivatives of higher order only. */
-nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *v)
+nm_tensor *nm_batch_norm_gradient_of_var(const nm_vjp *v, const nm_batch_norm_options *o)
 {
-    const nm_batch_norm_options *o = v->options;
     nm_tensor *dinverse = v->gout[INVERSE], *inverse = v->out[INVERSE];
     if (!dinverse || o->mean_only) {
         return v->gout[VAR];
@@ -256,9 +258,9 @@ nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *v)
 
 /* In inference y = scale (x - M) inverse(V) + shift: dM = -scale inverse dshift, and
  * dV = -scale inverse^2 dscale / 2. The outputs mean and var are copies of M and V. */
-static void add_inference(nm_vjp *v, nm_tensor *dvar, nm_tensor *dscale, nm_tensor *dshift)
+static void add_inference(nm_vjp *v, const nm_batch_norm_options *o, nm_tensor *dvar,
+                          nm_tensor *dscale, nm_tensor *dshift)
 {
-    const nm_batch_norm_options *o = v->options;
     nm_tape *tape = v->tape;
     nm_tensor *inverse = v->out[INVERSE];
     nm_tensor *a = nm_multiply_factors(tape, inverse, v->in[SCALE]);
@@ -281,10 +283,11 @@ static nm_tensor *inverse_of(const nm_vjp *v)
     return variable ? v->out[INVERSE] : nm_detach(v->tape, v->out[INVERSE]);
 }
 
-static nm_status first_order(nm_vjp *v, nm_tensor *dvar, nm_tensor *out[G_OUTPUTS])
+static nm_status first_order(const nm_vjp *v, const nm_batch_norm_options *o, nm_tensor *dy,
+                             nm_tensor *dvar, nm_tensor *out[G_OUTPUTS])
 {
-    nm_tensor *in[G_INPUTS] = {v->in[X], nm_vjp_gout(v, Y), v->in[SCALE]};
-    if (nm_is_training(v->options)) {
+    nm_tensor *in[G_INPUTS] = {v->in[X], dy, v->in[SCALE]};
+    if (nm_is_training(o)) {
         in[G_MEAN] = v->out[MEAN];
         in[G_INVERSE] = v->out[INVERSE];
         in[G_DMEAN] = v->gout[MEAN];
@@ -293,26 +296,31 @@ static nm_status first_order(nm_vjp *v, nm_tensor *dvar, nm_tensor *out[G_OUTPUT
         in[G_MEAN] = v->in[RUNNING_MEAN];
         in[G_INVERSE] = inverse_of(v);
     }
-    return nm_batch_norm_gradient(v->tape, v->options, in, out);
+    return nm_batch_norm_gradient(v->tape, o, in, out);
 }
 
-nm_tensor *nm_batch_norm_vjp(nm_vjp *v, int input)
+nm_tensor *nm_batch_norm_vjp_as(nm_vjp *v, const nm_batch_norm_options *o, nm_tensor *dy, int input)
 {
-    const bool training = nm_is_training(v->options);
+    const bool training = nm_is_training(o);
     if (training && input >= RUNNING_MEAN) { /* not used */
         return nm_or_zeros(v->tape, NULL, v->in[input]);
     }
-    nm_tensor *dvar = nm_batch_norm_gradient_of_var(v), *out[G_OUTPUTS];
-    if (first_order(v, dvar, out) != NM_OK) {
+    nm_tensor *dvar = nm_batch_norm_gradient_of_var(v, o), *out[G_OUTPUTS];
+    if (first_order(v, o, dy, dvar, out) != NM_OK) {
         return NULL;
     }
     v->gin[X] = out[G_DX];
     v->gin[SCALE] = out[G_DSCALE];
     v->gin[SHIFT] = out[G_DSHIFT];
     if (!training && (v->need[RUNNING_MEAN] || v->need[RUNNING_VAR])) {
-        add_inference(v, dvar, out[G_DSCALE], out[G_DSHIFT]);
+        add_inference(v, o, dvar, out[G_DSCALE], out[G_DSHIFT]);
     }
     return v->gin[input];
+}
+
+static nm_tensor *batch_norm_vjp(nm_vjp *v, int input)
+{
+    return nm_batch_norm_vjp_as(v, v->options, nm_vjp_gout(v, Y), input);
 }
 
 /* ---- The op ---- */
@@ -386,9 +394,9 @@ const nm_op nm_op_batch_norm = {
     .outputs = outputs,
     .input_count = INPUTS,
     .output_count = OUTPUTS,
-    .infer = nm_batch_norm_infer,
+    .infer = batch_norm_infer,
     .forward = batch_norm_forward,
-    .vjp = nm_batch_norm_vjp,
+    .vjp = batch_norm_vjp,
     .samples = samples,
     .sample_count = NM_COUNT_OF(samples),
 };

@@ -33,7 +33,8 @@ static inline int nm_batch_norm_axis(const nm_batch_norm_options *o, const nm_sh
 
 /* Finds the axis of the channels in x, the first input of both ops, and checks that x can be
  * normalized and that the inputs `first`..`last` have one value a channel. */
-nm_status nm_batch_norm_check(const nm_infer *infer, int first, int last, int *axis);
+nm_status nm_batch_norm_check(const nm_infer *infer, const nm_batch_norm_options *options,
+                              int first, int last, int *axis);
 
 /* A pass over x, not begun. */
 nm_channel_pass nm_batch_norm_pass(const nm_run *run, const nm_batch_norm_options *options);
@@ -53,12 +54,14 @@ typedef struct nm_batch_norm_top {
 
 /* ---- Batch norm's parts, for ops whose inputs and outputs begin like its own ---- */
 
-nm_status nm_batch_norm_infer(nm_infer *infer);
+nm_status nm_batch_norm_infer_as(nm_infer *infer, const nm_batch_norm_options *options);
 nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *options,
                                 const nm_batch_norm_top *top);
-nm_tensor *nm_batch_norm_vjp(nm_vjp *vjp, int input);
+/* `dy`: the gradient of batch norm's own y; those of its other outputs are the vjp's. */
+nm_tensor *nm_batch_norm_vjp_as(nm_vjp *vjp, const nm_batch_norm_options *options, nm_tensor *dy,
+                                int input);
 /* The gradient that came in for var, also by way of `inverse`. */
-nm_tensor *nm_batch_norm_gradient_of_var(nm_vjp *vjp);
+nm_tensor *nm_batch_norm_gradient_of_var(const nm_vjp *vjp, const nm_batch_norm_options *options);
 
 /* Computes mean and inverse of x as batch_norm does, into arrays of run->dtype, and what is left of
  * xhat's mean if that is not NULL. */
@@ -73,7 +76,8 @@ nm_status nm_batch_norm_gradient(nm_tape *tape, const nm_batch_norm_options *opt
 
 nm_status nm_batch_norm_grad_infer(nm_infer *infer);
 nm_status nm_batch_norm_grad_forward(const nm_run *run);
-nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *vjp, int input);
+/* `dy`: in the place of the input of that name. */
+nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *vjp, nm_tensor *dy, int input);
 
 /* dscale and dshift, for a dy that is not 0 in few places only: x and dy there. And the numbers
  * with which dx = a * dy + b * xhat + c everywhere, [channels] of run->dtype. Inputs and outputs

@@ -31,15 +31,12 @@ static nm_status batch_norm_activation_infer(nm_infer *infer)
 {
     const nm_batch_norm_options norm = norm_options(infer->options);
     const nm_shape *x = infer->in[X], *residual = infer->in[RESIDUAL];
-    const void *own = infer->options;
     char x_text[NM_SHAPE_TEXT], residual_text[NM_SHAPE_TEXT];
     if (residual && !nm_shape_equal(residual, x)) {
         return nm_infer_fail(infer, "residual %s must have the shape of x %s",
                              nm_shape_text(residual, residual_text), nm_shape_text(x, x_text));
     }
-    infer->options = &norm;
-    nm_status status = nm_batch_norm_infer(infer);
-    infer->options = own;
+    nm_status status = nm_batch_norm_infer_as(infer, &norm);
     infer->out[GATE_SCALE] = infer->out[GATE_SHIFT] = infer->out[MEAN];
     return status;
 }
@@ -59,29 +56,21 @@ static nm_status batch_norm_activation_forward(const nm_run *run)
 /* As if the ops had run one after the other. */
 static nm_tensor *one_by_one(nm_vjp *v, const nm_batch_norm_options *norm, int input)
 {
-    nm_tensor *gout[OUTPUTS] = {NULL, v->gout[MEAN], v->gout[VAR], v->gout[INVERSE]};
-    nm_vjp of_norm = *v;
-    gout[Y] =
+    nm_tensor *dy =
         nm_activation_gradient(v->tape, activation_of(v->options), v->out[Y], nm_vjp_gout(v, Y));
-    v->gin[RESIDUAL] = gout[Y];
-    of_norm.options = norm;
-    of_norm.gout = gout;
-    of_norm.inputs = INPUTS;
-    of_norm.outputs = OUTPUTS;
-    return input == RESIDUAL ? gout[Y] : nm_batch_norm_vjp(&of_norm, input);
+    v->gin[RESIDUAL] = dy;
+    return input == RESIDUAL ? dy : nm_batch_norm_vjp_as(v, norm, dy, input);
 }
 
 static nm_tensor *gate_and_norm(nm_vjp *v, const nm_batch_norm_options *norm, int input)
 {
-    nm_vjp of_norm = *v;
-    of_norm.options = norm;
     nm_tensor *in[G_RELU_INPUTS] = {[G_X] = v->in[X],
                                     [G_DY] = nm_vjp_gout(v, Y),
                                     [G_SCALE] = v->in[SCALE],
                                     [G_MEAN] = nm_detach(v->tape, v->out[MEAN]),
                                     [G_INVERSE] = nm_detach(v->tape, v->out[INVERSE]),
                                     [G_DMEAN] = v->gout[MEAN],
-                                    [G_DVAR] = nm_batch_norm_gradient_of_var(&of_norm),
+                                    [G_DVAR] = nm_batch_norm_gradient_of_var(v, norm),
                                     [G_GATE_SCALE] = v->out[GATE_SCALE],
                                     [G_GATE_SHIFT] = v->out[GATE_SHIFT]};
     nm_tensor *out[G_OUTPUTS];
@@ -137,16 +126,12 @@ static nm_tensor *through_gate(nm_tape *tape, nm_tensor *gate, nm_tensor *dy)
 
 static nm_tensor *batch_norm_relu_grad_vjp(nm_vjp *v, int input)
 {
-    nm_tensor *gate = gate_of(v), *in[G_INPUTS];
-    nm_vjp of_norm = *v;
-    memcpy(in, v->in, sizeof in);
-    in[G_DY] = through_gate(v->tape, gate, v->in[G_DY]);
-    if (!in[G_DY]) {
+    nm_tensor *gate = gate_of(v);
+    nm_tensor *dy = through_gate(v->tape, gate, v->in[G_DY]);
+    if (!dy) {
         return NULL;
     }
-    of_norm.in = in;
-    of_norm.inputs = G_INPUTS;
-    nm_batch_norm_grad_vjp(&of_norm, input);
+    nm_batch_norm_grad_vjp_of(v, dy, input);
     v->gin[G_DY] = v->gin[G_DY] ? through_gate(v->tape, gate, v->gin[G_DY]) : NULL;
     return v->gin[input];
 }

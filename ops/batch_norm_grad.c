@@ -29,7 +29,8 @@ static nm_status check_inputs(const nm_infer *infer)
 nm_status nm_batch_norm_grad_infer(nm_infer *infer)
 {
     int axis;
-    nm_status status = nm_batch_norm_check(infer, G_SCALE, infer->op->input_count - 1, &axis);
+    nm_status status =
+        nm_batch_norm_check(infer, infer->options, G_SCALE, infer->op->input_count - 1, &axis);
     if (status == NM_OK) {
         status = check_inputs(infer);
     }
@@ -279,14 +280,14 @@ static void unit_gradient(second *s, nm_tensor *g, nm_tensor **P, nm_tensor **q,
     *sum = out[G_DSHIFT];
 }
 
-static second second_of(nm_vjp *v)
+static second second_of(nm_vjp *v, nm_tensor *dy)
 {
     second s = {.v = v,
                 .tape = v->tape,
                 .o = v->options,
                 .shape = nm_tensor_shape(v->in[G_X]),
                 .x = v->in[G_X],
-                .dy = v->in[G_DY],
+                .dy = dy,
                 .scale = v->in[G_SCALE],
                 .dvar = v->in[G_DVAR],
                 .u = v->gout[G_DX],
@@ -372,9 +373,9 @@ static void second_of_statistics(const second *s, nm_tensor **gin)
     gin[G_INVERSE] = sum;
 }
 
-nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *v, int input)
+nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *v, nm_tensor *dy, int input)
 {
-    second s = second_of(v);
+    second s = second_of(v, dy);
     v->gin[G_X] = second_of_x(&s);
     v->gin[G_DY] = second_of_dy(&s);
     v->gin[G_SCALE] = s.T;
@@ -386,10 +387,15 @@ nm_tensor *nm_batch_norm_grad_vjp(nm_vjp *v, int input)
     }
     for (int i = 0; i < G_INPUTS; i++) {
         if (v->need[i]) {
-            v->gin[i] = nm_or_zeros(v->tape, v->gin[i], v->in[i]);
+            v->gin[i] = nm_or_zeros(v->tape, v->gin[i], i == G_DY ? dy : v->in[i]);
         }
     }
     return v->gin[input];
+}
+
+static nm_tensor *batch_norm_grad_vjp(nm_vjp *v, int input)
+{
+    return nm_batch_norm_grad_vjp_of(v, v->in[G_DY], input);
 }
 
 /* ---- The op ---- */
@@ -454,7 +460,7 @@ const nm_op nm_op_batch_norm_grad = {
     .output_count = G_OUTPUTS,
     .infer = nm_batch_norm_grad_infer,
     .forward = nm_batch_norm_grad_forward,
-    .vjp = nm_batch_norm_grad_vjp,
+    .vjp = batch_norm_grad_vjp,
     .samples = grad_samples,
     .sample_count = NM_COUNT_OF(grad_samples),
 };

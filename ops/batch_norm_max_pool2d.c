@@ -58,12 +58,9 @@ static nm_shape pooled(const nm_shape *x)
 static nm_status batch_norm_max_pool2d_infer(nm_infer *infer)
 {
     const nm_batch_norm_options norm = norm_options(infer->options);
-    const void *own = infer->options;
     nm_status status = check_images(infer, &norm);
     if (status == NM_OK) {
-        infer->options = &norm;
-        status = nm_batch_norm_infer(infer);
-        infer->options = own;
+        status = nm_batch_norm_infer_as(infer, &norm);
     }
     if (status == NM_OK) {
         infer->out[Y] = infer->out[P_INDEX] = infer->out[P_PICKED] = pooled(infer->in[X]);
@@ -130,27 +127,20 @@ static nm_tensor *unpooled(nm_vjp *v, nm_tensor *x, nm_tensor *dy, nm_tensor *in
 /* In inference: as if the ops had run one after the other. */
 static nm_tensor *one_by_one(nm_vjp *v, const nm_batch_norm_options *norm, nm_tensor *dy, int input)
 {
-    nm_tensor *gout[OUTPUTS] = {unpooled(v, v->in[X], dy, v->out[P_INDEX]), v->gout[MEAN],
-                                v->gout[VAR], v->gout[INVERSE]};
-    nm_vjp of_norm = *v;
-    of_norm.options = norm;
-    of_norm.gout = gout;
-    of_norm.outputs = OUTPUTS;
-    return gout[Y] ? nm_batch_norm_vjp(&of_norm, input) : NULL;
+    nm_tensor *of_norm = unpooled(v, v->in[X], dy, v->out[P_INDEX]);
+    return of_norm ? nm_batch_norm_vjp_as(v, norm, of_norm, input) : NULL;
 }
 
 static nm_tensor *in_one_pass(nm_vjp *v, const nm_batch_norm_options *norm, nm_tensor *dy,
                               int input)
 {
-    nm_vjp of_norm = *v;
-    of_norm.options = norm;
     nm_tensor *in[Q_INPUTS] = {[G_X] = v->in[X],
                                [G_DY] = dy,
                                [G_SCALE] = v->in[SCALE],
                                [G_MEAN] = nm_detach(v->tape, v->out[MEAN]),
                                [G_INVERSE] = nm_detach(v->tape, v->out[INVERSE]),
                                [G_DMEAN] = v->gout[MEAN],
-                               [G_DVAR] = nm_batch_norm_gradient_of_var(&of_norm),
+                               [G_DVAR] = nm_batch_norm_gradient_of_var(v, norm),
                                [Q_INDEX] = v->out[P_INDEX],
                                [Q_PICKED] = v->out[P_PICKED],
                                [Q_LEFT] = v->out[P_LEFT]};
@@ -199,7 +189,7 @@ static nm_status batch_norm_max_pool2d_grad_infer(nm_infer *infer)
                                     "max_pool2d and batch_norm");
     }
     if (check_images(infer, o) != NM_OK || check_together(infer) != NM_OK ||
-        nm_batch_norm_check(infer, G_SCALE, G_DVAR, &axis) != NM_OK ||
+        nm_batch_norm_check(infer, o, G_SCALE, G_DVAR, &axis) != NM_OK ||
         nm_infer_channels(infer, Q_LEFT, axis) != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -278,16 +268,11 @@ static nm_status batch_norm_max_pool2d_grad_forward(const nm_run *run)
 static nm_tensor *batch_norm_max_pool2d_grad_vjp(nm_vjp *v, int input)
 {
     const nm_pool2d_options o = windows();
-    nm_tensor *in[G_INPUTS];
-    nm_vjp of_norm = *v;
-    memcpy(in, v->in, sizeof in);
-    in[G_DY] = unpooled(v, v->in[G_X], v->in[G_DY], v->in[Q_INDEX]);
-    of_norm.in = in;
-    of_norm.inputs = G_INPUTS;
-    if (!in[G_DY]) {
+    nm_tensor *dy = unpooled(v, v->in[G_X], v->in[G_DY], v->in[Q_INDEX]);
+    if (!dy) {
         return NULL;
     }
-    nm_batch_norm_grad_vjp(&of_norm, input);
+    nm_batch_norm_grad_vjp_of(v, dy, input);
     v->gin[G_DY] = v->gin[G_DY] ? nm_apply2(v->tape, &nm_op_max_pool2d_gather, &o, v->gin[G_DY],
                                             v->in[Q_INDEX])
                                 : NULL;
