@@ -246,10 +246,6 @@ NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *s
         nm_tensor_share(y, view_of);
         return NM_OK;
     }
-    if (tape->spare) {
-        nm_tensor_share(y, tape->spare);
-        return NM_OK;
-    }
     add_cost(&tape->cost.bytes, count * (int64_t)nm_size_of(y->dtype));
     return tape->dry ? NM_OK : nm_tensor_allocate(y);
 }
@@ -373,10 +369,10 @@ NM_INLINE bool is_usable(const nm_tape *tape, const nm_tensor *x)
 /* Whether a call is plain: an elementwise op on inputs of one shape, with which nothing is wrong.
  * Then the shape rule and the messages are not needed. Small networks are made of such calls. */
 NM_INLINE bool is_plain(const nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
-                        const void *options, uint32_t *differentiable)
+                        uint32_t *differentiable)
 {
     const nm_tensor *first = in[0];
-    if (!(op->flags & NM_OP_ELEMENTWISE) || inputs != op->input_count || options || tape->dry ||
+    if (!(op->flags & NM_OP_ELEMENTWISE) || inputs != op->input_count || tape->dry ||
         tape->anomaly || !is_usable(tape, first) ||
         (first->dtype != NM_F32 && first->dtype != NM_F64)) {
         return false;
@@ -448,7 +444,7 @@ static __attribute__((noinline)) nm_status call_op(nm_tape *tape, const nm_op *o
     nm_status status = context->status;
     uint32_t differentiable = 0;
     if (status == NM_OK) {
-        status = is_plain(tape, op, inputs, input_count, options, &differentiable)
+        status = !options && is_plain(tape, op, inputs, input_count, &differentiable)
                      ? apply_plain(tape, op, inputs, input_count, differentiable, outputs)
                      : apply(tape, op, inputs, input_count, options, outputs);
         if (status == NM_OK) {
@@ -500,16 +496,37 @@ nm_tensor *nm_apply3(nm_tape *tape, const nm_op *op, const void *options, nm_ten
     return apply_for_one(tape, op, options, in, 3);
 }
 
+/* A plain call whose result takes the memory of one of its inputs, which nothing else holds. */
+static nm_tensor *apply_over(nm_tape *tape, const nm_op *op, const void *options,
+                             nm_tensor *const *in, nm_tensor *over)
+{
+    const nm_dtype dtype = (nm_dtype)over->dtype;
+    nm_tensor *y = NULL;
+    nm_status status = check_options(tape->context, op, &options);
+    if (status == NM_OK) {
+        status = make_output(tape, dtype, &over->shape, over->count, over, &y);
+    }
+    if (status == NM_OK) {
+        status = run_op(tape->context, op, options, dtype, true, in, 2, &y);
+    }
+    if (status != NM_OK) {
+        name_failure(tape, op, status);
+        return NULL;
+    }
+    tape->cost.ops++;
+    return y;
+}
+
 nm_tensor *nm_vjp_apply_last(const nm_vjp *v, const nm_op *op, const void *options, nm_tensor *x)
 {
     NM_GIVEN(v && op, NULL);
     nm_tape *tape = v->tape;
     nm_tensor *dy = v->gout[0];
+    nm_tensor *in[] = {x, dy};
+    uint32_t differentiable;
     const bool is_free = !tape->recording && !v->out[0]->requested && dy->buffer &&
-                         nm_tensor_is_alone(dy) && nm_same_shape(x, dy) &&
-                         op->flags & NM_OP_ELEMENTWISE;
-    tape->spare = is_free ? dy : NULL;
-    nm_tensor *y = nm_apply2(tape, op, options, x, dy);
-    tape->spare = NULL;
-    return y;
+                         nm_tensor_is_alone(dy) && tape->context->status == NM_OK &&
+                         is_plain(tape, op, in, 2, &differentiable);
+    return is_free ? apply_over(tape, op, options, in, dy)
+                   : apply_for_one(tape, op, options, in, 2);
 }

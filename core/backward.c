@@ -38,10 +38,7 @@ static nm_status find_engine_ops(nm_tape *tape)
 /* Another header for the same elements, so that each pending gradient can be recycled alone. */
 static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
 {
-    bool collecting = tape->collecting;
-    tape->collecting = false;
-    nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);
-    tape->collecting = collecting;
+    nm_tensor *tensor = nm_tape_header_as(tape, (nm_dtype)x->dtype, &x->shape, x->count, false);
     if (tensor) {
         nm_tensor_share(tensor, x);
     }
@@ -241,11 +238,9 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
     if (reached && find_needed(p, node, need, gin)) {
         const char *scope = p->tape->scope;
         p->tape->scope = node->scope;
-        p->tape->collecting = !p->graph;
         status = node->clock == p->context->clock
                      ? run_vjp(p, node, index, gout, need, gin)
                      : run_vjp_carefully(p, node, index, gout, need, gin);
-        p->tape->collecting = false;
         recycle_recent(p->tape);
         p->tape->scope = scope;
         if (status != NM_OK && status != NM_ERROR_NUMERIC) {
@@ -266,11 +261,13 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
 
 static nm_status walk(pass *p)
 {
-    bool recording = nm_tape_set_recording(p->tape, p->graph);
+    const bool recording = nm_tape_set_recording(p->tape, p->graph);
     nm_status status = NM_OK;
+    p->tape->collecting = !p->graph;
     for (int64_t i = p->last; i >= 0 && status == NM_OK; i--) {
         status = visit(p, p->tape->nodes[i], i);
     }
+    p->tape->collecting = false;
     nm_tape_set_recording(p->tape, recording);
     return status;
 }

@@ -153,7 +153,7 @@ static inline bool nm_tensor_is_alone(const nm_tensor *tensor)
     return tensor->buffer ? tensor->buffer->references == 1 : tensor->data == tensor->small;
 }
 
-static inline bool nm_same_shape(const nm_tensor *a, const nm_tensor *b)
+NM_INLINE bool nm_same_shape(const nm_tensor *a, const nm_tensor *b)
 {
     return a->count == b->count && a->shape.rank == b->shape.rank &&
            (a->shape.rank == 0 || nm_shape_equal(&a->shape, &b->shape));
@@ -228,8 +228,7 @@ struct nm_tape {
     nm_tensor *free_tensors;
     nm_tensor *leaves; /* of the running backward pass */
     nm_tensor *recent; /* tensors made since the running vjp began */
-    bool collecting;   /* list new tensors in `recent` */
-    nm_tensor *spare;  /* whose memory the next output takes; NULL: none */
+    bool collecting;   /* a backward pass without a graph runs: new tensors are in `recent` */
     bool recording, anomaly, dry;
     const char *scope;
     nm_tape_cost cost;
@@ -241,9 +240,10 @@ nm_tensor *nm_tape_refuse(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);
 /* A header from the arena, with what stays the same when it is used again. */
 nm_tensor *nm_tape_new_header(nm_tape *tape);
 
-/* A tape tensor without elements, of a type that is one. `count` is the shape's; -1 is an error. */
-NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
-                                    int64_t count)
+/* A tape tensor without elements, of a type that is one. `count` is the shape's; -1 is an error.
+ * `listed`: in `recent`, as what a running vjp makes. */
+NM_INLINE nm_tensor *nm_tape_header_as(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
+                                       int64_t count, bool listed)
 {
     if (count < 0) {
         return nm_tape_refuse(tape, dtype, shape);
@@ -265,11 +265,16 @@ NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shap
     tensor->output = 0;
     tensor->requires_grad = tensor->keep = tensor->wanted = tensor->requested = false;
     nm_shape_take(&tensor->shape, shape);
-    /* A vjp that is running: what it makes is listed. */
-    tensor->fresh = tape->collecting;
-    tensor->next = tape->collecting ? tape->recent : NULL;
-    tape->recent = tape->collecting ? tensor : tape->recent;
+    tensor->fresh = listed;
+    tensor->next = listed ? tape->recent : NULL;
+    tape->recent = listed ? tensor : tape->recent;
     return tensor;
+}
+
+NM_INLINE nm_tensor *nm_tape_header(nm_tape *tape, nm_dtype dtype, const nm_shape *shape,
+                                    int64_t count)
+{
+    return nm_tape_header_as(tape, dtype, shape, count, tape->collecting);
 }
 
 /* Gives it elements: `bytes` of them in the pool's memory. */
