@@ -84,7 +84,7 @@ typedef struct nm_numbers {
 #endif
 
 /* Options kept by value, as many bytes as `size`; 0: none. */
-#define NM_OWN_OPTIONS 12
+#define NM_OWN_OPTIONS 24
 typedef struct nm_own_options {
     size_t size;
     double room[NM_OWN_OPTIONS];

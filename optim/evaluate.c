@@ -140,9 +140,14 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     return status;
 }
 
-static nm_status add_batches(const nm_evaluator *e, nm_loader *loader, sums *all)
+/* One pass of a loader, or where there is none one batch. */
+static nm_status add_batches(const nm_evaluator *e, nm_loader *loader, const nm_batch *only,
+                             sums *all)
 {
     nm_batch batch;
+    if (!loader) {
+        return only->count ? add_batch(e, only, all) : NM_OK;
+    }
     nm_status status = nm_loader_begin(loader, 0, 0);
     while (status == NM_OK && (status = nm_loader_next(loader, &batch)) == NM_OK && batch.count) {
         status = add_batch(e, &batch, all);
@@ -183,19 +188,23 @@ static void end_metrics(sums *all, nm_evaluation *result)
     }
 }
 
-nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *result)
+static nm_status evaluate(const nm_evaluator *e, nm_loader *loader, const nm_batch *batch,
+                          nm_evaluation *result)
 {
     nm_context *context = e ? nm_tape_context(e->tape) : NULL;
     NM_REQUIRE(context, result, NM_ERROR_INPUT);
     *result = NM_NO_EVALUATION;
     NM_REQUIRE(context, e && e->network, NM_ERROR_INPUT);
-    NM_REQUIRE(context, loader, NM_ERROR_INPUT);
+    if (!loader && !batch) {
+        nm_refuse_null(context, "the loader or batch");
+        return NM_ERROR_INPUT;
+    }
     sums all = {0};
     nm_evaluation measured = NM_NO_EVALUATION;
     nm_status status = nm_context_status(context);
     bool recording = nm_tape_set_recording(e->tape, false);
     if (status == NM_OK && (status = begin_metrics(e, &all)) == NM_OK &&
-        (status = add_batches(e, loader, &all)) == NM_OK) {
+        (status = add_batches(e, loader, batch, &all)) == NM_OK) {
         status = check_counts(e, &all);
     }
     nm_tape_set_recording(e->tape, recording);
@@ -207,4 +216,15 @@ nm_status nm_evaluate(const nm_evaluator *e, nm_loader *loader, nm_evaluation *r
     measured.loss = all.weight > 0 ? all.loss / all.weight : (double)NAN;
     *result = status == NM_OK ? measured : NM_NO_EVALUATION;
     return status;
+}
+
+nm_status nm_evaluate(const nm_evaluator *evaluator, nm_loader *loader, nm_evaluation *result)
+{
+    return evaluate(evaluator, loader, NULL, result);
+}
+
+nm_status nm_evaluate_batch(const nm_evaluator *evaluator, const nm_batch *batch,
+                            nm_evaluation *result)
+{
+    return evaluate(evaluator, NULL, batch, result);
 }

@@ -58,6 +58,9 @@ NM_API nm_status nm_metrics_choose(nm_context *context, const nm_choices *given,
  * rounding of a batch's mean). */
 NM_API nm_status nm_evaluate(const nm_evaluator *evaluator, nm_loader *loader,
                              nm_evaluation *result);
+/* The same over one batch, of a program's own say (optim/learn.h). */
+NM_API nm_status nm_evaluate_batch(const nm_evaluator *evaluator, const nm_batch *batch,
+                                   nm_evaluation *result);
 
 #ifdef __cplusplus
 }

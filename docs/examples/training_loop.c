@@ -40,15 +40,10 @@ static nm_tensor *forward(network *n, nm_tape *tape, nm_tensor *x, bool training
 int main(void)
 {
     nm_context *context = nm_open(NULL);
-    nm_document *options = nm_document_parse(
-        context, "{train: {spirals: {points: 2000}}, batch: 50}", SIZE_MAX, "options");
-    nm_diagnostics d;
-    nm_diagnostics_begin(&d, context);
-    nm_data_options data_options;
-    nm_spec_read(&nm_data_spec, nm_document_root(options), "data", options, &d, &data_options);
-    nm_diagnostics_end(&d);
-    nm_data data = {0};
-    nm_data_open(context, &data_options, &data);
+    nm_data_options options = {NM_DATA_DEFAULTS, .train = nm_spirals(.points = 2000),
+                               .loader.batch = 50};
+    nm_data data;
+    nm_data_open(context, &options, &data);
 
     network n = make_network(context);
     nm_optimizer *sgd =
@@ -62,10 +57,8 @@ int main(void)
         nm_loader_begin(loader, epoch, 0);
         while (nm_loader_next(loader, &batch) == NM_OK && batch.count) {
             nm_tape_reset(tape);
-            nm_tensor *x = nm_tape_wrap(tape, NM_F32, batch.shape, batch.x);
-            nm_tensor *labels =
-                nm_tape_wrap(tape, batch.target_dtype, batch.target_shape, batch.targets);
-            nm_tensor *loss = nm_cross_entropy(tape, forward(&n, tape, x, true), labels);
+            nm_tensor *y = forward(&n, tape, nm_batch_samples(tape, &batch), true);
+            nm_tensor *loss = nm_cross_entropy(tape, y, nm_batch_targets(tape, &batch));
             if (nm_backward(tape, loss, 0) != NM_OK) {
                 break;
             }
@@ -92,7 +85,6 @@ int main(void)
     nm_optimizer_destroy(sgd);
     nm_store_destroy(n.store);
     nm_data_close(&data);
-    nm_document_destroy(options);
     nm_close(context);
     return failed;
 }

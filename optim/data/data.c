@@ -30,7 +30,9 @@ static void check_normalize(const void *options, const nm_value *at, nm_diagnost
     }
 }
 
-static const nm_data_options defaults = {.loader = {NM_LOADER_DEFAULTS}};
+static const nm_data_options defaults = {NM_DATA_DEFAULTS};
+NM_OPTIONS_INIT(nm_data_options, defaults)
+
 static const char *const normalize_names[] = {"default", "none", "given", "auto", NULL};
 static const nm_option rows[] = {
     {NM_FIELD(nm_data_options, train), NM_OPTION_CHOICE, .kind = NM_KIND_DATASET,

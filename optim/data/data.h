@@ -50,6 +50,15 @@ typedef struct nm_data_options {
     int64_t part_count;
 } nm_data_options;
 
+#define NM_DATA_DEFAULTS .loader = {NM_LOADER_DEFAULTS}
+/* The defaults but for what is said, for a function of C:
+ * NM_DATA_OPTIONS(.train = nm_csv(.path = "iris.csv"), .validation.share = 0.2). */
+#ifndef __cplusplus
+#define NM_DATA_OPTIONS(...) NM_OPTIONS_VALUE(nm_data_options, NM_DATA_DEFAULTS, __VA_ARGS__)
+#endif
+
+NM_API void nm_data_options_init(nm_data_options *options);
+
 extern NM_API const nm_spec nm_data_spec;
 
 typedef struct nm_data {

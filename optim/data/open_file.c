@@ -4,7 +4,7 @@
 
 #include "core/files/input.h"
 #include "core/guard.h"
-#include "core/text.h"
+#include "optim/data/sources.h"
 
 typedef enum file_format { FORMAT_CSV, FORMAT_NPY, FORMAT_IDX } file_format;
 
@@ -54,45 +54,32 @@ static nm_status find_format(nm_context *context, const char *path, file_format 
     return status;
 }
 
-static void add_entry(nm_text *text, const char *key, const char *value)
+/* The choice that a network's file would have. */
+static nm_choice choose(file_format format, const char *path, const char *targets)
 {
-    if (value) {
-        nm_text_add(text, "%s: ", key);
-        nm_text_add_quoted(text, value);
-        nm_text_add(text, ", ");
+    switch (format) {
+    case FORMAT_NPY: return nm_npy(.x = path, .y = targets);
+    case FORMAT_IDX: return nm_idx(.images = path, .labels = targets);
+    case FORMAT_CSV: break;
     }
+    return nm_csv(.path = path, .target_path = targets);
 }
 
-/* `{npy: {x: "PATH", y: "TARGETS"}}`: the way that a network's file goes, too. */
-static char *choice_text(nm_context *context, file_format format, const char *path,
-                         const char *targets)
+nm_status nm_data_open_file(nm_context *context, const char *path, const char *targets,
+                            const nm_data_options *options, nm_data *data)
 {
-    static const char *const keys[][3] = {[FORMAT_CSV] = {"csv", "path", "target_path"},
-                                          [FORMAT_NPY] = {"npy", "x", "y"},
-                                          [FORMAT_IDX] = {"idx", "images", "labels"}};
-    nm_text text = {.context = context};
-    nm_text_add(&text, "{%s: {", keys[format][0]);
-    add_entry(&text, keys[format][1], path);
-    add_entry(&text, keys[format][2], targets);
-    nm_text_add(&text, "}}");
-    return nm_text_end(&text);
-}
-
-static nm_status open_text(nm_context *context, const char *text, const nm_reading *reading,
-                           nm_dataset *set)
-{
-    nm_diagnostics d;
-    nm_choice choice = {.item = NULL};
-    nm_document *document = nm_document_parse(context, text, SIZE_MAX, NULL);
-    if (!document) {
+    file_format format;
+    NM_REQUIRE(context, data, NM_ERROR_INPUT);
+    *data = (nm_data){.train.context = context};
+    NM_UNLESS_FAILED(context);
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
+    nm_data_options o = {NM_DATA_DEFAULTS};
+    o = options ? *options : o;
+    if (find_format(context, path, &format) != NM_OK) {
         return nm_context_status(context);
     }
-    nm_diagnostics_begin(&d, context);
-    nm_choice_read(NM_KIND_DATASET, nm_document_root(document), "samples", document, &d, &choice);
-    nm_status status = nm_diagnostics_end(&d);
-    status = status == NM_OK ? nm_dataset_open(context, &choice, reading, set) : status;
-    nm_document_destroy(document);
-    return status;
+    o.train = choose(format, path, targets);
+    return nm_data_open(context, &o, data);
 }
 
 nm_status nm_dataset_open_file(nm_context *context, const char *path, const char *targets,
@@ -105,8 +92,6 @@ nm_status nm_dataset_open_file(nm_context *context, const char *path, const char
     if (find_format(context, path, &format) != NM_OK) {
         return nm_context_status(context);
     }
-    char *text = choice_text(context, format, path, targets);
-    nm_status status = text ? open_text(context, text, reading, set) : nm_context_status(context);
-    nm_free(context, text);
-    return status;
+    const nm_choice choice = choose(format, path, targets);
+    return nm_dataset_open(context, &choice, reading, set);
 }

@@ -65,7 +65,8 @@ START_TEST(an_array_of_another_length_is_refused)
     float values[5] = {1, 1, 1, 1, 1};
     nm_tensor_set_name(x, "w");
     ck_assert_int_eq(nm_tensor_set_f32(x, values, 5), NM_ERROR_INPUT);
-    assert_error(context, NM_ERROR_INPUT, "w [2, 2] has 4 elements, and the array is said to have 5");
+    assert_error(context, NM_ERROR_INPUT,
+                 "w [2, 2] has 4 elements, and the array is said to have 5");
     ck_assert_int_eq(nm_tensor_get_f32(x, values, 3), NM_ERROR_INPUT);
     assert_error(context, NM_ERROR_INPUT, "said to have 3");
     ck_assert_int_eq(nm_tensor_get_f32(x, NULL, 4), NM_ERROR_INPUT);

@@ -112,6 +112,7 @@
  * nm_loader *: loader
  * const nm_loader *: loader
  * nm_batch *: &batch
+ * nm_learner *: &learner
  * const nm_batch *: &batch
  * nm_loss *: &loss
  * const nm_loss *: &loss
@@ -178,6 +179,7 @@ static nm_batch batch;
 static nm_loss loss;
 static nm_metric metric;
 static nm_optimizer *optimizer;
+static nm_learner learner;
 static nm_saved saved;
 static nm_schedule schedule;
 static nm_trainer *trainer;
@@ -321,6 +323,7 @@ static void make_things(void)
     nm_loss_begin(&loss, context, &choice);
     nm_metric_begin(&metric, context, &nm_metric_accuracy, NULL);
     nm_schedule_begin(&schedule, context, &(nm_choice){0}, NULL, 10, 1);
+    learner = (nm_learner){.network = network, .loss = &loss, .optimizer = optimizer, .tape = tape};
     map = nm_map_create(context);
     nm_map_add(map, "one", room);
     writer = nm_tensor_writer_create(context);

@@ -27,7 +27,7 @@ static bool is_separator(const char *text)
 
 static void check_options(const void *options, const nm_value *at, nm_diagnostics *d)
 {
-    const csv_options *o = options;
+    const nm_csv_options *o = options;
     if (!is_separator(o->separator)) {
         nm_diagnose(
             d, at,
@@ -38,60 +38,62 @@ static void check_options(const void *options, const nm_value *at, nm_diagnostic
                       strcmp(o->quote, "\"") && strcmp(o->quote, "'"))) {
         nm_diagnose(d, at, "csv: \"quote\" must be auto, none, '\"' or \"'\"");
     }
-    if (o->targets == CSV_TARGETS_VALUES && o->classes) {
+    if (o->targets == NM_WANTED_VALUES && o->classes) {
         nm_diagnose(d, at, "csv: \"classes\" is for labels, but \"targets\" are values");
     }
 }
 
-static const csv_options defaults = {.separator = "auto", .quote = "auto"};
+static const nm_csv_options defaults = {NM_CSV_DEFAULTS};
+NM_OPTIONS_INIT(nm_csv_options, defaults)
+
 static const char *const targets_names[] = {"auto", "labels", "values", NULL};
 static const char *const header_names[] = {"auto", "yes", "no", NULL};
 static const char *const decimal_names[] = {"auto", ".", ",", NULL};
 static const char *const dates_names[] = {"auto", "day_first", "month_first", NULL};
 static const char *const missing_names[] = {"refuse", "mean", "median", "zero", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(csv_options, path), NM_OPTION_STRING, .also = "file filename csv",
+    {NM_FIELD(nm_csv_options, path), NM_OPTION_STRING, .also = "file filename csv",
      .flags = NM_REQUIRED | NM_PATH, .doc = "path of the file, plain or gzip; -: standard input"},
-    {NM_FIELD(csv_options, target), NM_OPTION_STRINGS, .also = "label labels y target_column",
+    {NM_FIELD(nm_csv_options, target), NM_OPTION_STRINGS, .also = "label labels y target_column",
      .doc = "the targets' columns: names, patterns such as \"y*\", or indexes from 0, or from -1 "
             "back; or none. Left out: the one called target, label or class, or the last one"},
-    {NM_FIELD(csv_options, target_path), NM_OPTION_STRING, .flags = NM_PATH,
+    {NM_FIELD(nm_csv_options, target_path), NM_OPTION_STRING, .flags = NM_PATH,
      .doc = "path of a file of its own for the targets, with as many rows; left out: they stand in "
             "`path`"},
-    {NM_FIELD(csv_options, targets), NM_OPTION_ENUM, .names = targets_names,
+    {NM_FIELD(nm_csv_options, targets), NM_OPTION_ENUM, .names = targets_names,
      .doc = "whether the target is a class or values to predict; auto: as the loss needs"},
-    {NM_FIELD(csv_options, columns), NM_OPTION_STRINGS, .also = "features usecols x",
+    {NM_FIELD(nm_csv_options, columns), NM_OPTION_STRINGS, .also = "features usecols x",
      .doc = "the sample's columns, given as those of the target; left out: all others but ids"},
-    {NM_FIELD(csv_options, ignore), NM_OPTION_STRINGS, .also = "drop exclude",
+    {NM_FIELD(nm_csv_options, ignore), NM_OPTION_STRINGS, .also = "drop exclude",
      .doc = "columns to leave out, given in the same way"},
-    {NM_FIELD(csv_options, categories), NM_OPTION_STRINGS,
+    {NM_FIELD(nm_csv_options, categories), NM_OPTION_STRINGS,
      .doc = "columns to take as categories, also if they hold numbers or many texts"},
-    {NM_FIELD(csv_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
+    {NM_FIELD(nm_csv_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
      .doc = "number of classes, where targets are labels; 0: as found"},
-    {NM_FIELD(csv_options, header), NM_OPTION_ENUM, .names = header_names,
+    {NM_FIELD(nm_csv_options, header), NM_OPTION_ENUM, .names = header_names,
      .doc = "whether the first line names the columns; auto: told by its cells and those below"},
-    {NM_FIELD(csv_options, separator), NM_OPTION_STRING, .also = "sep delimiter",
+    {NM_FIELD(nm_csv_options, separator), NM_OPTION_STRING, .also = "sep delimiter",
      .doc = "the character between cells, or comma, semicolon, tab, blank (any run of them); auto: "
             "found"},
-    {NM_FIELD(csv_options, quote), NM_OPTION_STRING,
+    {NM_FIELD(nm_csv_options, quote), NM_OPTION_STRING,
      .doc = "the character around cells: '\"', \"'\" or none; auto: '\"', or \"'\" where the file "
             "uses it"},
-    {NM_FIELD(csv_options, decimal), NM_OPTION_ENUM, .names = decimal_names,
+    {NM_FIELD(nm_csv_options, decimal), NM_OPTION_ENUM, .names = decimal_names,
      .doc = "the mark before decimals; the other one may stand between thousands; auto: found"},
-    {NM_FIELD(csv_options, dates), NM_OPTION_ENUM, .names = dates_names,
+    {NM_FIELD(nm_csv_options, dates), NM_OPTION_ENUM, .names = dates_names,
      .doc =
          "what stands first in dates such as 1/2/2020; auto: told by the whole column, where some "
          "number is above 12"},
-    {NM_FIELD(csv_options, missing), NM_OPTION_ENUM, .names = missing_names,
+    {NM_FIELD(nm_csv_options, missing), NM_OPTION_ENUM, .names = missing_names,
      .doc = "what a missing cell counts as: an error, the mean or median of its column in the "
             "training set, or 0; a missing text is none of the categories"},
-    {NM_FIELD(csv_options, missing_texts), NM_OPTION_STRINGS, .also = "na_values",
+    {NM_FIELD(nm_csv_options, missing_texts), NM_OPTION_STRINGS, .also = "na_values",
      .doc =
          "texts that mean a missing cell, besides nothing, ?, NA, N/A, #N/A, NaN and null, and - "
          "and . among numbers"},
 };
-static const nm_spec spec = {.name = "csv_options",
-                             .size = sizeof(csv_options),
+static const nm_spec spec = {.name = "nm_csv_options",
+                             .size = sizeof(nm_csv_options),
                              .defaults = &defaults,
                              .options = rows,
                              .count = NM_COUNT_OF(rows),
@@ -112,7 +114,7 @@ static void close_table(csv_table *t)
 }
 
 /* Up to the survey. */
-static nm_status open_table(nm_context *context, const csv_options *options,
+static nm_status open_table(nm_context *context, const nm_csv_options *options,
                             const nm_schema *schema, nm_schema *memory, int wanted, csv_table *t)
 {
     *t = (csv_table){.context = context,
@@ -132,16 +134,16 @@ static nm_status open_table(nm_context *context, const csv_options *options,
 /* ---- One or two of them ---- */
 
 /* The options of the two files. */
-static csv_options options_of_samples(const csv_options *o)
+static nm_csv_options options_of_samples(const nm_csv_options *o)
 {
-    csv_options samples = *o;
+    nm_csv_options samples = *o;
     samples.target = (nm_strings){0};
     return samples;
 }
 
-static csv_options options_of_targets(const csv_options *o)
+static nm_csv_options options_of_targets(const nm_csv_options *o)
 {
-    csv_options targets = *o;
+    nm_csv_options targets = *o;
     targets.path = o->target_path;
     targets.columns = targets.ignore = targets.categories = (nm_strings){0};
     return targets;
@@ -196,11 +198,11 @@ static nm_status fill_set(csv_table *x, csv_table *y, const nm_schema *schema, n
     return status;
 }
 
-static nm_status open_both(nm_context *context, const csv_options *o, const nm_schema *schema,
+static nm_status open_both(nm_context *context, const nm_csv_options *o, const nm_schema *schema,
                            nm_schema *memory, nm_dataset *set)
 {
-    const csv_options x_options = o->target_path ? options_of_samples(o) : *o;
-    const csv_options y_options = options_of_targets(o);
+    const nm_csv_options x_options = o->target_path ? options_of_samples(o) : *o;
+    const nm_csv_options y_options = options_of_targets(o);
     csv_table x = {.context = context}, own = {.context = context};
     csv_table *y = o->target_path ? &own : &x;
     nm_status status = open_table(context, &x_options, schema, memory, set->wanted, &x);
@@ -223,7 +225,7 @@ static nm_status open_both(nm_context *context, const csv_options *o, const nm_s
 static nm_status csv_open(nm_context *context, const void *options, const nm_schema *schema,
                           nm_dataset *set)
 {
-    const csv_options *o = options;
+    const nm_csv_options *o = options;
     set->sample_source = nm_file_title(o->path);
     set->target_source = nm_file_title(o->target_path ? o->target_path : o->path);
     nm_schema *memory = nm_schema_create(context);

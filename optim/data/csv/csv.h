@@ -20,34 +20,11 @@
 #include "core/op.h"
 #include "core/option.h"
 #include "optim/data/readers.h"
+#include "optim/data/sources.h"
 
 #define CSV_MOST_COLUMNS (1 << 18) /* what is kept of each takes memory, too */
 #define CSV_MOST_CATEGORIES 64     /* of a column that nothing was said of */
 #define CSV_LONGEST_NAME 1000      /* bytes of a header, a class's or a category's name */
-
-/* ---- Options ---- */
-
-typedef enum csv_header { CSV_HEADER_AUTO, CSV_HEADER_YES, CSV_HEADER_NO } csv_header;
-typedef enum csv_targets { CSV_TARGETS_AUTO, CSV_TARGETS_LABELS, CSV_TARGETS_VALUES } csv_targets;
-typedef enum csv_decimal { CSV_DECIMAL_AUTO, CSV_DECIMAL_POINT, CSV_DECIMAL_COMMA } csv_decimal;
-
-typedef struct csv_options {
-    const char *path;
-    nm_strings target;
-    const char *target_path;
-    int targets; /* csv_targets */
-    nm_strings columns;
-    nm_strings ignore;
-    nm_strings categories;
-    int64_t classes;
-    int header; /* csv_header */
-    const char *separator;
-    const char *quote;
-    int decimal; /* csv_decimal */
-    int dates;   /* nm_date_order; NM_DATE_YEAR_FIRST: to be found */
-    int missing; /* nm_missing */
-    nm_strings missing_texts;
-} csv_options;
 
 /* ---- The text ---- */
 
@@ -290,7 +267,7 @@ typedef struct csv_column {
 
 typedef struct csv_table {
     nm_context *context;
-    const csv_options *options;
+    const nm_csv_options *options;
     csv_text text;
     csv_form form;
     csv_walk begin;  /* at the first row of samples */

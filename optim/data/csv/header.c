@@ -376,8 +376,8 @@ static nm_status tell(finder *f, const nm_schema *schema)
 {
     csv_table *t = f->table;
     nm_status status = look_at_top(f);
-    t->form.header = t->options->header == CSV_HEADER_YES;
-    if (status != NM_OK || t->options->header != CSV_HEADER_AUTO) {
+    t->form.header = t->options->header == NM_CSV_HEADER_YES;
+    if (status != NM_OK || t->options->header != NM_CSV_HEADER_AUTO) {
         return status;
     }
     if (is_of_scikit_learn(f)) {
@@ -425,7 +425,7 @@ static nm_status take_columns(finder *f)
         return make_columns(t, count_cells(&f->below));
     }
     t->begin = f->top;
-    if (t->options->header == CSV_HEADER_AUTO && find_commented(t, &f->top, &commented)) {
+    if (t->options->header == NM_CSV_HEADER_AUTO && find_commented(t, &f->top, &commented)) {
         t->form.header = true;
         return take_header(t, commented, f->columns, &f->top);
     }

@@ -135,10 +135,10 @@ static bool may_have_commas(const csv_table *t)
 
 nm_status nm_csv_find_marks(csv_table *t)
 {
-    const bool comma = t->options->decimal == CSV_DECIMAL_COMMA;
+    const bool comma = t->options->decimal == NM_CSV_DECIMAL_COMMA;
     t->form.decimal = comma ? ',' : '.';
     t->form.thousands = comma ? '.' : ',';
-    if (t->options->decimal != CSV_DECIMAL_AUTO || !may_have_commas(t)) {
+    if (t->options->decimal != NM_CSV_DECIMAL_AUTO || !may_have_commas(t)) {
         return NM_OK;
     }
     evidence e = {.comma = {.line = 0}};

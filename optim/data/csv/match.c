@@ -422,7 +422,7 @@ static nm_status take_target_kinds(csv_table *t, const nm_schema *s)
 {
     nm_status status = NM_OK;
     const int said = t->options->targets; /* against the network, an error later */
-    t->is_labels = said == CSV_TARGETS_AUTO ? s->classes > 0 : said == CSV_TARGETS_LABELS;
+    t->is_labels = said == NM_WANTED_ANY ? s->classes > 0 : said == NM_WANTED_LABELS;
     t->is_named = t->is_labels && s->class_names;
     for (int64_t i = 0; i < t->columns && status == NM_OK; i++) {
         csv_column *c = &t->column[i];

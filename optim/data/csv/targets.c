@@ -129,8 +129,8 @@ static bool looks_like_labels(const csv_column *c)
 /* 1: classes, 0: values, -1: neither is said. */
 static int said(const csv_table *t, const nm_dataset *set)
 {
-    if (t->options->targets != CSV_TARGETS_AUTO) {
-        return t->options->targets == CSV_TARGETS_LABELS;
+    if (t->options->targets != NM_WANTED_ANY) {
+        return t->options->targets == NM_WANTED_LABELS;
     }
     if (t->options->classes || t->class_names) {
         return 1;
@@ -197,7 +197,7 @@ static nm_status decide_classes(csv_table *t, csv_column *c, nm_schema *schema)
         schema->classes = t->classes;
         return NM_OK;
     }
-    const bool as_names = t->options->targets == CSV_TARGETS_LABELS && c->marked;
+    const bool as_names = t->options->targets == NM_WANTED_LABELS && c->marked;
     return has_texts(c) || as_names ? name_classes(t, c, schema) : NM_OK;
 }
 

@@ -8,14 +8,6 @@
 #define TWO_PI 6.283185307179586
 #define MAX_SIZE 1024
 
-typedef struct waves_options {
-    int64_t samples;
-    nm_ints shape;
-    int64_t classes;
-    double noise;
-    int64_t seed;
-} waves_options;
-
 /* A class's wave in one color: how often it goes up and down along the image's height and width. It
  * does not depend on the seed, so that sets of other seeds show the same classes. */
 typedef struct wave {
@@ -44,7 +36,7 @@ static void fill_axis(axis *a, int64_t size, double times, double phase)
     }
 }
 
-static void draw(const waves_options *o, int64_t class, nm_random *random, uint8_t *image)
+static void draw(const nm_waves_options *o, int64_t class, nm_random *random, uint8_t *image)
 {
     const int64_t height = o->shape.at[0], width = o->shape.at[1], colors = o->shape.at[2];
     for (int64_t color = 0; color < colors; color++) {
@@ -77,7 +69,7 @@ static nm_status waves_open(nm_context *context, const void *options, const nm_s
                             nm_dataset *set)
 {
     (void)schema;
-    const waves_options *o = options;
+    const nm_waves_options *o = options;
     if (check_shape(context, &o->shape) != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -104,22 +96,23 @@ static nm_status waves_open(nm_context *context, const void *options, const nm_s
     return NM_OK;
 }
 
-static const waves_options defaults = {
-    .samples = 2000, .shape = NM_LIST_OF(3, 32, 32, 3), .classes = 10, .noise = 1, .seed = 0};
+static const nm_waves_options defaults = {NM_WAVES_DEFAULTS};
+NM_OPTIONS_INIT(nm_waves_options, defaults)
+
 static const nm_option rows[] = {
-    {NM_FIELD(waves_options, samples), NM_OPTION_INT, .min = 1, .max = 1e7,
+    {NM_FIELD(nm_waves_options, samples), NM_OPTION_INT, .min = 1, .max = 1e7,
      .doc = "number of images, of all classes together"},
-    {NM_FIELD(waves_options, shape), NM_OPTION_INTS, .min = 1, .max = MAX_SIZE,
+    {NM_FIELD(nm_waves_options, shape), NM_OPTION_INTS, .min = 1, .max = MAX_SIZE,
      .doc = "of an image: height, width, channels"},
-    {NM_FIELD(waves_options, classes), NM_OPTION_INT, .min = 1, .max = 1000,
+    {NM_FIELD(nm_waves_options, classes), NM_OPTION_INT, .min = 1, .max = 1000,
      .doc = "number of patterns"},
-    {NM_FIELD(waves_options, noise), NM_OPTION_FLOAT, .min = 0, .max = 100,
+    {NM_FIELD(nm_waves_options, noise), NM_OPTION_FLOAT, .min = 0, .max = 100,
      .doc = "largest value of what is added to every pixel; a wave goes from -1 to 1"},
-    {NM_FIELD(waves_options, seed), NM_OPTION_INT, .min = 0, .max = 1e15,
+    {NM_FIELD(nm_waves_options, seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "other phases and noise for another seed: a training and a test set need two"},
 };
-static const nm_spec spec = {.name = "waves_options",
-                             .size = sizeof(waves_options),
+static const nm_spec spec = {.name = "nm_waves_options",
+                             .size = sizeof(nm_waves_options),
                              .defaults = &defaults,
                              .options = rows,
                              .count = NM_COUNT_OF(rows)};

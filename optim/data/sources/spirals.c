@@ -6,17 +6,9 @@
 #include "optim/data/readers.h"
 #include "optim/table.h"
 
-typedef struct spirals_options {
-    int64_t points;
-    int64_t classes;
-    double noise;
-    double turns;
-    int64_t seed;
-} spirals_options;
-
 /* A place t along the arm, 0 at the centre and 1 at the outer end, gives radius t and angle
  * 2 pi (turns t + arm / arms). */
-static void place(const spirals_options *o, int64_t arm, nm_random *random, float point[2])
+static void place(const nm_spirals_options *o, int64_t arm, nm_random *random, float point[2])
 {
     double t = nm_random_uniform(random);
     double angle = 6.283185307179586 * (o->turns * t + (double)arm / (double)o->classes);
@@ -28,7 +20,7 @@ static nm_status spirals_open(nm_context *context, const void *options, const nm
                               nm_dataset *set)
 {
     (void)schema;
-    const spirals_options *o = options;
+    const nm_spirals_options *o = options;
     nm_random random = nm_random_create((uint64_t)o->seed, NM_STREAM_SPIRALS);
     float *points = nm_alloc_zero(context, (size_t)o->points, 2 * sizeof *points);
     int32_t *labels = nm_alloc_zero(context, (size_t)o->points, sizeof *labels);
@@ -52,22 +44,23 @@ static nm_status spirals_open(nm_context *context, const void *options, const nm
     return NM_OK;
 }
 
-static const spirals_options defaults = {
-    .points = 2000, .classes = 2, .noise = 0.01, .turns = 1.5, .seed = 0};
+static const nm_spirals_options defaults = {NM_SPIRALS_DEFAULTS};
+NM_OPTIONS_INIT(nm_spirals_options, defaults)
+
 static const nm_option rows[] = {
-    {NM_FIELD(spirals_options, points), NM_OPTION_INT, .min = 1, .max = 1e8,
+    {NM_FIELD(nm_spirals_options, points), NM_OPTION_INT, .min = 1, .max = 1e8,
      .doc = "number of points, of all arms together"},
-    {NM_FIELD(spirals_options, classes), NM_OPTION_INT, .min = 1, .max = 1000,
+    {NM_FIELD(nm_spirals_options, classes), NM_OPTION_INT, .min = 1, .max = 1000,
      .doc = "number of arms, each a class"},
-    {NM_FIELD(spirals_options, noise), NM_OPTION_FLOAT, .min = 0, .max = 10,
+    {NM_FIELD(nm_spirals_options, noise), NM_OPTION_FLOAT, .min = 0, .max = 10,
      .doc = "standard deviation of what is added to x and to y; the outer radius is 1"},
-    {NM_FIELD(spirals_options, turns), NM_OPTION_FLOAT, .min = 0, .max = 100,
+    {NM_FIELD(nm_spirals_options, turns), NM_OPTION_FLOAT, .min = 0, .max = 100,
      .doc = "how often an arm winds around the centre"},
-    {NM_FIELD(spirals_options, seed), NM_OPTION_INT, .min = 0, .max = 1e15,
+    {NM_FIELD(nm_spirals_options, seed), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "other points for another seed: a training and a test set need two"},
 };
-static const nm_spec spec = {.name = "spirals_options",
-                             .size = sizeof(spirals_options),
+static const nm_spec spec = {.name = "nm_spirals_options",
+                             .size = sizeof(nm_spirals_options),
                              .defaults = &defaults,
                              .options = rows,
                              .count = NM_COUNT_OF(rows)};

@@ -14,12 +14,6 @@
 #include "optim/data/readers.h"
 #include "optim/table.h"
 
-typedef struct idx_options {
-    const char *images;
-    const char *labels;
-    int64_t classes;
-} idx_options;
-
 enum {
     IDX_U8 = 0x08,
     IDX_I8 = 0x09,
@@ -245,7 +239,7 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
                           nm_dataset *set)
 {
     (void)schema;
-    const idx_options *o = options;
+    const nm_idx_options *o = options;
     idx_array images, labels;
     nm_status status = read_array(context, o->images, &images);
     if (status != NM_OK) {
@@ -263,18 +257,20 @@ static nm_status idx_open(nm_context *context, const void *options, const nm_sch
     return status;
 }
 
-static const idx_options defaults = {0};
+static const nm_idx_options defaults = {NM_IDX_DEFAULTS};
+NM_OPTIONS_INIT(nm_idx_options, defaults)
+
 static const nm_option rows[] = {
-    {NM_FIELD(idx_options, images), NM_OPTION_STRING, .also = "x data samples",
+    {NM_FIELD(nm_idx_options, images), NM_OPTION_STRING, .also = "x data samples",
      .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the images, plain or gzip: [count, height, width], or any shape"},
-    {NM_FIELD(idx_options, labels), NM_OPTION_STRING, .also = "y target", .flags = NM_PATH,
+    {NM_FIELD(nm_idx_options, labels), NM_OPTION_STRING, .also = "y target", .flags = NM_PATH,
      .doc = "path of the labels, plain or gzip: [count] integers; none: for prediction only"},
-    {NM_FIELD(idx_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
+    {NM_FIELD(nm_idx_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
      .doc = "number of classes; 0: the largest label plus one"},
 };
-static const nm_spec spec = {.name = "idx_options",
-                             .size = sizeof(idx_options),
+static const nm_spec spec = {.name = "nm_idx_options",
+                             .size = sizeof(nm_idx_options),
                              .defaults = &defaults,
                              .options = rows,
                              .count = NM_COUNT_OF(rows)};

@@ -6,15 +6,6 @@
 #include "optim/data/readers.h"
 #include "optim/table.h"
 
-typedef enum npy_targets { NPY_AUTO, NPY_LABELS, NPY_VALUES } npy_targets;
-
-typedef struct npy_options {
-    const char *x;
-    const char *y;
-    int targets; /* npy_targets */
-    int64_t classes;
-} npy_options;
-
 static nm_tensor *read_array(nm_context *context, const char *path, nm_npy_info *info)
 {
     return nm_dataset_look_for(context, path) == NM_OK ? nm_npy_read_info(context, path, info)
@@ -101,7 +92,7 @@ static nm_status take_samples(nm_dataset *set, nm_tensor *x)
 /* What reads targets as numbers to predict: the loss has a say, unless the option has. */
 static const char *values_remedy(const nm_dataset *set, int targets)
 {
-    return targets == NPY_AUTO && set->wanted == NM_WANTED_LABELS
+    return targets == NM_WANTED_ANY && set->wanted == NM_WANTED_LABELS
                ? "to predict numbers, the loss is mse or huber"
                : "to predict numbers, set targets: values";
 }
@@ -145,8 +136,8 @@ static nm_status take_values(nm_dataset *set, nm_tensor *y)
 /* As the option says, or the loss needs; else by their type. */
 static bool are_labels(int targets, int wanted, const nm_tensor *y)
 {
-    if (targets != NPY_AUTO) {
-        return targets == NPY_LABELS;
+    if (targets != NM_WANTED_ANY) {
+        return targets == NM_WANTED_LABELS;
     }
     return wanted == NM_WANTED_ANY ? !nm_dtype_is_float(nm_tensor_dtype(y))
                                    : wanted == NM_WANTED_LABELS;
@@ -178,7 +169,7 @@ static nm_status npy_open(nm_context *context, const void *options, const nm_sch
                           nm_dataset *set)
 {
     (void)schema;
-    const npy_options *o = options;
+    const nm_npy_options *o = options;
     set->sample_source = nm_file_title(o->x);
     set->target_source = o->y ? nm_file_title(o->y) : NULL;
     nm_npy_info info = {.is_bool = false};
@@ -196,21 +187,24 @@ static nm_status npy_open(nm_context *context, const void *options, const nm_sch
     return status;
 }
 
-static const npy_options defaults = {0};
+static const nm_npy_options defaults = {NM_NPY_DEFAULTS};
+NM_OPTIONS_INIT(nm_npy_options, defaults)
+
 static const char *const targets_names[] = {"auto", "labels", "values", NULL};
 static const nm_option rows[] = {
-    {NM_FIELD(npy_options, x), NM_OPTION_STRING, .also = "samples features images data inputs",
+    {NM_FIELD(nm_npy_options, x), NM_OPTION_STRING, .also = "samples features images data inputs",
      .flags = NM_REQUIRED | NM_PATH,
      .doc = "path of the samples: [count, ...], samples first, channels last"},
-    {NM_FIELD(npy_options, y), NM_OPTION_STRING, .also = "labels target outputs", .flags = NM_PATH,
+    {NM_FIELD(nm_npy_options, y), NM_OPTION_STRING, .also = "labels target outputs",
+     .flags = NM_PATH,
      .doc = "path of the targets: [count] or [count, ...]; none: for prediction only"},
-    {NM_FIELD(npy_options, targets), NM_OPTION_ENUM, .names = targets_names,
+    {NM_FIELD(nm_npy_options, targets), NM_OPTION_ENUM, .names = targets_names,
      .doc = "what the targets are: class labels, values to predict, or told by their type"},
-    {NM_FIELD(npy_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
+    {NM_FIELD(nm_npy_options, classes), NM_OPTION_INT, .min = 0, .max = INT32_MAX,
      .doc = "number of classes, where targets are labels; 0: the largest label plus one"},
 };
-static const nm_spec spec = {.name = "npy_options",
-                             .size = sizeof(npy_options),
+static const nm_spec spec = {.name = "nm_npy_options",
+                             .size = sizeof(nm_npy_options),
                              .defaults = &defaults,
                              .options = rows,
                              .count = NM_COUNT_OF(rows)};

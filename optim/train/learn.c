@@ -1,0 +1,150 @@
+#include "optim/learn.h"
+
+#include "core/guard.h"
+#include "optim/clip.h"
+#include "optim/train/internal.h"
+
+/* ---- Batches ---- */
+
+static int64_t count_of(const nm_shape *shape)
+{
+    return shape->rank > 0 ? shape->dim[0] : 0;
+}
+
+nm_batch nm_batch_of_labels(nm_shape shape, float *x, int32_t *labels)
+{
+    return (nm_batch){.count = count_of(&shape),
+                      .shape = shape,
+                      .x = x,
+                      .target_shape = NM_SHAPE(count_of(&shape)),
+                      .target_dtype = NM_I32,
+                      .targets = labels};
+}
+
+nm_batch nm_batch_of_values(nm_shape shape, float *x, nm_shape target_shape, float *values)
+{
+    return (nm_batch){.count = count_of(&shape),
+                      .shape = shape,
+                      .x = x,
+                      .target_shape = target_shape,
+                      .target_dtype = NM_F32,
+                      .targets = values};
+}
+
+nm_tensor *nm_batch_samples(nm_tape *tape, const nm_batch *batch)
+{
+    NM_GIVEN(tape, NULL);
+    NM_REQUIRE(nm_tape_context(tape), batch, NULL);
+    return nm_tape_wrap(tape, NM_F32, batch->shape, batch->x);
+}
+
+nm_tensor *nm_batch_targets(nm_tape *tape, const nm_batch *batch)
+{
+    NM_GIVEN(tape, NULL);
+    NM_REQUIRE(nm_tape_context(tape), batch, NULL);
+    return nm_tape_wrap(tape, batch->target_dtype, batch->target_shape, batch->targets);
+}
+
+/* ---- Steps ---- */
+
+static nm_tensor *forward(const nm_learner *l, const nm_batch *batch, bool initialize)
+{
+    nm_random random = nm_random_create(l->seed, NM_STREAM_TRAINING + (uint64_t)l->step);
+    nm_tape_reset(l->tape);
+    const nm_pass pass = {
+        .tape = l->tape, .random = &random, .training = true, .initialize = initialize};
+    nm_tensor *x = nm_batch_samples(l->tape, batch);
+    return x ? l->network->forward(l->network->self, &pass, x) : NULL;
+}
+
+static nm_status start(const nm_learner *l, const nm_batch *batch)
+{
+    if (l->step == 0 && l->network->wants_data) {
+        const bool recording = nm_tape_set_recording(l->tape, false);
+        forward(l, batch, true);
+        nm_tape_set_recording(l->tape, recording);
+    }
+    return nm_context_status(nm_tape_context(l->tape));
+}
+
+static nm_status not_finite(const nm_learner *l, const char *what, double value)
+{
+    return nm_fail(
+        nm_tape_context(l->tape), NM_ERROR_NUMERIC,
+        "%s is %s at step %lld; nothing was updated: standardize samples and values, set "
+        "clip_norm, or lower the learning rate",
+        what, isnan(value) ? "NaN" : "infinite", (long long)l->step);
+}
+
+/* The scale that clipping leaves for the update. */
+static nm_status clip(const nm_learner *l, double *scale)
+{
+    double norm = 0;
+    *scale = 1;
+    if (l->clip_norm == 0) {
+        return NM_OK;
+    }
+    nm_status status = nm_gradient_norm(l->network->store, &norm);
+    if (status == NM_OK && !isfinite(norm)) {
+        return not_finite(l, "the norm of the gradients", norm);
+    }
+    *scale = nm_clip_factor(norm, l->clip_norm);
+    return status;
+}
+
+static nm_status update(const nm_learner *l, const nm_batch *batch, double *value)
+{
+    double scale;
+    nm_tensor *loss = nm_loss_of(l->loss, l->tape, forward(l, batch, false), batch);
+    *value = loss ? nm_tensor_item(loss) : (double)NAN;
+    nm_status status = nm_context_status(nm_tape_context(l->tape));
+    if (status == NM_OK && !isfinite(*value)) {
+        return not_finite(l, "the loss", *value);
+    }
+    if (status == NM_OK) status = nm_backward(l->tape, loss, 0);
+    if (status == NM_OK) status = clip(l, &scale);
+    if (status == NM_OK) {
+        const double factor = l->schedule ? nm_schedule_factor(l->schedule, l->step) : 1;
+        status = nm_optimizer_step(l->optimizer, l->step, factor, scale);
+    }
+    return status;
+}
+
+static nm_status check(const nm_learner *l, const nm_batch *batch)
+{
+    nm_context *context = nm_tape_context(l->tape);
+    NM_UNLESS_FAILED(context);
+    NM_REQUIRE(context, l->network && l->network->store && l->network->forward, NM_ERROR_INPUT);
+    NM_REQUIRE(context, l->loss && l->loss->type, NM_ERROR_INPUT);
+    NM_REQUIRE(context, l->optimizer, NM_ERROR_INPUT);
+    NM_REQUIRE(context, batch, NM_ERROR_INPUT);
+    if (!(l->clip_norm >= 0)) {
+        return nm_fail(context, NM_ERROR_INPUT, "nm_learn: clip_norm is %g; it must be 0 or more",
+                       l->clip_norm);
+    }
+    return l->step >= 0
+               ? NM_OK
+               : nm_fail(context, NM_ERROR_INPUT,
+                         "nm_learn: step is %lld; it counts updates from 0", (long long)l->step);
+}
+
+nm_status nm_learn(nm_learner *learner, const nm_batch *batch, double *loss)
+{
+    double value = (double)NAN;
+    if (loss) {
+        *loss = value;
+    }
+    NM_GIVEN(learner && learner->tape, NM_ERROR_INPUT);
+    nm_status status = check(learner, batch);
+    if (status != NM_OK) {
+        return status;
+    }
+    status = start(learner, batch);
+    status = status == NM_OK ? update(learner, batch, &value) : status;
+    nm_store_clear_grads(learner->network->store);
+    learner->step += status == NM_OK;
+    if (loss && status == NM_OK) {
+        *loss = value;
+    }
+    return status;
+}
