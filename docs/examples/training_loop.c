@@ -40,8 +40,8 @@ static nm_tensor *forward(network *n, nm_tape *tape, nm_tensor *x, bool training
 int main(void)
 {
     nm_context *context = nm_open(NULL);
-    nm_data_options options = {NM_DATA_DEFAULTS, .train = nm_spirals(.points = 2000),
-                               .loader.batch = 50};
+    nm_data_options options =
+        NM_DATA_OPTIONS(.train = nm_spirals(.points = 2000), .loader.batch = 50);
     nm_data data;
     nm_data_open(context, &options, &data);
 

@@ -39,10 +39,10 @@ START_TEST(arrays_are_split_and_standardized_as_files_are)
 {
     nm_context *context = open_context(NULL);
     arrays a = make_arrays();
-    nm_data_options options = {NM_DATA_DEFAULTS,
-                               .train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3),
-                                                  .f32 = &a.x[0][0], .labels = a.labels),
-                               .validation = {.share = 0.25}};
+    nm_data_options options =
+        NM_DATA_OPTIONS(.train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3), .f32 = &a.x[0][0],
+                                           .labels = a.labels),
+                        .validation.share = 0.25);
     nm_data data;
     ck_assert_int_eq(nm_data_open(context, &options, &data), NM_OK);
     ck_assert_int_eq(data.train.count, 30);
@@ -63,9 +63,9 @@ START_TEST(labels_of_other_numbers_become_classes_and_the_array_stays)
     for (int i = 0; i < COUNT; i++) {
         a.labels[i] += 3;
     }
-    nm_data_options options = {NM_DATA_DEFAULTS,
-                               .train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3),
-                                                  .f32 = &a.x[0][0], .labels = a.labels)};
+    nm_data_options options =
+        NM_DATA_OPTIONS(.train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3), .f32 = &a.x[0][0],
+                                           .labels = a.labels));
     nm_data data;
     char number[32];
     ck_assert_int_eq(nm_data_open(context, &options, &data), NM_OK);
@@ -91,7 +91,8 @@ START_TEST(arrays_hold_doubles_bytes_and_values)
         images[i] = (uint8_t)(i % 251);
     }
     nm_data data;
-    nm_data_options options = {NM_DATA_DEFAULTS};
+    nm_data_options options;
+    nm_data_options_init(&options);
     options.train =
         nm_arrays(.count = COUNT, .shape = NM_SHAPE(1), .f64 = wide, .values = a.values);
     ck_assert_int_eq(nm_data_open(context, &options, &data), NM_OK);
@@ -143,7 +144,7 @@ START_TEST(arrays_that_are_no_set_are_refused)
         {nm_spirals(.points = 0), "points"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        nm_data_options options = {NM_DATA_DEFAULTS, .train = cases[i].train};
+        nm_data_options options = NM_DATA_OPTIONS(.train = cases[i].train);
         nm_data data;
         ck_assert_int_ne(nm_data_open(context, &options, &data), NM_OK);
         ck_assert_ptr_null(data.schema);
@@ -166,7 +167,7 @@ START_TEST(a_file_is_opened_from_its_path)
     ck_assert_int_eq(data.train.classes, 2);
     ck_assert_str_eq(data.schema->column[1].name, "height");
     nm_data_close(&data);
-    nm_data_options options = {NM_DATA_DEFAULTS, .limit = 3};
+    nm_data_options options = NM_DATA_OPTIONS(.limit = 3);
     ck_assert_int_eq(nm_data_open_file(context, path, NULL, &options, &data), NM_OK);
     ck_assert_int_eq(data.train.count, 3);
     nm_data_close(&data);
@@ -182,10 +183,9 @@ START_TEST(a_table_is_opened_with_options_by_value)
     nm_context *context = open_context(NULL);
     const char *path = test_path("options.csv");
     test_write_file(path, table, sizeof table - 1);
-    nm_data_options options = {NM_DATA_DEFAULTS,
-                               .train = nm_csv(.path = path, .target = NM_STRINGS("height"),
-                                               .ignore = NM_STRINGS("kind"),
-                                               .targets = NM_WANTED_VALUES)};
+    nm_data_options options =
+        NM_DATA_OPTIONS(.train = nm_csv(.path = path, .target = NM_STRINGS("height"),
+                                        .ignore = NM_STRINGS("kind"), .targets = NM_WANTED_VALUES));
     nm_data data;
     ck_assert_int_eq(nm_data_open(context, &options, &data), NM_OK);
     ck_assert_int_eq(data.schema->columns, 1);
@@ -200,10 +200,10 @@ static nm_status open_failing(test_memory *memory)
 {
     nm_context *context = open_context(memory);
     arrays a = make_arrays();
-    nm_data_options options = {NM_DATA_DEFAULTS,
-                               .train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3),
-                                                  .f32 = &a.x[0][0], .labels = a.labels),
-                               .validation = {.share = 0.25}};
+    nm_data_options options =
+        NM_DATA_OPTIONS(.train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(3), .f32 = &a.x[0][0],
+                                           .labels = a.labels),
+                        .validation.share = 0.25);
     nm_data data;
     nm_data_open(context, &options, &data);
     nm_status status = nm_context_status(context);
