@@ -1,5 +1,6 @@
 #include "ops/kernels/norm.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/inline.h"

@@ -52,9 +52,10 @@ KERNEL static void NAME(narrow)(const nm_channel_pass *p, int64_t begin, int64_t
 
 /* ---- Activations ---- */
 
-NM_INLINE real NAME(relu)(real z)
+/* What results are raised to. */
+static real NAME(lowest)(const nm_channel_pass *p)
 {
-    return z < 0 ? 0 : z; /* NaN stays NaN */
+    return p->activation == NM_ACTIVATION_RELU ? 0 : -(real)INFINITY;
 }
 
 /* Other activations than relu go over the tile once more, while it is in the cache. */

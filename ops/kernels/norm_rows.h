@@ -1,83 +1,61 @@
 /* Rows: loops for channels on the last axis. norm_loops.h includes this once for each type. */
 
 /* ---- Rows: the hot loops. Those that work in the first-level cache take four rows at a time,
- * which share the loads of coefficients and sums; those that wait for memory go in its order. ----
- */
+ * which share the loads of coefficients and sums; those that wait for memory go in its order. A
+ * loop that comes in two kinds is written once, with a constant that says which. ---- */
 
-/* Runs `four` for every element of four rows and `one` for those of a single row. AT(p, k) is the
- * element of row k of them. */
-#define ROWS_BY_FOUR(four, one)                                                                    \
-    do {                                                                                           \
-        int64_t at = 0, left = rows;                                                               \
-        for (; left >= 4; left -= 4, at += 4 * stride) {                                           \
-            NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
-            {                                                                                      \
-                four;                                                                              \
-            }                                                                                      \
-        }                                                                                          \
-        for (; left > 0; left--, at += stride) {                                                   \
-            NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
-            {                                                                                      \
-                one;                                                                               \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
-
-/* Runs `one` for every element, in the order of memory. */
-#define ROWS_BY_ONE(one)                                                                           \
-    for (int64_t at = 0, left = rows; left > 0; left--, at += stride) {                            \
-        NM_SIMD for (int64_t j = 0; j < width; j++)                                                \
-        {                                                                                          \
-            one;                                                                                   \
-        }                                                                                          \
-    }
-#define AT(p, k) p[at + (k)*stride + j]
-#define SUM_OF_FOUR(f) ((f(0) + f(1)) + (f(2) + f(3)))
+NM_INLINE real NAME(sum_of_four)(real a, real b, real c, real d)
+{
+    return (a + b) + (c + d);
+}
 
 KERNEL static void NAME(sum_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                   const real *center, real *sum)
 {
-#define CENTERED(k) (AT(x, k) - center[j])
-    ROWS_BY_FOUR(sum[j] += SUM_OF_FOUR(CENTERED), sum[j] += CENTERED(0));
+    for (; rows >= 4; rows -= 4, x += 4 * stride) {
+        const real *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            sum[j] += NAME(sum_of_four)(x[j] - center[j], x1[j] - center[j], x2[j] - center[j],
+                                        x3[j] - center[j]);
+        }
+    }
+    for (; rows > 0; rows--, x += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            sum[j] += x[j] - center[j];
+        }
+    }
 }
-
-#define XHAT(k) (CENTERED(k) * inverse[j])
 
 KERNEL static void NAME(square_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                      const real *center, const real *inverse, real *square,
                                      real *sum)
 {
-#define SQUARE(k) (XHAT(k) * XHAT(k))
-    ROWS_BY_FOUR((square[j] += SUM_OF_FOUR(SQUARE), sum[j] += SUM_OF_FOUR(XHAT)),
-                 (square[j] += SQUARE(0), sum[j] += XHAT(0)));
-}
-
-/* A gradient as it came in, and one that a relu lets through where its input was above 0. */
-#define PLAIN(k) AT(dy, k)
-#define GATED(k) (gate_a[j] * CENTERED(k) + gate_b[j] > 0 ? AT(dy, k) : 0)
-
-#define PRODUCT(k) (DY(k) * XHAT(k))
-#define PRODUCT_ROWS(name)                                                                         \
-    KERNEL static void NAME(name)(const real *x, const real *dy, int64_t rows, int64_t stride,     \
-                                  int64_t width, const NAME(coefficients) * k, real * sum,         \
-                                  real * product, real * xhat_sum)                                 \
-    {                                                                                              \
-        const real *center = k->center, *inverse = k->inverse;                                     \
-        const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
-        (void)gate_a, (void)gate_b;                                                                \
-        ROWS_BY_ONE((sum[j] += DY(0), product[j] += PRODUCT(0), xhat_sum[j] += XHAT(0)))           \
+    for (; rows >= 4; rows -= 4, x += 4 * stride) {
+        const real *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real a = (x[j] - center[j]) * inverse[j], b = (x1[j] - center[j]) * inverse[j];
+            const real c = (x2[j] - center[j]) * inverse[j], d = (x3[j] - center[j]) * inverse[j];
+            square[j] += NAME(sum_of_four)(a * a, b * b, c * c, d * d);
+            sum[j] += NAME(sum_of_four)(a, b, c, d);
+        }
     }
-#define DY PLAIN
-PRODUCT_ROWS(product_rows)
-#undef DY
-#define DY GATED
-PRODUCT_ROWS(product_rows_gated)
-#undef DY
+    for (; rows > 0; rows--, x += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real a = (x[j] - center[j]) * inverse[j];
+            square[j] += a * a;
+            sum[j] += a;
+        }
+    }
+}
 
 KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, int64_t width,
                                    real *peak)
 {
-    for (int64_t r = 0; r < rows; r++, x += stride) {
+    for (; rows > 0; rows--, x += stride) {
         NM_SIMD for (int64_t j = 0; j < width; j++)
         {
             const real size = x[j] < 0 ? -x[j] : x[j];
@@ -86,69 +64,110 @@ KERNEL static void NAME(peak_rows)(const real *x, int64_t rows, int64_t stride, 
     }
 }
 
-#define AFFINE_ROWS(name)                                                                          \
-    KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t rows,      \
-                                  int64_t stride, int64_t width, const NAME(coefficients) * k)     \
-    {                                                                                              \
-        const real *center = k->center, *a = k->a, *b = k->b;                                      \
-        (void)residual;                                                                            \
-        ROWS_BY_ONE(RESULT(0))                                                                     \
-    }
-#define AFFINE(k) (a[j] * CENTERED(k) + b[j])
-#define RESULT(k) (AT(y, k) = AFFINE(k))
-AFFINE_ROWS(affine_rows)
-#undef RESULT
-#define RESULT(k) (AT(y, k) = NAME(relu)(AFFINE(k)))
-AFFINE_ROWS(affine_rows_relu)
-#undef RESULT
-#define RESULT(k) (AT(y, k) = AFFINE(k) + AT(residual, k))
-AFFINE_ROWS(affine_rows_plus)
-#undef RESULT
-#define RESULT(k) (AT(y, k) = NAME(relu)(AFFINE(k) + AT(residual, k)))
-AFFINE_ROWS(affine_rows_plus_relu)
-#undef RESULT
-
-#define COMBINE(k) (AT(y, k) = a[j] * DY(k) + (b[j] * XHAT(k) + c[j]))
-#define COMBINE_ROWS(name)                                                                         \
-    KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t rows,            \
-                                  int64_t stride, int64_t width, const NAME(coefficients) * k)     \
-    {                                                                                              \
-        const real *center = k->center, *inverse = k->inverse, *a = k->a, *b = k->b, *c = k->c;    \
-        const real *gate_a = k->gate_a, *gate_b = k->gate_b;                                       \
-        (void)gate_a, (void)gate_b;                                                                \
-        ROWS_BY_ONE(COMBINE(0))                                                                    \
-    }
-#define DY PLAIN
-COMBINE_ROWS(combine_rows)
-#undef DY
-#define DY GATED
-COMBINE_ROWS(combine_rows_gated)
-#undef DY
-
-KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
-                                    int64_t width, const NAME(coefficients) * c)
+/* A gradient as it came in; gated: as far as a relu lets it through, where its input was above 0.
+ */
+NM_INLINE real NAME(gate)(bool gated, real dy, real centered, const NAME(coefficients) * k,
+                          int64_t j)
 {
-    const real *a = c->a;
-#define SCALE(k) (AT(y, k) = a[j] * PLAIN(k))
-    ROWS_BY_ONE(SCALE(0))
+    return !gated || k->gate_a[j] * centered + k->gate_b[j] > 0 ? dy : 0;
 }
 
-#undef ROWS_BY_FOUR
-#undef AT
-#undef SUM_OF_FOUR
-#undef ROWS_BY_ONE
-#undef CENTERED
-#undef XHAT
-#undef SQUARE
-#undef PLAIN
-#undef GATED
-#undef PRODUCT
-#undef PRODUCT_ROWS
-#undef AFFINE
-#undef AFFINE_ROWS
-#undef COMBINE
-#undef COMBINE_ROWS
-#undef SCALE
+NM_INLINE void NAME(add_products)(bool gated, const real *x, const real *dy, int64_t rows,
+                                  int64_t stride, int64_t width, NAME(coefficients) k, real *sum,
+                                  real *product, real *xhat_sum)
+{
+    for (; rows > 0; rows--, x += stride, dy += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real centered = x[j] - k.center[j], xhat = centered * k.inverse[j];
+            const real dz = NAME(gate)(gated, dy[j], centered, &k, j);
+            sum[j] += dz;
+            product[j] += dz * xhat;
+            xhat_sum[j] += xhat;
+        }
+    }
+}
+
+KERNEL static void NAME(product_rows)(const real *x, const real *dy, int64_t rows, int64_t stride,
+                                      int64_t width, const NAME(coefficients) * k, real *sum,
+                                      real *product, real *xhat_sum)
+{
+    NAME(add_products)(false, x, dy, rows, stride, width, *k, sum, product, xhat_sum);
+}
+
+KERNEL static void NAME(product_rows_gated)(const real *x, const real *dy, int64_t rows,
+                                            int64_t stride, int64_t width,
+                                            const NAME(coefficients) * k, real *sum, real *product,
+                                            real *xhat_sum)
+{
+    NAME(add_products)(true, x, dy, rows, stride, width, *k, sum, product, xhat_sum);
+}
+
+/* y is at least `low`: 0 for relu, -infinity for nothing; NaN stays NaN. */
+NM_INLINE void NAME(apply_affine)(const real *x, const real *residual, real *y, int64_t rows,
+                                  int64_t stride, int64_t width, NAME(coefficients) k, real low)
+{
+    const bool plus = residual != NULL;
+    for (; rows > 0; rows--, x += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real z = k.a[j] * (x[j] - k.center[j]) + k.b[j] + (plus ? residual[j] : 0);
+            y[j] = z < low ? low : z;
+        }
+        residual = plus ? residual + stride : NULL;
+    }
+}
+
+KERNEL static void NAME(affine_rows)(const real *x, real *y, int64_t rows, int64_t stride,
+                                     int64_t width, const NAME(coefficients) * k, real low)
+{
+    NAME(apply_affine)(x, NULL, y, rows, stride, width, *k, low);
+}
+
+KERNEL static void NAME(affine_rows_plus)(const real *x, const real *residual, real *y,
+                                          int64_t rows, int64_t stride, int64_t width,
+                                          const NAME(coefficients) * k, real low)
+{
+    NAME(apply_affine)(x, residual, y, rows, stride, width, *k, low);
+}
+
+NM_INLINE void NAME(combine)(bool gated, const real *x, const real *dy, real *y, int64_t rows,
+                             int64_t stride, int64_t width, NAME(coefficients) k)
+{
+    for (; rows > 0; rows--, x += stride, dy += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            const real centered = x[j] - k.center[j], xhat = centered * k.inverse[j];
+            const real dz = NAME(gate)(gated, dy[j], centered, &k, j);
+            y[j] = k.a[j] * dz + (k.b[j] * xhat + k.c[j]);
+        }
+    }
+}
+
+KERNEL static void NAME(combine_rows)(const real *x, const real *dy, real *y, int64_t rows,
+                                      int64_t stride, int64_t width, const NAME(coefficients) * k)
+{
+    NAME(combine)(false, x, dy, y, rows, stride, width, *k);
+}
+
+KERNEL static void NAME(combine_rows_gated)(const real *x, const real *dy, real *y, int64_t rows,
+                                            int64_t stride, int64_t width,
+                                            const NAME(coefficients) * k)
+{
+    NAME(combine)(true, x, dy, y, rows, stride, width, *k);
+}
+
+KERNEL static void NAME(scale_rows)(const real *dy, real *y, int64_t rows, int64_t stride,
+                                    int64_t width, const NAME(coefficients) * k)
+{
+    const real *a = k->a;
+    for (; rows > 0; rows--, dy += stride, y += stride) {
+        NM_SIMD for (int64_t j = 0; j < width; j++)
+        {
+            y[j] = a[j] * dy[j];
+        }
+    }
+}
 
 /* ---- Rows: tiles. A tile's rows are read `fold` at a time, as `full` rows of width `total` and a
  * last, shorter one of width `rest`. ---- */
@@ -299,10 +318,12 @@ static void NAME(affine_to_rows)(const nm_channel_pass *p, int64_t at, int64_t r
 {
     const real *x = (const real *)p->x + at;
     const real *residual = p->residual ? (const real *)p->residual + at : NULL;
-    const bool relu = p->activation == NM_ACTIVATION_RELU;
-    (residual ? relu ? NAME(affine_rows_plus_relu) : NAME(affine_rows_plus)
-     : relu ? NAME(affine_rows_relu)
-              : NAME(affine_rows))(x, residual, (real *)p->y + at, rows, stride, width, k);
+    real *y = (real *)p->y + at;
+    if (residual) {
+        NAME(affine_rows_plus)(x, residual, y, rows, stride, width, k, NAME(lowest)(p));
+    } else {
+        NAME(affine_rows)(x, y, rows, stride, width, k, NAME(lowest)(p));
+    }
 }
 
 static void NAME(apply_to_rows)(const nm_channel_pass *p, int64_t at, int64_t rows, int64_t stride,

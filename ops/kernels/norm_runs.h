@@ -38,33 +38,38 @@ KERNEL static void NAME(square_run)(const real *x, int64_t n, real center, real 
     }
 }
 
-#define PLAIN dy[i]
-#define GATED (gate_a * (x[i] - center) + gate_b > 0 ? dy[i] : 0)
-
-#define PRODUCT_RUN(name, dy_)                                                                     \
-    KERNEL static void NAME(name)(const real *x, const real *dy, int64_t n,                        \
-                                  const NAME(coefficients) * k, double totals[3])                  \
-    {                                                                                              \
-        const real center = *k->center, inverse = *k->inverse;                                     \
-        const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
-        (void)gate_a, (void)gate_b;                                                                \
-        PIECES(at, end, n)                                                                         \
-        {                                                                                          \
-            real sum = 0, product = 0, xhat_sum = 0;                                               \
-            NM_SIMD_SUM(sum, product, xhat_sum) for (int64_t i = at; i < end; i++)                 \
-            {                                                                                      \
-                const real xhat = (x[i] - center) * inverse, dz = dy_;                             \
-                sum += dz;                                                                         \
-                product += dz * xhat;                                                              \
-                xhat_sum += xhat;                                                                  \
-            }                                                                                      \
-            totals[0] += sum;                                                                      \
-            totals[1] += product;                                                                  \
-            totals[2] += xhat_sum;                                                                 \
-        }                                                                                          \
+NM_INLINE void NAME(add_products_of_run)(bool gated, const real *x, const real *dy, int64_t n,
+                                         NAME(coefficients) k, double totals[3])
+{
+    const real center = *k.center, inverse = *k.inverse, gate_a = *k.gate_a, gate_b = *k.gate_b;
+    PIECES(at, end, n)
+    {
+        real sum = 0, product = 0, xhat_sum = 0;
+        NM_SIMD_SUM(sum, product, xhat_sum) for (int64_t i = at; i < end; i++)
+        {
+            const real centered = x[i] - center, xhat = centered * inverse;
+            const real dz = !gated || gate_a * centered + gate_b > 0 ? dy[i] : 0;
+            sum += dz;
+            product += dz * xhat;
+            xhat_sum += xhat;
+        }
+        totals[0] += sum;
+        totals[1] += product;
+        totals[2] += xhat_sum;
     }
-PRODUCT_RUN(product_run, PLAIN)
-PRODUCT_RUN(product_run_gated, GATED)
+}
+
+KERNEL static void NAME(product_run)(const real *x, const real *dy, int64_t n,
+                                     const NAME(coefficients) * k, double totals[3])
+{
+    NAME(add_products_of_run)(false, x, dy, n, *k, totals);
+}
+
+KERNEL static void NAME(product_run_gated)(const real *x, const real *dy, int64_t n,
+                                           const NAME(coefficients) * k, double totals[3])
+{
+    NAME(add_products_of_run)(true, x, dy, n, *k, totals);
+}
 
 KERNEL static real NAME(peak_run)(const real *x, int64_t n)
 {
@@ -77,44 +82,53 @@ KERNEL static real NAME(peak_run)(const real *x, int64_t n)
     return peak;
 }
 
-#define AFFINE_RUN(name, result)                                                                   \
-    KERNEL static void NAME(name)(const real *x, const real *residual, real *y, int64_t n,         \
-                                  const NAME(coefficients) * k)                                    \
-    {                                                                                              \
-        const real center = *k->center, a = *k->a, b = *k->b;                                      \
-        (void)residual;                                                                            \
-        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
-        {                                                                                          \
-            y[i] = result;                                                                         \
-        }                                                                                          \
+/* `low` as for rows. */
+KERNEL static void NAME(affine_run)(const real *x, real *y, int64_t n, const NAME(coefficients) * k,
+                                    real low)
+{
+    const real center = *k->center, a = *k->a, b = *k->b;
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        const real z = a * (x[i] - center) + b;
+        y[i] = z < low ? low : z;
     }
-#define AFFINE (a * (x[i] - center) + b)
-AFFINE_RUN(affine_run, AFFINE)
-AFFINE_RUN(affine_run_relu, NAME(relu)(AFFINE))
-AFFINE_RUN(affine_run_plus, AFFINE + residual[i])
-AFFINE_RUN(affine_run_plus_relu, NAME(relu)(AFFINE + residual[i]))
+}
 
-#define COMBINE_RUN(name, dy_)                                                                     \
-    KERNEL static void NAME(name)(const real *x, const real *dy, real *y, int64_t n,               \
-                                  const NAME(coefficients) * k)                                    \
-    {                                                                                              \
-        const real center = *k->center, inverse = *k->inverse, a = *k->a, b = *k->b, c = *k->c;    \
-        const real gate_a = *k->gate_a, gate_b = *k->gate_b;                                       \
-        (void)gate_a, (void)gate_b;                                                                \
-        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
-        {                                                                                          \
-            y[i] = a * dy_ + (b * ((x[i] - center) * inverse) + c);                                \
-        }                                                                                          \
+KERNEL static void NAME(affine_run_plus)(const real *x, const real *residual, real *y, int64_t n,
+                                         const NAME(coefficients) * k, real low)
+{
+    const real center = *k->center, a = *k->a, b = *k->b;
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        const real z = a * (x[i] - center) + b + residual[i];
+        y[i] = z < low ? low : z;
     }
-COMBINE_RUN(combine_run, PLAIN)
-COMBINE_RUN(combine_run_gated, GATED)
+}
 
-#undef PLAIN
-#undef GATED
-#undef AFFINE
-#undef PRODUCT_RUN
-#undef AFFINE_RUN
-#undef COMBINE_RUN
+NM_INLINE void NAME(combine_run_if)(bool gated, const real *x, const real *dy, real *y, int64_t n,
+                                    NAME(coefficients) k)
+{
+    const real center = *k.center, inverse = *k.inverse, a = *k.a, b = *k.b, c = *k.c;
+    const real gate_a = *k.gate_a, gate_b = *k.gate_b;
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        const real centered = x[i] - center;
+        const real dz = !gated || gate_a * centered + gate_b > 0 ? dy[i] : 0;
+        y[i] = a * dz + (b * (centered * inverse) + c);
+    }
+}
+
+KERNEL static void NAME(combine_run)(const real *x, const real *dy, real *y, int64_t n,
+                                     const NAME(coefficients) * k)
+{
+    NAME(combine_run_if)(false, x, dy, y, n, *k);
+}
+
+KERNEL static void NAME(combine_run_gated)(const real *x, const real *dy, real *y, int64_t n,
+                                           const NAME(coefficients) * k)
+{
+    NAME(combine_run_if)(true, x, dy, y, n, *k);
+}
 
 KERNEL static void NAME(scale_run)(const real *dy, real *y, int64_t n, real a)
 {
@@ -186,10 +200,11 @@ static void NAME(affine_to_run)(const nm_channel_pass *p, int64_t at, const NAME
     const real *x = (const real *)p->x + at;
     const real *residual = p->residual ? (const real *)p->residual + at : NULL;
     real *y = (real *)p->y + at;
-    const bool relu = p->activation == NM_ACTIVATION_RELU;
-    (residual ? relu ? NAME(affine_run_plus_relu) : NAME(affine_run_plus)
-     : relu ? NAME(affine_run_relu)
-              : NAME(affine_run))(x, residual, y, p->view.inner, k);
+    if (residual) {
+        NAME(affine_run_plus)(x, residual, y, p->view.inner, k, NAME(lowest)(p));
+    } else {
+        NAME(affine_run)(x, y, p->view.inner, k, NAME(lowest)(p));
+    }
     NAME(activate)(p, y, p->view.inner);
 }
 

@@ -163,4 +163,4 @@ START_TEST(an_element_does_not_depend_on_how_many_there_are)
 END_TEST
 
 TEST_MAIN("ops/elementwise", every_broadcast_takes_the_elements_that_its_rule_names,
-      threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are)
+          threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are)
