@@ -6,6 +6,7 @@
 /* The engine */
 #include "core/context.h"
 #include "core/file.h"
+#include "core/graph/graph.h"
 #include "core/op.h"
 #include "core/option.h"
 #include "core/random.h"

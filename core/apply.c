@@ -348,6 +348,8 @@ static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int
     }
     if (status == NM_OK && op->forward && !tape->dry) {
         status = run_op(tape->context, op, options, c.dtype, false, in, inputs, out);
+    } else if (status == NM_OK && tape->trace) {
+        return nm_trace_op(tape, op, options, in, inputs, out);
     }
     if (status == NM_OK && tape->anomaly) {
         status = check_outputs_finite(tape, op, out);

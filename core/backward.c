@@ -322,6 +322,14 @@ static nm_status deposit_all(pass *p)
     return NM_OK;
 }
 
+/* No node is recorded in a trace. */
+static nm_status check_trace(const nm_tape *tape)
+{
+    return !tape->trace ? NM_OK
+                        : nm_fail(tape->context, NM_ERROR_INPUT,
+                                  "the pass cannot be kept as a graph: it runs a backward pass");
+}
+
 static nm_status check_loss(nm_tape *tape, const nm_tensor *loss)
 {
     char text[NM_SHAPE_TEXT];
@@ -349,7 +357,7 @@ nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
     if (context->status == NM_OK && !loss) {
         return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
     }
-    if (context->status != NM_OK || check_loss(tape, loss) != NM_OK ||
+    if (context->status != NM_OK || check_trace(tape) != NM_OK || check_loss(tape, loss) != NM_OK ||
         find_engine_ops(tape) != NM_OK) {
         return context->status;
     }
@@ -501,7 +509,7 @@ nm_status nm_gradients(nm_tape *tape, nm_tensor *const *outputs, nm_tensor *cons
     NM_REQUIRE(context, grads || input_count <= 0, NM_ERROR_INPUT);
     NM_REQUIRE(context, inputs || input_count <= 0, NM_ERROR_INPUT);
     NM_REQUIRE(context, outputs || output_count <= 0, NM_ERROR_INPUT);
-    if (context->status != NM_OK ||
+    if (context->status != NM_OK || check_trace(tape) != NM_OK ||
         check_gradient_call(tape, outputs, output_grads, output_count, inputs, input_count) !=
             NM_OK ||
         find_engine_ops(tape) != NM_OK) {

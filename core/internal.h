@@ -32,6 +32,8 @@ static inline void *nm_buffer_data(nm_buffer *buffer)
 
 #define NM_ERROR_TEXT 8192
 
+typedef struct nm_trace nm_trace;
+
 /* A module's state; it stands behind this. */
 typedef struct nm_attachment {
     struct nm_attachment *next;
@@ -52,6 +54,7 @@ struct nm_context {
     size_t pool_bytes, pool_peak;
     nm_attachment *attachments;
     nm_tape *tapes;    /* all that are there */
+    nm_trace *trace;   /* a dry run that is being kept; NULL: none */
     nm_tensor *doomed; /* destroyed by their users, but needed by a tape; linked by `grad` */
     uint64_t clock;    /* changes of tensors that a node needs */
     size_t blocks;     /* what keeps it: memory given out and not yet back, and its user */
@@ -230,6 +233,7 @@ struct nm_tape {
     nm_tensor *recent; /* tensors made since the running vjp began */
     bool collecting;   /* a backward pass without a graph runs: new tensors are in `recent` */
     bool recording, anomaly, dry;
+    nm_trace *trace; /* keeps what is done, in a dry run; NULL: nobody does */
     const char *scope;
     nm_tape_cost cost;
     const nm_op *add, *sum_to; /* found at the first backward pass */
@@ -317,6 +321,22 @@ static inline nm_tensor **nm_node_outputs(nm_node *node)
 {
     return node->tensors + node->inputs;
 }
+
+/* A tensor of the tape that has no elements yet, in a dry run or to be filled in at once. */
+nm_tensor *nm_tape_empty(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);
+
+/* ---- Traces (core/graph/trace.c): what is done on a dry tape that has one ---- */
+
+nm_status nm_trace_op(nm_tape *tape, const nm_op *op, const void *options, nm_tensor *const *in,
+                      int inputs, nm_tensor *const *out);
+nm_status nm_trace_full(nm_tape *tape, double number, nm_tensor *out);
+nm_status nm_trace_detach(nm_tape *tape, nm_tensor *x, nm_tensor *out);
+nm_status nm_trace_draw(nm_tape *tape, nm_tensor *out);
+nm_status nm_trace_effect(nm_tape *tape, const nm_effect *effect, const void *data,
+                          nm_tensor *const *in, int inputs);
+/* Says that the pass did what no graph can hold: "it ...". The first one counts. */
+void nm_trace_note(nm_trace *trace, const char *obstacle);
+void nm_trace_note_in(nm_context *context, const char *obstacle); /* which has a trace */
 
 /* Runs an op's computation on allocated outputs: no checks, no recording. */
 nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,

@@ -181,10 +181,38 @@ bool nm_tape_set_anomaly(nm_tape *tape, bool on)
     return exchange(&tape->anomaly, on);
 }
 
+/* Who knows may do otherwise when the pass is not dry. */
+static void note_question(const nm_tape *tape)
+{
+    if (tape->trace) {
+        nm_trace_note(tape->trace, "asks whether it is dry");
+    }
+}
+
 bool nm_tape_set_dry(nm_tape *tape, bool on)
 {
     NM_GIVEN(tape, false);
-    return exchange(&tape->dry, on);
+    note_question(tape);
+    return exchange(&tape->dry, on || tape->trace);
+}
+
+bool nm_tape_is_recording(const nm_tape *tape)
+{
+    NM_GIVEN(tape, false);
+    return tape->recording;
+}
+
+bool nm_tape_is_anomalous(const nm_tape *tape)
+{
+    NM_GIVEN(tape, false);
+    return tape->anomaly;
+}
+
+bool nm_tape_is_dry(const nm_tape *tape)
+{
+    NM_GIVEN(tape, false);
+    note_question(tape);
+    return tape->dry;
 }
 
 const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
@@ -223,17 +251,26 @@ static nm_tensor *make_header(nm_tape *tape, nm_dtype dtype, const nm_shape *sha
     return nm_tape_header(tape, dtype, shape, count);
 }
 
-nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
+nm_tensor *nm_tape_empty(nm_tape *tape, nm_dtype dtype, const nm_shape *shape)
 {
-    NM_GIVEN(tape, NULL);
     if (tape->context->status != NM_OK) {
         return NULL;
     }
-    nm_tensor *tensor = make_header(tape, dtype, &shape);
+    nm_tensor *tensor = make_header(tape, dtype, shape);
     if (tensor && !tape->dry && nm_tensor_allocate(tensor) != NM_OK) {
         return NULL; /* the header stays in the arena until the reset */
     }
     return tensor;
+}
+
+nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape)
+{
+    NM_GIVEN(tape, NULL);
+    if (tape->trace) {
+        nm_trace_note(tape->trace, "makes a tensor whose elements are the program's "
+                                   "(nm_tape_tensor)");
+    }
+    return nm_tape_empty(tape, dtype, &shape);
 }
 
 nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data)
@@ -242,6 +279,9 @@ nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *dat
     if (tape->context->status != NM_OK || nm_check_memory(tape->context, __func__, dtype, &shape,
                                                           tape->dry ? &shape : data) != NM_OK) {
         return NULL;
+    }
+    if (tape->trace) {
+        nm_trace_note(tape->trace, "wraps memory of the program's (nm_tape_wrap)");
     }
     nm_tensor *tensor = make_header(tape, dtype, &shape);
     if (tensor) {
@@ -253,8 +293,11 @@ nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *dat
 nm_tensor *nm_full(nm_tape *tape, nm_dtype dtype, nm_shape shape, double value)
 {
     NM_GIVEN(tape, NULL);
-    nm_tensor *tensor = nm_tape_tensor(tape, dtype, shape);
+    nm_tensor *tensor = nm_tape_empty(tape, dtype, &shape);
     if (tensor && !tape->dry && nm_tensor_fill(tensor, value) != NM_OK) {
+        return NULL;
+    }
+    if (tensor && tape->trace && nm_trace_full(tape, value, tensor) != NM_OK) {
         return NULL;
     }
     return tensor;
@@ -279,6 +322,44 @@ nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
     nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);
     if (tensor) {
         nm_tensor_share(tensor, x);
+    }
+    if (tensor && tape->trace && nm_trace_detach(tape, x, tensor) != NM_OK) {
+        return NULL;
+    }
+    return tensor;
+}
+
+/* ---- Beside ops ---- */
+
+nm_status nm_tape_do(nm_tape *tape, const nm_effect *effect, const void *data, nm_tensor *const *in,
+                     int inputs)
+{
+    NM_GIVEN(tape, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, effect && effect->run, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, in || inputs <= 0, NM_ERROR_INPUT);
+    NM_REQUIRE(tape->context, data || !effect->size, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(tape->context);
+    if (inputs < 0 || inputs > NM_MAX_INPUTS) {
+        return nm_fail(tape->context, NM_ERROR_INPUT, "%s: takes at most %d tensors, not %d",
+                       effect->name, NM_MAX_INPUTS, inputs);
+    }
+    if (tape->trace) {
+        return nm_trace_effect(tape, effect, data, in, inputs);
+    }
+    return tape->dry ? NM_OK : effect->run(data, in);
+}
+
+nm_tensor *nm_tape_draw(nm_tape *tape, nm_random *random)
+{
+    NM_GIVEN(tape, NULL);
+    NM_REQUIRE(tape->context, random, NULL);
+    nm_tensor *tensor = nm_tape_empty(tape, NM_I64, &NM_SCALAR_SHAPE);
+    if (tensor && tape->trace) {
+        return nm_trace_draw(tape, tensor) == NM_OK ? tensor : NULL;
+    }
+    const int64_t number = tensor ? (int64_t)(nm_random_next(random) >> 1) : 0;
+    if (tensor && !tape->dry) {
+        memcpy(tensor->data, &number, sizeof number);
     }
     return tensor;
 }

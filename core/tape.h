@@ -15,6 +15,7 @@
 #ifndef NM_CORE_TAPE_H
 #define NM_CORE_TAPE_H
 
+#include "core/random.h"
 #include "core/tensor.h"
 
 #ifdef __cplusplus
@@ -40,6 +41,10 @@ NM_API bool nm_tape_set_anomaly(nm_tape *tape, bool on);
 /* Dry mode: ops check their inputs and infer shapes, but hold no elements and compute nothing.
  * Tells the shapes, the cost and the memory of a network before it runs. */
 NM_API bool nm_tape_set_dry(nm_tape *tape, bool on);
+/* Whether they are on. */
+NM_API bool nm_tape_is_recording(const nm_tape *tape);
+NM_API bool nm_tape_is_anomalous(const nm_tape *tape);
+NM_API bool nm_tape_is_dry(const nm_tape *tape);
 /* A label for the nodes that follow, such as a layer's name, used in messages. Kept by pointer;
  * NULL for none. Returns the old one. */
 NM_API const char *nm_tape_set_scope(nm_tape *tape, const char *scope);
@@ -65,6 +70,23 @@ NM_API nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x);
 /* Gives the elements of a tape tensor back before the reset, if no node needs them. A promise not
  * to use `x` any more; keeps memory flat in long chains without recording. NULL is fine. */
 NM_API void nm_tape_discard(nm_tape *tape, nm_tensor *x);
+
+/* ---- What a forward pass does beside ops ----
+ * Said so, it can be kept as a graph (core/graph/graph.h) and done again from that. */
+
+/* Something that reads tensors and changes what is not the tape's: running statistics. */
+typedef struct nm_effect {
+    const char *name; /* "move_statistics" */
+    size_t size;      /* bytes of `data` */
+    nm_status (*run)(const void *data, nm_tensor *const *in);
+} nm_effect;
+
+/* Runs it now; not at all on a dry tape. `data` is copied where it is kept (NULL: none), and what
+ * it points to must outlive the network, as the effect must. `in` may hold NULLs. */
+NM_API nm_status nm_tape_do(nm_tape *tape, const nm_effect *effect, const void *data,
+                            nm_tensor *const *in, int inputs);
+/* The next number of a random stream, not negative, as a tensor i64 []. NULL on failure. */
+NM_API nm_tensor *nm_tape_draw(nm_tape *tape, nm_random *random);
 
 /* ---- Gradients ---- */
 

@@ -201,6 +201,9 @@ static nm_tensor *own_header(nm_context *context, nm_dtype dtype, const nm_shape
         return NULL;
     }
     nm_tensor *tensor = nm_alloc_zero(context, 1, sizeof *tensor);
+    if (context && context->trace) { /* it may be gone before the graph is */
+        nm_trace_note_in(context, "makes a tensor of its own");
+    }
     if (tensor) {
         tensor->context = context;
         tensor->node = -1;
@@ -376,6 +379,8 @@ void *nm_tensor_data(nm_tensor *tensor)
     }
     if (!tensor->data) {
         nm_refuse_elements(tensor, name_or_type(tensor));
+    } else if (tensor->context->trace) {
+        nm_trace_note_in(tensor->context, "reads or writes elements of a tensor");
     }
     return tensor->data;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/graph/parts.h"
 #include "core/guard.h"
 #include "models/model_internal.h"
 #include "models/table.h"
@@ -187,6 +188,22 @@ nm_status nm_layer_fail(nm_layer *layer, const char *format, ...)
 
 /* ---- Running ---- */
 
+/* A layer that draws from the stream on its own is noticed, and has drawn nothing. */
+static nm_tensor *run_traced(void *self, const void *of, nm_tensor *x)
+{
+    nm_layer *layer = self;
+    const nm_pass *pass = of;
+    const uint64_t position = pass->random ? pass->random->position : 0;
+    nm_tensor *y = layer->type->forward(layer, pass, x);
+    if (pass->random && pass->random->position != position && nm_tape_is_traced(pass->tape)) {
+        pass->random->position = position;
+        nm_tape_note_obstacle(pass->tape, "draws random numbers otherwise than by nm_tape_draw()");
+    }
+    return y;
+}
+
+static const nm_graph_part layer_part = {"layer", run_traced};
+
 nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
                              const nm_following *following)
 {
@@ -198,21 +215,25 @@ nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
     }
     const char *outer = nm_tape_set_scope(pass->tape, layer->label);
     nm_tensor *y = following ? layer->type->forward_with(layer, pass, x, following)
-                             : layer->type->forward(layer, pass, x);
+                   : nm_tape_is_traced(pass->tape)
+                       ? nm_trace_part(pass->tape, &layer_part, layer, pass, x)
+                       : layer->type->forward(layer, pass, x);
     nm_tape_set_scope(pass->tape, outer);
     return y;
 }
 
 static bool is_folded(const nm_layer *layer, const nm_pass *pass)
 {
-    return layer->model->folded && !pass->training && !pass->initialize;
+    return layer->model->folded && !pass->training && !pass->initialize &&
+           !nm_tape_is_traced(pass->tape);
 }
 
 /* Initialization by data looks at every layer by itself. */
 static bool runs_together(const nm_layer *layer, const nm_pass *pass)
 {
     const nm_model *m = layer->model;
-    return m->stage == MODEL_READY && m->options.fuse && !pass->initialize;
+    return m->stage == MODEL_READY && m->options.fuse && !pass->initialize &&
+           !nm_tape_is_traced(pass->tape);
 }
 
 bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass)
@@ -230,16 +251,9 @@ static nm_tensor *run_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     return y;
 }
 
-static bool is_recording(nm_tape *tape)
-{
-    bool on = nm_tape_set_recording(tape, false);
-    nm_tape_set_recording(tape, on);
-    return on;
-}
-
 void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input)
 {
-    if (x != input && !is_recording(pass->tape)) {
+    if (x != input && !nm_tape_is_recording(pass->tape)) {
         nm_tape_discard(pass->tape, x);
     }
 }
@@ -312,9 +326,7 @@ nm_tensor *nm_forward_op(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 bool nm_pass_is_dry(const nm_pass *pass)
 {
     NM_GIVEN(pass, false);
-    bool dry = nm_tape_set_dry(pass->tape, true);
-    nm_tape_set_dry(pass->tape, dry);
-    return dry;
+    return nm_tape_is_dry(pass->tape);
 }
 
 /* ---- Registration ---- */

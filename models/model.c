@@ -1,5 +1,6 @@
 #include "models/model.h"
 
+#include "core/graph/parts.h"
 #include "core/guard.h"
 #include "models/model_internal.h"
 
@@ -108,13 +109,15 @@ static void tell_of_start(nm_model *model, const nm_pass *pass)
 nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
 {
     NM_GIVEN(model, NULL);
-    NM_REQUIRE(model->context, pass, NULL);
+    NM_REQUIRE(model->context, pass && pass->tape, NULL);
     if (model->stage != MODEL_READY) {
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
     }
-    tell_of_start(model, pass);
-    model->folded = model->folded && !pass->training;
+    if (!nm_tape_is_traced(pass->tape)) {
+        tell_of_start(model, pass);
+        model->folded = model->folded && !pass->training;
+    }
     return nm_layers_run(&model->layers, pass, x);
 }
 

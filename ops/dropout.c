@@ -79,13 +79,38 @@ NM_KERNEL static void draw(uint64_t seed, uint64_t first, uint32_t words[BLOCK])
 DROPOUT(f32, float)
 DROPOUT(f64, double)
 
+static nm_status dropout_infer(nm_infer *infer)
+{
+    char text[NM_SHAPE_TEXT];
+    const nm_shape *seed = infer->in[1];
+    if (seed && nm_shape_count(seed) != 1) {
+        return nm_infer_fail(infer, "seed %s must be one number", nm_shape_text(seed, text));
+    }
+    infer->out[0] = *infer->in[0];
+    return NM_OK;
+}
+
+/* With all its bits, which a double has not. */
+static uint64_t seed_of(const nm_run *run)
+{
+    const nm_dropout_options *o = run->options;
+    if (!run->x[1]) {
+        return (uint64_t)o->seed;
+    }
+    switch (nm_tensor_dtype(run->in[1])) {
+    case NM_I64: return (uint64_t) * (const int64_t *)run->x[1];
+    case NM_I32: return (uint64_t) * (const int32_t *)run->x[1];
+    default: return *(const uint8_t *)run->x[1];
+    }
+}
+
 static nm_status dropout_forward(const nm_run *run)
 {
     const nm_dropout_options *o = run->options;
     work w = {.x = run->x[0],
               .y = run->y[0],
               .count = nm_tensor_count(run->in[0]),
-              .seed = (uint64_t)o->seed,
+              .seed = seed_of(run),
               .scale = 1 / (1 - o->p),
               .threshold = (uint32_t)(o->p * 4294967296.0)};
     nm_parallel(run->context, (w.count + BLOCK - 1) / BLOCK, GRAIN,
@@ -96,7 +121,7 @@ static nm_status dropout_forward(const nm_run *run)
 static nm_tensor *dropout_vjp(nm_vjp *v, int input)
 {
     (void)input;
-    return nm_apply1(v->tape, &nm_op_dropout, v->options, v->gout[0]);
+    return nm_apply2(v->tape, &nm_op_dropout, v->options, v->gout[0], v->in[1]);
 }
 
 static const nm_dropout_options defaults = {NM_DROPOUT_DEFAULTS, NM_END(nm_dropout_options)};
@@ -113,10 +138,19 @@ static const nm_sample dropout_samples[] = {
     {.options = "{seed: 3}", .in = {NM_NORMAL(4, 5)}},
     {.options = "{p: 0.2, seed: 7}", .in = {NM_NORMAL(70)}},
     {.options = "{p: 0}", .in = {NM_NORMAL(3)}},
+    {.in = {NM_NORMAL(6, 7), NM_INDEX(100, 1)}},
 };
 
-NM_OP(dropout, nm_port_x, nm_port_y, nm_infer_same, NM_OP_IN_PLACE,
-      "random zeros, the rest scaled up", .spec = &spec,
+static const nm_port inputs[] = {
+    {.name = "x", .doc = "any shape"},
+    {.name = "seed",
+     .doc = "one number, in place of the option",
+     .type = NM_PORT_INDEX,
+     .flags = NM_PORT_OPTIONAL},
+};
+
+NM_OP(dropout, inputs, nm_port_y, dropout_infer, NM_OP_IN_PLACE, "random zeros, the rest scaled up",
+      .spec = &spec,
       .doc =
           "y = x / (1 - p) with probability 1 - p, else 0, for every element by itself. The seed\n"
           "decides which. dx = dropout of dy with the same seed. For training; evaluation\n"
@@ -125,4 +159,10 @@ NM_OP(dropout, nm_port_x, nm_port_y, nm_infer_same, NM_OP_IN_PLACE,
 nm_tensor *nm_dropout_with(nm_tape *tape, nm_tensor *x, const nm_dropout_options *o)
 {
     return nm_apply1(tape, &nm_op_dropout, o, x);
+}
+
+nm_tensor *nm_dropout_drawn(nm_tape *tape, nm_tensor *x, nm_tensor *seed, double p)
+{
+    const nm_dropout_options o = {NM_END(nm_dropout_options), .p = p};
+    return nm_apply2(tape, &nm_op_dropout, &o, x, seed);
 }

@@ -130,6 +130,8 @@ NM_API void nm_dropout_options_init(nm_dropout_options *options);
 #define nm_dropout_(tape, x, ...)                                                                  \
     nm_dropout_with(tape, x, NM_OPTIONS(nm_dropout_options, NM_DROPOUT_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_dropout_with(nm_tape *tape, nm_tensor *x, const nm_dropout_options *options);
+/* The same with the seed as a tensor of one integer, such as nm_tape_draw() gives; NULL: 0. */
+NM_API nm_tensor *nm_dropout_drawn(nm_tape *tape, nm_tensor *x, nm_tensor *seed, double p);
 
 #ifdef __cplusplus
 }

@@ -83,9 +83,9 @@ NM_API nm_batch_norm_result nm_batch_norm_with(nm_tape *tape, nm_tensor *x, nm_t
  * in training made of `x`, by the convention above, for a momentum from 0 to 1. `running_var` NULL:
  * the mean alone. Both move or, on failure, neither; nothing moves on a dry tape. Once a step, as
  * each call counts. */
-NM_API nm_status nm_batch_norm_move(nm_tape *tape, const nm_tensor *x,
-                                    const nm_batch_norm_result *batch, nm_tensor *running_mean,
-                                    nm_tensor *running_var, double momentum);
+NM_API nm_status nm_batch_norm_move(nm_tape *tape, nm_tensor *x, const nm_batch_norm_result *batch,
+                                    nm_tensor *running_mean, nm_tensor *running_var,
+                                    double momentum);
 
 typedef struct nm_batch_norm_running_options {
     size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_running_options));

@@ -8,6 +8,7 @@
 #include "core/guard.h"
 #include "core/op.h"
 #include "ops/norm.h"
+#include "ops/running.h"
 
 #define MOVE(real)                                                                                 \
     static void move_##real(real *running, const real *batch, int64_t count, double momentum,      \
@@ -53,25 +54,43 @@ static nm_status check(nm_context *context, nm_tensor *running, nm_tensor *batch
                    nm_shape_text(nm_tensor_shape(batch), other));
 }
 
-static nm_status check_all(nm_context *context, const nm_batch_norm_result *batch, nm_tensor *mean,
-                           nm_tensor *var, double momentum)
+enum { MEAN, VAR, X, RUNNING_MEAN, RUNNING_VAR, MOVED };
+
+static nm_status check_all(nm_context *context, nm_tensor *const *in, double momentum)
 {
     if (!(momentum >= 0 && momentum <= 1)) {
         return nm_fail(context, NM_ERROR_INPUT, "batch_norm: momentum is %g; it must be 0 to 1",
                        momentum);
     }
-    nm_status status = check(context, mean, batch->mean, "running_mean");
-    return status == NM_OK && var ? check(context, var, batch->var, "running_var") : status;
+    nm_status status = check(context, in[RUNNING_MEAN], in[MEAN], "running_mean");
+    return status == NM_OK && in[RUNNING_VAR]
+               ? check(context, in[RUNNING_VAR], in[VAR], "running_var")
+               : status;
 }
 
-static bool is_dry(nm_tape *tape)
+nm_status nm_batch_norm_move_now(nm_tensor *const *in, double momentum)
 {
-    const bool dry = nm_tape_set_dry(tape, true);
-    nm_tape_set_dry(tape, dry);
-    return dry;
+    const nm_status status = check_all(nm_tensor_context(in[X]), in, momentum);
+    if (status != NM_OK) {
+        return status;
+    }
+    const int64_t values = nm_tensor_count(in[X]) / nm_tensor_count(in[RUNNING_MEAN]);
+    move(in[RUNNING_MEAN], in[MEAN], momentum, 1);
+    if (in[RUNNING_VAR]) {
+        move(in[RUNNING_VAR], in[VAR], momentum,
+             values > 1 ? (double)values / (double)(values - 1) : 1);
+    }
+    return NM_OK;
 }
 
-nm_status nm_batch_norm_move(nm_tape *tape, const nm_tensor *x, const nm_batch_norm_result *batch,
+static nm_status move_by(const void *data, nm_tensor *const *in)
+{
+    return nm_batch_norm_move_now(in, *(const double *)data);
+}
+
+static const nm_effect moving = {"move_statistics", sizeof(double), move_by};
+
+nm_status nm_batch_norm_move(nm_tape *tape, nm_tensor *x, const nm_batch_norm_result *batch,
                              nm_tensor *running_mean, nm_tensor *running_var, double momentum)
 {
     NM_GIVEN(tape, NM_ERROR_INPUT);
@@ -80,20 +99,8 @@ nm_status nm_batch_norm_move(nm_tape *tape, const nm_tensor *x, const nm_batch_n
     NM_REQUIRE(context, x, NM_ERROR_INPUT);
     NM_REQUIRE(context, batch && batch->y, NM_ERROR_INPUT);
     NM_REQUIRE(context, running_mean, NM_ERROR_INPUT);
-    if (is_dry(tape)) {
-        return NM_OK;
-    }
-    const nm_status status = check_all(context, batch, running_mean, running_var, momentum);
-    if (status != NM_OK) {
-        return status;
-    }
-    const int64_t values = nm_tensor_count(x) / nm_tensor_count(running_mean);
-    move(running_mean, batch->mean, momentum, 1);
-    if (running_var) {
-        move(running_var, batch->var, momentum,
-             values > 1 ? (double)values / (double)(values - 1) : 1);
-    }
-    return NM_OK;
+    nm_tensor *in[MOVED] = {batch->mean, batch->var, x, running_mean, running_var};
+    return nm_tape_do(tape, &moving, &momentum, in, MOVED);
 }
 
 /* ---- Both at once ---- */

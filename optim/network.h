@@ -2,6 +2,7 @@
 #ifndef NM_OPTIM_NETWORK_H
 #define NM_OPTIM_NETWORK_H
 
+#include "core/graph/graph.h"
 #include "core/random.h"
 #include "core/store.h"
 #include "core/tape.h"
@@ -51,6 +52,12 @@ typedef struct nm_network {
      * the first step. NULL: forward() will tell. */
     nm_status (*try_on)(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial);
 } nm_network;
+
+/* The forward pass as a graph, for inputs of that type and shape ("x"), as pass->training and
+ * precision say; pass->tape is not used and pass->random only asked for. Nothing changes by it.
+ * Layers that do what no graph can hold are steps that call them. NULL on failure. */
+NM_API nm_graph *nm_network_trace(const nm_network *network, const nm_pass *pass, nm_dtype dtype,
+                                  nm_shape x);
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,7 @@
 
 #include "models/table.h"
 #include "ops/norm.h"
+#include "ops/running.h"
 
 typedef enum average { MOVING, CUMULATIVE } average;
 
@@ -82,6 +83,27 @@ static double weight_of_batch(const batch_norm_layer_options *o, batch_norm_stat
     double batches = nm_tensor_get(s->batches, 0) + 1;
     nm_tensor_set(s->batches, 0, batches);
     return 1 / batches;
+}
+
+/* The mean over all batches: each counts less than the one before. */
+static nm_status move_cumulative(const void *data, nm_tensor *const *in)
+{
+    const nm_layer *layer = *(nm_layer *const *)data;
+    return nm_batch_norm_move_now(in, weight_of_batch(layer->options, layer->state));
+}
+
+static const nm_effect cumulative = {"move_statistics", sizeof(nm_layer *), move_cumulative};
+
+static nm_status move_statistics(nm_layer *layer, nm_tape *tape, nm_tensor *x,
+                                 const nm_batch_norm_result *r)
+{
+    const batch_norm_layer_options *o = layer->options;
+    const batch_norm_state *s = layer->state;
+    if (o->average == MOVING) {
+        return nm_batch_norm_move(tape, x, r, s->running_mean, s->running_var, o->momentum);
+    }
+    nm_tensor *in[] = {r->mean, r->var, x, s->running_mean, s->running_var};
+    return nm_tape_do(tape, &cumulative, &layer, in, NM_COUNT_OF(in));
 }
 
 /* ---- The pass ---- */
@@ -155,9 +177,8 @@ static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, 
     }
     nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
                                        : alone(layer, pass->tape, x, batch);
-    if (r.y && batch && !pass->initialize && !nm_pass_is_dry(pass)) {
-        nm_status status = nm_batch_norm_move(pass->tape, x, &r, s->running_mean, s->running_var,
-                                              weight_of_batch(o, s));
+    if (r.y && batch && !pass->initialize) {
+        nm_status status = move_statistics(layer, pass->tape, x, &r);
         return status == NM_OK ? r.y : NULL;
     }
     return r.y;

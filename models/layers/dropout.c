@@ -18,8 +18,8 @@ static nm_tensor *dropout_forward(nm_layer *layer, const nm_pass *pass, nm_tenso
         nm_layer_fail(layer, "a training pass needs random numbers; set its member random");
         return NULL;
     }
-    int64_t seed = (int64_t)(nm_random_next(pass->random) >> 1); /* not negative */
-    return nm_dropout(pass->tape, x, .p = o->p, .seed = seed);
+    nm_tensor *seed = nm_tape_draw(pass->tape, pass->random);
+    return seed ? nm_dropout_drawn(pass->tape, x, seed, o->p) : NULL;
 }
 
 static const dropout_layer_options defaults = {.p = 0.5};

@@ -150,6 +150,12 @@
  * const nm_layers *: &layers
  * const nm_following *: &(nm_following){0}
  * const nm_pass *: &pass
+ * const nm_network *: network
+ * nm_graph *: graph
+ * const nm_graph *: graph
+ * nm_forward_fn *: go
+ * const nm_graph_input *: &(nm_graph_input){"x", NM_F32, {1, {2}}}
+ * const nm_effect *: &effect
  * nm_predictor *: predictor
  * const nm_predictor *: predictor
  */
@@ -189,6 +195,7 @@ static const nm_network *network;
 static nm_config config;
 static nm_layer *layer;
 static nm_layers layers;
+static nm_graph *graph;
 static nm_pass pass;
 static nm_predictor *predictor;
 static nm_choice choice;
@@ -221,6 +228,21 @@ static void row(const void *options, const void *const *xs, void *y, int64_t n)
 {
     (void)options, (void)xs, (void)y, (void)n;
 }
+
+static nm_status go(void *self, nm_tape *on, nm_tensor *const *in, nm_tensor **out)
+{
+    (void)self;
+    out[0] = nm_relu(on, in[0]);
+    return NM_OK;
+}
+
+static nm_status act(const void *of, nm_tensor *const *in)
+{
+    (void)of, (void)in;
+    return NM_OK;
+}
+
+static const nm_effect effect = {"act", 0, act};
 
 static const nm_spec *nm_op_softmax_spec(void)
 {
@@ -330,6 +352,8 @@ static void make_things(void)
     file = nm_file_create(context, "file");
     generator = nm_random_create(1, 1);
     pass = (nm_pass){.tape = tape, .random = &generator, .training = true};
+    graph =
+        nm_graph_trace(context, store, go, NULL, &(nm_graph_input){"x", NM_F32, {1, {2}}}, 1, 1);
     make_calls();
 }
 

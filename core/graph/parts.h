@@ -1,0 +1,19 @@
+/* For floors above that run networks by graphs. */
+#ifndef NM_CORE_GRAPH_PARTS_H
+#define NM_CORE_GRAPH_PARTS_H
+
+#include "core/graph/graph.h"
+
+/* Whether what runs on the tape is being kept. */
+bool nm_tape_is_traced(const nm_tape *tape);
+/* Says that what runs did what no graph can hold: "it ...". Of a traced tape only. */
+void nm_tape_note_obstacle(nm_tape *tape, const char *obstacle);
+/* Runs a part of a network. In a trace, where the part does what no graph can hold, it is kept as
+ * one step that calls it. */
+nm_tensor *nm_trace_part(nm_tape *tape, const nm_graph_part *part, void *self, const void *pass,
+                         nm_tensor *x);
+/* nm_graph_run() for graphs with such steps: `pass` goes to them. */
+nm_status nm_graph_run_with(nm_graph *graph, nm_tape *tape, nm_random *random, const void *pass,
+                            nm_tensor *const *in, nm_tensor **out);
+
+#endif

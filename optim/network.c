@@ -1,0 +1,34 @@
+#include "optim/network.h"
+
+#include "core/graph/parts.h"
+#include "core/guard.h"
+
+typedef struct dry_run {
+    const nm_network *network;
+    const nm_pass *pass;
+} dry_run;
+
+static nm_status forward(void *self, nm_tape *tape, nm_tensor *const *in, nm_tensor **out)
+{
+    const dry_run *d = self;
+    nm_random random = d->pass->random ? *d->pass->random : (nm_random){0};
+    nm_pass pass = *d->pass;
+    pass.tape = tape;
+    pass.random = d->pass->random ? &random : NULL;
+    out[0] = d->network->forward(d->network->self, &pass, in[0]);
+    if (pass.random && random.position != d->pass->random->position) {
+        nm_tape_note_obstacle(tape, "draws random numbers otherwise than by nm_tape_draw()");
+    }
+    return nm_context_status(nm_tape_context(tape));
+}
+
+nm_graph *nm_network_trace(const nm_network *network, const nm_pass *pass, nm_dtype dtype,
+                           nm_shape x)
+{
+    NM_GIVEN(network && network->forward, NULL);
+    nm_context *context = nm_store_context(network->store);
+    NM_REQUIRE(context, pass, NULL);
+    dry_run self = {network, pass};
+    const nm_graph_input input = {"x", dtype, x};
+    return nm_graph_trace(context, network->store, forward, &self, &input, 1, 1);
+}
