@@ -10,69 +10,10 @@ typedef struct work {
     void *y;
 } work;
 
-#define POOL_FUNCTIONS(type, suffix)                                                               \
-    NM_KERNEL_##type static void mean_##suffix(const type *image, const nm_pool *p, nm_window w,   \
-                                               type *y)                                            \
-    {                                                                                              \
-        memset(y, 0, (size_t)p->c * sizeof(type));                                                 \
-        for (int64_t i = w.top; i < w.bottom; i++) {                                               \
-            for (int64_t j = w.left; j < w.right; j++) {                                           \
-                const type *x = image + (i * p->w + j) * p->c;                                     \
-                NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
-                {                                                                                  \
-                    y[c] += x[c];                                                                  \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-        const type places = (type)w.places;                                                        \
-        NM_SIMD for (int64_t c = 0; c < p->c; c++)                                                 \
-        {                                                                                          \
-            y[c] /= places;                                                                        \
-        }                                                                                          \
-    }                                                                                              \
-    NM_KERNEL_##type static void spread_##suffix(type *image, const nm_pool *p, nm_window w,       \
-                                                 const type *dy)                                   \
-    {                                                                                              \
-        const type places = (type)w.places;                                                        \
-        for (int64_t i = w.top; i < w.bottom; i++) {                                               \
-            for (int64_t j = w.left; j < w.right; j++) {                                           \
-                type *dx = image + (i * p->w + j) * p->c;                                          \
-                NM_SIMD for (int64_t c = 0; c < p->c; c++)                                         \
-                {                                                                                  \
-                    dx[c] += dy[c] / places;                                                       \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }                                                                                              \
-    static void forward_##suffix(void *arg, int64_t begin, int64_t end)                            \
-    {                                                                                              \
-        const work *t = arg;                                                                       \
-        const nm_pool *p = &t->pool;                                                               \
-        for (int64_t row = begin; row < end; row++) {                                              \
-            const type *image = (const type *)t->x + row / p->oh * p->h * p->w * p->c;             \
-            for (int64_t column = 0; column < p->ow; column++) {                                   \
-                mean_##suffix(image, p, nm_pool_window(p, row % p->oh, column),                    \
-                              (type *)t->y + (row * p->ow + column) * p->c);                       \
-            }                                                                                      \
-        }                                                                                          \
-    }                                                                                              \
-    /* dx of one image after the other: windows may overlap. */                                    \
-    static void backward_##suffix(void *arg, int64_t begin, int64_t end)                           \
-    {                                                                                              \
-        const work *t = arg;                                                                       \
-        const nm_pool *p = &t->pool;                                                               \
-        int64_t size = p->h * p->w * p->c;                                                         \
-        for (int64_t n = begin; n < end; n++) {                                                    \
-            type *image = (type *)t->y + n * size;                                                 \
-            memset(image, 0, (size_t)size * sizeof(type));                                         \
-            for (int64_t i = 0; i < p->oh * p->ow; i++) {                                          \
-                spread_##suffix(image, p, nm_pool_window(p, i / p->ow, i % p->ow),                 \
-                                (const type *)t->x + (n * p->oh * p->ow + i) * p->c);              \
-            }                                                                                      \
-        }                                                                                          \
-    }
-POOL_FUNCTIONS(float, f32)
-POOL_FUNCTIONS(double, f64)
+#include "ops/kernels/of_float.h"
+#include "ops/avg_pool2d_loops.h"
+#include "ops/kernels/of_double.h"
+#include "ops/avg_pool2d_loops.h"
 
 static nm_status avg_pool2d_infer(nm_infer *infer)
 {

@@ -31,21 +31,10 @@ static int64_t narrow_length(const nm_channel_pass *p)
     return (p->cut.fold * p->view.channels + VECTOR - 1) / VECTOR * VECTOR;
 }
 
-#define real float
-#define KERNEL NM_KERNEL_float
-#define NAME(name) name##_f32
+#include "ops/kernels/of_float.h"
 #include "ops/kernels/norm_loops.h"
-#undef real
-#undef KERNEL
-#undef NAME
-
-#define real double
-#define KERNEL NM_KERNEL_double
-#define NAME(name) name##_f64
+#include "ops/kernels/of_double.h"
 #include "ops/kernels/norm_loops.h"
-#undef real
-#undef KERNEL
-#undef NAME
 
 static int64_t least(int64_t a, int64_t b)
 {
