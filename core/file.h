@@ -122,6 +122,8 @@ NM_API nm_status nm_tensor_writer_set_metadata(nm_tensor_writer *writer, const c
  * first, so that every tensor is aligned for its type, and begins at a multiple of 64 bytes, to
  * which the header is padded with spaces. Atomic, as above. */
 NM_API nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path);
+/* The same bytes as new memory, *size of them; free with nm_free(). NULL on failure. */
+NM_API void *nm_tensor_writer_write_memory(nm_tensor_writer *writer, size_t *size);
 NM_API void nm_tensor_writer_destroy(nm_tensor_writer *writer); /* NULL is fine */
 
 #ifdef __cplusplus

@@ -90,12 +90,21 @@ NM_API nm_status nm_model_fold(nm_model *model);
 /* A model from a saved network alone: a safetensors file, or the folder of a run, of which the best
  * network is taken, else the last. With its parameters and its schema. NULL on failure. */
 NM_API nm_model *nm_model_open_saved(nm_context *context, const char *path);
-/* Parameters and buffers, and the schema if the file has one, into a model that is there already.
+/* Parameters and buffers, and the schema if the file (or a run's folder, as above) has one, into a
+ * model that is there already.
  * A file of another network is refused, with the first difference, and changes nothing. One without
  * a description need only have the right tensors; a trainer's checkpoint is read too. */
 NM_API nm_status nm_model_load(nm_model *model, const char *path);
 /* All that nm_model_open_saved() needs, but that a model without schema is saved without one. */
 NM_API nm_status nm_model_save(const nm_model *model, const char *path);
+/* The same three from and to memory: what a file holds, byte for byte, and checked as strictly.
+ * `data` stays the caller's and is not needed afterwards; `name` stands for the path in messages.
+ * What is saved is new memory of *size bytes, free with nm_free(); NULL on failure. */
+NM_API nm_model *nm_model_open_memory(nm_context *context, const void *data, size_t size,
+                                      const char *name);
+NM_API nm_status nm_model_load_memory(nm_model *model, const void *data, size_t size,
+                                      const char *name);
+NM_API void *nm_model_save_memory(const nm_model *model, size_t *size);
 /* What was loaded beside the parameters: loss, metric, version. Without its file. */
 NM_API const nm_saved *nm_model_saved(const nm_model *model);
 /* What samples are, and what is done to them; NULL: not known. */

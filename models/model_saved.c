@@ -140,17 +140,37 @@ nm_status nm_model_take(nm_model *m, nm_saved *saved)
     return status;
 }
 
+/* Takes what was opened from `name`, or could not be, and closes it. */
+static nm_status load(nm_model *model, nm_status status, nm_saved *saved, const char *name)
+{
+    if (status == NM_OK && (status = nm_model_take(model, saved)) != NM_OK) {
+        nm_fail_in(model->context, "%s", name);
+    }
+    nm_saved_close(saved);
+    return status;
+}
+
 nm_status nm_model_load(nm_model *model, const char *path)
 {
+    nm_saved saved;
     NM_GIVEN(model, NM_ERROR_INPUT);
     NM_REQUIRE(model->context, path, NM_ERROR_INPUT);
-    nm_saved saved;
-    nm_status status = nm_saved_open(model->context, path, &saved);
-    if (status == NM_OK && (status = nm_model_take(model, &saved)) != NM_OK) {
-        nm_fail_in(model->context, "%s", path);
+    char *file = nm_saved_find(model->context, path);
+    if (!file) {
+        return nm_context_status(model->context);
     }
-    nm_saved_close(&saved);
+    nm_status status = nm_saved_open(model->context, file, &saved);
+    status = load(model, status, &saved, file);
+    nm_free(model->context, file);
     return status;
+}
+
+nm_status nm_model_load_memory(nm_model *model, const void *data, size_t size, const char *name)
+{
+    nm_saved saved;
+    NM_GIVEN(model, NM_ERROR_INPUT);
+    const nm_status status = nm_saved_parse(model->context, data, size, name, &saved);
+    return load(model, status, &saved, name);
 }
 
 /* The model that the description is of; the document stays the saved network's. */
@@ -165,35 +185,60 @@ static nm_model *build_saved(nm_context *context, const nm_saved *saved)
     return nm_model_create(context, saved->document, saved->model, &saved->schema->shape, NULL);
 }
 
+/* A model of what was opened from `name`, which is closed. */
+static nm_model *make_saved(nm_context *context, nm_saved *saved, const char *name)
+{
+    nm_model *model = build_saved(context, saved);
+    if (!model || nm_saved_read(saved, model->store) != NM_OK) {
+        nm_fail_in(context, "%s", name);
+        nm_model_destroy(model);
+        model = NULL;
+    } else {
+        take_saved(model, saved);
+    }
+    nm_saved_close(saved);
+    return model;
+}
+
 nm_model *nm_model_open_saved(nm_context *context, const char *path)
 {
     nm_saved saved;
     char *file = nm_saved_find(context, path);
-    if (!file || nm_saved_open(context, file, &saved) != NM_OK) {
-        nm_free(context, file);
-        return NULL;
-    }
-    nm_model *model = build_saved(context, &saved);
-    if (!model || nm_saved_read(&saved, model->store) != NM_OK) {
-        nm_fail_in(context, "%s", file);
-        nm_model_destroy(model);
-        model = NULL;
-    } else {
-        take_saved(model, &saved);
-    }
-    nm_saved_close(&saved);
+    const bool is_open = file && nm_saved_open(context, file, &saved) == NM_OK;
+    nm_model *model = is_open ? make_saved(context, &saved, file) : NULL;
     nm_free(context, file);
     return model;
 }
 
+nm_model *nm_model_open_memory(nm_context *context, const void *data, size_t size, const char *name)
+{
+    nm_saved saved;
+    return nm_saved_parse(context, data, size, name, &saved) == NM_OK
+               ? make_saved(context, &saved, name)
+               : NULL;
+}
+
 /* ---- Saving ---- */
+
+static nm_description describe(const nm_model *model)
+{
+    nm_description description = nm_saved_describe(&model->saved, model->network.description);
+    description.schema = model->schema;
+    return description;
+}
 
 nm_status nm_model_save(const nm_model *model, const char *path)
 {
     NM_GIVEN(model, NM_ERROR_INPUT);
-    nm_description description = nm_saved_describe(&model->saved, model->network.description);
-    description.schema = model->schema;
+    const nm_description description = describe(model);
     return nm_saved_write(model->store, &description, path);
+}
+
+void *nm_model_save_memory(const nm_model *model, size_t *size)
+{
+    NM_GIVEN(model, NULL);
+    const nm_description description = describe(model);
+    return nm_saved_write_memory(model->store, &description, size);
 }
 
 const nm_saved *nm_model_saved(const nm_model *model)

@@ -44,9 +44,9 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
     return p;
 }
 
-nm_predictor *nm_predictor_open(nm_context *context, const char *path)
+/* With a model that goes with it. */
+static nm_predictor *create_with(nm_model *model)
 {
-    nm_model *model = nm_model_open_saved(context, path);
     nm_predictor *p = nm_predictor_create(model, NULL);
     if (p) {
         p->own = model;
@@ -54,6 +54,17 @@ nm_predictor *nm_predictor_open(nm_context *context, const char *path)
         nm_model_destroy(model);
     }
     return p;
+}
+
+nm_predictor *nm_predictor_open(nm_context *context, const char *path)
+{
+    return create_with(nm_model_open_saved(context, path));
+}
+
+nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, size_t size,
+                                       const char *name)
+{
+    return create_with(nm_model_open_memory(context, data, size, name));
 }
 
 void nm_predictor_close(nm_predictor *p)

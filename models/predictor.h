@@ -20,6 +20,11 @@ typedef struct nm_predictor nm_predictor;
 /* From a saved network: a safetensors file with its description, or the folder of a run. It is
  * folded (nm_model_fold()). NULL on failure. */
 NM_API nm_predictor *nm_predictor_open(nm_context *context, const char *path);
+/* The same from memory that holds such a file, linked into the program say
+ * (nm_model_open_memory()).
+ */
+NM_API nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, size_t size,
+                                              const char *name);
 /* The same with a model that has a schema, which must outlive the predictor and is folded. `loss`
  * says what its outputs mean (NULL: what the model was saved with). */
 NM_API nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss);

@@ -92,14 +92,13 @@ nm_status nm_store_check_values(const nm_store *store)
     return NM_OK;
 }
 
-nm_status nm_saved_write(const nm_store *store, const nm_description *description, const char *path)
+/* A writer with all of it; NULL on failure. */
+static nm_tensor_writer *gather(const nm_store *store, const nm_description *description)
 {
-    NM_GIVEN(store, NM_ERROR_INPUT);
-    NM_REQUIRE(nm_store_context(store), description, NM_ERROR_INPUT);
     nm_context *context = nm_store_context(store);
     nm_tensor_writer *writer = nm_tensor_writer_create(context);
     if (!writer) {
-        return nm_context_status(context);
+        return NULL;
     }
     nm_status status = nm_store_check_values(store);
     if (status == NM_OK)
@@ -108,9 +107,39 @@ nm_status nm_saved_write(const nm_store *store, const nm_description *descriptio
         status = nm_tensor_writer_set_metadata(writer, "version", NM_FORMAT_VERSION);
     if (status == NM_OK) status = nm_description_write(context, description, writer);
     if (status == NM_OK) status = nm_store_write(store, NULL, writer);
-    if (status == NM_OK) status = nm_tensor_writer_write(writer, path);
+    if (status != NM_OK) {
+        nm_tensor_writer_destroy(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+nm_status nm_saved_write(const nm_store *store, const nm_description *description, const char *path)
+{
+    NM_GIVEN(store, NM_ERROR_INPUT);
+    nm_context *context = nm_store_context(store);
+    NM_REQUIRE(context, description, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(context);
+    nm_tensor_writer *writer = gather(store, description);
+    nm_status status = writer ? nm_tensor_writer_write(writer, path) : nm_context_status(context);
     nm_tensor_writer_destroy(writer);
     return status == NM_ERROR_NUMERIC ? nm_fail_in(context, "%s", path) : status;
+}
+
+void *nm_saved_write_memory(const nm_store *store, const nm_description *description, size_t *size)
+{
+    if (size) {
+        *size = 0;
+    }
+    NM_GIVEN(store, NULL);
+    nm_context *context = nm_store_context(store);
+    NM_REQUIRE(context, description, NULL);
+    NM_REQUIRE(context, size, NULL);
+    nm_tensor_writer *writer =
+        nm_context_status(context) == NM_OK ? gather(store, description) : NULL;
+    void *memory = nm_tensor_writer_write_memory(writer, size);
+    nm_tensor_writer_destroy(writer);
+    return memory;
 }
 
 /* ---- Reading ---- */
@@ -188,20 +217,37 @@ static bool is_checkpoint(const nm_tensor_file *file)
     return format && strcmp(format, NM_FORMAT_CHECKPOINT) == 0;
 }
 
-nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved)
+/* What an open file called `name` says of its network; takes the file over. */
+static nm_status read_saved(nm_context *context, nm_tensor_file *file, const char *name,
+                            nm_saved *saved)
 {
-    NM_REQUIRE(context, saved, NM_ERROR_INPUT);
-    *saved = (nm_saved){.context = context, .file = nm_tensor_file_read(context, path)};
-    if (!saved->file) {
+    *saved = (nm_saved){.context = context, .file = file};
+    if (!file) {
         return nm_context_status(context);
     }
-    saved->prefix = is_checkpoint(saved->file) ? NM_MODEL_PREFIX : NULL;
+    saved->prefix = is_checkpoint(file) ? NM_MODEL_PREFIX : NULL;
     nm_status status = read_text(saved);
     if (status != NM_OK) {
-        nm_fail_in(context, "%s", path);
+        nm_fail_in(context, "%s", name);
         nm_saved_close(saved);
     }
     return status;
+}
+
+nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved)
+{
+    NM_REQUIRE(context, saved, NM_ERROR_INPUT);
+    return read_saved(context, nm_tensor_file_read(context, path), path, saved);
+}
+
+nm_status nm_saved_parse(nm_context *context, const void *data, size_t size, const char *name,
+                         nm_saved *saved)
+{
+    NM_REQUIRE(context, saved, NM_ERROR_INPUT);
+    *saved = (nm_saved){.context = context};
+    NM_REQUIRE(context, data, NM_ERROR_INPUT);
+    NM_REQUIRE(context, name, NM_ERROR_INPUT);
+    return read_saved(context, nm_tensor_file_parse(context, data, size, name), name, saved);
 }
 
 void nm_saved_close(nm_saved *saved)

@@ -57,6 +57,10 @@ typedef struct nm_saved {
 
 /* Reads and checks a file. Messages begin with the path. `saved` is empty on failure. */
 NM_API nm_status nm_saved_open(nm_context *context, const char *path, nm_saved *saved);
+/* The same from `size` bytes of memory, which stay the caller's and are not needed afterwards;
+ * `name` stands for the path in messages. They are checked as a file is. */
+NM_API nm_status nm_saved_parse(nm_context *context, const void *data, size_t size,
+                                const char *name, nm_saved *saved);
 NM_API void nm_saved_close(nm_saved *saved); /* leaves it empty; an empty one is fine */
 /* The file of a network: `path` itself, or if that is the folder of a run its best.safetensors,
  * else its checkpoint.safetensors. New memory, free with nm_free(); NULL, with an error, if the
@@ -72,6 +76,9 @@ NM_API nm_description nm_saved_describe(const nm_saved *saved, const char *model
  * infinity in it is refused. */
 NM_API nm_status nm_saved_write(const nm_store *store, const nm_description *description,
                                 const char *path);
+/* The same bytes as new memory, *size of them; free with nm_free(). NULL on failure. */
+NM_API void *nm_saved_write_memory(const nm_store *store, const nm_description *description,
+                                   size_t *size);
 /* Puts a temperature (above 0; 1: none) into a file that is there, which stays as it is otherwise,
  * byte by byte; a checkpoint too, but training on writes none. Written whole or not at all.
  * NM_ERROR_INPUT if the file does not say of which network it is. */

@@ -267,9 +267,25 @@ static nm_status make_header(header *h, const nm_tensor_writer *w)
     return h->status;
 }
 
-/* ---- The file ---- */
+/* ---- The file, or a block of memory ---- */
 
-static nm_status write_group(const nm_tensor_writer *w, nm_file *file, int group)
+typedef struct sink {
+    nm_file *file;
+    char *at; /* without a file: where in the memory */
+} sink;
+
+static nm_status put_elements(sink *to, const void *data, size_t bytes, size_t size)
+{
+    if (to->file) {
+        return nm_order_write(to->file, data, bytes, size);
+    }
+    memcpy(to->at, data, bytes);
+    nm_order_turn(to->at, bytes, size);
+    to->at += bytes;
+    return NM_OK;
+}
+
+static nm_status write_group(const nm_tensor_writer *w, sink *to, int group)
 {
     nm_status status = NM_OK;
     for (int i = 0; status == NM_OK && i < nm_map_count(w->tensors); i++) {
@@ -282,7 +298,16 @@ static nm_status write_group(const nm_tensor_writer *w, nm_file *file, int group
             return nm_fail_in(w->context, "\"%s\" cannot be written",
                               nm_map_name_at(w->tensors, i));
         }
-        status = nm_order_write(file, data, nm_tensor_bytes(tensor), element_sizes[group]);
+        status = put_elements(to, data, nm_tensor_bytes(tensor), element_sizes[group]);
+    }
+    return status;
+}
+
+static nm_status write_groups(const nm_tensor_writer *w, sink *to)
+{
+    nm_status status = NM_OK;
+    for (int group = 0; status == NM_OK && group < ELEMENT_SIZES; group++) {
+        status = write_group(w, to, group);
     }
     return status;
 }
@@ -294,9 +319,7 @@ static nm_status write_file(const nm_tensor_writer *w, const header *h, const ch
         return nm_context_status(w->context);
     }
     nm_status status = nm_file_write(file, h->text, h->length);
-    for (int group = 0; status == NM_OK && group < ELEMENT_SIZES; group++) {
-        status = write_group(w, file, group);
-    }
+    status = status == NM_OK ? write_groups(w, &(sink){.file = file}) : status;
     if (status != NM_OK) {
         nm_file_abandon(file);
         return status;
@@ -314,4 +337,37 @@ nm_status nm_tensor_writer_write(nm_tensor_writer *writer, const char *path)
     }
     nm_free(writer->context, h.text);
     return status;
+}
+
+/* The header's bytes and all tensors'; SIZE_MAX if memory cannot have so many. */
+static size_t whole_size(const nm_tensor_writer *w, const header *h)
+{
+    size_t size = h->length;
+    for (int i = 0; i < nm_map_count(w->tensors); i++) {
+        const size_t bytes = nm_tensor_bytes(nm_map_at(w->tensors, i));
+        size = bytes > SIZE_MAX - size ? SIZE_MAX : size + bytes;
+    }
+    return size;
+}
+
+void *nm_tensor_writer_write_memory(nm_tensor_writer *writer, size_t *size)
+{
+    if (size) {
+        *size = 0;
+    }
+    NM_GIVEN(writer, NULL);
+    NM_REQUIRE(writer->context, size, NULL);
+    header h = {.context = writer->context};
+    const size_t bytes = make_header(&h, writer) == NM_OK ? whole_size(writer, &h) : 0;
+    char *memory = bytes ? nm_alloc(writer->context, bytes) : NULL;
+    if (memory) {
+        memcpy(memory, h.text, h.length);
+        if (write_groups(writer, &(sink){.at = memory + h.length}) != NM_OK) {
+            nm_free(writer->context, memory);
+            memory = NULL;
+        }
+    }
+    *size = memory ? bytes : 0;
+    nm_free(writer->context, h.text);
+    return memory;
 }

@@ -57,6 +57,114 @@ START_TEST(a_run_predicts_without_its_training_data_and_names_the_classes)
 }
 END_TEST
 
+/* The predictions of the first rows of the table. */
+static nm_tensor *predict_with(nm_context *context, nm_predictor *predictor)
+{
+    nm_tensor *x = nm_tensor_create(context, NM_F32, NM_SHAPE(4, 2));
+    for (int i = 0; i < 8; i++) {
+        nm_tensor_set(x, i, i % 2 ? 50000 * (i % 3) + 77 : 5 * (i % 3));
+    }
+    nm_tensor *y = nm_predictor_run(predictor, x);
+    nm_tensor_destroy(x);
+    return y;
+}
+
+START_TEST(memory_holds_what_a_file_does_and_predicts_the_same_bits)
+{
+    train_table("memory");
+    size_t size, saved_size, again;
+    char *file = read_text(test_path("memory/best.safetensors"), &size);
+    nm_context *context = nm_open(NULL);
+    nm_predictor *from_file = nm_predictor_open(context, test_path("memory"));
+    nm_predictor *from_memory = nm_predictor_open_memory(context, file, size, "best");
+    assert_fine(context);
+    nm_tensor *a = predict_with(context, from_file), *b = predict_with(context, from_memory);
+    ck_assert_mem_eq(nm_tensor_data(a), nm_tensor_data(b), nm_tensor_bytes(a));
+
+    nm_model *model = nm_predictor_model(from_memory);
+    void *saved = nm_model_save_memory(model, &saved_size);
+    ck_assert_int_eq(nm_model_save(model, test_path("again.safetensors")), NM_OK);
+    char *written = read_text(test_path("again.safetensors"), &again);
+    ck_assert_uint_eq(saved_size, again);
+    ck_assert_mem_eq(saved, written, again);
+    nm_store *store = nm_model_store(model);
+    nm_tensor_fill(nm_store_at(store, 0)->tensor, 0);
+    ck_assert_int_eq(nm_model_load_memory(model, saved, saved_size, "saved"), NM_OK);
+    ck_assert(nm_tensor_get(nm_store_at(store, 0)->tensor, 0) != 0);
+    free(written);
+    free(file);
+    nm_free(context, saved);
+    nm_tensor_destroy(a);
+    nm_tensor_destroy(b);
+    nm_predictor_close(from_file);
+    nm_predictor_close(from_memory);
+    nm_close(context);
+}
+END_TEST
+
+typedef struct bytes {
+    char *data;
+    size_t size;
+} bytes;
+
+static bytes held;
+
+static nm_status save_and_load(test_memory *memory)
+{
+    nm_context *context = nm_open(&(nm_context_options){.allocator = test_allocator(memory)});
+    if (!context) {
+        return NM_ERROR_MEMORY;
+    }
+    size_t size;
+    nm_predictor *p = nm_predictor_open_memory(context, held.data, held.size, "held");
+    nm_model *model = nm_predictor_model(p);
+    void *saved = nm_model_save_memory(model, &size);
+    nm_model_load_memory(model, saved, size, "saved");
+    nm_status status = nm_context_status(context);
+    nm_free(context, saved);
+    nm_predictor_close(p);
+    test_context_end(context, memory);
+    return status;
+}
+
+START_TEST(any_allocation_may_fail_while_memory_is_read_and_written)
+{
+    train_table("failing");
+    held.data = read_text(test_path("failing/best.safetensors"), &held.size);
+    test_every_allocation(save_and_load);
+    free(held.data);
+}
+END_TEST
+
+START_TEST(memory_is_checked_as_strictly_as_a_file)
+{
+    train_table("strict");
+    size_t size;
+    char *file = read_text(test_path("strict/best.safetensors"), &size);
+    nm_context *context = nm_open(NULL);
+    nm_model *model = nm_model_open_memory(context, file, size, "best");
+    for (size_t cut = 0; cut < size; cut += cut < 64 ? 1 : 97) {
+        char *part = malloc(cut + 1); /* so that a read behind it is noticed */
+        memcpy(part, file, cut);
+        ck_assert_int_ne(nm_model_load_memory(model, part, cut, "cut"), NM_OK);
+        ck_assert_int_eq(strncmp(nm_context_error(context), "cut", 3), 0);
+        nm_context_clear_error(context);
+        ck_assert_ptr_null(nm_model_open_memory(context, part, cut, "cut"));
+        nm_context_clear_error(context);
+        free(part);
+    }
+    ck_assert_ptr_null(nm_model_open_memory(context, NULL, 8, "none"));
+    assert_error(context, NM_ERROR_INPUT, "data");
+    nm_tensor_fill(nm_store_at(nm_model_store(model), 0)->tensor, NAN);
+    ck_assert_ptr_null(nm_model_save_memory(model, &size));
+    ck_assert_uint_eq(size, 0);
+    assert_error(context, NM_ERROR_NUMERIC, "NaN");
+    free(file);
+    nm_model_destroy(model);
+    nm_close(context);
+}
+END_TEST
+
 START_TEST(a_program_gets_what_the_command_writes_to_the_bit)
 {
     static const nm_dtype types[] = {NM_F64, NM_F32};
@@ -190,7 +298,10 @@ END_TEST
 
 TEST_MAIN("models/predictor", a_run_predicts_without_its_training_data_and_names_the_classes,
           a_program_gets_what_the_command_writes_to_the_bit,
-          eval_and_check_take_a_run_or_its_file_alone, values_come_back_in_their_own_unit,
+          memory_holds_what_a_file_does_and_predicts_the_same_bits,
+          any_allocation_may_fail_while_memory_is_read_and_written,
+          memory_is_checked_as_strictly_as_a_file, eval_and_check_take_a_run_or_its_file_alone,
+          values_come_back_in_their_own_unit,
           targets_in_a_file_of_their_own_are_no_column_of_the_samples,
           weights_of_another_network_are_refused_with_the_first_difference,
           a_program_that_holds_nothing_gets_an_error_and_no_crash)
