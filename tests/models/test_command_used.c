@@ -141,10 +141,13 @@ START_TEST(a_file_from_a_pipe_is_kept_whole)
     ck_assert_int_eq(system(line), 0);
     assert_code(norma("eval", "piped/network.yaml"), 0);
     /* What is printed to go on does not name the pipe, which is gone. */
-    snprintf(line, sizeof line,
-             "bash -c \"cd '%s'; '%s' train <(cat piped.yaml) --out 'piped 2' --quiet --json "
-             "--set train.epochs=100000 >out & sleep 0.5; kill -TERM \\$!; wait \\$!; exit \\$?\"",
-             test_folder(), program);
+    snprintf(
+        line, sizeof line,
+        "bash -c \"cd '%s'; '%s' train <(cat piped.yaml) --out 'piped 2' --quiet --json "
+        "--set train.epochs=100000 --set train.checkpoint_every_steps=30 >out & "
+        "for i in {1..6000}; do test -e 'piped 2/checkpoint.safetensors' && break; sleep 0.01; "
+        "done; kill -TERM \\$!; wait \\$!; exit \\$?\"",
+        test_folder(), program);
     ck_assert_int_ne(system(line), 0);
     size_t size;
     char *out = read_text(test_path("out"), &size);
