@@ -94,6 +94,12 @@ static nm_status check_count(nm_context *context, const nm_op *op, int inputs)
     return NM_OK;
 }
 
+/* Whether a tensor of another context may be read: see nm_store_lend(). */
+static bool is_lent(const nm_tape *tape, const nm_tensor *x)
+{
+    return x->context == tape->lender && !x->tape && x->data && !tape->recording;
+}
+
 static nm_status wrong_place(const nm_tape *tape, const nm_op *op, const nm_port *port,
                              const nm_tensor *x)
 {
@@ -158,7 +164,8 @@ static nm_status check_inputs(const nm_tape *tape, const nm_op *op, int inputs,
             }
             continue;
         }
-        if (x->context != context || (x->tape && x->tape != tape) || (!x->data && !tape->dry)) {
+        if ((x->context != context || (x->tape && x->tape != tape) || (!x->data && !tape->dry)) &&
+            !is_lent(tape, x)) {
             return wrong_place(tape, op, port, x);
         }
         if (!type_fits(port, x, c)) {

@@ -41,8 +41,10 @@ nm_context *nm_context_create(const nm_context_options *options)
                             .seed = o.seed,
                             .log = o.log,
                             .log_user = o.log_user,
+                            .holders = 1,
                             .blocks = 1};
     nm_context_set_threads(context, o.threads);
+    context->threads_chosen = o.threads > 0;
     for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
         context->kinds[kind] = nm_map_create(context);
         if (!context->kinds[kind]) {
@@ -116,11 +118,8 @@ static void outlive(nm_context *context)
     context->closed = true;
 }
 
-void nm_context_destroy(nm_context *context)
+static void end(nm_context *context)
 {
-    if (!context) {
-        return;
-    }
     destroy_attachments(context);
     for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
         nm_map_destroy(context->kinds[kind]);
@@ -133,6 +132,38 @@ void nm_context_destroy(nm_context *context)
     nm_context_let_go(context);
 }
 
+/* ---- Holders, in any thread ---- */
+
+void nm_context_hold(nm_context *context)
+{
+    __atomic_add_fetch(&context->holders, 1, __ATOMIC_RELAXED);
+}
+
+void nm_context_release(nm_context *context)
+{
+    if (__atomic_sub_fetch(&context->holders, 1, __ATOMIC_ACQ_REL) == 0) {
+        end(context);
+    }
+}
+
+void nm_context_destroy(nm_context *context)
+{
+    if (!context) {
+        return;
+    }
+    const int others = __atomic_load_n(&context->holders, __ATOMIC_ACQUIRE) - 1;
+    if (others > 0) {
+        nm_context_log(context, NM_LOG_WARNING,
+                       "the context was closed while %d predictors of others read its networks; it "
+                       "goes with the last of them",
+                       others);
+        context->log = NULL; /* that will be in another thread */
+    }
+    nm_context_release(context);
+}
+
+/* ---- Settings ---- */
+
 int nm_context_threads(const nm_context *context)
 {
     NM_GIVEN(context, 1);
@@ -144,6 +175,14 @@ void nm_context_set_threads(nm_context *context, int threads)
     NM_GIVEN(context, );
     threads = threads > 0 ? threads : threads_available();
     context->threads = threads < NM_MAX_THREADS ? threads : NM_MAX_THREADS;
+    context->threads_chosen = true;
+}
+
+void nm_context_compute_alone(nm_context *context)
+{
+    if (!context->threads_chosen) {
+        nm_context_set_threads(context, 1);
+    }
 }
 
 uint64_t nm_context_seed(const nm_context *context)

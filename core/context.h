@@ -66,6 +66,11 @@ NM_API nm_context *nm_context_create(const nm_context_options *options);
  * takes the context's memory along. NULL is fine. */
 NM_API void nm_context_destroy(nm_context *context);
 
+/* Another context reads what was made in this one, or does no more: as long as one does, the
+ * context does not end, whatever its user says. In any thread. The library's own. */
+void nm_context_hold(nm_context *context);
+void nm_context_release(nm_context *context);
+
 /* ---- Errors: the context keeps the first one until it is cleared. ----
  *
  * Calls may be chained, with one check at the end: every public function takes the NULL that a
@@ -119,6 +124,8 @@ NM_API void nm_context_trim(nm_context *context);
 NM_API int nm_context_threads(const nm_context *context);
 /* 0: all there are. More than NM_MAX_THREADS are that many: the system would refuse them. */
 NM_API void nm_context_set_threads(nm_context *context, int threads);
+/* One thread, unless its user chose how many. The library's own. */
+void nm_context_compute_alone(nm_context *context);
 NM_API uint64_t nm_context_seed(const nm_context *context);
 
 /* ---- State that a module keeps for each context, such as a cache ---- */

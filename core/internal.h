@@ -44,6 +44,7 @@ typedef struct nm_attachment {
 struct nm_context {
     nm_allocator allocator;
     int threads;
+    bool threads_chosen; /* by its user, not as many as there are */
     uint64_t seed;
     nm_log_fn log;
     void *log_user;
@@ -59,6 +60,7 @@ struct nm_context {
     uint64_t clock;    /* changes of tensors that a node needs */
     size_t blocks;     /* what keeps it: memory given out and not yet back, and its user */
     bool closed;       /* by its user, while blocks were out; the last one frees it */
+    int holders; /* its user and what other contexts read of it; the last one ends it. Atomic */
 };
 
 /* One of its `blocks` less; with the last one it is freed. */
@@ -92,8 +94,12 @@ struct nm_tensor {
     nm_tensor *next;    /* in the tape's list of free, recent or leaf tensors */
     int64_t node;       /* the node that computed it; -1: none */
     int64_t count;
-    unsigned char small[NM_SMALL_BYTES]; /* a tape tensor's elements, if they fit */
-    nm_tensor *grad;                     /* own tensors: what nm_backward() added up */
+    union {
+        unsigned char small[NM_SMALL_BYTES]; /* a tape tensor's elements, if they fit */
+        const int *readers; /* own tensors: how many other contexts read them, atomic; NULL: none
+                               ever will */
+    };
+    nm_tensor *grad; /* own tensors: what nm_backward() added up */
     const char *name;
     uint8_t dtype;
     uint8_t output; /* which output of the node */
@@ -234,6 +240,7 @@ struct nm_tape {
     bool collecting;   /* a backward pass without a graph runs: new tensors are in `recent` */
     bool recording, anomaly, dry;
     nm_trace *trace; /* keeps what is done, in a dry run; NULL: nobody does */
+    const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
     const char *scope;
     nm_tape_cost cost;
     const nm_op *add, *sum_to; /* found at the first backward pass */

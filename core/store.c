@@ -13,6 +13,7 @@ struct nm_store {
     nm_context *context;
     nm_map *entries;
     bool filled; /* from a file */
+    int readers; /* tapes of other contexts; atomic */
 };
 
 /* An entry as the store keeps it. */
@@ -96,6 +97,7 @@ nm_tensor *nm_store_add(nm_store *store, const char *name, nm_role role, nm_purp
         return NULL;
     }
     ((record *)(void *)entry)->index = nm_map_count(store->entries) - 1;
+    entry->tensor->readers = &store->readers;
     return entry->tensor;
 }
 
@@ -155,7 +157,7 @@ void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)
 {
     NM_GIVEN(store, );
     nm_entry *entry = nm_map_at(store->entries, index);
-    NM_GIVEN(entry, );
+    NM_GIVEN(entry && nm_tensor_check_change(entry->tensor) == NM_OK, );
     entry->trainable = trainable;
     if (entry->role == NM_PARAMETER) {
         nm_tensor_set_requires_grad(entry->tensor, trainable);
@@ -191,6 +193,37 @@ void nm_store_clear_grads(nm_store *store)
     for (int i = 0; i < nm_store_count(store); i++) {
         nm_tensor_clear_grad(nm_store_at(store, i)->tensor);
     }
+}
+
+/* ---- Lending ---- */
+
+void nm_store_lend(nm_store *store, nm_tape *tape)
+{
+    tape->lender = store->context;
+    nm_context_hold(store->context);
+    __atomic_add_fetch(&store->readers, 1, __ATOMIC_ACQ_REL);
+}
+
+void nm_store_take_back(nm_store *store)
+{
+    nm_context *context = store->context;
+    __atomic_sub_fetch(&store->readers, 1, __ATOMIC_ACQ_REL); /* the store may end here */
+    nm_context_release(context);
+}
+
+int nm_store_readers(const nm_store *store)
+{
+    return __atomic_load_n(&store->readers, __ATOMIC_ACQUIRE);
+}
+
+nm_status nm_store_check_change(const nm_store *store)
+{
+    const int readers = nm_store_readers(store);
+    return readers ? nm_fail(store->context, NM_ERROR_INPUT,
+                             "the network is read by %d predictors of other contexts; close them "
+                             "before it changes, or change another copy of it",
+                             readers)
+                   : NM_OK;
 }
 
 /* ---- Files ---- */
@@ -309,7 +342,7 @@ nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_fil
     NM_GIVEN(store, NM_ERROR_INPUT);
     NM_REQUIRE(store->context, file, NM_ERROR_INPUT);
     char name[LONGEST_FILE_NAME];
-    nm_status status = NM_OK;
+    nm_status status = nm_store_check_change(store);
     /* Twice: first to see that all fits, then to copy. */
     for (int copy = 0; copy < 2 && status == NM_OK; copy++) {
         for (int i = 0; i < nm_store_count(store) && status == NM_OK; i++) {

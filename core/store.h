@@ -4,7 +4,7 @@
 #define NM_CORE_STORE_H
 
 #include "core/file.h"
-#include "core/tensor.h"
+#include "core/tape.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,6 +84,19 @@ NM_API nm_status nm_store_write(const nm_store *store, const char *prefix,
  * what is left over. Nothing is changed unless all fits. `prefix` selects the file's names that
  * begin with it. */
 NM_API nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file);
+/* ---- The library's own ---- */
+
+/* The tape, of another context and without recording, may read the store's tensors, and what else
+ * is their context's user's own. Until nm_store_take_back(), by the same thread, they cannot be
+ * changed, and the context does not end. The store itself must be destroyed after that. In any
+ * thread, as long as the store's own does not change or destroy it meanwhile. */
+void nm_store_lend(nm_store *store, nm_tape *tape);
+void nm_store_take_back(nm_store *store);
+/* How many tapes read it. */
+int nm_store_readers(const nm_store *store);
+/* NM_OK: none. Else an error that says so. */
+nm_status nm_store_check_change(const nm_store *store);
+
 /* Whether that has filled it once. The library's own. */
 bool nm_store_is_filled(const nm_store *store);
 /* What is wrong with `values` as those of this entry: one that is not finite, a variance or counter

@@ -315,6 +315,10 @@ nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
     if (!x || tape->context->status != NM_OK) {
         return NULL;
     }
+    if (x->context != tape->context) {
+        nm_fail(tape->context, NM_ERROR_INPUT, "nm_detach: x belongs to another context");
+        return NULL;
+    }
     if (!x->data && !tape->dry) {
         nm_refuse_elements(x, "nm_detach: x");
         return NULL;

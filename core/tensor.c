@@ -148,6 +148,9 @@ void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
         return;
     }
     tensor->data = from->data;
+    if (from->context != tensor->context) {
+        return; /* lent: as the caller's memory is; counting its holders is not for this thread */
+    }
     tensor->buffer = from->buffer;
     if (from->buffer) {
         from->buffer->references++;
@@ -406,6 +409,17 @@ nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name)
                    name);
 }
 
+nm_status nm_tensor_check_change(const nm_tensor *tensor)
+{
+    const int readers =
+        tensor->tape || !tensor->readers ? 0 : __atomic_load_n(tensor->readers, __ATOMIC_ACQUIRE);
+    return readers ? nm_fail(tensor->context, NM_ERROR_INPUT,
+                             "%s is read by %d predictors of other contexts; close them before it "
+                             "changes, or change another copy of the network",
+                             name_or_type(tensor), readers)
+                   : NM_OK;
+}
+
 void nm_tensor_touch(nm_tensor *tensor)
 {
     NM_GIVEN(tensor, );
@@ -516,7 +530,7 @@ double nm_tensor_get(nm_tensor *tensor, int64_t index)
 nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
 {
     if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK ||
-        nm_element_check(tensor, value) != NM_OK) {
+        nm_element_check(tensor, value) != NM_OK || nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }
     nm_element_store(tensor, index, value);
@@ -539,7 +553,8 @@ double nm_tensor_item(nm_tensor *tensor)
 
 nm_status nm_tensor_fill(nm_tensor *tensor, double value)
 {
-    if (!nm_tensor_data(tensor) || nm_element_check(tensor, value) != NM_OK) {
+    if (!nm_tensor_data(tensor) || nm_element_check(tensor, value) != NM_OK ||
+        nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }
     nm_tensor_note_change(tensor);
@@ -557,7 +572,8 @@ nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
 {
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     NM_REQUIRE(tensor->context, from, NM_ERROR_INPUT);
-    if (!nm_tensor_data(tensor) || !nm_tensor_data(from)) {
+    if (!nm_tensor_data(tensor) || !nm_tensor_data(from) ||
+        nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }
     if (!nm_shape_equal(&tensor->shape, &from->shape) || tensor->dtype != from->dtype) {
@@ -619,6 +635,9 @@ nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
         return nm_fail(tensor->context, NM_ERROR_INPUT,
                        "whether the result of an op requires a gradient follows from its inputs; "
                        "use nm_detach() to cut it off");
+    }
+    if (nm_tensor_check_change(tensor) != NM_OK) {
+        return NM_ERROR_INPUT;
     }
     tensor->requires_grad = requires_grad;
     return NM_OK;

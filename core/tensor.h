@@ -90,6 +90,9 @@ NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
  * functions here say it themselves: a backward pass that needs what was there is then an error that
  * names the op which had read it, not a wrong gradient. */
 NM_API void nm_tensor_touch(nm_tensor *tensor);
+/* Whether elements may be changed: not while predictors of other contexts read them. The library's
+ * own. */
+nm_status nm_tensor_check_change(const nm_tensor *tensor);
 /* The first element (row-major) that is NaN or infinite; -1: none, as in any tensor of integers. */
 NM_API int64_t nm_tensor_first_not_finite(const nm_tensor *tensor);
 /* Copies the elements of `from`, of the same shape and type. */

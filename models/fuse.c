@@ -100,6 +100,12 @@ static nm_status fold(layer_record *record)
 nm_status nm_model_fold(nm_model *model)
 {
     NM_GIVEN(model, NM_ERROR_INPUT);
+    if (model->folded && nm_store_readers(model->store)) {
+        return NM_OK; /* with parameters that have not changed since */
+    }
+    if (nm_store_check_change(model->store) != NM_OK) {
+        return nm_context_status(model->context);
+    }
     model->folded = false;
     if (model->stage != MODEL_READY) {
         return nm_fail(model->context, NM_ERROR_INPUT,

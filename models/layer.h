@@ -47,8 +47,9 @@ typedef struct nm_layer_type {
     /* Makes the parameters for an input of shape `x`, [NM_ANY_BATCH, ...]. Called once. NULL: there
      * are none. */
     nm_status (*build)(nm_layer *layer, const nm_shape *x);
-    /* Computes. `x` is never NULL; the result is, on failure. It allocates nothing but on the tape.
-     */
+    /* Computes. `x` is never NULL; the result is, on failure. It allocates nothing but on the tape,
+     * and in inference writes nothing to the layer: several threads may be in it
+     * (nm_predictor_share()). */
     nm_tensor *(*forward)(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
     /* The same with what follows, as far as takes() says so. NULL: nothing can be taken along. */
     nm_tensor *(*forward_with)(nm_layer *layer, const nm_pass *pass, nm_tensor *x,

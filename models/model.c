@@ -17,11 +17,8 @@ static void destroy_record(layer_record *record)
     nm_free(layer->context, record);
 }
 
-void nm_model_destroy(nm_model *model)
+static void destroy_now(nm_model *model)
 {
-    if (!model) {
-        return;
-    }
     nm_context *context = model->context;
     for (int i = 0; i < model->count; i++) {
         destroy_record(model->records[i]);
@@ -33,6 +30,57 @@ void nm_model_destroy(nm_model *model)
     nm_free(context, model->description);
     nm_document_destroy(model->own_document);
     nm_free(context, model);
+}
+
+/* Models that were destroyed while others read them, in a context. */
+typedef struct leftovers {
+    nm_model *first;
+} leftovers;
+
+static const char leftovers_key;
+
+/* Those that nobody reads any more; all of them, where the context ends. */
+static void destroy_leftovers(nm_context *context, void *memory)
+{
+    (void)context;
+    nm_model **at = &((leftovers *)memory)->first;
+    while (*at) {
+        nm_model *model = *at;
+        if (nm_store_readers(model->store)) {
+            at = &model->next_left;
+        } else {
+            *at = model->next_left;
+            destroy_now(model);
+        }
+    }
+}
+
+static leftovers *leftovers_of(nm_context *context)
+{
+    return nm_context_attach(context, &leftovers_key, sizeof(leftovers), destroy_leftovers);
+}
+
+nm_status nm_model_expect_readers(nm_model *model)
+{
+    leftovers *left = leftovers_of(model->context);
+    if (left) {
+        destroy_leftovers(model->context, left);
+    }
+    return nm_context_status(model->context);
+}
+
+void nm_model_destroy(nm_model *model)
+{
+    if (!model) {
+        return;
+    }
+    if (model->store && nm_store_readers(model->store)) {
+        leftovers *left = leftovers_of(model->context); /* there since it could be read */
+        model->next_left = left->first;
+        left->first = model;
+        return;
+    }
+    destroy_now(model);
 }
 
 nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_value *value,
@@ -114,7 +162,10 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
     }
-    if (!nm_tape_is_traced(pass->tape)) {
+    if ((pass->training || pass->initialize) && !nm_tape_is_traced(pass->tape)) {
+        if (nm_store_check_change(model->store) != NM_OK) {
+            return NULL;
+        }
         tell_of_start(model, pass);
         model->folded = model->folded && !pass->training;
     }

@@ -58,6 +58,7 @@ struct nm_model {
     bool apart;         /* the file says fuse: false */
     int64_t parameters; /* made so far, while building */
     const nm_value *failed; /* where building failed: the innermost layer */
+    nm_model *next_left;    /* destroyed while it was read, as this one */
     const nm_layer *spread; /* the first dense whose input is more than a vector; NULL: none */
 };
 
@@ -65,6 +66,11 @@ static inline layer_record *record_of(nm_layer *layer)
 {
     return (layer_record *)(void *)layer;
 }
+
+/* ---- models/model.c ---- */
+
+/* Makes ready for a model to be destroyed while others read it: it stays until they are done. */
+nm_status nm_model_expect_readers(nm_model *model);
 
 /* ---- models/model_read.c ---- */
 

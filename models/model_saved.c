@@ -131,8 +131,9 @@ static void take_saved(nm_model *m, nm_saved *saved)
 
 nm_status nm_model_take(nm_model *m, nm_saved *saved)
 {
-    m->folded = false;
-    nm_status status = compare_models(m, saved);
+    nm_status status = nm_store_check_change(m->store);
+    m->folded = m->folded && status != NM_OK;
+    status = status == NM_OK ? compare_models(m, saved) : status;
     status = status == NM_OK ? nm_saved_read(saved, m->store) : status;
     if (status == NM_OK && saved->document) {
         take_saved(m, saved);
@@ -254,6 +255,6 @@ const nm_schema *nm_model_schema(const nm_model *model)
 
 void nm_model_set_schema(nm_model *model, const nm_schema *schema)
 {
-    NM_GIVEN(model, );
+    NM_GIVEN(model && nm_store_check_change(model->store) == NM_OK, );
     model->schema = schema;
 }

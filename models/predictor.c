@@ -14,6 +14,7 @@
 struct nm_predictor {
     nm_context *context;
     nm_model *model, *own; /* `own`: the same, if it goes with the predictor */
+    bool reads;            /* the model is another predictor's */
     nm_tape *tape;
     bool is_classifier;
     double temperature;
@@ -37,7 +38,8 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
     if (!model->schema) {
         nm_fail(context, NM_ERROR_INPUT, "the network does not say what its samples are");
     }
-    if (nm_context_status(context) != NM_OK || nm_model_fold(model) != NM_OK) {
+    if (nm_context_status(context) != NM_OK || nm_model_fold(model) != NM_OK ||
+        nm_model_expect_readers(model) != NM_OK) {
         nm_predictor_close(p);
         return NULL;
     }
@@ -67,12 +69,39 @@ nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, si
     return create_with(nm_model_open_memory(context, data, size, name));
 }
 
+nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predictor)
+{
+    NM_REQUIRE(context, predictor, NULL);
+    nm_predictor *p =
+        nm_context_status(context) == NM_OK ? nm_alloc_zero(context, 1, sizeof *p) : NULL;
+    if (!p) {
+        return NULL;
+    }
+    *p = *predictor;
+    p->context = context;
+    p->own = NULL;
+    p->tape = nm_tape_create(context);
+    p->reads = p->tape != NULL;
+    if (!p->reads) {
+        nm_predictor_close(p);
+        return NULL;
+    }
+    nm_store_lend(p->model->store, p->tape);
+    nm_context_compute_alone(context);
+    return p;
+}
+
 void nm_predictor_close(nm_predictor *p)
 {
-    if (p) {
-        nm_tape_destroy(p->tape);
-        nm_model_destroy(p->own);
-        nm_free(p->context, p);
+    if (!p) {
+        return;
+    }
+    nm_store *read = p->reads ? p->model->store : NULL;
+    nm_tape_destroy(p->tape);
+    nm_model_destroy(p->own);
+    nm_free(p->context, p);
+    if (read) {
+        nm_store_take_back(read);
     }
 }
 
@@ -85,6 +114,12 @@ const nm_schema *nm_predictor_schema(const nm_predictor *predictor)
 nm_model *nm_predictor_model(const nm_predictor *predictor)
 {
     NM_GIVEN(predictor, NULL);
+    if (predictor->reads) {
+        nm_fail(predictor->context, NM_ERROR_INPUT,
+                "nm_predictor_model: the model is of the predictor that this one was made from; "
+                "ask that one");
+        return NULL;
+    }
     return predictor->model;
 }
 
@@ -200,7 +235,15 @@ nm_tensor *nm_predictor_run_set(nm_predictor *p, const nm_dataset *set)
 
 nm_tensor *nm_predictor_run(nm_predictor *p, nm_tensor *x)
 {
-    if (!p || !x || nm_schema_check(p->model->schema, x) != NM_OK) {
+    if (!p || !x) {
+        return NULL;
+    }
+    if (nm_tensor_context(x) != p->context) {
+        nm_fail(p->context, NM_ERROR_INPUT,
+                "nm_predictor_run: x belongs to another context than the predictor");
+        return NULL;
+    }
+    if (nm_schema_check(p->model->schema, x) != NM_OK) {
         return NULL;
     }
     const nm_shape *shape = nm_tensor_shape(x);

@@ -28,6 +28,30 @@ NM_API nm_predictor *nm_predictor_open_memory(nm_context *context, const void *d
 /* The same with a model that has a schema, which must outlive the predictor and is folded. `loss`
  * says what its outputs mean (NULL: what the model was saved with). */
 NM_API nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss);
+/* The same network for another thread: a predictor in `context`, which is that thread's, that reads
+ * parameters and all else from where `predictor` has them. Of its own it has a tape and the memory
+ * of a batch, from the context's allocator. Results are the same bits. The context computes in one
+ * thread unless its number was chosen (nm_context_options.threads, nm_context_set_threads()): N
+ * threads of a program are to be N, not N teams.
+ *
+ *     nm_predictor *network = nm_predictor_open(context, "runs/iris");
+ *     ...in each thread:
+ *     nm_context *mine = nm_open(NULL);
+ *     nm_predictor *predictor = nm_predictor_share(mine, network);
+ *     nm_tensor *y = nm_predictor_run(predictor, x);      x and y are of `mine`
+ *
+ * All of them may run at once, `predictor` too. As long as any shares it, the network is read-only:
+ * what would change a parameter, train, load or give another schema is an error that says so.
+ * (Writing through nm_tensor_data() cannot be seen, and must not be.)
+ *
+ * Predictors, the model and the contexts may be closed in any order. The network's memory goes
+ * after the last predictor that shares it, when the next one is made in its context, or with that;
+ * a context that was closed before, with a warning, stays until then, and so must its allocator and
+ * a document or schema of yours that the model was made with.
+ *
+ * To be called in any thread, while no other closes or changes `predictor`. Layers of your own must
+ * not write to their state in inference. NULL on failure. */
+NM_API nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predictor);
 NM_API void nm_predictor_close(nm_predictor *predictor); /* NULL is fine */
 
 /* `x`: raw samples, [count, ...], of any numeric type that converts without loss and without doubt
@@ -40,6 +64,7 @@ NM_API nm_tensor *nm_predictor_run_set(nm_predictor *predictor, const nm_dataset
 
 /* What samples and classes are called. */
 NM_API const nm_schema *nm_predictor_schema(const nm_predictor *predictor);
+/* NULL, with an error, for one that nm_predictor_share() made. */
 NM_API nm_model *nm_predictor_model(const nm_predictor *predictor);
 /* Whether outputs are probabilities of classes. */
 NM_API bool nm_predictor_is_classifier(const nm_predictor *predictor);

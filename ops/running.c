@@ -39,7 +39,8 @@ static nm_status check(nm_context *context, nm_tensor *running, nm_tensor *batch
 {
     char is[NM_SHAPE_TEXT], other[NM_SHAPE_TEXT];
     const nm_dtype dtype = nm_tensor_dtype(batch);
-    if (!nm_tensor_data(running) || !nm_tensor_data(batch)) {
+    if (!nm_tensor_data(running) || !nm_tensor_data(batch) ||
+        nm_tensor_check_change(running) != NM_OK) {
         return nm_context_status(context);
     }
     if ((dtype == NM_F32 || dtype == NM_F64) && nm_tensor_dtype(running) == dtype &&

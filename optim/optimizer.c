@@ -228,7 +228,7 @@ static nm_status check_store(const nm_optimizer *o)
                            entry->name);
         }
     }
-    return nm_context_status(o->context);
+    return nm_store_check_change(o->store);
 }
 
 /* Backward passes that need the parameters as they were are errors from now on. */

@@ -283,17 +283,18 @@ nm_status nm_schema_check(const nm_schema *schema, nm_tensor *x)
 {
     NM_GIVEN(schema, NM_ERROR_INPUT);
     NM_REQUIRE(schema->context, x, NM_ERROR_INPUT);
+    nm_context *context = nm_tensor_context(x); /* the schema's may be another thread's */
     char text[NM_SHAPE_TEXT];
     const samples s = samples_of(x);
     if (!s.data) {
-        return nm_context_status(schema->context);
+        return nm_context_status(context);
     }
     if (s.count < 1) {
-        return nm_fail(schema->context, NM_ERROR_INPUT,
+        return nm_fail(context, NM_ERROR_INPUT,
                        "samples of shape %s; the first axis counts them, and there must be one",
                        nm_shape_text(nm_tensor_shape(x), text));
     }
-    return check(schema->context, schema, &s);
+    return check(context, schema, &s);
 }
 
 static nm_shape batch_of(int64_t count, const nm_shape *shape)
@@ -323,8 +324,9 @@ static void apply(const nm_affine *affine, const samples *s, uint8_t *bytes, flo
 nm_tensor *nm_schema_prepare(const nm_schema *schema, nm_tape *tape, nm_tensor *x)
 {
     NM_GIVEN(schema, NULL);
+    NM_REQUIRE(schema->context, tape, NULL);
     nm_affine affine = {0};
-    nm_context *context = schema->context;
+    nm_context *context = nm_tape_context(tape); /* as above */
     if (!x || nm_schema_check(schema, x) != NM_OK) {
         return NULL;
     }

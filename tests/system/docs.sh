@@ -36,6 +36,9 @@ printf '\0\0\0\77\0\0\0\0' >>"$temporary/new.npy"
 prints "a saved network predicts from C" "0: 0 0." \
     example predict "$temporary/predict" "$temporary/new.npy"
 
+prints "four threads answer with the bits of one" "4 threads: 4000 answers, 0 of them different" \
+    example threads "$temporary/predict" "$temporary/new.npy"
+
 # ---- README ----
 blocks c README.md >"$temporary/readme.c"
 claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I. -I"$NORMA_BUILD" \

@@ -18,20 +18,26 @@ typedef struct record {
 
 static record *memory; /* shared with the children */
 
+/* Returns what it was; threads have contexts of their own, and this in common. */
+static long add(long *number, long more)
+{
+    return __atomic_fetch_add(number, more, __ATOMIC_RELAXED);
+}
+
 static void *resize(void *user, void *block, size_t size)
 {
     (void)user;
     if (!size) {
-        memory->live -= block != NULL;
+        add(&memory->live, -(block != NULL));
         free(block);
         return NULL;
     }
-    if (memory->calls++ == memory->fail_at) {
+    if (add(&memory->calls, 1) == memory->fail_at) {
         memory->failed = 1;
         return NULL;
     }
     void *result = realloc(block, size);
-    memory->live += !block && result;
+    add(&memory->live, !block && result);
     return result;
 }
 

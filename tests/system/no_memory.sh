@@ -17,7 +17,7 @@ survives() # survives NAME SOURCE ARGUMENTS...
     ! grep -q 'main(int argc' "$source" || takes=-DWITH_ARGUMENTS
     claim_runs "$name compiles with an allocator that fails" ${CC:-cc} -std=gnu11 -g \
         -DEXAMPLE="\"$source\"" $takes -I"$NORMA_SOURCE" "$here/no_memory.c" -o "$name" \
-        -L"$NORMA_BUILD" -lnorma -lm -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
+        -L"$NORMA_BUILD" -lnorma -lm -pthread -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
     ask "$name" env OMP_NUM_THREADS=1 "./$name" "$@"
     claim_of "$name" "$name ends with a message whichever of its requests for memory fails" \
         says '^[1-9][0-9][0-9]* requests$'
@@ -28,6 +28,7 @@ for example in "$NORMA_SOURCE"/docs/examples/*.c; do
     name=$(basename "$example" .c)
     case $name in
     predict) survives "$name" "$example" run new.npy ;;
+    threads) survives "$name" "$example" run new.npy 1 ;;
     *) survives "$name" "$example" ;;
     esac
 done
