@@ -330,7 +330,7 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
 
 /* Beside each such struct stands a function that sets it to its defaults, for languages that have
  * neither these macros nor members' defaults: nm_softmax_options_init(&options). Defined so: */
-void nm_options_take(void *options, const void *defaults, size_t size); /* the library's own */
+NM_API void nm_options_take(void *options, const void *defaults, size_t size);
 #define NM_OPTIONS_INIT(type, defaults)                                                            \
     void type##_init(type *options)                                                                \
     {                                                                                              \

@@ -21,6 +21,7 @@ extern NM_API const nm_port nm_port_ab[2]; /* a, b */
 /* The op NAME of one output, from NAME_forward, NAME_vjp and NAME_samples. `inputs_` and `outputs_`
  * are arrays of ports. It ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. */
 #define NM_OP(name_, inputs_, outputs_, infer_, flags_, summary_, ...)                             \
+    extern const nm_op nm_op_##name_;                                                              \
     const nm_op nm_op_##name_ = {                                                                  \
         .item = NM_ITEM(nm_op, #name_, summary_, __VA_ARGS__),                                     \
         .inputs = inputs_,                                                                         \

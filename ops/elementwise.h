@@ -13,6 +13,7 @@
 #define NM_OPS_ELEMENTWISE_H
 
 #include "core/inline.h"
+#include "ops/basic.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 
@@ -75,6 +76,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
     NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE, summary_, __VA_ARGS__)
 #define NM_UNARY_OP_WITH_CALL(name_, summary_, ...)                                                \
     NM_UNARY_OP(name_, summary_, __VA_ARGS__)                                                      \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x);                                            \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x)                                             \
     {                                                                                              \
         return nm_apply1(tape, &nm_op_##name_, NULL, x);                                           \
@@ -84,6 +86,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
 #define NM_BINARY_OP_WITH_CALL(name_, summary_, ...)                                               \
     NM_OP(name_, nm_port_ab, nm_port_y, nm_infer_broadcast, NM_OPS_ELEMENTWISE, summary_,          \
           __VA_ARGS__)                                                                             \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *a, nm_tensor *b);                              \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *a, nm_tensor *b)                               \
     {                                                                                              \
         return nm_apply2(tape, &nm_op_##name_, NULL, a, b);                                        \
@@ -98,6 +101,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
  * which returns d(slope)/ds, made of ops, at s = v->in[0]. ---- */
 
 #define NM_SLOPE_OP(name_, SAVED, ports_, ...)                                                     \
+    extern const nm_op nm_op_##name_##_grad;                                                       \
     static nm_tensor *name_##_vjp(nm_vjp *v, int input)                                            \
     {                                                                                              \
         (void)input;                                                                               \
@@ -112,10 +116,10 @@ nm_status nm_elementwise_repeat(const nm_run *run);
     NM_OP(name_##_grad, ports_, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE,                      \
           "gradient of " #name_, __VA_ARGS__)
 
-extern const nm_port nm_port_y_dy[2]; /* y, dy: for slopes of the output */
-extern const nm_port nm_port_x_dy[2]; /* x, dy: for slopes of the input */
+extern NM_API const nm_port nm_port_y_dy[2]; /* y, dy: for slopes of the output */
+extern NM_API const nm_port nm_port_x_dy[2]; /* x, dy: for slopes of the input */
 
 /* The bend of a function of straight pieces: 0. */
-nm_tensor *nm_no_bend(nm_vjp *v);
+NM_API nm_tensor *nm_no_bend(nm_vjp *v);
 
 #endif

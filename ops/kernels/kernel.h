@@ -20,6 +20,13 @@
 #define NM_AVX2 "avx2"
 #endif
 
+/* clang has it from version 14 on. */
+#ifdef __has_attribute
+#if __has_attribute(target_clones)
+#define NM_CLONES 1
+#endif
+#endif
+
 /* NM_KERNEL compiles a function for several instruction sets and picks one when the program is
  * loaded. Put it on the function with the hot loop, and give it a name that no other file uses:
  * clang makes the part that picks global also for a static function. The build's option `kernels`
@@ -36,7 +43,7 @@
 #elif defined(NM_KERNELS_AVX512)
 #define NM_KERNEL __attribute__((target("avx512f")))
 #define NM_KERNEL_VARIANTS 1
-#elif defined(__GLIBC__) && !defined(NM_SANITIZED)
+#elif defined(__GLIBC__) && defined(NM_CLONES) && !defined(NM_SANITIZED)
 #define NM_KERNEL __attribute__((target_clones("avx512f", NM_AVX2, "default")))
 #define NM_KERNEL_VARIANTS 1
 #else

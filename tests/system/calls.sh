@@ -146,7 +146,7 @@ int main()
     nm_close(context);
 }
 TEXT
-link="-L$NORMA_BUILD -lnorma -lm -Wl,-rpath,$NORMA_BUILD ${NORMA_LINK:-}"
+link="$NORMA_BUILD/libnorma.so -lm -Wl,-rpath,$NORMA_BUILD ${NORMA_LINK:-}"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Werror -I$NORMA_SOURCE"
 claim_runs "right calls compile without a warning" ${CC:-cc} -std=c11 $warnings right.c -o right $link
 ask right ./right

@@ -42,7 +42,7 @@ prints "four threads answer with the bits of one" "4 threads: 4000 answers, 0 of
 # ---- README ----
 blocks c README.md >"$temporary/readme.c"
 claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I. -I"$NORMA_BUILD" \
-    "$temporary/readme.c" -o "$temporary/readme" -L"$NORMA_BUILD" -lnorma -Wl,-rpath,"$NORMA_BUILD" \
+    "$temporary/readme.c" -o "$temporary/readme" "$NORMA_BUILD/libnorma.so" -Wl,-rpath,"$NORMA_BUILD" \
     ${NORMA_LINK:-}
 prints "the README's program runs" "d loss / d x[0][0] = " "$temporary/readme"
 mkdir -p "$temporary/newcomer"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # What packagers and users of the library get: a release build with the default options, installed
 # into a folder of its own, and programs built against nothing but that folder.
 . "$(dirname "$0")/claim.sh"
@@ -49,63 +49,123 @@ claim_of size "the stripped library is smaller than 1 MB" says '^[1-9][0-9]\{0,5
 
 # ---- Programs ----
 
-export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
-norma_pc()
-{
-    pkg-config --define-variable=prefix="$prefix" "$@" norma
-}
-claim_runs "pkg-config finds the version" norma_pc --exact-version="$version"
-
+# As a user has it: pkg-config finds the file, and looks for the rest where it was installed.
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage"
+claim_runs "pkg-config finds the version" pkg-config --exact-version="$version" \
+    "$prefix/lib/pkgconfig/norma.pc"
+outside=$NORMA_SOURCE/tests/system/outside
 program=$temporary/program
-mkdir -p "$program/core" "$program/ops"
+mkdir -p "$program/core" "$program/ops" "$program/subprojects"
 cd "$program" || exit 1
+cp "$outside"/* .
 # A program's own headers may be called like ours.
 for header in core/tensor.h core/context.h core/op.h ops/basic.h; do
     echo '#error "the header of the program, not of the library"' >"$header"
 done
-cat >sum.c <<'TEXT'
-#include <norma.h>
-#include <stdio.h>
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Werror"
 
-int main(void)
+# builds_and_runs NAME LINE WHAT COMMAND...: the command makes ./NAME, which says the line.
+builds_and_runs()
 {
-    nm_context *context = nm_context_create(NULL);
-    if (!context || nm_register_ops(context) != NM_OK) {
-        return 1;
-    }
-    const float values[] = {1, 2, 3};
-    nm_tensor *x = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(3), values);
-    nm_tape *tape = nm_tape_create(context);
-    nm_tensor_set_requires_grad(x, true);
-    nm_status status = nm_backward(tape, nm_sum(tape, nm_mul(tape, x, x)), 0);
-    if (status != NM_OK) {
-        puts(nm_context_error(context));
-        return 1;
-    }
-    const float *gradient = nm_tensor_f32(nm_tensor_grad(x));
-    printf("%g %g %g\n", gradient[0], gradient[1], gradient[2]);
-    nm_tape_destroy(tape);
-    nm_tensor_destroy(x);
-    nm_context_destroy(context);
-    return 0;
+    claim_runs "$3 builds" "${@:4}"
+    ask "$1" env LD_LIBRARY_PATH="$prefix/lib" "./$1"
+    claim_of "$1" "$3 runs" says "^$2\$"
 }
-TEXT
-warnings="-Wall -Wextra -Wpedantic -Werror"
-claim_runs "a program builds with the shared library" ${CC:-cc} -std=c11 $warnings -I. sum.c \
-    $(norma_pc --cflags --libs) -o shared
-ask shared env LD_LIBRARY_PATH="$prefix/lib" ./shared
-claim_of shared "and runs" says '^2 4 6$'
+
+builds_and_runs shared '2 4 6' "a program with the shared library" \
+    ${CC:-cc} -std=c11 $warnings -I. sum.c $(pkg-config --cflags --libs norma) -o shared
+builds_and_runs own_ops '0.0284' "a program with ops of its own" \
+    ${CC:-cc} -std=c11 $warnings -I. own_ops.c $(pkg-config --cflags --libs norma) -o own_ops
 claim_runs "a program builds in C++" ${CXX:-c++} -std=c++17 $warnings -I. -x c++ -fsyntax-only \
-    $(norma_pc --cflags) - <<'TEXT'
+    $(pkg-config --cflags norma) - <<'TEXT'
 #include <norma.h>
 int main() { return nm_status_name(NM_OK) == nullptr; }
 TEXT
 
-static=$(norma_pc --cflags --libs --static | sed 's/-lnorma/-l:libnorma.a/')
-claim_runs "a program builds with the static library" ${CC:-cc} -std=c11 $warnings -I. sum.c \
-    $static -o static
-ask static ./static
-claim_of static "and runs alone" says '^2 4 6$'
+# The op that architecture.md shows, under another name.
+{
+    echo '#include <norma.h>'
+    sed -n '/^```text/,/^```/{/^```/!p}' "$NORMA_SOURCE/docs/architecture.md" | grep -A 20 NM_UNARY |
+        sed 's/relu/ramp/g'
+    cat <<'TEXT'
+#include <stdio.h>
+int main(void)
+{
+    nm_context *context = nm_open(NULL);
+    nm_register_op(context, &nm_op_ramp);
+    nm_register_op(context, &nm_op_ramp_grad);
+    nm_check_op(context, "ramp", NULL);
+    nm_check_op(context, "ramp_grad", NULL);
+    printf("%s\n", nm_context_status(context) == NM_OK ? "right" : nm_context_error(context));
+    nm_close(context);
+}
+TEXT
+} >ramp.c
+builds_and_runs ramp right "the op in architecture.md, outside of the library," \
+    ${CC:-cc} -std=c11 $warnings ramp.c $(pkg-config --cflags --libs norma) -o ramp
+
+# The first program of README, by the command that stands below it.
+awk '$0 == "```c" { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/README.md" >program.c
+command=$(sed -n 's/^`\(cc program\.c [^`]*\)`.*/\1/p' "$NORMA_SOURCE/README.md")
+builds_and_runs a.out 'd loss / d x\[0\]\[0\] = .*' "README's program, by README's command," \
+    sh -c "${command:-false}"
+
+# ---- Programs with the static library, where it is alone ----
+
+alone=$temporary/alone
+cp -r "$stage" "$alone"
+rm "$alone"/usr/local/lib/libnorma.so*
+static="$(PKG_CONFIG_PATH=$alone/usr/local/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$alone \
+    pkg-config --static --cflags --libs norma)"
+builds_and_runs static '2 4 6' "a program with the static library" \
+    ${CC:-cc} -std=c11 $warnings -I. sum.c $static -o static
+builds_and_runs static_ops '0.0284' "a program with it and ops of its own" \
+    ${CC:-cc} -std=c11 $warnings -I. own_ops.c $static -o static_ops
+ask linked ldd ./static_ops
+claim_of linked "it holds the library" never_says libnorma
+
+# ---- Builds by CMake ----
+
+by_cmake() # FOLDER PREFIX
+{
+    CC=${CC:-cc} CFLAGS=$warnings cmake -S . -B "$1" -DCMAKE_PREFIX_PATH="$2" &&
+        cmake --build "$1"
+}
+
+if command -v cmake >/dev/null; then
+    claim_runs "find_package(norma) finds it" by_cmake cmake "$prefix"
+    claim_runs "and where only the static library is" by_cmake cmake_static "$alone/usr/local"
+    for made in cmake/sum cmake/sum_static cmake_static/sum; do
+        ask made "./$made"
+        claim_of made "$made runs" says '^2 4 6$'
+    done
+    for made in cmake cmake_static; do
+        ask made "./$made/own_ops"
+        claim_of made "$made/own_ops runs" says '^0.0284$'
+    done
+    sed -i 's/norma 0.1/norma 0.9/' CMakeLists.txt
+    claim "another version is not what it finds" \
+        "$(by_cmake newer "$prefix" 2>&1 | says "norma-config.cmake, version: $version")"
+else
+    echo "Not tried, for want of cmake: find_package(norma)"
+fi
+
+# ---- A subproject of Meson's: nothing of it but the library, whose headers are found. (./dev portable
+# subproject builds it all.) ----
+
+ln -s "$NORMA_SOURCE" subprojects/norma
+subproject() # TWO OBJECTS
+{
+    PKG_CONFIG_PATH= PKG_CONFIG_LIBDIR="$(pkg-config --variable pc_path pkg-config)" \
+        meson setup subproject --force-fallback-for=norma && ninja -C subproject "$@" &&
+        (cd subproject && test -s "$1" -a -s "$2")
+}
+claim_runs "programs compile with the subproject" subproject own_ops.p/own_ops.c.o sum.p/sum.c.o
+ask targets meson introspect subproject --targets --indent
+claim_of targets "the library is a target there" says '"name": "norma"'
+claim_of targets "norma's command, examples and tests are not" \
+    never_says '"name": "\(example_.*\|core_test_.*\|zoo\|completion\|hot_loops\)"'
+claim_of targets "nor is a program called norma" never_says '"filename": ".*/norma/norma"'
 
 # ---- The command ----
 

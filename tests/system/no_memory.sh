@@ -17,7 +17,7 @@ survives() # survives NAME SOURCE ARGUMENTS...
     ! grep -q 'main(int argc' "$source" || takes=-DWITH_ARGUMENTS
     claim_runs "$name compiles with an allocator that fails" ${CC:-cc} -std=gnu11 -g \
         -DEXAMPLE="\"$source\"" $takes -I"$NORMA_SOURCE" "$here/no_memory.c" -o "$name" \
-        -L"$NORMA_BUILD" -lnorma -lm -pthread -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
+        "$NORMA_BUILD/libnorma.so" -lm -pthread -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
     ask "$name" env OMP_NUM_THREADS=1 "./$name" "$@"
     claim_of "$name" "$name ends with a message whichever of its requests for memory fails" \
         says '^[1-9][0-9][0-9]* requests$'

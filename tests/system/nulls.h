@@ -68,6 +68,7 @@
  * nm_infer *: &infer
  * const nm_infer *: &infer
  * const nm_run *: &run
+ * nm_vjp *: &vjp
  * const nm_vjp *: &vjp
  * nm_check_result *: &(nm_check_result){0}
  * nm_random *: &generator

@@ -218,7 +218,7 @@ def main():
                 file.write(program(listed, given))
             command = shlex.split(os.environ.get("CC", "cc")) + [
                 "-std=gnu11", "-w", "-g", "-I" + SOURCE, "-I" + HERE, os.path.join(folder, "calls.c"),
-                "-o", os.path.join(folder, "calls"), "-L" + BUILD, "-lnorma", "-Wl,-rpath," + BUILD,
+                "-o", os.path.join(folder, "calls"), os.path.join(BUILD, "libnorma.so"), "-Wl,-rpath," + BUILD,
                 *shlex.split(os.environ.get("NORMA_LINK", ""))]
             subprocess.run(command, check=True)
             ran = subprocess.run([os.path.join(folder, "calls"), folder], cwd=folder, timeout=900,
