@@ -2,7 +2,7 @@
 # This machine's clang, with its own OpenMP
 here=$(dirname "$0")
 . "$here/common.sh"
-need clang libomp-dev check g++ valgrind
+need clang libomp-dev check g++ valgrind cmake
 make_copy
 export CC=clang
 build build/clang

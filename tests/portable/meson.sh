@@ -12,7 +12,7 @@ others()
     done | awk -v first="$(meson --version)" '$1 != first && !seen[$1]++'
 }
 
-need check g++ valgrind
+need check g++ valgrind cmake
 others >"$FOLDER/mesons"
 [ -s "$FOLDER/mesons" ] || cannot "Meson $(meson --version) is the only one: name another," \
     "NORMA_MESON=PATH; one comes by: python3 -m venv F && F/bin/pip install meson"
