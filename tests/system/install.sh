@@ -5,7 +5,7 @@
 build=$NORMA_BUILD/tests/install
 stage=$temporary/stage
 prefix=$stage/usr/local
-unset DESTDIR
+unset DESTDIR LD_LIBRARY_PATH
 
 # ---- Build and install ----
 
