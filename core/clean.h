@@ -8,6 +8,6 @@
  * sequences, C1), marks that turn the direction of writing, and bytes that are not UTF-8 become
  * \x1b or \u202e. `lines`: ends of lines and tabs stay. What does not fit into `size` bytes with a
  * 0 is cut, not within a character. Returns `to`. */
-char *nm_text_clean(const char *from, bool lines, char *to, size_t size);
+NM_COMMAND_API char *nm_text_clean(const char *from, bool lines, char *to, size_t size);
 
 #endif

@@ -15,9 +15,11 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define NM_API __attribute__((visibility("default")))
+#define NM_COMMAND_API NM_API /* for the command's library alone: no part of the interface */
 #define NM_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define NM_API
+#define NM_COMMAND_API
 #define NM_PRINTF(text, first)
 #endif
 

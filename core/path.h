@@ -10,6 +10,6 @@ char *nm_path_in(nm_context *context, const char *file, const char *path);
 /* `path` (of this process: absolute, or from the current folder) as it is to be written in a file
  * of `folder`, which must be there: "../data/iris.csv". Links on the way to both are followed, so
  * that ".." means what it should. New memory; NULL on failure. */
-char *nm_path_from(nm_context *context, const char *folder, const char *path);
+NM_COMMAND_API char *nm_path_from(nm_context *context, const char *folder, const char *path);
 
 #endif

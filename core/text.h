@@ -18,11 +18,11 @@ typedef struct nm_text {
 } nm_text;
 
 /* As printf does. */
-void nm_text_add(nm_text *text, const char *format, ...) NM_PRINTF(2, 3);
+NM_COMMAND_API void nm_text_add(nm_text *text, const char *format, ...) NM_PRINTF(2, 3);
 void nm_text_add_bytes(nm_text *text, const char *bytes, size_t count);
 /* In double quotes, escaped so that YAML and JSON both read it back as it was. Bytes that are not
  * UTF-8 become U+FFFD. NULL is written as null. */
-void nm_text_add_quoted(nm_text *text, const char *string);
+NM_COMMAND_API void nm_text_add_quoted(nm_text *text, const char *string);
 /* The shortest text that reads back as the same number; what is not finite as YAML has it. */
 void nm_text_add_float(nm_text *text, double value);
 /* A value in YAML's flow style, on one line: reading it gives the same tree. */
@@ -33,8 +33,8 @@ void nm_text_add_choice(nm_text *text, const nm_choice *choice);
 void nm_text_add_choices(nm_text *text, const nm_choices *choices);
 /* The text, new memory to be freed with nm_free(); NULL, with an error, if memory ran out. Leaves
  * `text` empty. */
-char *nm_text_end(nm_text *text);
+NM_COMMAND_API char *nm_text_end(nm_text *text);
 /* Forgets the text. */
-void nm_text_drop(nm_text *text);
+NM_COMMAND_API void nm_text_drop(nm_text *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "norma_command.h"
 
 static const command *const commands[] = {
     &command_train,
@@ -156,7 +157,20 @@ static void keep_standard_files(void)
     }
 }
 
-static int run(const command *c, char **words, int count)
+typedef nm_status init_fn(nm_context *context);
+
+/* With what the program registers itself. */
+static int run_in(nm_context *context, const arguments *a, init_fn *init)
+{
+    nm_status status = nm_context_status(context);
+    if (status == NM_OK && init && (status = init(context)) != NM_OK) {
+        nm_fail(context, status, "what the program registers could not be registered");
+    }
+    return nm_context_status(context) == NM_OK ? a->command->run(context, a)
+                                               : report_error(context);
+}
+
+static int run(const command *c, char **words, int count, init_fn *init)
 {
     arguments a = {.command = c, .commands = commands, .words = words, .word_count = count};
     int code = parse(&a, words, count);
@@ -171,20 +185,20 @@ static int run(const command *c, char **words, int count)
         return EXIT_FAILED;
     }
     session_attach(&s, context);
-    code = nm_context_status(context) == NM_OK ? c->run(context, &a) : report_error(context);
+    code = run_in(context, &a, init);
     nm_close(context);
     return finish_output(code);
 }
 
-int main(int argc, char **argv)
+int nm_main(int argc, char **argv, nm_status (*init)(nm_context *context))
 {
     keep_standard_files();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write, with its name */
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        return run(&command_help, NULL, 0);
+    if (argc < 2 || !argv || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        return run(&command_help, NULL, 0, init);
     }
     if (strcmp(argv[1], "--version") == 0) {
-        return run(&command_version, NULL, 0);
+        return run(&command_version, NULL, 0, init);
     }
     const command *c = find_command(argv[1]);
     if (!c) {
@@ -193,11 +207,11 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             char *name[] = {argv[1]};
-            return run(&command_help, name, 1);
+            return run(&command_help, name, 1, init);
         }
     }
     if (c->computes) {
         wait_with_patience(argv);
     }
-    return run(c, argv + 2, argc - 2);
+    return run(c, argv + 2, argc - 2, init);
 }

@@ -17,7 +17,7 @@ bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const v
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
                                 const void *dy, void *dw);
 /* The version of the library that runs, 100 times the major and the minor (206 is 2.6); 0: none. */
-int nm_onednn_version(void);
+NM_COMMAND_API int nm_onednn_version(void);
 /* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
 bool nm_onednn_takes_bf16(nm_context *context);
 

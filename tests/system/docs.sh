@@ -39,6 +39,20 @@ prints "a saved network predicts from C" "0: 0 0." \
 prints "four threads answer with the bits of one" "4 threads: 4000 answers, 0 of them different" \
     example threads "$temporary/predict" "$temporary/new.npy"
 
+cat >"$temporary/own.yaml" <<'TEXT'
+model: [gated: {units: 16}, op: {apply: softplus}, dense: {units: 2}]
+data: {train: {spirals: {points: 400}}, validation: 0.1}
+loss: cross_entropy
+train: {epochs: 3}
+TEXT
+prints "a command of one's own checks its op" "softplus" example own_command gradcheck softplus
+prints "its help has its layer" "y = (x w^T) * softplus(x v^T)" example own_command help gated
+prints "it trains a network with its layer" "saved in" \
+    example own_command train "$temporary/own.yaml" --out "$temporary/own"
+prints "and predicts with it" "0: 0 0." example own_command predict "$temporary/own" "$temporary/new.npy"
+prints "a command without that layer names it" 'unknown layer "gated"' \
+    bash -c "! '$norma' check '$temporary/own'"
+
 # ---- README ----
 blocks c README.md >"$temporary/readme.c"
 claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I. -I"$NORMA_BUILD" \

@@ -22,7 +22,8 @@ $(grep -vE '^\[[0-9]+/[0-9]+\] [CG]' "$temporary/log")"
 }
 version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$NORMA_SOURCE/meson.build" | head -1)
 
-for file in lib/libnorma.so lib/libnorma.so.0 "lib/libnorma.so.$version" lib/libnorma.a \
+for file in lib/libnorma-command.so lib/libnorma-command.a lib/pkgconfig/norma-command.pc \
+    include/norma/norma_command.h lib/libnorma.so lib/libnorma.so.0 "lib/libnorma.so.$version" lib/libnorma.a \
     lib/pkgconfig/norma.pc include/norma/norma.h include/norma/core/op.h include/norma/ops/ops.h \
     bin/norma share/man/man1/norma.1 share/bash-completion/completions/norma.bash \
     share/norma/zoo/spirals.yaml; do
@@ -39,7 +40,10 @@ claim_of dynamic "programs look for the library by its major version" \
 ask exported nm -D --defined-only "$prefix/lib/libnorma.so"
 undeclared() # a judge of a list of symbols
 {
-    find "$prefix/include/norma" -name '*.h' -exec cat {} + | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$temporary/declared"
+    {
+        find "$prefix/include/norma" -name '*.h' -exec cat {} +
+        grep -rh '^NM_COMMAND_API' "$NORMA_SOURCE/core" "$NORMA_SOURCE/ops" "$NORMA_SOURCE/optim" --include='*.h'
+    } | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$temporary/declared"
     awk '{print $3}' | sort | comm -23 - "$temporary/declared"
 }
 claim_of exported "all that is exported is declared in an installed header" undeclared
@@ -166,6 +170,41 @@ claim_of targets "the library is a target there" says '"name": "norma"'
 claim_of targets "norma's command, examples and tests are not" \
     never_says '"name": "\(example_.*\|core_test_.*\|zoo\|completion\|hot_loops\)"'
 claim_of targets "nor is a program called norma" never_says '"filename": ".*/norma/norma"'
+
+# ---- The command as a library ----
+
+ask command_symbols nm -D --defined-only "$prefix/lib/libnorma-command.so"
+claim_of command_symbols "the command's library exports one function" \
+    sh -c 'test "$(awk "{print \$3}")" = nm_main || echo "it exports others"'
+cat >own.c <<'TEXT'
+#include <norma_command.h>
+#include <norma.h>
+
+static nm_status init(nm_context *context)
+{
+    return nm_register_op(context, nm_find_op(context, "relu")); /* taken */
+}
+
+int main(int argc, char **argv)
+{
+    return nm_main(argc, argv, argc > 2 ? init : NULL);
+}
+TEXT
+command_pc()
+{
+    pkg-config --define-variable=prefix="$prefix" "$@" norma-command
+}
+claim_runs "a program builds with the command" ${CC:-cc} -std=c11 $warnings -I. own.c \
+    $(command_pc --cflags --libs) -o own
+ask own env LD_LIBRARY_PATH="$prefix/lib" ./own version
+claim_of own "and is the command" says "^norma $version "
+ask failed_init env LD_LIBRARY_PATH="$prefix/lib" sh -c './own help relu; test $? = 2'
+claim_of failed_init "what the program cannot register ends the command" says 'the name "relu" is taken'
+own_static=$(command_pc --cflags --libs --static | sed 's/-lnorma-command/-l:libnorma-command.a/; s/-lnorma /-l:libnorma.a /')
+claim_runs "a program builds with the command's static library" ${CC:-cc} -std=c11 $warnings -I. own.c \
+    $own_static -o own_static
+ask own_static ./own_static version
+claim_of own_static "and runs alone, too" says "^norma $version "
 
 # ---- The command ----
 

@@ -42,6 +42,13 @@ library()
     found -rnE "$1" core ops optim models --include='*.c' --exclude-dir=command |
         grep -vE '^\S+: *(/?\*|//)'
 }
+for header in norma_command.h; do
+    claim_runs "$header compiles alone as C" ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror \
+        -I. -include "$header" -x c -fsyntax-only /dev/null
+    claim_runs "$header compiles alone as C++" ${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic \
+        -Werror -I. -include "$header" -x c++ -fsyntax-only /dev/null
+done
+
 claim "the library never prints, asserts or ends the process" \
     "$(library '\b(abort|exit|_exit|assert|printf|puts|putchar|perror)\(')"
 claim "allocations go through the context" \
