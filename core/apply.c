@@ -48,7 +48,7 @@ nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope,
         return NM_OK;
     }
     char text[NM_SHAPE_TEXT];
-    double value = nm_tensor_get((nm_tensor *)(uintptr_t)tensor, at);
+    double value = nm_tensor_get(tensor, at);
     return nm_fail(tape->context, NM_ERROR_NUMERIC,
                    "%s%s%s (node %lld): %s %s %s is %s at element "
                    "%lld, the first one of this step that is not finite",

@@ -2,12 +2,28 @@
 #include "core/guard.h"
 #include "core/internal.h"
 
-/* The array that a call is given: one of the two. */
+/* The array that a call is given: one of the first two is read, or one of the others written. */
 typedef struct array {
-    double *f64;
-    float *f32;
+    const double *f64;
+    const float *f32;
+    double *to_f64;
+    float *to_f32;
     int64_t count;
 } array;
+
+static bool is_there(const array *a)
+{
+    return a->f64 || a->f32 || a->to_f64 || a->to_f32;
+}
+
+static void array_put(const array *a, int64_t i, double value)
+{
+    if (a->to_f64) {
+        a->to_f64[i] = value;
+    } else {
+        a->to_f32[i] = (float)value;
+    }
+}
 
 static double array_at(const array *a, int64_t i)
 {
@@ -15,14 +31,14 @@ static double array_at(const array *a, int64_t i)
 }
 
 /* Whether there is a tensor to copy from or to, and as much room. */
-static nm_status check(nm_tensor *tensor, const array *a)
+static nm_status check(const nm_tensor *tensor, const array *a)
 {
     char text[NM_SHAPE_TEXT];
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     nm_context *context = tensor->context;
     NM_UNLESS_FAILED(context);
-    const void *values = a->f64 ? (void *)a->f64 : (void *)a->f32;
-    NM_REQUIRE(context, values || !a->count, NM_ERROR_INPUT);
+    const array *values = a->count && !is_there(a) ? NULL : a;
+    NM_REQUIRE(context, values, NM_ERROR_INPUT);
     if (a->count != tensor->count) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "%s %s has %lld elements, and the array is said to have %lld",
@@ -32,18 +48,13 @@ static nm_status check(nm_tensor *tensor, const array *a)
     return NM_OK;
 }
 
-static nm_status copy_out(nm_tensor *tensor, const array *a)
+static nm_status copy_out(const nm_tensor *tensor, const array *a)
 {
-    if (!nm_tensor_data(tensor)) {
+    if (!nm_tensor_has_elements(tensor)) {
         return nm_context_status(tensor->context);
     }
     for (int64_t i = 0; i < a->count; i++) {
-        const double value = nm_element_load(tensor, i);
-        if (a->f64) {
-            a->f64[i] = value;
-        } else {
-            a->f32[i] = (float)value;
-        }
+        array_put(a, i, nm_element_load(tensor, i));
     }
     return NM_OK;
 }
@@ -65,7 +76,7 @@ static nm_status copy_in(nm_tensor *tensor, const array *a)
     return status;
 }
 
-static nm_status get(nm_tensor *tensor, array a)
+static nm_status get(const nm_tensor *tensor, array a)
 {
     const nm_status status = check(tensor, &a);
     return status == NM_OK ? copy_out(tensor, &a) : status;
@@ -77,24 +88,24 @@ static nm_status set(nm_tensor *tensor, array a)
     return status == NM_OK ? copy_in(tensor, &a) : status;
 }
 
-nm_status nm_tensor_get_f64(nm_tensor *tensor, double *values, int64_t count)
+nm_status nm_tensor_get_f64(const nm_tensor *tensor, double *values, int64_t count)
 {
-    return get(tensor, (array){.f64 = values, .count = count});
+    return get(tensor, (array){.to_f64 = values, .count = count});
 }
 
-nm_status nm_tensor_get_f32(nm_tensor *tensor, float *values, int64_t count)
+nm_status nm_tensor_get_f32(const nm_tensor *tensor, float *values, int64_t count)
 {
-    return get(tensor, (array){.f32 = values, .count = count});
+    return get(tensor, (array){.to_f32 = values, .count = count});
 }
 
 nm_status nm_tensor_set_f64(nm_tensor *tensor, const double *values, int64_t count)
 {
-    return set(tensor, (array){.f64 = (double *)(uintptr_t)values, .count = count});
+    return set(tensor, (array){.f64 = values, .count = count});
 }
 
 nm_status nm_tensor_set_f32(nm_tensor *tensor, const float *values, int64_t count)
 {
-    return set(tensor, (array){.f32 = (float *)(uintptr_t)values, .count = count});
+    return set(tensor, (array){.f32 = values, .count = count});
 }
 
 /* ---- Gradients ---- */
@@ -139,11 +150,7 @@ static nm_status get_grad(nm_tensor *tensor, array a)
         return status == NM_OK ? copy_out(gradient, &a) : status;
     }
     for (int64_t i = 0; i < a.count; i++) {
-        if (a.f64) {
-            a.f64[i] = 0;
-        } else {
-            a.f32[i] = 0;
-        }
+        array_put(&a, i, 0);
     }
     return NM_OK;
 }
@@ -160,20 +167,20 @@ static nm_status set_grad(nm_tensor *tensor, array a)
 
 nm_status nm_tensor_get_grad_f64(nm_tensor *tensor, double *values, int64_t count)
 {
-    return get_grad(tensor, (array){.f64 = values, .count = count});
+    return get_grad(tensor, (array){.to_f64 = values, .count = count});
 }
 
 nm_status nm_tensor_get_grad_f32(nm_tensor *tensor, float *values, int64_t count)
 {
-    return get_grad(tensor, (array){.f32 = values, .count = count});
+    return get_grad(tensor, (array){.to_f32 = values, .count = count});
 }
 
 nm_status nm_tensor_set_grad_f64(nm_tensor *tensor, const double *values, int64_t count)
 {
-    return set_grad(tensor, (array){.f64 = (double *)(uintptr_t)values, .count = count});
+    return set_grad(tensor, (array){.f64 = values, .count = count});
 }
 
 nm_status nm_tensor_set_grad_f32(nm_tensor *tensor, const float *values, int64_t count)
 {
-    return set_grad(tensor, (array){.f32 = (float *)(uintptr_t)values, .count = count});
+    return set_grad(tensor, (array){.f32 = values, .count = count});
 }

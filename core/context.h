@@ -106,7 +106,7 @@ NM_API void nm_context_log(nm_context *context, nm_log_level level, const char *
 NM_API void *nm_alloc(nm_context *context, size_t size);                    /* not cleared */
 NM_API void *nm_alloc_zero(nm_context *context, size_t count, size_t size); /* overflow-checked */
 NM_API void *nm_resize(nm_context *context, void *memory, size_t size); /* old kept on failure */
-NM_API void nm_free(nm_context *context, void *memory);                 /* NULL is fine */
+NM_API void nm_free(nm_context *context, const void *memory);           /* NULL is fine */
 NM_API char *nm_copy_string(nm_context *context, const char *text);     /* NULL gives NULL */
 /* printf into new memory; free with nm_free(). */
 NM_API char *nm_format(nm_context *context, const char *format, ...) NM_PRINTF(2, 3);

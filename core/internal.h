@@ -147,6 +147,8 @@ nm_status nm_element_check(nm_tensor *tensor, double value);
 /* A header for the tensor's gradient, without elements yet, unless it has one. */
 nm_status nm_tensor_make_grad(nm_tensor *tensor);
 
+/* Whether it has elements; else an error. NULL, of a call that failed, has none. */
+bool nm_tensor_has_elements(const nm_tensor *tensor);
 /* The error for elements that are not there. */
 nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name);
 

@@ -41,10 +41,10 @@ void nm_context_let_go(nm_context *context)
     }
 }
 
-void nm_free(nm_context *context, void *memory)
+void nm_free(nm_context *context, const void *memory)
 {
-    if (context && memory) {
-        context->allocator.resize(context->allocator.user, memory, 0);
+    if (context && memory) { /* what the allocator gave was not const */
+        context->allocator.resize(context->allocator.user, (void *)(uintptr_t)memory, 0);
         nm_context_let_go(context);
     }
 }

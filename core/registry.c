@@ -10,7 +10,8 @@
 
 typedef struct map_entry {
     char *name;
-    void *value;
+    void *value;          /* of one map, all are this, */
+    const void *constant; /* or all are that */
 } map_entry;
 
 struct nm_map {
@@ -87,11 +88,14 @@ static nm_status map_grow(nm_map *map)
     return NM_OK;
 }
 
-nm_status nm_map_add(nm_map *map, const char *name, void *value)
+static int find_entry(const nm_map *map, const char *name)
 {
-    NM_GIVEN(map, NM_ERROR_INPUT);
-    NM_REQUIRE(map->context, name, NM_ERROR_INPUT);
-    if (nm_map_find(map, name)) {
+    return map->slot_count ? *slot_of(map, name) - 1 : -1;
+}
+
+static nm_status add_entry(nm_map *map, const char *name, void *value, const void *constant)
+{
+    if (find_entry(map, name) >= 0) {
         return nm_fail(map->context, NM_ERROR_INPUT, "the name \"%s\" is taken", name);
     }
     if (map->count == map->capacity && map_grow(map) != NM_OK) {
@@ -102,18 +106,22 @@ nm_status nm_map_add(nm_map *map, const char *name, void *value)
         return NM_ERROR_MEMORY;
     }
     *slot_of(map, name) = map->count + 1;
-    map->entries[map->count++] = (map_entry){copy, value};
+    map->entries[map->count++] = (map_entry){copy, value, constant};
     return NM_OK;
+}
+
+nm_status nm_map_add(nm_map *map, const char *name, void *value)
+{
+    NM_GIVEN(map, NM_ERROR_INPUT);
+    NM_REQUIRE(map->context, name, NM_ERROR_INPUT);
+    return add_entry(map, name, value, NULL);
 }
 
 void *nm_map_find(const nm_map *map, const char *name)
 {
     NM_GIVEN(map && name, NULL);
-    if (!map->slot_count) {
-        return NULL;
-    }
-    int slot = *slot_of(map, name);
-    return slot ? map->entries[slot - 1].value : NULL;
+    const int entry = find_entry(map, name);
+    return entry >= 0 ? map->entries[entry].value : NULL;
 }
 
 int nm_map_count(const nm_map *map)
@@ -312,17 +320,18 @@ nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
                        "small letters, digits and underscores",
                        nm_kind_name(kind), item->name ? item->name : "");
     }
-    if (nm_map_find(context->kinds[kind], item->name)) {
+    if (nm_find(context, kind, item->name)) {
         return nm_fail(context, NM_ERROR_INPUT, "the %s \"%s\" is registered already",
                        nm_kind_name(kind), item->name);
     }
-    /* The map holds mutable pointers; items go in and come out as const. */
-    return nm_map_add(context->kinds[kind], item->name, (void *)(uintptr_t)item);
+    return add_entry(context->kinds[kind], item->name, NULL, item);
 }
 
 const nm_item *nm_find(const nm_context *context, nm_kind kind, const char *name)
 {
-    return has_kind(context, kind) ? nm_map_find(context->kinds[kind], name) : NULL;
+    const nm_map *map = name && has_kind(context, kind) ? context->kinds[kind] : NULL;
+    const int entry = map ? find_entry(map, name) : -1;
+    return entry >= 0 ? map->entries[entry].constant : NULL;
 }
 
 static bool consider_item(const char *name, const nm_item *item, int *distance)
@@ -375,5 +384,6 @@ int nm_item_count(const nm_context *context, nm_kind kind)
 
 const nm_item *nm_item_at(const nm_context *context, nm_kind kind, int index)
 {
-    return has_kind(context, kind) ? nm_map_at(context->kinds[kind], index) : NULL;
+    const nm_map *map = has_kind(context, kind) ? context->kinds[kind] : NULL;
+    return map && index >= 0 && index < map->count ? map->entries[index].constant : NULL;
 }

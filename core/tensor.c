@@ -315,7 +315,7 @@ void nm_tensor_destroy(nm_tensor *tensor)
         return;
     }
     nm_tensor_release(tensor);
-    nm_free(context, (char *)(uintptr_t)tensor->name);
+    nm_free(context, tensor->name);
     nm_free(context, tensor);
 }
 
@@ -368,24 +368,26 @@ nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
     if (name && !copy) {
         return NM_ERROR_MEMORY;
     }
-    nm_free(tensor->context, (char *)(uintptr_t)tensor->name);
+    nm_free(tensor->context, tensor->name);
     tensor->name = copy;
     return NM_OK;
 }
 
 /* ---- Elements ---- */
 
-void *nm_tensor_data(nm_tensor *tensor)
+bool nm_tensor_has_elements(const nm_tensor *tensor)
 {
-    if (!tensor) {
-        return NULL;
-    }
-    if (!tensor->data) {
+    if (tensor && !tensor->data) {
         nm_refuse_elements(tensor, name_or_type(tensor));
     } else if (tensor->context->trace) {
         nm_trace_note_in(tensor->context, "reads or writes elements of a tensor");
     }
-    return tensor->data;
+    return tensor && tensor->data;
+}
+
+void *nm_tensor_data(nm_tensor *tensor)
+{
+    return nm_tensor_has_elements(tensor) ? tensor->data : NULL;
 }
 
 nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name)
@@ -509,7 +511,7 @@ nm_status nm_element_check(nm_tensor *tensor, double value)
     return NM_OK;
 }
 
-static nm_status check_index(nm_tensor *tensor, int64_t index)
+static nm_status check_index(const nm_tensor *tensor, int64_t index)
 {
     if (index < 0 || index >= tensor->count) {
         char text[NM_SHAPE_TEXT];
@@ -519,9 +521,9 @@ static nm_status check_index(nm_tensor *tensor, int64_t index)
     return NM_OK;
 }
 
-double nm_tensor_get(nm_tensor *tensor, int64_t index)
+double nm_tensor_get(const nm_tensor *tensor, int64_t index)
 {
-    if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK) {
+    if (!nm_tensor_has_elements(tensor) || check_index(tensor, index) != NM_OK) {
         return NAN;
     }
     return nm_element_load(tensor, index);
@@ -538,7 +540,7 @@ nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
     return NM_OK;
 }
 
-double nm_tensor_item(nm_tensor *tensor)
+double nm_tensor_item(const nm_tensor *tensor)
 {
     if (tensor && tensor->count != 1) {
         char text[NM_SHAPE_TEXT];

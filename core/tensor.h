@@ -81,9 +81,9 @@ NM_API void *nm_tensor_data(nm_tensor *tensor);
 NM_API float *nm_tensor_f32(nm_tensor *tensor);
 NM_API double *nm_tensor_f64(nm_tensor *tensor);
 /* The value of a tensor of one element of any type; NaN, with an error, otherwise. */
-NM_API double nm_tensor_item(nm_tensor *tensor);
+NM_API double nm_tensor_item(const nm_tensor *tensor);
 /* Element `index` (row-major) as a double, whatever the type; NaN, with an error, out of range. */
-NM_API double nm_tensor_get(nm_tensor *tensor, int64_t index);
+NM_API double nm_tensor_get(const nm_tensor *tensor, int64_t index);
 NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
 NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
 /* Says that elements were changed through a pointer (nm_tensor_data() and its like), as the
@@ -101,8 +101,8 @@ NM_API nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from);
 /* All elements from and to an array of `count`, which is the tensor's own, converted as
  * nm_tensor_get() and nm_tensor_set() do: to a type that is narrower, floats are rounded. What a
  * tensor of integers cannot hold is NM_ERROR_INPUT, and then nothing is changed. */
-NM_API nm_status nm_tensor_get_f64(nm_tensor *tensor, double *values, int64_t count);
-NM_API nm_status nm_tensor_get_f32(nm_tensor *tensor, float *values, int64_t count);
+NM_API nm_status nm_tensor_get_f64(const nm_tensor *tensor, double *values, int64_t count);
+NM_API nm_status nm_tensor_get_f32(const nm_tensor *tensor, float *values, int64_t count);
 NM_API nm_status nm_tensor_set_f64(nm_tensor *tensor, const double *values, int64_t count);
 NM_API nm_status nm_tensor_set_f32(nm_tensor *tensor, const float *values, int64_t count);
 

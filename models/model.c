@@ -12,8 +12,8 @@ static void destroy_record(layer_record *record)
     if (layer->type && layer->type->destroy) {
         layer->type->destroy(layer);
     }
-    nm_free(layer->context, (char *)(uintptr_t)layer->name);
-    nm_free(layer->context, (char *)(uintptr_t)layer->label);
+    nm_free(layer->context, layer->name);
+    nm_free(layer->context, layer->label);
     nm_free(layer->context, record);
 }
 

@@ -96,7 +96,7 @@ static nm_status batch_norm_max_pool2d_forward(const nm_run *run)
     m.b = memory ? memory + bytes : NULL;
     m.y = run->y[Y];
     m.picked = run->y[P_PICKED];
-    m.index = run->y[P_INDEX];
+    m.found = run->y[P_INDEX];
     nm_batch_norm_top top = {.elsewhere = true,
                              .gate_scale = memory,
                              .gate_shift = memory ? memory + bytes : NULL,
@@ -252,7 +252,7 @@ static nm_status batch_norm_max_pool2d_grad_forward(const nm_run *run)
     }
     m.x = run->x[G_X];
     m.dy = run->x[G_DY];
-    m.index = (int32_t *)(uintptr_t)run->x[Q_INDEX];
+    m.index = run->x[Q_INDEX];
     m.dx = run->y[G_DX];
     char *memory = nm_scratch(run->context, 3 * bytes + more + 1);
     nm_status status = !memory ? NM_ERROR_MEMORY

@@ -13,7 +13,8 @@ typedef struct work {
     nm_pool pool;
     const void *x;
     void *y;
-    int32_t *index;
+    const int32_t *index;
+    int32_t *found;        /* the index that is computed */
     atomic_bool outside;   /* an index is not in the image */
     atomic_bool elsewhere; /* or in another window than its own */
 } work;
@@ -80,12 +81,11 @@ static nm_status max_pool2d_infer(nm_infer *infer)
 
 static nm_status max_pool2d_forward(const nm_run *run)
 {
-    work t = {nm_pool_make(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0])),
-              run->x[0],
-              run->y[0],
-              run->y[1],
-              false,
-              false};
+    work t = {.pool = nm_pool_make(run->options, nm_tensor_shape(run->in[0]),
+                                   nm_tensor_shape(run->out[0])),
+              .x = run->x[0],
+              .y = run->y[0],
+              .found = run->y[1]};
     nm_parallel(run->context, t.pool.n * t.pool.oh, nm_pool_grain(nm_pool_row_work(&t.pool)),
                 run->dtype == NM_F64 ? rows_f64 : rows_f32, &t);
     return NM_OK;
@@ -115,7 +115,7 @@ static nm_status run_pieces(const nm_run *run, work *t, int64_t pieces, double p
 
 static work work_of(const nm_run *run, nm_pool p)
 {
-    return (work){p, run->x[0], run->y[0], (int32_t *)(uintptr_t)run->x[1], false, false};
+    return (work){.pool = p, .x = run->x[0], .y = run->y[0], .index = run->x[1]};
 }
 
 static nm_status max_pool2d_grad_infer(nm_infer *infer)

@@ -61,7 +61,7 @@ static void NAME(rows)(void *arg, int64_t begin, int64_t end)
         const int64_t at = row * p->ow * p->c;
         NAME(row)
         ((const real *)t->x + row / p->oh * p->h * p->w * p->c, p, row % p->oh, (real *)t->y + at,
-         t->index + at);
+         t->found + at);
     }
 }
 

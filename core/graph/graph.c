@@ -36,7 +36,7 @@ void nm_graph_cut(nm_graph *graph, int step_count, int value_count)
     }
     while (graph->value_count > value_count) {
         const nm_graph_value *value = &graph->values[--graph->value_count];
-        nm_free(graph->context, value->input >= 0 ? (char *)(uintptr_t)value->name : NULL);
+        nm_free(graph->context, value->input >= 0 ? value->name : NULL);
     }
     drop_tables(graph);
 }

@@ -33,11 +33,11 @@ nm_graph_step *nm_graph_add_step(nm_graph *graph, nm_step_kind kind, int inputs,
                                  const void *options, size_t option_bytes);
 static inline int *nm_step_inputs(nm_graph_step *step)
 {
-    return (int *)(uintptr_t)step->in;
+    return (int *)(void *)(step + 1);
 }
 static inline int *nm_step_outputs(nm_graph_step *step)
 {
-    return (int *)(uintptr_t)step->out;
+    return nm_step_inputs(step) + step->inputs;
 }
 /* Forgets all that came after. */
 void nm_graph_cut(nm_graph *graph, int step_count, int value_count);

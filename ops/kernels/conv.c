@@ -20,21 +20,22 @@
 typedef struct view {
     const nm_conv *conv;
     nm_dtype dtype;
-    size_t item;        /* bytes */
-    int64_t channels;   /* of one group's input */
-    int64_t outputs;    /* of one group */
-    int64_t depth;      /* kh * kw * channels */
-    int64_t group;      /* at work */
-    int64_t first;      /* the piece's first output row */
-    int64_t rows;       /* how many it has */
-    bool taps_together; /* a kernel's row of taps lies in one piece of x */
-    char *x;            /* or dx */
+    size_t item;            /* bytes */
+    int64_t channels;       /* of one group's input */
+    int64_t outputs;        /* of one group */
+    int64_t depth;          /* kh * kw * channels */
+    int64_t group;          /* at work */
+    int64_t first;          /* the piece's first output row */
+    int64_t rows;           /* how many it has */
+    bool taps_together;     /* a kernel's row of taps lies in one piece of x */
+    const void *x, *w, *dy; /* what is read, */
+    void *y, *dx, *dw;      /* and what is computed; NULL: not this time */
     char *patches;
 } view;
 
-static view make_view(const nm_conv *c, nm_dtype dtype, const void *x)
+static view make_view(const nm_conv *c, nm_dtype dtype)
 {
-    view v = {.conv = c, .dtype = dtype, .item = nm_dtype_size(dtype), .x = (char *)(uintptr_t)x};
+    view v = {.conv = c, .dtype = dtype, .item = nm_dtype_size(dtype)};
     v.channels = c->c / c->groups;
     v.outputs = c->o / c->groups;
     v.depth = c->kh * c->kw * v.channels;
@@ -42,30 +43,38 @@ static view make_view(const nm_conv *c, nm_dtype dtype, const void *x)
     return v;
 }
 
-static char *at(const void *base, int64_t elements, const view *v)
+static const char *at(const void *base, int64_t elements, const view *v)
 {
-    return (char *)(uintptr_t)base + elements * (int64_t)v->item;
+    return (const char *)base + elements * (int64_t)v->item;
+}
+
+static char *place_at(void *base, int64_t elements, const view *v)
+{
+    return (char *)base + elements * (int64_t)v->item;
 }
 
 /* ---- From x to patches, and back ---- */
 
-/* What is done with `elements` of x (NULL: in the padding) and their place in a patch. */
-typedef void (*move_fn)(char *x, char *patch, int64_t elements, const view *v);
+#define PADDING INT64_MIN /* in place of an element of x */
 
-/* One kernel row of a patch. `line` is the row of x under it, NULL in the padding; `left` the
- * column under its first tap. */
-static void move_taps(const view *v, char *line, int64_t left, char *patch, move_fn move)
+/* What is done with `elements` of x, from the one of number `start`, and their place in a patch. */
+typedef void (*move_fn)(int64_t start, char *patch, int64_t elements, const view *v);
+
+/* One kernel row of a patch. `line` is where the row of x under it begins; `left` the column under
+ * its first tap. */
+static void move_taps(const view *v, int64_t line, int64_t left, char *patch, move_fn move)
 {
     const nm_conv *c = v->conv;
-    if (!line || (v->taps_together && left >= 0 && left + c->kw <= c->w)) {
-        move(line ? at(line, left * c->c, v) : NULL, patch, c->kw * v->channels, v);
+    const bool padded = line == PADDING;
+    if (padded || (v->taps_together && left >= 0 && left + c->kw <= c->w)) {
+        move(padded ? PADDING : line + left * c->c, patch, c->kw * v->channels, v);
         return;
     }
     for (int64_t j = 0; j < c->kw; j++) {
         int64_t column = left + j * c->dilation[1];
         bool inside = column >= 0 && column < c->w;
-        move(inside ? at(line, column * c->c, v) : NULL, at(patch, j * v->channels, v), v->channels,
-             v);
+        move(inside ? line + column * c->c : PADDING, place_at(patch, j * v->channels, v),
+             v->channels, v);
     }
 }
 
@@ -78,27 +87,28 @@ static void move_patches(const view *v, int64_t begin, int64_t end, move_fn move
         for (int64_t i = 0; i < c->kh; i++) {
             int64_t y = row * c->stride[0] - c->padding[0] + i * c->dilation[0];
             int64_t start = (image * c->h + y) * c->w * c->c + v->group * v->channels;
-            char *line = y >= 0 && y < c->h ? at(v->x, start, v) : NULL;
+            int64_t line = y >= 0 && y < c->h ? start : PADDING;
             for (int64_t column = 0; column < c->ow; column++) {
                 int64_t place = (r * c->ow + column) * v->depth + i * c->kw * v->channels;
-                move_taps(v, line, column * c->stride[1] - c->padding[1], at(v->patches, place, v),
-                          move);
+                move_taps(v, line, column * c->stride[1] - c->padding[1],
+                          place_at(v->patches, place, v), move);
             }
         }
     }
 }
 
-static void copy(char *x, char *patch, int64_t elements, const view *v)
+static void copy(int64_t start, char *patch, int64_t elements, const view *v)
 {
-    if (x) {
-        memcpy(patch, x, (size_t)elements * v->item);
+    if (start != PADDING) {
+        memcpy(patch, at(v->x, start, v), (size_t)elements * v->item);
     } else {
         memset(patch, 0, (size_t)elements * v->item);
     }
 }
 
-static void add_back(char *x, char *patch, int64_t elements, const view *v)
+static void add_back(int64_t start, char *patch, int64_t elements, const view *v)
 {
+    char *x = start != PADDING ? place_at(v->dx, start, v) : NULL;
     for (int64_t i = 0; x && i < elements; i++) {
         if (v->dtype == NM_F64) {
             ((double *)(void *)x)[i] += ((const double *)(const void *)patch)[i];
@@ -134,21 +144,22 @@ static void scatter(nm_context *context, view *v)
 
 /* ---- The product of one piece and group ---- */
 
-typedef nm_status (*piece_fn)(nm_context *context, view *v, const void *w, const void *y);
+typedef nm_status (*piece_fn)(nm_context *context, view *v);
 
-/* The group's part of the piece in y. */
-static char *y_of_piece(const view *v, const void *y)
+/* Where the group's part of the piece begins in y, */
+static int64_t in_y(const view *v)
 {
-    return at(y, v->first * v->conv->ow * v->conv->o + v->group * v->outputs, v);
+    return v->first * v->conv->ow * v->conv->o + v->group * v->outputs;
 }
 
-static char *weights_of_group(const view *v, const void *w)
+/* and where its weights do. */
+static int64_t in_weights(const view *v)
 {
-    return at(w, v->group * v->outputs * v->depth, v);
+    return v->group * v->outputs * v->depth;
 }
 
 /* y += patches w^T */
-static nm_status forward_piece(nm_context *context, view *v, const void *w, const void *y)
+static nm_status forward_piece(nm_context *context, view *v)
 {
     gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
@@ -161,13 +172,13 @@ static nm_status forward_piece(nm_context *context, view *v, const void *w, cons
                  .ldb = v->depth,
                  .ldc = v->conv->o,
                  .a = v->patches,
-                 .b = weights_of_group(v, w),
-                 .c = y_of_piece(v, y)};
+                 .b = at(v->w, in_weights(v), v),
+                 .c = place_at(v->y, in_y(v), v)};
     return nm_gemm_run(context, &g);
 }
 
 /* patches = dy w, added back to dx */
-static nm_status input_grad_piece(nm_context *context, view *v, const void *w, const void *dy)
+static nm_status input_grad_piece(nm_context *context, view *v)
 {
     nm_gemm g = {.dtype = v->dtype,
                  .m = v->rows * v->conv->ow,
@@ -176,8 +187,8 @@ static nm_status input_grad_piece(nm_context *context, view *v, const void *w, c
                  .lda = v->conv->o,
                  .ldb = v->depth,
                  .ldc = v->depth,
-                 .a = y_of_piece(v, dy),
-                 .b = weights_of_group(v, w),
+                 .a = at(v->dy, in_y(v), v),
+                 .b = at(v->w, in_weights(v), v),
                  .c = v->patches};
     nm_status status = nm_gemm_run(context, &g);
     if (status == NM_OK) {
@@ -187,7 +198,7 @@ static nm_status input_grad_piece(nm_context *context, view *v, const void *w, c
 }
 
 /* dw += dy^T patches */
-static nm_status weight_grad_piece(nm_context *context, view *v, const void *dw, const void *dy)
+static nm_status weight_grad_piece(nm_context *context, view *v)
 {
     gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
@@ -199,16 +210,15 @@ static nm_status weight_grad_piece(nm_context *context, view *v, const void *dw,
                  .lda = v->conv->o,
                  .ldb = v->depth,
                  .ldc = v->depth,
-                 .a = y_of_piece(v, dy),
+                 .a = at(v->dy, in_y(v), v),
                  .b = v->patches,
-                 .c = weights_of_group(v, dw)};
+                 .c = place_at(v->dw, in_weights(v), v)};
     return nm_gemm_run(context, &g);
 }
 
 /* Pieces are whole multiples of `unit` output rows. They do not depend on the number of threads, so
  * neither does the order in which a gradient of weights is summed. */
-static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piece_fn run,
-                                const void *w, const void *y)
+static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piece_fn run)
 {
     const nm_conv *c = v->conv;
     if (c->n == 0) {
@@ -221,7 +231,7 @@ static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piec
     for (v->first = 0; v->first < all; v->first += rows) {
         v->rows = all - v->first < rows ? all - v->first : rows;
         for (v->group = 0; v->group < c->groups && status == NM_OK; v->group++) {
-            status = run(context, v, w, y);
+            status = run(context, v);
         }
     }
     nm_scratch_end(v->patches);
@@ -239,16 +249,19 @@ static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, vo
         return;
     }
     for (int64_t i = 0; i < c->n * c->oh * c->ow; i++) {
-        memcpy(at(y, i * c->o, v), bias, row);
+        memcpy(place_at(y, i * c->o, v), bias, row);
     }
 }
 
 static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                    const void *x, const void *w, const void *bias, void *y)
 {
-    view v = make_view(c, dtype, x);
+    view v = make_view(c, dtype);
+    v.x = x;
+    v.w = w;
+    v.y = y;
     fill_with_bias(c, &v, bias, y);
-    return for_each_piece(context, &v, 1, forward_piece, w, y);
+    return for_each_piece(context, &v, 1, forward_piece);
 }
 
 nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
@@ -278,9 +291,12 @@ nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c,
 static nm_status input_grad_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                       const void *dy, const void *w, void *dx)
 {
-    view v = make_view(c, dtype, dx);
+    view v = make_view(c, dtype);
+    v.dy = dy;
+    v.w = w;
+    v.dx = dx;
     memset(dx, 0, (size_t)(c->n * c->h * c->w * c->c) * v.item);
-    return for_each_piece(context, &v, c->oh, input_grad_piece, w, dy);
+    return for_each_piece(context, &v, c->oh, input_grad_piece);
 }
 
 nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *dy,
@@ -306,9 +322,12 @@ static nm_status bias_grad(nm_context *context, nm_dtype dtype, const nm_conv *c
 static nm_status weight_grad_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                        const void *x, const void *dy, void *dw)
 {
-    view v = make_view(c, dtype, x);
+    view v = make_view(c, dtype);
+    v.x = x;
+    v.dy = dy;
+    v.dw = dw;
     memset(dw, 0, (size_t)(c->o * v.depth) * v.item);
-    return for_each_piece(context, &v, 1, weight_grad_piece, dw, dy);
+    return for_each_piece(context, &v, 1, weight_grad_piece);
 }
 
 /* The bias has a pass of its own also beside oneDNN, whose gradient of it takes twice as long. */

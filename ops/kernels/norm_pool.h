@@ -20,7 +20,8 @@ typedef struct nm_norm_pool {
     const void *dy;               /* pooled */
     void *y, *picked;             /* pooled */
     void *dx;                     /* x's shape */
-    int32_t *index;               /* pooled: row * w + column */
+    const int32_t *index;         /* pooled: row * w + column */
+    int32_t *found;               /* the same, to be computed */
     atomic_bool outside;          /* an index is not in its window */
 } nm_norm_pool;
 

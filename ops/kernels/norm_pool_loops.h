@@ -30,7 +30,7 @@ static void NAME(pool_rows)(void *arg, int64_t begin, int64_t end)
         const int64_t top = row % m->oh * 2 * m->w;
         const real *x = (const real *)m->x + (row / m->oh * m->h * m->w + top) * m->c;
         real *y = (real *)m->y + row * count;
-        NAME(pool_row)(m, x, top, y, (real *)m->picked + row * count, m->index + row * count);
+        NAME(pool_row)(m, x, top, y, (real *)m->picked + row * count, m->found + row * count);
         NAME(nm_activate)(m->activation, y, count);
     }
 }

@@ -68,9 +68,11 @@ static nm_status unknown_label(const nm_dataset *set, const nm_schema *schema, i
 static nm_status number_by_names(nm_dataset *set, const nm_schema *schema)
 {
     size_t count;
-    int32_t *labels = (int32_t *)(uintptr_t)set->targets;
-    known_class *known = list_classes(set, schema, &count);
-    nm_status status = known ? NM_OK : NM_ERROR_MEMORY;
+    const size_t bytes = (size_t)set->count * nm_dataset_target_bytes(set);
+    int32_t *labels = nm_dataset_own(set, set->targets, bytes);
+    known_class *known = labels ? list_classes(set, schema, &count) : NULL;
+    nm_status status = known ? NM_OK : nm_context_status(set->context);
+    set->targets = labels ? labels : set->targets;
     for (int64_t i = 0; status == NM_OK && i < set->count; i++) {
         const known_class wanted = {labels[i], 0};
         const known_class *found = bsearch(&wanted, known, count, sizeof *known, compare_classes);

@@ -238,8 +238,13 @@ static nm_status hold_out(nm_context *context, const nm_data_options *o, nm_data
 static nm_status fill_missing(nm_data *data)
 {
     nm_dataset *all = data->whole.count ? &data->whole : &data->train;
+    const void *before = all->samples;
     nm_status status = all->missing ? nm_dataset_fill(all, &data->train, data->schema) : NM_OK;
-    data->train.missing = data->validation.missing = data->test.missing = NM_MISSING_REFUSE;
+    nm_dataset *const views[] = {&data->train, &data->validation, &data->test};
+    for (int i = 0; i < NM_COUNT_OF(views); i++) {
+        views[i]->missing = NM_MISSING_REFUSE;
+        views[i]->samples = views[i]->samples == before ? all->samples : views[i]->samples;
+    }
     return status;
 }
 

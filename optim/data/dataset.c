@@ -47,6 +47,23 @@ void nm_dataset_close(nm_dataset *set)
 
 /* ---- For readers ---- */
 
+void *nm_dataset_own(nm_dataset *set, const void *memory, size_t bytes)
+{
+    void **empty = NULL;
+    for (size_t i = 0; i < sizeof set->memory / sizeof *set->memory; i++) {
+        if (set->memory[i] == memory) {
+            return set->memory[i];
+        }
+        empty = set->memory[i] ? empty : &set->memory[i];
+    }
+    if (!empty) {
+        nm_fail(set->context, NM_ERROR_INTERNAL, "this data set has no room for a copy");
+        return NULL;
+    }
+    *empty = nm_alloc(set->context, bytes);
+    return *empty ? memcpy(*empty, memory, bytes) : NULL;
+}
+
 nm_status nm_dataset_look_for(nm_context *context, const char *path)
 {
     if (strcmp(path, "-") == 0 || access(path, R_OK) == 0) {

@@ -2,6 +2,7 @@
  * nothing of those that are held out gets into it. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/guard.h"
 #include "optim/data/readers.h"
@@ -9,6 +10,7 @@
 typedef struct filler {
     nm_dataset *set;
     const nm_dataset *from;
+    double *samples; /* the set's, to be filled */
     int64_t width;
     double *values; /* [from->count], of a column, for the median */
 } filler;
@@ -67,11 +69,33 @@ static double find(const filler *f, int64_t at)
 
 static void fill_column(const filler *f, int64_t at, double fill)
 {
-    double *samples = (double *)(uintptr_t)f->set->samples;
     for (int64_t row = 0; f->set->dtype == NM_F64 && row < f->set->count; row++) {
-        double *value = &samples[row * f->width + at];
+        double *value = &f->samples[row * f->width + at];
         *value = isnan(*value) ? fill : *value;
     }
+}
+
+/* The schema's columns anew, to be changed. */
+static nm_column *own_columns(nm_schema *schema)
+{
+    const size_t count = (size_t)schema->columns;
+    nm_column *columns = nm_schema_alloc(schema, count, sizeof *columns);
+    if (columns && count) {
+        memcpy(columns, schema->column, count * sizeof *columns);
+    }
+    schema->column = columns ? columns : schema->column;
+    return columns;
+}
+
+static nm_status begin(filler *f, nm_dataset *set, const nm_dataset *from)
+{
+    *f = (filler){.set = set, .from = from, .width = nm_shape_count(&set->shape)};
+    f->samples =
+        nm_dataset_own(set, set->samples, (size_t)set->count * nm_dataset_sample_bytes(set));
+    f->values =
+        f->samples ? nm_alloc_zero(set->context, (size_t)from->count, sizeof *f->values) : NULL;
+    set->samples = f->samples ? f->samples : set->samples;
+    return f->values ? NM_OK : nm_context_status(set->context);
 }
 
 nm_status nm_dataset_fill(nm_dataset *set, const nm_dataset *from, nm_schema *schema)
@@ -79,11 +103,11 @@ nm_status nm_dataset_fill(nm_dataset *set, const nm_dataset *from, nm_schema *sc
     NM_GIVEN(set, NM_ERROR_INPUT);
     NM_REQUIRE(set->context, from, NM_ERROR_INPUT);
     NM_REQUIRE(set->context, schema, NM_ERROR_INPUT);
-    filler f = {.set = set, .from = from, .width = nm_shape_count(&set->shape)};
-    nm_column *columns = (nm_column *)(uintptr_t)schema->column;
+    filler f;
+    nm_status status = begin(&f, set, from);
+    nm_column *columns = status == NM_OK ? own_columns(schema) : NULL;
     int64_t at = 0;
-    f.values = nm_alloc_zero(set->context, (size_t)from->count, sizeof *f.values);
-    for (int i = 0; f.values && i < schema->columns; i++) {
+    for (int i = 0; columns && i < schema->columns; i++) {
         if (columns[i].kind == NM_COLUMN_CATEGORY) {
             at += columns[i].count;
             continue;
@@ -93,5 +117,5 @@ nm_status nm_dataset_fill(nm_dataset *set, const nm_dataset *from, nm_schema *sc
     }
     nm_free(set->context, f.values);
     set->missing = NM_MISSING_REFUSE;
-    return f.values ? NM_OK : NM_ERROR_MEMORY;
+    return columns ? NM_OK : nm_context_status(set->context);
 }

@@ -31,6 +31,10 @@ void nm_dataset_add_channel(nm_dataset *set);
  * instead of broadcasting against it. */
 void nm_dataset_values_shape(nm_dataset *set, nm_shape shape);
 
+/* The `bytes` of elements that the set has at `memory`, to be changed: the same, if they are its
+ * own, else a copy that is. NULL on failure. */
+void *nm_dataset_own(nm_dataset *set, const void *memory, size_t bytes);
+
 /* Turns labels as they stand in the data into classes from 0 (classes.c says how) and counts them.
  * Labels that a reader has numbered itself, which then made names for them, stay. */
 nm_status nm_dataset_number_classes(nm_dataset *set, const nm_schema *schema);
