@@ -38,3 +38,18 @@ nm_status nm_register_initializers(nm_context *context)
     }
     return NM_OK;
 }
+
+nm_tensor *nm_parameter(nm_store *store, const char *name, nm_purpose purpose, nm_shape shape)
+{
+    const nm_choice he = {.item = &nm_initializer_he.item};
+    const nm_role role = purpose >= NM_STATISTIC ? NM_BUFFER : NM_PARAMETER;
+    nm_tensor *tensor =
+        nm_store_add(store, name, role, purpose, purpose == NM_COUNTER ? NM_I64 : NM_F32, shape);
+    nm_status status = tensor ? NM_OK : NM_ERROR_INPUT;
+    if (tensor && purpose == NM_WEIGHT) {
+        status = nm_initialize(&he, nm_context_seed(nm_store_context(store)), tensor);
+    } else if (purpose == NM_NORM_SCALE || purpose == NM_VARIANCE) {
+        status = nm_tensor_fill(tensor, 1);
+    }
+    return status == NM_OK ? tensor : NULL;
+}

@@ -4,6 +4,7 @@
 
 #include "core/option.h"
 #include "core/random.h"
+#include "core/store.h"
 #include "core/tensor.h"
 
 #ifdef __cplusplus
@@ -29,6 +30,12 @@ NM_API nm_fan nm_fan_of(const nm_shape *shape);
 /* Fills a named tensor. What it gets is a function of (seed, the tensor's name, its shape) alone,
  * so a layer added elsewhere changes no other layer's weights. */
 NM_API nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tensor);
+
+/* Adds a tensor of f32 (a counter: i64) that begins as is usual for its purpose: weights by He's
+ * rule, as above with the context's seed; scales and variances 1; all else 0. Statistics, variances
+ * and counters are buffers, the others parameters. NULL on failure, as nm_store_add(). */
+NM_API nm_tensor *nm_parameter(nm_store *store, const char *name, nm_purpose purpose,
+                               nm_shape shape);
 
 /* Built-in ones that other parts of the library use. */
 typedef struct nm_normal_options {

@@ -25,7 +25,9 @@ static void destroy_now(nm_model *model)
     }
     nm_free(context, model->records);
     nm_map_destroy(model->names);
-    nm_store_destroy(model->store);
+    if (!model->is_wrapped) {
+        nm_store_destroy(model->store);
+    }
     nm_saved_close(&model->saved);
     nm_free(context, model->description);
     nm_document_destroy(model->own_document);

@@ -51,6 +51,23 @@ NM_API nm_model *nm_model_create(nm_context *context, nm_document *document, con
                                  const nm_shape *sample, const nm_model_options *options);
 /* The same from a file's part `model`; other parts are not looked at. The seed is the context's. */
 NM_API nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *sample);
+/* A model of a network written in C, for samples of that shape: its forward pass, its store. So it
+ * is trained (nm_model_network()), saved and loaded with what is done to samples, run by a
+ * predictor and summarized as one from YAML; only nm_model_open_saved() cannot make it, as a file
+ * does not hold the program's code.
+ *
+ *     nm_network network = {.self = &net, .store = store, .forward = forward};
+ *     nm_model *model = nm_model_wrap(&network, NM_SHAPE(4));
+ *     ...train nm_model_network(model) into the folder "runs/own"...
+ *     nm_model_load(model, "runs/own");
+ *     nm_predictor *predictor = nm_predictor_create(model, NULL);
+ *
+ * `network` is copied; `self` and the store must outlive the model, and are the program's. The
+ * forward pass runs a few times without elements here and when a trainer is made, so that what is
+ * wrong with it is known: it calls ops (nm_batch_norm_running() moves statistics) and reads no
+ * elements. In the summary, an op is a row, and so are ops in a row of one scope
+ * (nm_tape_set_scope()). NULL on failure. */
+NM_API nm_model *nm_model_wrap(const nm_network *network, nm_shape sample);
 NM_API void nm_model_destroy(nm_model *model); /* NULL is fine */
 
 /* ---- In two steps, for those who collect errors of other parts as well ---- */
@@ -134,6 +151,9 @@ NM_API nm_layer_summary nm_model_layer_at(const nm_model *model, int index);
 NM_API nm_layer_summary nm_model_total(const nm_model *model);
 NM_API const nm_shape *nm_model_input(const nm_model *model);  /* of a sample */
 NM_API const nm_shape *nm_model_output(const nm_model *model); /* of a sample */
+/* All of it as a table for people, as `norma check` prints it: new memory, free with nm_free().
+ * NULL on failure. */
+NM_API char *nm_model_table(const nm_model *model);
 /* The layer of that name, NULL if there is none, to say where it stands in the file. */
 NM_API const nm_value *nm_model_place(const nm_model *model, const char *name);
 

@@ -48,6 +48,7 @@ struct nm_model {
     bool full;     /* there would be more than NM_MODEL_MAX_LAYERS */
     nm_map *names; /* of layers, to their records */
     nm_store *store;
+    bool is_wrapped; /* the store is the program's, and the one layer its forward pass */
     nm_network network;
     char *description;       /* the part `model` as text: the network's */
     const nm_schema *schema; /* what samples are and what is done to them; NULL: not known */
@@ -74,6 +75,11 @@ nm_status nm_model_expect_readers(nm_model *model);
 
 /* ---- models/model_read.c ---- */
 
+/* An empty one. After a failure its names or its store may be NULL. */
+nm_model *nm_model_make(nm_context *context, nm_document *document);
+/* A layer without options and name, noted in the model's list, with `state` bytes of zeros behind
+ * it. NULL on failure. */
+nm_layer *nm_model_add_layer(nm_model *model, const nm_layer_type *type, size_t state, int depth);
 /* Reads a list of layers whose names begin with `prefix` (NULL: nothing), and appends them. `what`
  * has the list, for messages. */
 void nm_layers_read(nm_model *model, const nm_value *list, const char *what, const char *prefix,

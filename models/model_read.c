@@ -108,6 +108,11 @@ static bool has_room(nm_model *m, const nm_value *at, nm_diagnostics *d)
         m->full = true;
         return false;
     }
+    return true;
+}
+
+static bool make_room(nm_model *m)
+{
     if (m->count < m->capacity) {
         return true;
     }
@@ -122,25 +127,32 @@ static bool has_room(nm_model *m, const nm_value *at, nm_diagnostics *d)
 
 #define STATE_OFFSET ((sizeof(layer_record) + 15) & ~(size_t)15)
 
-/* A layer, noted in the model's list, with its state behind it. */
-static nm_layer *add_layer(nm_model *m, const nm_choice *choice, const nm_value *at, int depth)
+nm_layer *nm_model_add_layer(nm_model *m, const nm_layer_type *type, size_t state, int depth)
 {
-    const nm_layer_type *type = (const nm_layer_type *)choice->item;
-    layer_record *record =
-        nm_alloc_zero(m->context, 1, STATE_OFFSET + (type ? type->state_size : 0));
+    layer_record *record = make_room(m) ? nm_alloc_zero(m->context, 1, STATE_OFFSET + state) : NULL;
     if (!record) {
         return NULL;
     }
     record->depth = depth;
     record->layer = (nm_layer){.type = type,
-                               .options = nm_choice_options(choice),
                                .state = (char *)record + STATE_OFFSET,
                                .context = m->context,
                                .document = m->document,
-                               .model = m,
-                               .at = at};
+                               .model = m};
     m->records[m->count++] = record;
     return &record->layer;
+}
+
+/* The layer that was chosen. */
+static nm_layer *add_layer(nm_model *m, const nm_choice *choice, const nm_value *at, int depth)
+{
+    const nm_layer_type *type = (const nm_layer_type *)choice->item;
+    nm_layer *layer = nm_model_add_layer(m, type, type ? type->state_size : 0, depth);
+    if (layer) {
+        layer->options = nm_choice_options(choice);
+        layer->at = at;
+    }
+    return layer;
 }
 
 /* A mistake in a layer within it is not its own. */
@@ -282,7 +294,7 @@ static nm_tensor *network_forward(void *self, const nm_pass *pass, nm_tensor *x)
     return nm_model_forward(self, pass, x);
 }
 
-static nm_model *make_model(nm_context *context, nm_document *document)
+nm_model *nm_model_make(nm_context *context, nm_document *document)
 {
     nm_model *m = nm_alloc_zero(context, 1, sizeof *m);
     if (!m) {
@@ -309,7 +321,7 @@ nm_model *nm_model_read(nm_context *context, nm_document *document, const nm_val
 {
     NM_REQUIRE(context, value, NULL);
     NM_REQUIRE(context, d, NULL);
-    nm_model *m = make_model(context, document);
+    nm_model *m = nm_model_make(context, document);
     if (m && m->names && m->store) {
         describe(m, value);
         const nm_value *list = value->kind == NM_VALUE_MAP ? read_part(m, value, d) : value;

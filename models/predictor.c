@@ -72,6 +72,12 @@ nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, si
 nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predictor)
 {
     NM_REQUIRE(context, predictor, NULL);
+    if (predictor->model->is_wrapped) {
+        nm_fail(context, NM_ERROR_INPUT,
+                "nm_predictor_share: the network is the program's own (nm_model_wrap), and only it "
+                "knows whether threads may run it; make one for each thread");
+        return NULL;
+    }
     nm_predictor *p =
         nm_context_status(context) == NM_OK ? nm_alloc_zero(context, 1, sizeof *p) : NULL;
     if (!p) {

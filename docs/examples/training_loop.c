@@ -13,20 +13,13 @@ typedef struct network {
 static network make_network(nm_context *context)
 {
     network n = {.store = nm_store_create(context)};
-    nm_random random = nm_random_create(1, 0);
-    nm_store *s = n.store;
-    n.w1 = nm_store_add(s, "fc1.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(HIDDEN, 2));
-    n.scale = nm_store_add(s, "bn1.weight", NM_PARAMETER, NM_NORM_SCALE, NM_F32, NM_SHAPE(HIDDEN));
-    n.shift = nm_store_add(s, "bn1.bias", NM_PARAMETER, NM_NORM_SHIFT, NM_F32, NM_SHAPE(HIDDEN));
-    n.mean = nm_store_add(s, "bn1.running_mean", NM_BUFFER, NM_STATISTIC, NM_F32, NM_SHAPE(HIDDEN));
-    n.variance =
-        nm_store_add(s, "bn1.running_var", NM_BUFFER, NM_VARIANCE, NM_F32, NM_SHAPE(HIDDEN));
-    n.w2 = nm_store_add(s, "fc2.weight", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, HIDDEN));
-    n.b2 = nm_store_add(s, "fc2.bias", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(2));
-    nm_random_fill_normal(&random, n.w1, 0, 1);
-    nm_random_fill_normal(&random, n.w2, 0, 0.2);
-    nm_tensor_fill(n.scale, 1);
-    nm_tensor_fill(n.variance, 1);
+    n.w1 = nm_parameter(n.store, "fc1.weight", NM_WEIGHT, NM_SHAPE(HIDDEN, 2));
+    n.scale = nm_parameter(n.store, "bn1.weight", NM_NORM_SCALE, NM_SHAPE(HIDDEN));
+    n.shift = nm_parameter(n.store, "bn1.bias", NM_NORM_SHIFT, NM_SHAPE(HIDDEN));
+    n.mean = nm_parameter(n.store, "bn1.running_mean", NM_STATISTIC, NM_SHAPE(HIDDEN));
+    n.variance = nm_parameter(n.store, "bn1.running_var", NM_VARIANCE, NM_SHAPE(HIDDEN));
+    n.w2 = nm_parameter(n.store, "fc2.weight", NM_WEIGHT, NM_SHAPE(2, HIDDEN));
+    n.b2 = nm_parameter(n.store, "fc2.bias", NM_BIAS, NM_SHAPE(2));
     return n;
 }
 

@@ -5,14 +5,11 @@
 int main(void)
 {
     nm_context *context = nm_open(NULL);
-    nm_random random = nm_random_create(7, 0);
     nm_store *store = nm_store_create(context);
-    nm_tensor *w1 = nm_store_add(store, "w1", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(8, 2));
-    nm_tensor *b1 = nm_store_add(store, "b1", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(8));
-    nm_tensor *w2 = nm_store_add(store, "w2", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(1, 8));
-    nm_tensor *b2 = nm_store_add(store, "b2", NM_PARAMETER, NM_BIAS, NM_F32, NM_SHAPE(1));
-    nm_random_fill_normal(&random, w1, 0, 1);
-    nm_random_fill_normal(&random, w2, 0, 1);
+    nm_tensor *w1 = nm_parameter(store, "w1", NM_WEIGHT, NM_SHAPE(8, 2));
+    nm_tensor *b1 = nm_parameter(store, "b1", NM_BIAS, NM_SHAPE(8));
+    nm_tensor *w2 = nm_parameter(store, "w2", NM_WEIGHT, NM_SHAPE(1, 8));
+    nm_tensor *b2 = nm_parameter(store, "b2", NM_BIAS, NM_SHAPE(1));
 
     float inputs[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}}, targets[4][1] = {{0}, {1}, {1}, {0}};
     nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0);

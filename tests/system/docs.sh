@@ -39,6 +39,9 @@ prints "a saved network predicts from C" "0: 0 0." \
 prints "four threads answer with the bits of one" "4 threads: 4000 answers, 0 of them different" \
     example threads "$temporary/predict" "$temporary/new.npy"
 
+prints "a network of one's own is trained, saved and run from raw samples" "P(inside) = 0.9" \
+    example own_network "$temporary/network"
+prints "and its table has its layers" "batch_norm1" example own_network "$temporary/network"
 cat >"$temporary/own.yaml" <<'TEXT'
 model: [gated: {units: 16}, op: {apply: softplus}, dense: {units: 2}]
 data: {train: {spirals: {points: 400}}, validation: 0.1}

@@ -42,7 +42,7 @@ undeclared() # a judge of a list of symbols
 {
     {
         find "$prefix/include/norma" -name '*.h' -exec cat {} +
-        grep -rh '^NM_COMMAND_API' "$NORMA_SOURCE/core" "$NORMA_SOURCE/ops" "$NORMA_SOURCE/optim" --include='*.h'
+        grep -rh '^NM_COMMAND_API' "$NORMA_SOURCE/core" "$NORMA_SOURCE/ops" "$NORMA_SOURCE/optim" "$NORMA_SOURCE/models" --include='*.h'
     } | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$temporary/declared"
     awk '{print $3}' | sort | comm -23 - "$temporary/declared"
 }

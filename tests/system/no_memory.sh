@@ -28,6 +28,7 @@ for example in "$NORMA_SOURCE"/docs/examples/*.c; do
     name=$(basename "$example" .c)
     case $name in
     own_command) ;; # its context is made within the command
+    own_network) survives "$name" "$example" own ;;
     predict) survives "$name" "$example" run new.npy ;;
     threads) survives "$name" "$example" run new.npy 1 ;;
     *) survives "$name" "$example" ;;

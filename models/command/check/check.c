@@ -5,71 +5,22 @@
 #include "core/clean.h"
 #include "models/command/command.h"
 #include "models/command/trained.h"
+#include "models/summary.h"
 
-/* "1 234 567" */
-static char *grouped(int64_t value, char text[32])
+/* Its first and last lines are headings. */
+static void print_table(nm_context *context, const nm_model *model)
 {
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
-    int out = 0;
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0) {
-            text[out++] = ' ';
-        }
-        text[out++] = digits[i];
+    char *table = nm_model_table(model);
+    for (const char *line = table; line && *line;) {
+        const int length = (int)strcspn(line, "\n") + 1;
+        const bool heading = line == table || !line[length];
+        printf("%s%.*s%s", heading ? bold() : "", length, line, heading ? plain() : "");
+        line += length;
     }
-    text[out] = 0;
-    return text;
-}
-
-/* "1.5 KiB" */
-static char *sized(int64_t bytes, char text[32])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes;
-    int unit = 0;
-    for (; value >= 1024 && unit < 4; unit++) {
-        value /= 1024;
+    if (table) {
+        puts("\nMultiply-adds and activations are those of one sample's forward pass.");
     }
-    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-    return text;
-}
-
-static void print_row(const char *name, const char *type, const nm_layer_summary *s, int width)
-{
-    char shape[NM_SHAPE_TEXT], parameters[32], adds[32], memory[32];
-    printf("%-*s  %-12s %-18s %12s %16s %12s\n", width, name, type,
-           nm_shape_text(&s->output, shape), grouped(s->parameters, parameters),
-           grouped(s->multiply_adds, adds), sized(s->bytes, memory));
-}
-
-static int name_width(const nm_model *model)
-{
-    int width = 5;
-    for (int i = 0; i < nm_model_layer_count(model); i++) {
-        nm_layer_summary s = nm_model_layer_at(model, i);
-        int length = (int)strlen(s.name);
-        width = length > width ? length : width;
-    }
-    return width < 48 ? width : 48;
-}
-
-static void print_table(const nm_model *model)
-{
-    int width = name_width(model);
-    printf("%s%-*s  %-12s %-18s %12s %16s %12s%s\n", bold(), width, "layer", "type", "output",
-           "parameters", "multiply-adds", "activations", plain());
-    nm_layer_summary input = {.output = *nm_model_input(model)};
-    print_row("input", "", &input, width);
-    for (int i = 0; i < nm_model_layer_count(model); i++) {
-        nm_layer_summary s = nm_model_layer_at(model, i);
-        print_row(s.name, s.type, &s, width);
-    }
-    nm_layer_summary total = nm_model_total(model);
-    fputs(bold(), stdout);
-    print_row("total", "", &total, width);
-    fputs(plain(), stdout);
-    puts("\nMultiply-adds and activations are those of one sample's forward pass.");
+    nm_free(context, table);
 }
 
 static bool print_layer_json(const char *name, const nm_layer_summary *s)
@@ -113,7 +64,7 @@ static void print_resting(const nm_store *store, int width)
         char elements[32];
         if (entry->role == NM_BUFFER && !entry->trainable) {
             printf("%-*s  %12s %16s\n", width, entry->name,
-                   grouped(nm_tensor_count(entry->tensor), elements), "frozen");
+                   nm_grouped_text(nm_tensor_count(entry->tensor), elements), "frozen");
         }
     }
 }
@@ -140,7 +91,7 @@ static void print_groups(nm_trainer *trainer, const nm_store *store)
         char elements[32], rate[32], decay[32];
         bool trains = m.entry->trainable;
         printf("%-*s  %12s %16s %12s\n", width, m.entry->name,
-               grouped(nm_tensor_count(m.entry->tensor), elements),
+               nm_grouped_text(nm_tensor_count(m.entry->tensor), elements),
                trains ? format_f32(m.rate, rate) : "frozen",
                trains ? format_f32(m.weight_decay, decay) : "");
     }
@@ -154,13 +105,13 @@ static void print_batches(nm_trainer *trainer, const nm_config *config)
     int64_t samples = config->data.train.count;
     int64_t last = samples - (s->batches - 1) * o->batch;
     char texts[4][32];
-    printf("\nTraining: %s samples, %s batch%s of %s an epoch", grouped(samples, texts[0]),
-           grouped(s->batches, texts[1]), s->batches == 1 ? "" : "es",
-           grouped(s->batches == 1 ? last : o->batch, texts[2]));
+    printf("\nTraining: %s samples, %s batch%s of %s an epoch", nm_grouped_text(samples, texts[0]),
+           nm_grouped_text(s->batches, texts[1]), s->batches == 1 ? "" : "es",
+           nm_grouped_text(s->batches == 1 ? last : o->batch, texts[2]));
     if (s->batches > 1 && last != o->batch && o->last_batch != NM_SHORT_DROP) {
         printf(", the last of %lld", (long long)last);
     }
-    printf("; %s updates.\n", grouped(s->steps, texts[3]));
+    printf("; %s updates.\n", nm_grouped_text(s->steps, texts[3]));
 }
 
 static void print_part(const nm_config *config, const char *name, int64_t samples)
@@ -169,7 +120,7 @@ static void print_part(const nm_config *config, const char *name, int64_t sample
     const nm_dataset *whole = &config->data.whole;
     if (samples) {
         nm_split_rule(&config->data_options.validation, whole, rule);
-        printf("%s: %s samples held out (%.1f %%), %s.\n", name, grouped(samples, count),
+        printf("%s: %s samples held out (%.1f %%), %s.\n", name, nm_grouped_text(samples, count),
                100 * (double)samples / (double)whole->count,
                nm_text_clean(rule, false, clean, sizeof clean));
     }
@@ -214,7 +165,7 @@ static void print_all(nm_trainer *trainer, const nm_config *config, bool json)
         print_data_table(config->data.schema);
         putchar('\n');
     }
-    print_table(config->model);
+    print_table(config->context, config->model);
     if (groups) {
         print_groups(trainer, nm_model_store(config->model));
     }
@@ -250,10 +201,10 @@ static int check_saved(nm_context *context, const arguments *a)
         putchar('\n');
         print_data_table(nm_model_schema(model));
         putchar('\n');
-        print_table(model);
+        print_table(context, model);
     }
     nm_model_destroy(model);
-    return EXIT_FINE;
+    return nm_context_status(context) == NM_OK ? EXIT_FINE : report_error(context);
 }
 
 static int run_check(nm_context *context, const arguments *a)
@@ -277,6 +228,7 @@ static int run_check(nm_context *context, const arguments *a)
     }
     if (status == NM_OK) {
         print_all(trainer, &config, argument_value(a, "--json") != NULL);
+        status = nm_context_status(context);
     }
     int code = status == NM_OK ? EXIT_FINE : report_error(context);
     nm_trainer_destroy(trainer);
