@@ -379,7 +379,7 @@ bool nm_tensor_has_elements(const nm_tensor *tensor)
 {
     if (tensor && !tensor->data) {
         nm_refuse_elements(tensor, name_or_type(tensor));
-    } else if (tensor->context->trace) {
+    } else if (tensor && tensor->context->trace) {
         nm_trace_note_in(tensor->context, "reads or writes elements of a tensor");
     }
     return tensor && tensor->data;
