@@ -189,6 +189,25 @@ static void recycle_recent(nm_tape *tape)
     }
 }
 
+/* Whether elements of x were changed after `clock`: its own, or those that it shares with another.
+ */
+static bool was_changed(const nm_tensor *x, uint64_t clock)
+{
+    if (x->buffer && x->buffer->changed > clock) {
+        return true;
+    }
+    const void *data = x->data;
+    while (x->changed <= clock && x->tape && x->node >= 0) { /* over memory of the caller */
+        const nm_node *node = x->tape->nodes[x->node];
+        const nm_tensor *source = node->inputs ? node->tensors[0] : NULL;
+        if (!(node->op->flags & NM_OP_VIEW) || !source || source->data != data) {
+            return false;
+        }
+        x = source;
+    }
+    return x->changed > clock;
+}
+
 /* Tensors of a node that were changed since the node had them: vjps find no elements there (all of
  * them: `data`), and those that do without notice nothing. */
 static void hide_changed(nm_node *node, void **data)
@@ -196,7 +215,7 @@ static void hide_changed(nm_node *node, void **data)
     for (int i = 0; i < node->inputs + node->outputs; i++) {
         nm_tensor *x = node->tensors[i];
         data[i] = NULL;
-        if (x && x->changed > node->clock && x->data) {
+        if (x && x->data && was_changed(x, node->clock)) {
             data[i] = x->data;
             x->data = NULL;
             x->stale = true;

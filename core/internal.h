@@ -15,7 +15,8 @@ typedef struct nm_buffer {
     void *block; /* what the allocator gave */
     size_t room; /* bytes, at least its class's */
     int size_class;
-    int references; /* 0: it waits in the pool */
+    int references;   /* 0: it waits in the pool */
+    uint64_t changed; /* as a tensor's, through any of those that share it */
 } nm_buffer;
 
 #define NM_ALIGNMENT 64
@@ -128,6 +129,9 @@ static inline void nm_tensor_note_change(nm_tensor *tensor)
 {
     if (tensor->recorded || tensor->node >= 0) {
         tensor->changed = ++tensor->context->clock;
+        if (tensor->buffer) {
+            tensor->buffer->changed = tensor->changed;
+        }
     }
 }
 

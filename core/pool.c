@@ -189,6 +189,7 @@ nm_buffer *nm_buffer_create(nm_context *context, size_t bytes)
     }
     if (buffer) {
         buffer->references = 1;
+        buffer->changed = 0;
     }
     return buffer;
 }

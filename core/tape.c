@@ -309,6 +309,20 @@ nm_tensor *nm_scalar(nm_tape *tape, nm_dtype dtype, double value)
     return nm_full(tape, dtype, NM_SCALAR_SHAPE, value);
 }
 
+/* Memory of the caller is copied: nothing there would say that it was changed. */
+static nm_status take_elements(nm_tensor *tensor, nm_tensor *x)
+{
+    if (x->buffer || !x->data || x->data == x->small) {
+        nm_tensor_share(tensor, x);
+        return NM_OK;
+    }
+    nm_status status = nm_tensor_allocate(tensor);
+    if (status == NM_OK && tensor->count) {
+        memcpy(tensor->data, x->data, nm_tensor_bytes(x));
+    }
+    return status;
+}
+
 nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
 {
     NM_GIVEN(tape, NULL);
@@ -324,8 +338,8 @@ nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x)
         return NULL;
     }
     nm_tensor *tensor = nm_tape_header(tape, (nm_dtype)x->dtype, &x->shape, x->count);
-    if (tensor) {
-        nm_tensor_share(tensor, x);
+    if (tensor && take_elements(tensor, x) != NM_OK) {
+        return NULL;
     }
     if (tensor && tape->trace && nm_trace_detach(tape, x, tensor) != NM_OK) {
         return NULL;

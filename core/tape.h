@@ -65,7 +65,8 @@ NM_API nm_tensor *nm_tape_tensor(nm_tape *tape, nm_dtype dtype, nm_shape shape);
 NM_API nm_tensor *nm_tape_wrap(nm_tape *tape, nm_dtype dtype, nm_shape shape, void *data);
 NM_API nm_tensor *nm_scalar(nm_tape *tape, nm_dtype dtype, double value); /* rank 0 */
 NM_API nm_tensor *nm_full(nm_tape *tape, nm_dtype dtype, nm_shape shape, double value);
-/* The same elements as a tensor that no gradient passes through. */
+/* The same elements as a tensor that no gradient passes through; a copy of memory of the caller's.
+ */
 NM_API nm_tensor *nm_detach(nm_tape *tape, nm_tensor *x);
 /* Gives the elements of a tape tensor back before the reset, if no node needs them. A promise not
  * to use `x` any more; keeps memory flat in long chains without recording. NULL is fine. */

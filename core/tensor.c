@@ -152,6 +152,7 @@ void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
         return; /* lent: as the caller's memory is; counting its holders is not for this thread */
     }
     tensor->buffer = from->buffer;
+    from->recorded = true; /* a change of its elements is one of the other's */
     if (from->buffer) {
         from->buffer->references++;
     }

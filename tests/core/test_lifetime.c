@@ -211,6 +211,61 @@ START_TEST(a_change_that_no_gradient_needs_is_none)
 }
 END_TEST
 
+START_TEST(a_change_of_elements_that_are_shared_is_seen_by_all_who_have_them)
+{
+    float memory[6] = {1, 2, 3, 4, 5, 6};
+    fixture f = begin(NULL);
+    nm_tensor *own = nm_tensor_create(f.context, NM_F32, NM_SHAPE(6));
+    nm_tensor *tensors[] = {own, nm_tensor_wrap(f.context, NM_F32, NM_SHAPE(6), memory)};
+    for (int i = 0; i < 2; i++) {
+        nm_tensor *x = tensors[i];
+        nm_tensor_set_requires_grad(x, true);
+        for (int way = 0; way < 3; way++) {
+            nm_tensor_fill(x, 3);
+            nm_tensor *view =
+                nm_reshape(f.tape, nm_reshape(f.tape, x, NM_SHAPE(2, 3)), NM_SHAPE(3, 2));
+            nm_tensor *loss = nm_sum(f.tape, nm_square(f.tape, view));
+            nm_tensor_set(way == 1 ? view : x, 5, 100);
+            if (way == 2) {
+                nm_tape_reset(f.tape);
+                nm_tensor_set(x, 5, 100); /* nobody has it any more */
+                view = nm_reshape(f.tape, x, NM_SHAPE(3, 2));
+                loss = nm_sum(f.tape, nm_square(f.tape, view));
+                ck_assert_int_eq(nm_backward(f.tape, loss, 0), NM_OK);
+                ck_assert(nm_tensor_get(nm_tensor_grad(x), 5) == 200);
+            } else {
+                nm_backward(f.tape, loss, 0);
+                assert_error(f.context, NM_ERROR_INPUT, "was changed after the forward pass");
+            }
+            nm_tape_reset(f.tape);
+            nm_tensor_clear_grad(x);
+        }
+        nm_tensor_destroy(x);
+    }
+    end(f, NULL);
+}
+END_TEST
+
+START_TEST(a_detached_tensor_shares_changes_or_has_a_copy)
+{
+    float memory[3] = {2, 2, 2};
+    fixture f = begin(NULL);
+    nm_tensor *c = nm_tensor_create(f.context, NM_F32, NM_SHAPE(3));
+    nm_tensor *loss = nm_sum(f.tape, nm_mul(f.tape, f.w, nm_detach(f.tape, c)));
+    nm_tensor_fill(c, 5);
+    nm_backward(f.tape, loss, 0);
+    assert_error(f.context, NM_ERROR_INPUT, "was changed after the forward pass");
+    nm_tape_reset(f.tape);
+    nm_tensor *wrapped = nm_tape_wrap(f.tape, NM_F32, NM_SHAPE(3), memory);
+    loss = nm_sum(f.tape, nm_mul(f.tape, f.w, nm_detach(f.tape, wrapped)));
+    memory[1] = 7;
+    ck_assert_int_eq(nm_backward(f.tape, loss, 0), NM_OK);
+    ck_assert(nm_tensor_get(nm_tensor_grad(f.w), 1) == 2);
+    nm_tensor_destroy(c);
+    end(f, NULL);
+}
+END_TEST
+
 /* ---- Closed too early ---- */
 
 START_TEST(what_is_alive_outlives_its_context_and_takes_it_along)
@@ -241,4 +296,6 @@ TEST_MAIN("core/lifetime", a_tensor_destroyed_before_the_backward_pass_that_need
           a_tensor_kept_over_a_reset_is_an_error_that_says_so,
           a_change_that_a_gradient_would_notice_is_an_error_that_names_the_op,
           a_change_that_no_gradient_needs_is_none,
+          a_change_of_elements_that_are_shared_is_seen_by_all_who_have_them,
+          a_detached_tensor_shares_changes_or_has_a_copy,
           what_is_alive_outlives_its_context_and_takes_it_along)
