@@ -85,48 +85,6 @@ void nm_model_destroy(nm_model *model)
     destroy_now(model);
 }
 
-nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_value *value,
-                          const nm_shape *sample, const nm_model_options *options)
-{
-    NM_REQUIRE(context, value, NULL);
-    nm_diagnostics d;
-    nm_diagnostics_begin(&d, context);
-    nm_model *model = nm_model_read(context, document, value, &d);
-    if (model) {
-        nm_model_build(model, sample, options, &d);
-    }
-    if (nm_diagnostics_end(&d) != NM_OK) {
-        nm_model_destroy(model);
-        return NULL;
-    }
-    return model;
-}
-
-static const nm_value *model_part(nm_context *context, const nm_document *document,
-                                  const char *path)
-{
-    const nm_value *value = nm_value_get(nm_document_root(document), "model");
-    if (!value) {
-        nm_fail(context, NM_ERROR_INPUT, "%s: it has no part \"model\"; add it", path);
-    }
-    return value;
-}
-
-nm_model *nm_model_open(nm_context *context, const char *path, const nm_shape *sample)
-{
-    NM_REQUIRE(context, path, NULL);
-    nm_document *document = nm_document_read(context, path);
-    const nm_value *value = document ? model_part(context, document, path) : NULL;
-    nm_model_options options = {NM_MODEL_DEFAULTS, .seed = nm_context_seed(context)};
-    nm_model *model = value ? nm_model_create(context, document, value, sample, &options) : NULL;
-    if (!model) {
-        nm_document_destroy(document);
-        return NULL;
-    }
-    model->own_document = document;
-    return model;
-}
-
 /* ---- Use ---- */
 
 nm_store *nm_model_store(const nm_model *model)

@@ -73,7 +73,7 @@ static inline layer_record *record_of(nm_layer *layer)
 /* Makes ready for a model to be destroyed while others read it: it stays until they are done. */
 nm_status nm_model_expect_readers(nm_model *model);
 
-/* ---- models/model_read.c ---- */
+/* ---- models/layer_read.c ---- */
 
 /* An empty one. After a failure its names or its store may be NULL. */
 nm_model *nm_model_make(nm_context *context, nm_document *document);
@@ -100,7 +100,7 @@ void nm_model_fuse(nm_model *model);
 
 /* The network's try_on. */
 nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial);
-/* Builds a layer on its first run, measures it, or tries it. */
+/* models/dry.c: builds a layer on its first run, measures it, or tries it. */
 nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
 
 #endif
