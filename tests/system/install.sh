@@ -26,7 +26,8 @@ for file in lib/libnorma-command.so lib/libnorma-command.a lib/pkgconfig/norma-c
     include/norma/norma_command.h lib/libnorma.so lib/libnorma.so.0 "lib/libnorma.so.$version" lib/libnorma.a \
     lib/pkgconfig/norma.pc include/norma/norma.h include/norma/core/op.h include/norma/ops/ops.h \
     bin/norma share/man/man1/norma.1 share/bash-completion/completions/norma.bash \
-    share/norma/zoo/spirals.yaml; do
+    share/norma/zoo/spirals.yaml share/man/man3/norma.3 share/man/man3/nm_backward.3 \
+    share/doc/norma/README.md share/doc/norma/docs/guide.md share/doc/norma/docs/examples/xor.c; do
     claim_runs "$file is installed" test -s "$prefix/$file"
 done
 claim "no installed file names the folder it was built in" \
@@ -47,9 +48,34 @@ undeclared() # a judge of a list of symbols
     awk '{print $3}' | sort | comm -23 - "$temporary/declared"
 }
 claim_of exported "all that is exported is declared in an installed header" undeclared
+without_a_page() # a judge of the same list: functions that a man page does not declare
+{
+    awk '$2 == "T" {print $3}' | while read -r name; do
+        page=$prefix/share/man/man3/$name.3
+        to=$(sed -n 's|^\.so ||p' "$page" 2>&1)
+        grep -q "\\b$name(" "$prefix/share/man/$to" || echo "$name"
+    done
+}
+claim_of exported "each function has a man page" without_a_page
+claim_of exported "there are functions" says ' T nm_backward$'
 strip -o "$temporary/stripped" "$prefix/lib/libnorma.so"
 ask size wc -c "$temporary/stripped"
 claim_of size "the stripped library is smaller than 1 MB" says '^[1-9][0-9]\{0,5\} '
+
+# ---- Documentation ----
+
+cd "$prefix/share/doc/norma" || exit 1
+claim "links of the documentation lead somewhere" "$(
+    for file in *.md docs/*.md docs/examples/*.md; do
+        for link in $(grep -oE '\]\([^)#]+' "$file" | cut -c3- | grep -vE '^(https?|mailto):'); do
+            [ -e "$(dirname "$file")/$link" ] || echo "$file: $link"
+        done
+    done)"
+if command -v groff >/dev/null; then
+    claim "man pages are well-formed" "$(cd "$prefix/share/man" && ls man3/norma*.3 >/dev/null &&
+        for page in man3/norma*.3; do groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null; done ||
+        echo "there are none")"
+fi
 
 # ---- Programs ----
 

@@ -1,4 +1,4 @@
-/* Ops outside the library, one of each kind that its macros make; they are checked as its own are. */
+/* Ops outside the library, one of each kind that its macros make; checked as its own are. */
 #include <tgmath.h>
 
 #include <norma.h>
