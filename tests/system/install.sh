@@ -48,12 +48,13 @@ undeclared() # a judge of a list of symbols
     awk '{print $3}' | sort | comm -23 - "$temporary/declared"
 }
 claim_of exported "all that is exported is declared in an installed header" undeclared
-without_a_page() # a judge of the same list: functions that a man page does not declare
+without_a_page() # a judge of the same list: functions that no man page declares, though a header does
 {
     awk '$2 == "T" {print $3}' | while read -r name; do
         page=$prefix/share/man/man3/$name.3
-        to=$(sed -n 's|^\.so ||p' "$page" 2>&1)
-        grep -q "\\b$name(" "$prefix/share/man/$to" || echo "$name"
+        [ -e "$page" ] || ! grep -rqw "$name" "$prefix/include/norma" || echo "$name has no page"
+        [ ! -e "$page" ] || grep -q "\\b$name(" "$prefix/share/man/$(sed -n 's|^\.so ||p' "$page")" ||
+            echo "$name is not in its page"
     done
 }
 claim_of exported "each function has a man page" without_a_page
@@ -225,7 +226,7 @@ claim_runs "a program builds with the command" ${CC:-cc} -std=c11 $warnings -I. 
 ask own env LD_LIBRARY_PATH="$prefix/lib" ./own version
 claim_of own "and is the command" says "^norma $version "
 ask failed_init env LD_LIBRARY_PATH="$prefix/lib" sh -c './own help relu; test $? = 2'
-claim_of failed_init "what the program cannot register ends the command" says 'the name "relu" is taken'
+claim_of failed_init "what the program cannot register ends the command" says 'the op "relu" is registered already'
 own_static=$(command_pc --cflags --libs --static | sed 's/-lnorma-command/-l:libnorma-command.a/; s/-lnorma /-l:libnorma.a /')
 claim_runs "a program builds with the command's static library" ${CC:-cc} -std=c11 $warnings -I. own.c \
     $own_static -o own_static
