@@ -27,8 +27,8 @@ LANGUAGES = {
 
 
 def installed():
-    """norma.h and what it includes, and so on: what is installed."""
-    headers = ["norma.h"]
+    """The two headers for programs and what they include, and so on: what is installed."""
+    headers = ["norma.h", "norma_command.h"]
     for header in headers:
         with open(os.path.join(SOURCE, header), encoding="utf-8") as file:
             headers += sorted(set(re.findall(r'^#include "(.*)"', file.read(), re.M)) - set(headers))
