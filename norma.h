@@ -54,6 +54,7 @@
 #include "models/layer.h"
 #include "models/model.h"
 #include "models/open.h"
+#include "models/parameters.h"
 #include "models/predictor.h"
 
 #endif

@@ -245,7 +245,7 @@ struct nm_tape {
     nm_tensor *recent; /* tensors made since the running vjp began */
     bool collecting;   /* a backward pass without a graph runs: new tensors are in `recent` */
     bool recording, anomaly, dry;
-    nm_trace *trace; /* keeps what is done, in a dry run; NULL: nobody does */
+    nm_trace *trace;          /* keeps what is done, in a dry run; NULL: nobody does */
     const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
     const char *scope;
     nm_tape_cost cost;

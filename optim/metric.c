@@ -20,6 +20,30 @@ int64_t nm_metric_class(const float *outputs, int64_t width)
     return best;
 }
 
+double nm_accuracy(nm_tensor *scores, nm_tensor *labels)
+{
+    NM_GIVEN(scores && labels, (double)NAN);
+    nm_context *context = nm_tensor_context(scores);
+    const nm_shape *shape = nm_tensor_shape(scores);
+    const int64_t count = nm_tensor_count(labels);
+    if (shape->rank != 2 || nm_tensor_dtype(labels) != NM_I32 || shape->dim[0] != count || !count) {
+        char is[NM_SHAPE_TEXT], of[NM_SHAPE_TEXT];
+        nm_fail(context, NM_ERROR_INPUT,
+                "nm_accuracy: scores of shape %s and %s labels of shape %s; it takes [count, "
+                "classes] and i32 [count]",
+                nm_shape_text(shape, is), nm_dtype_name(nm_tensor_dtype(labels)),
+                nm_shape_text(nm_tensor_shape(labels), of));
+        return (double)NAN;
+    }
+    const float *score = nm_tensor_f32(scores);
+    const int32_t *label = nm_tensor_data(labels);
+    int64_t right = 0;
+    for (int64_t i = 0; score && label && i < count; i++) {
+        right += nm_metric_class(score + i * shape->dim[1], shape->dim[1]) == label[i];
+    }
+    return score && label ? (double)right / (double)count : (double)NAN;
+}
+
 nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,
                           const void *options)
 {

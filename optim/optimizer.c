@@ -257,6 +257,16 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
     return status;
 }
 
+nm_status nm_optimizer_minimize(nm_optimizer *o, nm_tape *tape, nm_tensor *loss, int64_t step)
+{
+    NM_GIVEN(o, NM_ERROR_INPUT);
+    NM_REQUIRE(o->context, tape, NM_ERROR_INPUT);
+    nm_status status = nm_backward(tape, loss, 0);
+    status = status == NM_OK ? nm_optimizer_step(o, step, 1, 1) : status;
+    nm_store_clear_grads(o->store);
+    return status;
+}
+
 double nm_optimizer_rate(const nm_optimizer *o)
 {
     NM_GIVEN(o, (double)NAN);

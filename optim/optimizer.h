@@ -2,14 +2,17 @@
  * which updates a stretch of one parameter; walking the parameters, threads, groups, weight decay's
  * exceptions, the state and its saving are done here, once for all kinds.
  *
- * By hand, after nm_backward():
+ * By hand:
  *
  *     nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 0.1), NULL, 0);
  *     for (int64_t step = 0; ...; step++) {
- *         ...nm_backward(tape, loss, 0);
- *         nm_optimizer_step(optimizer, step, 1, 1);
- *         nm_store_clear_grads(store);
- *     } */
+ *         nm_tape_reset(tape);
+ *         nm_tensor *loss = ...;
+ *         nm_optimizer_minimize(optimizer, tape, loss, step);
+ *     }
+ *
+ * or, with gradients that are looked at or changed in between, nm_backward(), nm_optimizer_step()
+ * and nm_store_clear_grads(). */
 #ifndef NM_OPTIM_OPTIMIZER_H
 #define NM_OPTIM_OPTIMIZER_H
 
@@ -93,6 +96,12 @@ NM_API void nm_optimizer_destroy(nm_optimizer *optimizer); /* NULL is fine */
  * stay as they are. Allocates nothing. */
 NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double factor,
                                    double scale);
+
+/* One step down the gradient of `loss`, which was computed on the tape: nm_backward(), the update
+ * of all parameters by it, and nm_store_clear_grads(). Gradients that were there before count too.
+ * On failure no parameter has moved. */
+NM_API nm_status nm_optimizer_minimize(nm_optimizer *optimizer, nm_tape *tape, nm_tensor *loss,
+                                       int64_t step);
 
 /* The learning rate of the optimizer's options. */
 NM_API double nm_optimizer_rate(const nm_optimizer *optimizer);

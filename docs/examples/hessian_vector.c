@@ -5,10 +5,11 @@
 
 int main(void)
 {
+    const double point[] = {1, 2, 3}, direction[] = {1, 0, -1};
     nm_context *context = nm_open(NULL);
     nm_tape *tape = nm_tape_create(context);
-    nm_tensor *x = nm_tensor_copy_of(context, NM_F64, NM_SHAPE(3), (double[]){1, 2, 3});
-    nm_tensor *v = nm_tensor_copy_of(context, NM_F64, NM_SHAPE(3), (double[]){1, 0, -1});
+    nm_tensor *x = nm_tensor_copy_of(context, NM_F64, NM_SHAPE(3), point);
+    nm_tensor *v = nm_tensor_copy_of(context, NM_F64, NM_SHAPE(3), direction);
     nm_tensor_set_requires_grad(x, true);
 
     nm_tensor *cubes = nm_sum(tape, nm_mul(tape, x, nm_square(tape, x)));

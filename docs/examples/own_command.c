@@ -1,6 +1,5 @@
 /* The whole `norma` command in a program of your own, with an op and a layer of yours: they are in
  * YAML, in the help and in the gradient check. Link with norma-command.
- *
  *     own_command train net.yaml          with `- gated: {units: 16}` among its layers
  *     own_command predict runs/net new.csv
  *     own_command gradcheck softplus */

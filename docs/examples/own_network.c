@@ -4,28 +4,17 @@
 #include <stdio.h>
 
 typedef struct net {
-    nm_tensor *w1, *scale, *shift, *mean, *var, *w2, *b2;
+    nm_dense_parameters fc1, head;
+    nm_batch_norm_parameters bn1;
 } net;
-
-static net make_net(nm_store *s)
-{
-    return (net){
-        .w1 = nm_parameter(s, "fc1.weight", NM_WEIGHT, NM_SHAPE(16, 2)),
-        .scale = nm_parameter(s, "bn1.scale", NM_NORM_SCALE, NM_SHAPE(16)),
-        .shift = nm_parameter(s, "bn1.shift", NM_NORM_SHIFT, NM_SHAPE(16)),
-        .mean = nm_parameter(s, "bn1.running_mean", NM_STATISTIC, NM_SHAPE(16)),
-        .var = nm_parameter(s, "bn1.running_var", NM_VARIANCE, NM_SHAPE(16)),
-        .w2 = nm_parameter(s, "fc2.weight", NM_WEIGHT, NM_SHAPE(2, 16)),
-        .b2 = nm_parameter(s, "fc2.bias", NM_BIAS, NM_SHAPE(2)),
-    };
-}
 
 static nm_tensor *forward(void *self, const nm_pass *pass, nm_tensor *x)
 {
     const net *n = self;
-    nm_tensor *h = nm_dense(pass->tape, x, n->w1, NULL);
-    h = nm_batch_norm_running(pass->tape, h, n->scale, n->shift, n->mean, n->var, pass->training);
-    return nm_dense(pass->tape, nm_relu(pass->tape, h), n->w2, n->b2);
+    nm_tensor *h = nm_dense(pass->tape, x, n->fc1.weight, n->fc1.bias);
+    h = nm_batch_norm_running(pass->tape, h, n->bn1.scale, n->bn1.shift, n->bn1.mean, n->bn1.var,
+                              pass->training);
+    return nm_dense(pass->tape, nm_relu(pass->tape, h), n->head.weight, n->head.bias);
 }
 
 int main(int argc, char **argv)
@@ -45,7 +34,8 @@ int main(int argc, char **argv)
     nm_data_open(context, &options, &data);
 
     nm_store *store = nm_store_create(context);
-    net n = make_net(store);
+    net n = {nm_dense_add(store, "fc1", 2, 16), nm_dense_add(store, "head", 16, 2),
+             nm_batch_norm_add(store, "bn1", 16)};
     nm_network network = {.self = &n, .store = store, .forward = forward};
     nm_model *model = nm_model_wrap(&network, NM_SHAPE(2));
     char *table = nm_model_table(model);

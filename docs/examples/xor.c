@@ -6,10 +6,8 @@ int main(void)
 {
     nm_context *context = nm_open(NULL);
     nm_store *store = nm_store_create(context);
-    nm_tensor *w1 = nm_parameter(store, "w1", NM_WEIGHT, NM_SHAPE(8, 2));
-    nm_tensor *b1 = nm_parameter(store, "b1", NM_BIAS, NM_SHAPE(8));
-    nm_tensor *w2 = nm_parameter(store, "w2", NM_WEIGHT, NM_SHAPE(1, 8));
-    nm_tensor *b2 = nm_parameter(store, "b2", NM_BIAS, NM_SHAPE(1));
+    nm_dense_parameters a = nm_dense_add(store, "a", 2, 8);
+    nm_dense_parameters b = nm_dense_add(store, "b", 8, 1);
 
     float inputs[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}}, targets[4][1] = {{0}, {1}, {1}, {0}};
     nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0);
@@ -19,11 +17,10 @@ int main(void)
         nm_tape_reset(tape);
         nm_tensor *x = nm_tape_wrap(tape, NM_F32, NM_SHAPE(4, 2), inputs);
         nm_tensor *t = nm_tape_wrap(tape, NM_F32, NM_SHAPE(4, 1), targets);
-        y = nm_tensor_keep(nm_dense(tape, nm_tanh(tape, nm_dense(tape, x, w1, b1)), w2, b2));
+        nm_tensor *h = nm_tanh(tape, nm_dense(tape, x, a.weight, a.bias));
+        y = nm_tensor_keep(nm_dense(tape, h, b.weight, b.bias)); /* read below */
         nm_tensor *loss = nm_mse(tape, y, t);
-        nm_backward(tape, loss, 0);
-        nm_optimizer_step(sgd, step, 1, 1);
-        nm_store_clear_grads(store);
+        nm_optimizer_minimize(sgd, tape, loss, step);
         if (step % 100 == 0) {
             printf("step %3d  loss %.6f\n", (int)step, nm_tensor_item(loss));
         }

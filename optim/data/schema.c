@@ -2,6 +2,7 @@
 #include "optim/data/schema.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/guard.h"
@@ -75,6 +76,24 @@ int64_t nm_schema_width(const nm_schema *schema)
         width += column->kind == NM_COLUMN_CATEGORY ? column->count : 1;
     }
     return width;
+}
+
+const char *nm_schema_input_name(const nm_schema *schema, int64_t index, char text[NM_INPUT_NAME])
+{
+    NM_GIVEN(text, "");
+    snprintf(text, NM_INPUT_NAME, "[%lld]", (long long)index);
+    int64_t at = 0;
+    for (int i = 0; schema && i < schema->columns; i++) {
+        const nm_column *column = &schema->column[i];
+        const bool category = column->kind == NM_COLUMN_CATEGORY;
+        const int64_t width = category ? column->count : 1;
+        if (index >= at && index < at + width && *column->name) {
+            snprintf(text, NM_INPUT_NAME, "%.60s%s%.60s", column->name, category ? " " : "",
+                     category ? column->categories[index - at] : "");
+        }
+        at += width;
+    }
+    return text;
 }
 
 const char *nm_schema_class_name(const nm_schema *schema, int64_t index, char text[32])

@@ -93,6 +93,12 @@ NM_API const char *nm_schema_copy(nm_schema *schema, const char *text, size_t le
 
 /* Elements that the columns become: one each, but for categories. */
 NM_API int64_t nm_schema_width(const nm_schema *schema);
+/* What element `index` of a sample is called: by its column, "width", or of a category's "kind
+ * oak";
+ * "[3]" where there is no name. In `text`, which is returned. */
+#define NM_INPUT_NAME 128
+NM_API const char *nm_schema_input_name(const nm_schema *schema, int64_t index,
+                                        char text[NM_INPUT_NAME]);
 /* What class `index` is called: "versicolor", or its number in `text`. */
 NM_API const char *nm_schema_class_name(const nm_schema *schema, int64_t index, char text[32]);
 /* The class of that name; -1: none. */

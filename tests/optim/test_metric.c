@@ -63,6 +63,23 @@ START_TEST(accuracy_counts_over_batches_of_different_sizes)
 }
 END_TEST
 
+START_TEST(a_loop_by_hand_counts_as_the_metric_does)
+{
+    begin();
+    const float scores[] = {1, 2, 3, 9, 8, 7, 5, 5, 2, (float)NAN, 0, 0};
+    const int32_t right[] = {2, 1, 0, 0};
+    nm_tensor *y = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(4, 3), scores);
+    nm_tensor *labels = nm_tensor_copy_of(context, NM_I32, NM_SHAPE(4), right);
+    ck_assert_double_eq(nm_accuracy(y, labels), 0.5); /* the first and, of equal ones, the third */
+    ck_assert(isnan(nm_accuracy(labels, labels)));
+    assert_error(context, NM_ERROR_INPUT, "it takes [count, classes] and i32 [count]");
+    ck_assert(isnan(nm_accuracy(y, NULL)));
+    nm_tensor_destroy(labels);
+    nm_tensor_destroy(y);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(of_equal_outputs_the_first_counts)
 {
     begin();
@@ -432,10 +449,11 @@ START_TEST(an_interval_of_a_share_is_wilsons)
 END_TEST
 
 TEST_MAIN("optim/metric", an_interval_of_a_share_is_wilsons,
-          accuracy_counts_over_batches_of_different_sizes, of_equal_outputs_the_first_counts,
-          a_row_with_a_nan_is_wrong, top_k_accuracy_takes_the_k_largest,
-          k_as_many_as_outputs_is_refused, metrics_by_class_have_a_part_each_and_their_mean,
-          a_metric_can_be_of_one_class, the_counts_behind_metrics_by_class_can_be_read,
+          accuracy_counts_over_batches_of_different_sizes, a_loop_by_hand_counts_as_the_metric_does,
+          of_equal_outputs_the_first_counts, a_row_with_a_nan_is_wrong,
+          top_k_accuracy_takes_the_k_largest, k_as_many_as_outputs_is_refused,
+          metrics_by_class_have_a_part_each_and_their_mean, a_metric_can_be_of_one_class,
+          the_counts_behind_metrics_by_class_can_be_read,
           the_calibration_error_is_the_gap_of_each_bin_by_its_samples,
           a_calibration_error_with_a_nan_is_none, a_row_with_a_nan_is_called_no_class,
           errors_of_predictions_are_those_of_each_number_and_their_mean,

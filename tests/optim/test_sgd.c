@@ -495,6 +495,27 @@ START_TEST(a_parameter_that_comes_after_the_optimizer_is_an_error)
 }
 END_TEST
 
+START_TEST(to_minimize_is_backward_a_step_and_clear_gradients)
+{
+    begin(NULL);
+    nm_tensor *w = add("w", NM_WEIGHT, NM_F64, 5), *same = add("same", NM_WEIGHT, NM_F64, 5);
+    nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0);
+    for (int64_t step = 0; step < 3; step++) {
+        nm_tape_reset(tape);
+        nm_backward(tape, nm_sum(tape, nm_square(tape, w)), 0); /* what is there counts too */
+        nm_optimizer_minimize(sgd, tape, nm_sum(tape, nm_square(tape, same)), step);
+        ck_assert_ptr_null(nm_tensor_grad(w));
+        ck_assert_mem_eq(nm_tensor_data(w), nm_tensor_data(same), 5 * sizeof(double));
+    }
+    /* From 1, with the gradient 2 w: 0.8, then by the momentum 0.46, then 0.062. */
+    assert_near(nm_tensor_get(w, 0), 0.062, 1e-12, 0);
+    ck_assert_int_ne(nm_optimizer_minimize(sgd, tape, NULL, 3), NM_OK);
+    assert_error(context, NM_ERROR_INPUT, "the loss is NULL");
+    nm_optimizer_destroy(sgd);
+    end(NULL);
+}
+END_TEST
+
 static nm_choice choose_in_a_helper(double rate)
 {
     return nm_sgd(.rate = rate, .momentum = 0.5);
@@ -514,7 +535,8 @@ START_TEST(options_outlive_the_block_that_they_were_written_in)
 }
 END_TEST
 
-TEST_MAIN("optim/sgd", a_parameter_that_comes_after_the_optimizer_is_an_error,
+TEST_MAIN("optim/sgd", to_minimize_is_backward_a_step_and_clear_gradients,
+          a_parameter_that_comes_after_the_optimizer_is_an_error,
           options_outlive_the_block_that_they_were_written_in, sgd_follows_its_formulas,
           the_schedule_scales_the_rate_and_clipping_the_gradient,
           without_a_gradient_a_parameter_stays, without_momentum_there_is_no_state,

@@ -29,7 +29,7 @@ ENDS_THE_CONTEXT = {"nm_context_destroy", "nm_close"}
 # With nothing at all they still have something to do or to say; each says so in its header.
 FINE_WITH_NOTHING = {
     "nm_context_create", "nm_open", "nm_file_title", "nm_kind_name", "nm_dtype_name", "nm_version",
-    "nm_status_name", "nm_context_error", "nm_schema_class_name", "nm_metric_label",
+    "nm_status_name", "nm_context_error", "nm_schema_class_name", "nm_schema_input_name", "nm_metric_label",
     "nm_tensor_shape", "nm_model_input", "nm_model_output",
 }
 

@@ -129,6 +129,22 @@ START_TEST(what_only_looks_like_a_date_is_text)
 }
 END_TEST
 
+START_TEST(elements_of_a_sample_are_called_by_their_columns)
+{
+    nm_dataset set;
+    char text[NM_INPUT_NAME];
+    begin(NULL);
+    open_table(&set, "size,kind,y\n1,oak,0\n2,ash,1\n3,oak,0\n4,ash,1\n", "");
+    assert_fine(context);
+    ck_assert_str_eq(nm_schema_input_name(set.schema, 0, text), "size");
+    ck_assert_str_eq(nm_schema_input_name(set.schema, 1, text), "kind ash");
+    ck_assert_str_eq(nm_schema_input_name(set.schema, 2, text), "kind oak");
+    ck_assert_str_eq(nm_schema_input_name(set.schema, 3, text), "[3]");
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(day_and_month_are_told_apart_by_the_whole_column)
 {
     nm_dataset set;
@@ -616,6 +632,7 @@ END_TEST
 TEST_MAIN("optim/csv_columns", words_for_true_and_false_are_one_and_zero,
           words_of_two_kinds_are_texts, dates_are_days_since_1970,
           what_only_looks_like_a_date_is_text, day_and_month_are_told_apart_by_the_whole_column,
+          elements_of_a_sample_are_called_by_their_columns,
           few_texts_become_an_element_each_in_a_stated_order, too_many_texts_are_left_out_and_named,
           too_many_texts_that_were_asked_for_are_refused_with_a_list_to_paste,
           sixty_four_texts_are_few_and_one_more_is_not,
