@@ -7,6 +7,7 @@
 #include "core/context.h"
 #include "core/file.h"
 #include "core/graph/graph.h"
+#include "core/graph/plan.h"
 #include "core/op.h"
 #include "core/option.h"
 #include "core/random.h"
@@ -21,6 +22,7 @@
 #include "ops/define.h"
 #include "ops/elementwise.h"
 #include "ops/ops.h"
+#include "ops/passes/passes.h"
 
 /* Training */
 #include "optim/calibration.h"
@@ -45,6 +47,7 @@
 #include "optim/optimizer.h"
 #include "optim/saved.h"
 #include "optim/schedule.h"
+#include "optim/traced.h"
 #include "optim/trainer.h"
 
 /* Networks */

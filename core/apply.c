@@ -414,19 +414,17 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
     return status;
 }
 
-/* A failure names its op, whatever the op said, and the tape's scope. */
-static __attribute__((noinline, cold)) void name_failure(const nm_tape *tape, const nm_op *op,
-                                                         nm_status status)
+__attribute__((noinline, cold)) void nm_name_failure(nm_context *context, const nm_op *op,
+                                                     const char *scope, nm_status status)
 {
-    nm_context *context = tape->context;
     if (context->status == NM_OK) {
         nm_fail(context, NM_ERROR_INTERNAL, "%s: it failed (%s) and did not say why", op->item.name,
                 nm_status_name(status));
     } else if (!strstr(context->error, op->item.name)) {
         nm_fail_in(context, "%s", op->item.name);
     }
-    if (tape->scope && status != NM_ERROR_NUMERIC) {
-        nm_fail_in(context, "%s", tape->scope);
+    if (scope && status != NM_ERROR_NUMERIC) {
+        nm_fail_in(context, "%s", scope);
     }
 }
 
@@ -459,7 +457,7 @@ static __attribute__((noinline)) nm_status call_op(nm_tape *tape, const nm_op *o
         if (status == NM_OK) {
             return NM_OK;
         }
-        name_failure(tape, op, status);
+        nm_name_failure(tape->context, op, tape->scope, status);
     }
     for (int i = 0; i < op->output_count; i++) {
         outputs[i] = NULL; /* what was made stays in the arena until the reset */
@@ -519,7 +517,7 @@ static nm_tensor *apply_over(nm_tape *tape, const nm_op *op, const void *options
         status = run_op(tape->context, op, options, dtype, true, in, 2, &y);
     }
     if (status != NM_OK) {
-        name_failure(tape, op, status);
+        nm_name_failure(tape->context, op, tape->scope, status);
         return NULL;
     }
     tape->cost.ops++;

@@ -354,6 +354,8 @@ void nm_trace_note_in(nm_context *context, const char *obstacle); /* which has a
 /* Runs an op's computation on allocated outputs: no checks, no recording. */
 nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,
                     nm_tensor *const *in, int inputs, nm_tensor *const *out);
+/* A failure names its op, whatever the op said, and the scope (NULL: none). */
+void nm_name_failure(nm_context *context, const nm_op *op, const char *scope, nm_status status);
 /* In anomaly mode: fails if one of the tensors has a NaN or infinity. `of` says what they are. */
 nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
                               const char *of, const char *name, const nm_tensor *tensor);

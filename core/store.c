@@ -12,8 +12,9 @@
 struct nm_store {
     nm_context *context;
     nm_map *entries;
-    bool filled; /* from a file */
-    int readers; /* tapes of other contexts; atomic */
+    bool filled;      /* from a file */
+    int readers;      /* tapes of other contexts; atomic */
+    uint64_t changes; /* of what is trainable */
 };
 
 /* An entry as the store keeps it. */
@@ -153,12 +154,18 @@ int64_t nm_store_parameters(const nm_store *store)
     return count;
 }
 
+uint64_t nm_store_changes(const nm_store *store)
+{
+    return store->changes;
+}
+
 void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)
 {
     NM_GIVEN(store, );
     nm_entry *entry = nm_map_at(store->entries, index);
     NM_GIVEN(entry && nm_tensor_check_change(entry->tensor) == NM_OK, );
     entry->trainable = trainable;
+    store->changes++;
     if (entry->role == NM_PARAMETER) {
         nm_tensor_set_requires_grad(entry->tensor, trainable);
     }

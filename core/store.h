@@ -97,6 +97,8 @@ int nm_store_readers(const nm_store *store);
 /* NM_OK: none. Else an error that says so. */
 nm_status nm_store_check_change(const nm_store *store);
 
+/* How often it was said what is trainable. */
+uint64_t nm_store_changes(const nm_store *store);
 /* Whether that has filled it once. The library's own. */
 bool nm_store_is_filled(const nm_store *store);
 /* What is wrong with `values` as those of this entry: one that is not finite, a variance or counter

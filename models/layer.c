@@ -162,9 +162,6 @@ static const char *find_fault(const nm_layer_type *type)
     if (!type->forward) {
         return "it has no forward pass";
     }
-    if (!type->forward_with != !type->takes) {
-        return "forward_with and takes go together";
-    }
     if (spec && (!first || first->offset || first->type != NM_OPTION_STRING)) {
         return "its options must begin with NM_LAYER_FIELDS, and their table with NM_LAYER_ROWS";
     }

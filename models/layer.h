@@ -11,7 +11,6 @@
 
 #include "core/op.h"
 #include "models/initializer.h"
-#include "ops/activation.h"
 #include "optim/network.h"
 
 #ifdef __cplusplus
@@ -20,19 +19,6 @@ extern "C" {
 
 typedef struct nm_layer nm_layer;
 typedef struct nm_model nm_model;
-
-/* What a layer does along with its own work, in place of the layers behind it: y =
- * activation(pooling(layer(x) + residual)). models/fuse.c finds where. */
-typedef struct nm_following {
-    nm_tensor *residual;      /* NULL: none */
-    nm_layer *pooling;        /* max pooling by windows of 2 by 2; NULL: none */
-    nm_activation activation; /* NM_ACTIVATION_NONE: none */
-} nm_following;
-
-/* What a layer can take along, as a set. Pooling alone is nothing: an activation comes with it. */
-#define NM_TAKES_ACTIVATION 1u
-#define NM_TAKES_RESIDUAL 2u
-#define NM_TAKES_POOLING 4u
 
 /* As registered, under NM_KIND_LAYER. */
 typedef struct nm_layer_type {
@@ -49,22 +35,11 @@ typedef struct nm_layer_type {
     nm_status (*build)(nm_layer *layer, const nm_shape *x);
     /* Computes. `x` is never NULL; the result is, on failure. It allocates nothing but on the tape,
      * and in inference writes nothing to the layer: several threads may be in it
-     * (nm_predictor_share()). */
+     * (nm_predictor_share()). It may run once and be kept as a graph from then on (optim/traced.h):
+     * what it does may depend on options, the pass, x's shape and what is trainable, and what it
+     * does beside ops it says by nm_tape_do() and nm_tape_draw(). One that reads elements, asks
+     * nm_pass_is_dry() or draws random numbers itself runs as it is, every time. */
     nm_tensor *(*forward)(nm_layer *layer, const nm_pass *pass, nm_tensor *x);
-    /* The same with what follows, as far as takes() says so. NULL: nothing can be taken along. */
-    nm_tensor *(*forward_with)(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                               const nm_following *following);
-    unsigned (*takes)(const nm_layer *layer);
-    /* What the layer is to one before it. */
-    nm_activation activation;              /* exactly this function */
-    bool (*halves)(const nm_layer *layer); /* max pooling by windows of 2 by 2, side by side */
-    /* Folding for inference: a linear layer prepares its weights for y = scale * (w x + b) + shift
-     * with numbers of its output channels (NULL: 1 and 0), and runs with them. A layer that is such
-     * an affine function of the last axis in inference says so by affine(). */
-    nm_status (*fold)(nm_layer *layer, const double *scale, const double *shift);
-    nm_tensor *(*forward_folded)(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                 nm_activation activation);
-    bool (*affine)(const nm_layer *layer, double *scale, double *shift); /* NULLs: only asked */
     /* Frees what read() and build() made, after either of them, complete or not. Parameters are the
      * store's and layers the model's: most types have nothing to free, and NULL here. */
     void (*destroy)(nm_layer *layer);
@@ -163,17 +138,6 @@ NM_API nm_status nm_layer_fail(nm_layer *layer, const char *format, ...) NM_PRIN
 /* Runs layers one after the other, and gives what lies between them back where nothing is recorded.
  * NULL on failure. */
 NM_API nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x);
-/* The same without the last one. */
-NM_API nm_tensor *nm_layers_run_but_last(const nm_layers *layers, const nm_pass *pass,
-                                         nm_tensor *x);
-/* Runs one layer with what it takes along; NULL: nothing. */
-NM_API nm_tensor *nm_layer_run_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                    const nm_following *following);
-/* What the last of them can take along. */
-NM_API unsigned nm_layers_take(const nm_layers *layers);
-/* Whether a batch norm is there to take others along: not in the first, dry passes, and not where
- * it may be folded into the layer before. */
-NM_API bool nm_layer_is_fusing(const nm_layer *layer, const nm_pass *pass);
 /* Gives a tensor that the pass is done with back before the tape's reset, unless it may be needed
  * to go backward, or is `input`, which is not the layer's. NULL is fine. */
 NM_API void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input);

@@ -1,5 +1,7 @@
 #include "models/model.h"
 
+#include <string.h>
+
 #include "core/graph/parts.h"
 #include "core/guard.h"
 #include "models/model_internal.h"
@@ -24,6 +26,7 @@ static void destroy_now(nm_model *model)
         destroy_record(model->records[i]);
     }
     nm_free(context, model->records);
+    nm_traced_destroy(model->traced);
     nm_map_destroy(model->names);
     if (!model->is_wrapped) {
         nm_store_destroy(model->store);
@@ -114,10 +117,8 @@ static void tell_of_start(nm_model *model, const nm_pass *pass)
     }
 }
 
-nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
+static nm_tensor *forward_by(nm_model *model, nm_traced *traced, const nm_pass *pass, nm_tensor *x)
 {
-    NM_GIVEN(model, NULL);
-    NM_REQUIRE(model->context, pass && pass->tape, NULL);
     if (model->stage != MODEL_READY) {
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
         return NULL;
@@ -127,9 +128,33 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
             return NULL;
         }
         tell_of_start(model, pass);
-        model->folded = model->folded && !pass->training;
     }
-    return nm_layers_run(&model->layers, pass, x);
+    return traced ? nm_traced_forward(traced, pass, x) : nm_layers_run(&model->layers, pass, x);
+}
+
+nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
+{
+    NM_GIVEN(model, NULL);
+    NM_REQUIRE(model->context, pass && pass->tape, NULL);
+    return forward_by(model, model->traced, pass, x);
+}
+
+nm_status nm_model_fold(nm_model *model)
+{
+    NM_GIVEN(model, NM_ERROR_INPUT);
+    if (nm_traced_is_folded(model->traced) && nm_store_readers(model->store)) {
+        return NM_OK; /* with parameters that have not changed since */
+    }
+    if (nm_store_check_change(model->store) != NM_OK) {
+        return nm_context_status(model->context);
+    }
+    if (model->stage != MODEL_READY) {
+        return nm_fail(model->context, NM_ERROR_INPUT,
+                       "the model was not built, or not without an error");
+    }
+    nm_shape one = {.rank = model->input.rank + 1, .dim = {1}};
+    memcpy(one.dim + 1, model->input.dim, (size_t)model->input.rank * sizeof *one.dim);
+    return model->traced ? nm_traced_fold(model->traced, model->options.dtype, one) : NM_OK;
 }
 
 /* Values in the targets' own units. */
@@ -146,11 +171,16 @@ nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 {
     NM_GIVEN(model, NULL);
     NM_REQUIRE(model->context, tape, NULL);
+    return nm_model_predict_by(model, model->traced, tape, x);
+}
+
+nm_tensor *nm_model_predict_by(nm_model *model, nm_traced *traced, nm_tape *tape, nm_tensor *x)
+{
     nm_pass pass = {.tape = tape};
     const nm_schema *schema = model->options.dtype == NM_F32 ? model->schema : NULL;
     bool recording = nm_tape_set_recording(tape, false);
     x = schema ? nm_schema_prepare(schema, tape, x) : x;
-    nm_tensor *y = x ? nm_model_forward(model, &pass, x) : NULL;
+    nm_tensor *y = x ? forward_by(model, traced, &pass, x) : NULL;
     if (y && schema) {
         restore(schema, y);
     }

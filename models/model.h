@@ -33,7 +33,7 @@ typedef struct nm_model nm_model;
 typedef struct nm_model_options {
     nm_dtype dtype; /* of parameters: NM_F32 or NM_F64 */
     uint64_t seed;  /* of the initial parameters */
-    bool fuse;      /* layers run together with those behind them where an op does both */
+    bool fuse;      /* passes run from graphs, in which one op does the work of several layers */
 } nm_model_options;
 
 #define NM_MODEL_DEFAULTS .dtype = NM_F32, .seed = 1, .fuse = true
@@ -97,7 +97,7 @@ NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tens
 NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
 /* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d
  * layer goes into copies of that one's weights, weight norm is computed once, and activations go
- * along. Results differ within rounding; no gradient reaches the parameters. The next pass in
+ * along. Results differ within rounding; no gradient reaches those parameters. The next pass in
  * training, or nm_model_load(), ends it; after other changes of parameters, call it again. Without
  * `fuse` it does nothing. */
 NM_API nm_status nm_model_fold(nm_model *model);

@@ -17,6 +17,12 @@ static nm_shape without_batch(const nm_shape *shape)
     return sample;
 }
 
+static nm_tensor *run_layers(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    const nm_model *m = self;
+    return nm_layers_run(&m->layers, pass, x);
+}
+
 static nm_tensor *run_with(nm_model *m, nm_tape *tape, model_stage stage, int64_t batch)
 {
     nm_shape shape = {.rank = m->input.rank + 1, .dim = {batch}};
@@ -25,6 +31,14 @@ static nm_tensor *run_with(nm_model *m, nm_tape *tape, model_stage stage, int64_
     m->stage = stage;
     nm_tape_reset(tape);
     return nm_layers_run(&m->layers, &pass, nm_tape_tensor(tape, m->options.dtype, shape));
+}
+
+/* Passes of a built model run from graphs of what its layers do. */
+static void trace_passes(nm_model *m)
+{
+    nm_network layers = m->network;
+    layers.forward = run_layers;
+    m->traced = m->options.fuse ? nm_traced_create(&layers) : NULL;
 }
 
 static void run_dry(nm_model *m)
@@ -41,7 +55,7 @@ static void run_dry(nm_model *m)
     if (y) {
         m->output = without_batch(nm_tensor_shape(y));
         m->stage = MODEL_READY;
-        nm_model_fuse(m);
+        trace_passes(m);
     }
     nm_tape_destroy(tape);
 }

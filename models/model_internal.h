@@ -5,6 +5,7 @@
 #include "models/layer.h"
 #include "models/model.h"
 #include "optim/saved.h"
+#include "optim/traced.h"
 
 /* What a layer costs, or several. */
 typedef struct layer_cost {
@@ -16,12 +17,7 @@ typedef struct layer_record {
     nm_layer layer; /* first: a layer is its record */
     int depth;
     bool has_children;
-    bool broken;            /* its options could not be read; the type may be NULL */
-    nm_following following; /* what it takes along, from this many layers behind it */
-    int taken;
-    bool folds; /* in folded inference it runs by itself, with its folded weights, and takes: */
-    int folded_taken;
-    nm_activation folded_activation;
+    bool broken; /* its options could not be read; the type may be NULL */
     nm_shape output;
     layer_cost cost;
 } layer_record;
@@ -54,7 +50,7 @@ struct nm_model {
     const nm_schema *schema; /* what samples are and what is done to them; NULL: not known */
     nm_saved saved;          /* what was loaded, without its tensors */
     model_stage stage;
-    bool folded;        /* inference runs with folded weights */
+    nm_traced *traced;  /* runs it once it is ready; NULL: its layers run one by one */
     bool begun;         /* the first batch was seen, or parameters were loaded; or it was said */
     bool apart;         /* the file says fuse: false */
     int64_t parameters; /* made so far, while building */
@@ -72,6 +68,8 @@ static inline layer_record *record_of(nm_layer *layer)
 
 /* Makes ready for a model to be destroyed while others read it: it stays until they are done. */
 nm_status nm_model_expect_readers(nm_model *model);
+/* nm_model_predict() with another's graphs of the model's passes; NULL: layer by layer. */
+nm_tensor *nm_model_predict_by(nm_model *model, nm_traced *traced, nm_tape *tape, nm_tensor *x);
 
 /* ---- models/layer_read.c ---- */
 
@@ -90,11 +88,6 @@ void nm_layers_read(nm_model *model, const nm_value *list, const char *what, con
 /* Parameters from an open file, of the same network or refused; what else it holds, if it has a
  * description, goes over to the model and `saved` is empty then. */
 nm_status nm_model_take(nm_model *model, nm_saved *saved);
-
-/* ---- models/fuse.c ---- */
-
-/* Finds for every layer of a built model what it takes along. */
-void nm_model_fuse(nm_model *model);
 
 /* ---- models/model_build.c ---- */
 

@@ -21,7 +21,7 @@ static const nm_option rows[] = {
     {NM_FIELD(model_part, layers), NM_OPTION_VALUE, .flags = NM_REQUIRED, .names = nm_layer_list,
      .doc = "the layers, one after the other"},
     {NM_FIELD(model_part, fuse), NM_OPTION_BOOL,
-     .doc = "run a layer together with those behind it where one op does both"},
+     .doc = "run from graphs of the pass, where one op does the work of several layers"},
 };
 const nm_spec nm_model_spec = {.name = "model_part",
                                .size = sizeof(model_part),

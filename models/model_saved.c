@@ -132,8 +132,10 @@ static void take_saved(nm_model *m, nm_saved *saved)
 nm_status nm_model_take(nm_model *m, nm_saved *saved)
 {
     nm_status status = nm_store_check_change(m->store);
-    m->folded = m->folded && status != NM_OK;
-    status = status == NM_OK ? compare_models(m, saved) : status;
+    if (status == NM_OK) {
+        nm_traced_unfold(m->traced);
+        status = compare_models(m, saved);
+    }
     status = status == NM_OK ? nm_saved_read(saved, m->store) : status;
     if (status == NM_OK && saved->document) {
         take_saved(m, saved);

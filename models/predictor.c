@@ -15,6 +15,7 @@ struct nm_predictor {
     nm_context *context;
     nm_model *model, *own; /* `own`: the same, if it goes with the predictor */
     bool reads;            /* the model is another predictor's */
+    nm_traced *traced;     /* the model's, or where it is another predictor's, one of its own */
     nm_tape *tape;
     bool is_classifier;
     double temperature;
@@ -31,8 +32,10 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
     }
     const nm_choice *told = loss && loss->item ? loss : &model->saved.loss;
     const nm_loss_type *type = (const nm_loss_type *)(const void *)told->item;
-    *p =
-        (nm_predictor){.context = context, .model = model, .temperature = model->saved.temperature};
+    *p = (nm_predictor){.context = context,
+                        .model = model,
+                        .traced = model->traced,
+                        .temperature = model->saved.temperature};
     p->is_classifier = model->schema && model->schema->classes > 0 && (!type || type->wants_labels);
     p->tape = nm_tape_create(context);
     if (!model->schema) {
@@ -86,12 +89,15 @@ nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predic
     *p = *predictor;
     p->context = context;
     p->own = NULL;
+    p->reads = false;
     p->tape = nm_tape_create(context);
-    p->reads = p->tape != NULL;
-    if (!p->reads) {
-        nm_predictor_close(p);
+    p->traced = p->tape && predictor->traced ? nm_traced_share(context, predictor->traced) : NULL;
+    if (!p->tape || nm_context_status(context) != NM_OK) {
+        nm_tape_destroy(p->tape);
+        nm_free(context, p);
         return NULL;
     }
+    p->reads = true;
     nm_store_lend(p->model->store, p->tape);
     nm_context_compute_alone(context);
     return p;
@@ -103,6 +109,9 @@ void nm_predictor_close(nm_predictor *p)
         return;
     }
     nm_store *read = p->reads ? p->model->store : NULL;
+    if (read) {
+        nm_traced_destroy(p->traced);
+    }
     nm_tape_destroy(p->tape);
     nm_model_destroy(p->own);
     nm_free(p->context, p);
@@ -174,7 +183,7 @@ static nm_status run_batch(const nm_predictor *p, nm_tensor *x, int64_t first, i
                            nm_tensor **outputs)
 {
     int64_t count = x ? nm_tensor_shape(x)->dim[0] : 0;
-    nm_tensor *y = finish(p, nm_model_predict(p->model, p->tape, x));
+    nm_tensor *y = finish(p, nm_model_predict_by(p->model, p->traced, p->tape, x));
     if (!y || (!*outputs && !(*outputs = make_outputs(p, y, total)))) {
         return nm_context_status(p->context);
     }

@@ -12,7 +12,6 @@
 #include "models/weight.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "ops/norm.h"
 
@@ -136,8 +135,8 @@ static void set_from_statistics(const nm_weight *weight, nm_tensor *mean, nm_ten
 static nm_status initialize_by_data(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
                                     nm_tensor *x, nm_linear_fn *linear)
 {
-    nm_tensor *t = linear(layer, pass, x, nm_weight_norm(pass->tape, weight->w, NULL, .axis = 0),
-                          NULL, NM_ACTIVATION_NONE);
+    nm_tensor *t =
+        linear(layer, pass, x, nm_weight_norm(pass->tape, weight->w, NULL, .axis = 0), NULL);
     if (t && nm_tensor_count(t) < 2 * nm_tensor_count(weight->g)) {
         return nm_layer_fail(layer, "weight_norm: \"init: data\" needs a first batch of at least "
                                     "two values a channel, not one; enlarge the batch");
@@ -167,7 +166,7 @@ static nm_status initialize(nm_layer *layer, const nm_weight *weight, const nm_p
 /* ---- The pass ---- */
 
 nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                             nm_tensor *x, nm_linear_fn *linear, const nm_following *following)
+                             nm_tensor *x, nm_linear_fn *linear)
 {
     if (pass->initialize && initialize(layer, weight, pass, x, linear) != NM_OK) {
         return NULL;
@@ -176,80 +175,7 @@ nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_
     if (weight->norm.on) {
         w = nm_weight_norm(pass->tape, w, weight->g, .axis = weight->norm.axis);
     }
-    nm_tensor *y = linear(layer, pass, x, w, weight->bias,
-                          following ? following->activation : NM_ACTIVATION_NONE);
+    nm_tensor *y = linear(layer, pass, x, w, weight->bias);
     nm_pass_discard(pass, w, weight->w);
     return y;
-}
-
-unsigned nm_weight_takes(const nm_layer *layer)
-{
-    (void)layer;
-    return NM_TAKES_ACTIVATION;
-}
-
-/* ---- Folding ---- */
-
-static nm_tensor *weight_as_it_is(nm_tape *tape, const nm_weight *weight)
-{
-    return weight->norm.on ? nm_weight_norm(tape, weight->w, weight->g, .axis = weight->norm.axis)
-                           : weight->w;
-}
-
-static void scale_rows(nm_tensor *w, const double *scale)
-{
-    const int64_t count = nm_tensor_count(w), row = count / nm_tensor_shape(w)->dim[0];
-    for (int64_t i = 0; scale && i < count; i++) {
-        nm_tensor_set(w, i, nm_tensor_get(w, i) * scale[i / row]);
-    }
-}
-
-static void fold_bias(const nm_weight *weight, const double *scale, const double *shift)
-{
-    for (int64_t i = 0; i < nm_tensor_count(weight->folded_bias); i++) {
-        const double bias = weight->bias ? nm_tensor_get(weight->bias, i) : 0;
-        nm_tensor_set(weight->folded_bias, i,
-                      (scale ? scale[i] : 1) * bias + (shift ? shift[i] : 0));
-    }
-}
-
-static nm_status make_folded(nm_layer *layer, nm_weight *weight)
-{
-    const nm_dtype dtype = nm_tensor_dtype(weight->w);
-    const nm_shape *shape = nm_tensor_shape(weight->w);
-    if (!weight->folded_w) {
-        weight->folded_w = nm_tensor_create(layer->context, dtype, *shape);
-        weight->folded_bias = nm_tensor_create(layer->context, dtype, NM_SHAPE(shape->dim[0]));
-    }
-    return nm_context_status(layer->context);
-}
-
-nm_status nm_weight_fold(nm_layer *layer, nm_weight *weight, const double *scale,
-                         const double *shift)
-{
-    nm_tape *tape = make_folded(layer, weight) == NM_OK ? nm_tape_create(layer->context) : NULL;
-    if (!tape) {
-        return nm_context_status(layer->context);
-    }
-    nm_tape_set_recording(tape, false);
-    nm_tensor *w = weight_as_it_is(tape, weight);
-    if (w) {
-        memcpy(nm_tensor_data(weight->folded_w), nm_tensor_data(w), nm_tensor_bytes(w));
-        scale_rows(weight->folded_w, scale);
-        fold_bias(weight, scale, shift);
-    }
-    nm_tape_destroy(tape);
-    return nm_context_status(layer->context);
-}
-
-nm_tensor *nm_weight_forward_folded(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                                    nm_tensor *x, nm_linear_fn *linear, nm_activation activation)
-{
-    return linear(layer, pass, x, weight->folded_w, weight->folded_bias, activation);
-}
-
-void nm_weight_destroy(nm_weight *weight)
-{
-    nm_tensor_destroy(weight->folded_w);
-    nm_tensor_destroy(weight->folded_bias);
 }

@@ -49,35 +49,22 @@ typedef struct nm_weight_options {
 /* What a linear layer keeps. */
 typedef struct nm_weight {
     nm_weight_norm_part norm;
-    nm_tensor *w;                      /* "weight", or "weight_v" of weight norm */
-    nm_tensor *g;                      /* "weight_g"; NULL: no weight norm */
-    nm_tensor *bias;                   /* NULL: none */
-    nm_tensor *folded_w, *folded_bias; /* the layer's own, for inference; NULL: not folded yet */
+    nm_tensor *w;    /* "weight", or "weight_v" of weight norm */
+    nm_tensor *g;    /* "weight_g"; NULL: no weight norm */
+    nm_tensor *bias; /* NULL: none */
 } nm_weight;
 
 /* Makes the parameters: a weight of that shape, [out, ...], and a bias [out]. */
 nm_status nm_weight_build(nm_layer *layer, const nm_weight_options *options, nm_shape shape,
                           nm_weight *weight);
 
-/* The linear function of the layer: its op on x, with weight w and bias b (may be NULL), and an
- * activation of the result. */
+/* The linear function of the layer: its op on x, with weight w and bias b (may be NULL). */
 typedef nm_tensor *nm_linear_fn(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
-                                nm_tensor *b, nm_activation activation);
+                                nm_tensor *b);
 
 /* The layer's forward pass: initializes by data first if the pass says so, then calls `linear` with
- * the weight and the activation that follows (`following` may be NULL). */
+ * the weight. */
 nm_tensor *nm_weight_forward(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                             nm_tensor *x, nm_linear_fn *linear, const nm_following *following);
-
-/* Weights with which the layer does what follows it in inference too: its fold(), and its
- * forward_folded(). */
-nm_status nm_weight_fold(nm_layer *layer, nm_weight *weight, const double *scale,
-                         const double *shift);
-nm_tensor *nm_weight_forward_folded(nm_layer *layer, const nm_weight *weight, const nm_pass *pass,
-                                    nm_tensor *x, nm_linear_fn *linear, nm_activation activation);
-void nm_weight_destroy(nm_weight *weight);
-
-/* For such a layer's takes(). */
-unsigned nm_weight_takes(const nm_layer *layer);
+                             nm_tensor *x, nm_linear_fn *linear);
 
 #endif

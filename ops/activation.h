@@ -1,4 +1,4 @@
-/* Activations that an op can apply to its result before it leaves: what a fused op offers. */
+/* Activations that an op can apply to its result before it leaves. */
 #ifndef NM_OPS_ACTIVATION_H
 #define NM_OPS_ACTIVATION_H
 

@@ -216,8 +216,7 @@ const nm_op nm_op_batch_norm_activation = {
         nm_op, "batch_norm_activation", "batch norm, a residual and an activation in one pass",
         .spec = &nm_batch_norm_activation_spec,
         .doc = "y = activation(batch_norm(x) + residual), as the ops one after the other compute\n"
-               "it, with fewer passes over memory. A model uses it where a batch_norm layer is\n"
-               "followed by relu, sigmoid or tanh.\n"
+               "it, with fewer passes over memory.\n"
                "dresidual = activation'(y) * dy; dx, dscale and dshift are batch_norm's for that."),
     .inputs = inputs,
     .outputs = outputs,

@@ -325,12 +325,10 @@ const nm_op nm_op_batch_norm_max_pool2d = {
     .item = NM_ITEM(
         nm_op, "batch_norm_max_pool2d", "batch norm, an activation and 2 by 2 max pooling at once",
         .spec = &nm_batch_norm_activation_spec,
-        .doc =
-            "y = activation(max_pool2d(batch_norm(x))) with windows of 2 by 2, as the ops one\n"
-            "after the other compute it, with fewer passes over memory; for an activation that\n"
-            "never falls, the same as pooling after it. A model uses it where a batch_norm layer\n"
-            "is followed by relu and such pooling. A last row or column of odd images is left\n"
-            "out."),
+        .doc = "y = activation(max_pool2d(batch_norm(x))) with windows of 2 by 2, as the ops one\n"
+               "after the other compute it, with fewer passes over memory; for an activation that\n"
+               "never falls, the same as pooling after it. A last row or column of odd images is\n"
+               "left out."),
     .inputs = inputs,
     .outputs = outputs,
     .input_count = INPUTS,

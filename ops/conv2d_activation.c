@@ -1,5 +1,4 @@
-/* A convolution and an activation in one: what a convolution, batch norm and an activation come to
- * once the norm is folded into the weights. */
+/* A convolution and an activation in one, without the array between them. */
 #include "ops/activation.h"
 #include "ops/conv2d.h"
 #include "ops/define.h"

@@ -131,8 +131,7 @@ typedef struct nm_conv2d_activation_options {
 } nm_conv2d_activation_options;
 NM_API void nm_conv2d_activation_options_init(nm_conv2d_activation_options *options);
 
-/* y = activation(conv2d(x, w, b)) in one op: what a convolution, batch norm and an activation come
- * to once the norm is folded into w and b. */
+/* y = activation(conv2d(x, w, b)) in one op, without the array between them. */
 #define NM_CONV2D_ACTIVATION_DEFAULTS NM_CONV2D_DEFAULTS, .activation = NM_ACTIVATION_RELU
 #define nm_conv2d_activation(...)                                                                  \
     NM_CALL(4, nm_conv2d_activation, NM_END(nm_conv2d_activation_options), __VA_ARGS__)

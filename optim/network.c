@@ -28,6 +28,12 @@ nm_graph *nm_network_trace(const nm_network *network, const nm_pass *pass, nm_dt
     NM_GIVEN(network && network->forward, NULL);
     nm_context *context = nm_store_context(network->store);
     NM_REQUIRE(context, pass, NULL);
+    return nm_network_trace_in(context, network, pass, dtype, x);
+}
+
+nm_graph *nm_network_trace_in(nm_context *context, const nm_network *network, const nm_pass *pass,
+                              nm_dtype dtype, nm_shape x)
+{
     dry_run self = {network, pass};
     const nm_graph_input input = {"x", dtype, x};
     return nm_graph_trace(context, network->store, forward, &self, &input, 1, 1);

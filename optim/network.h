@@ -58,6 +58,9 @@ typedef struct nm_network {
  * Layers that do what no graph can hold are steps that call them. NULL on failure. */
 NM_API nm_graph *nm_network_trace(const nm_network *network, const nm_pass *pass, nm_dtype dtype,
                                   nm_shape x);
+/* The same as a graph of another context, in inference. The library's own. */
+nm_graph *nm_network_trace_in(nm_context *context, const nm_network *network, const nm_pass *pass,
+                              nm_dtype dtype, nm_shape x);
 
 #ifdef __cplusplus
 }

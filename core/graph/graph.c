@@ -17,7 +17,7 @@ nm_graph *nm_graph_create(nm_context *context, const nm_store *store)
     return graph;
 }
 
-static void drop_tables(nm_graph *graph)
+void nm_graph_touch(nm_graph *graph)
 {
     nm_context *context = graph->context;
     nm_free(context, graph->at);
@@ -38,7 +38,7 @@ void nm_graph_cut(nm_graph *graph, int step_count, int value_count)
         const nm_graph_value *value = &graph->values[--graph->value_count];
         nm_free(graph->context, value->input >= 0 ? value->name : NULL);
     }
-    drop_tables(graph);
+    nm_graph_touch(graph);
 }
 
 void nm_graph_destroy(nm_graph *graph)
@@ -79,9 +79,8 @@ int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape)
     return graph->value_count++;
 }
 
-/* The step, its indices, its options: one piece of memory. */
-static nm_graph_step *make_step(nm_context *context, int inputs, int outputs, const void *options,
-                                size_t option_bytes)
+nm_graph_step *nm_graph_make_step(nm_context *context, int inputs, int outputs, const void *options,
+                                  size_t option_bytes)
 {
     const size_t indices = (size_t)(inputs + outputs) * sizeof(int);
     const size_t head = (sizeof(nm_graph_step) + indices + 15) & ~(size_t)15;
@@ -107,11 +106,12 @@ nm_graph_step *nm_graph_add_step(nm_graph *graph, nm_step_kind kind, int inputs,
         return NULL;
     }
     graph->steps = steps;
-    nm_graph_step *step = make_step(graph->context, inputs, outputs, options, option_bytes);
+    nm_graph_step *step =
+        nm_graph_make_step(graph->context, inputs, outputs, options, option_bytes);
     if (step) {
         step->kind = kind;
         steps[graph->step_count++] = step;
-        drop_tables(graph);
+        nm_graph_touch(graph);
     }
     return step;
 }
@@ -163,8 +163,12 @@ static void list_dead(nm_graph *graph)
     }
 }
 
+/* A value whose step was taken away has none any more. */
 static void number_steps(nm_graph *graph)
 {
+    for (int v = 0; v < graph->value_count; v++) {
+        graph->values[v].step = -1;
+    }
     for (int s = 0; s < graph->step_count; s++) {
         const nm_graph_step *step = graph->steps[s];
         for (int i = 0; i < step->outputs; i++) {
@@ -179,13 +183,13 @@ nm_status nm_graph_prepare(nm_graph *graph)
         return NM_OK;
     }
     const size_t values = (size_t)graph->value_count + 1;
-    drop_tables(graph);
+    nm_graph_touch(graph);
     graph->at = nm_alloc_zero(graph->context, values, sizeof *graph->at);
     graph->last = nm_alloc_zero(graph->context, values, sizeof(int));
     graph->dead = nm_alloc_zero(graph->context, values, sizeof(int));
     graph->dead_from = nm_alloc_zero(graph->context, (size_t)graph->step_count + 1, sizeof(int));
     if (!graph->at || !graph->last || !graph->dead || !graph->dead_from) {
-        drop_tables(graph);
+        nm_graph_touch(graph);
         return NM_ERROR_MEMORY;
     }
     number_steps(graph);
@@ -199,6 +203,12 @@ nm_status nm_graph_prepare(nm_graph *graph)
 }
 
 /* ---- What it is made of ---- */
+
+nm_context *nm_graph_context(const nm_graph *graph)
+{
+    NM_GIVEN(graph, NULL);
+    return graph->context;
+}
 
 int nm_graph_value_count(const nm_graph *graph)
 {

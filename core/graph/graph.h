@@ -78,6 +78,7 @@ typedef struct nm_graph_step {
     const int *in, *out;
 } nm_graph_step;
 
+NM_API nm_context *nm_graph_context(const nm_graph *graph);
 NM_API int nm_graph_value_count(const nm_graph *graph);
 /* NULL: there is no value of that index. */
 NM_API const nm_graph_value *nm_graph_value_at(const nm_graph *graph, int index);
@@ -128,6 +129,9 @@ NM_API void nm_graph_destroy(nm_graph *graph); /* NULL is fine */
  * NULL where there is none. All of `out` are NULL on failure. */
 NM_API nm_status nm_graph_run(nm_graph *graph, nm_tape *tape, nm_random *random,
                               nm_tensor *const *in, nm_tensor **out);
+
+/* Takes ops away whose results nobody reads. */
+NM_API nm_status nm_graph_drop(nm_graph *graph);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,11 @@ static inline int *nm_step_outputs(nm_graph_step *step)
 {
     return nm_step_inputs(step) + step->inputs;
 }
+/* The step, its indices, its options: one piece of memory, in no graph yet. */
+nm_graph_step *nm_graph_make_step(nm_context *context, int inputs, int outputs, const void *options,
+                                  size_t option_bytes);
+/* Says that steps have changed. */
+void nm_graph_touch(nm_graph *graph);
 /* Forgets all that came after. */
 void nm_graph_cut(nm_graph *graph, int step_count, int value_count);
 /* Makes it ready to run. */

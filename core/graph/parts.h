@@ -3,6 +3,7 @@
 #define NM_CORE_GRAPH_PARTS_H
 
 #include "core/graph/graph.h"
+#include "core/graph/plan.h"
 
 /* Whether what runs on the tape is being kept. */
 bool nm_tape_is_traced(const nm_tape *tape);
@@ -15,5 +16,7 @@ nm_tensor *nm_trace_part(nm_tape *tape, const nm_graph_part *part, void *self, c
 /* nm_graph_run() for graphs with such steps: `pass` goes to them. */
 nm_status nm_graph_run_with(nm_graph *graph, nm_tape *tape, nm_random *random, const void *pass,
                             nm_tensor *const *in, nm_tensor **out);
+/* nm_plan_run() of one input and one output, which becomes a tensor of the tape. */
+nm_tensor *nm_plan_run_on(nm_plan *plan, nm_tape *tape, nm_tensor *x);
 
 #endif

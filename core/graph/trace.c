@@ -48,9 +48,15 @@ nm_tensor *nm_trace_part(nm_tape *tape, const nm_graph_part *part, void *self, c
 
 /* ---- All of it ---- */
 
+/* Tensors of another context's store are lent to tapes that do not record. */
 static void begin(nm_trace *trace, nm_tape *tape)
 {
     nm_context *context = tape->context;
+    const nm_store *store = trace->graph->store;
+    if (store && nm_store_context(store) != context) {
+        tape->lender = nm_store_context(store);
+        tape->recording = false;
+    }
     trace->outer = context->trace;
     context->trace = trace;
     tape->trace = trace;

@@ -6,34 +6,15 @@
 
 /* ---- Those without options ---- */
 
-#define ACTIVATION(name_, summary_, activation_, ...)                                              \
+#define ACTIVATION(name_, summary_)                                                                \
     const nm_layer_type nm_layer_##name_ = {                                                       \
         .item = NM_ITEM(nm_layer_type, #name_, summary_, .spec = &nm_layer_spec),                  \
         .op = &nm_op_##name_,                                                                      \
-        .forward = nm_forward_op,                                                                  \
-        .activation = activation_,                                                                 \
-        __VA_ARGS__};
+        .forward = nm_forward_op};
 
-/* Pooling first leaves a quarter of the elements. */
-static nm_tensor *relu_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                    const nm_following *f)
-{
-    nm_tensor *pooled = f->pooling->type->forward(f->pooling, pass, x);
-    nm_tensor *y = pooled ? nm_forward_op(layer, pass, pooled) : NULL;
-    nm_pass_discard(pass, pooled, x);
-    return y;
-}
-
-static unsigned relu_takes(const nm_layer *layer)
-{
-    (void)layer;
-    return NM_TAKES_POOLING;
-}
-
-ACTIVATION(relu, "max(x, 0)", NM_ACTIVATION_RELU, .forward_with = relu_forward_with,
-           .takes = relu_takes)
-ACTIVATION(sigmoid, "1 / (1 + e^-x)", NM_ACTIVATION_SIGMOID, .takes = NULL)
-ACTIVATION(tanh, "hyperbolic tangent", NM_ACTIVATION_TANH, .takes = NULL)
+ACTIVATION(relu, "max(x, 0)")
+ACTIVATION(sigmoid, "1 / (1 + e^-x)")
+ACTIVATION(tanh, "hyperbolic tangent")
 
 /* ---- Leaky ReLU ---- */
 

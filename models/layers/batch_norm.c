@@ -13,8 +13,6 @@
  *    they are; scale and shift go on learning unless they are frozen themselves. It is frozen by
  *    its option, or where either of the running statistics is (nm_store_set_trainable()): groups
  *    freeze them along with scale and shift, so that a frozen layer stays the same function. */
-#include <math.h>
-
 #include "models/table.h"
 #include "ops/norm.h"
 #include "ops/running.h"
@@ -108,7 +106,7 @@ static nm_status move_statistics(nm_layer *layer, nm_tape *tape, nm_tensor *x,
 
 /* ---- The pass ---- */
 
-static nm_batch_norm_result alone(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
+static nm_batch_norm_result normalize(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
 {
     const batch_norm_layer_options *o = layer->options;
     const batch_norm_state *s = layer->state;
@@ -122,27 +120,6 @@ static nm_batch_norm_result alone(nm_layer *layer, nm_tape *tape, nm_tensor *x, 
     };
     return nm_batch_norm_with(tape, x, s->scale, s->shift, batch ? NULL : s->running_mean,
                               batch ? NULL : s->running_var, &options);
-}
-
-static nm_batch_norm_result with(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch,
-                                 const nm_following *f)
-{
-    const batch_norm_layer_options *o = layer->options;
-    const batch_norm_state *s = layer->state;
-    nm_tensor *mean = batch ? NULL : s->running_mean, *var = batch ? NULL : s->running_var;
-    nm_batch_norm_activation_options options = {
-        NM_BATCH_NORM_ACTIVATION_DEFAULTS,
-        .axis = o->axis,
-        .eps = o->eps,
-        .mean_only = o->mean_only,
-        .mode = batch ? NM_TRAINING : NM_INFERENCE,
-        .activation = (int)f->activation,
-        NM_END(nm_batch_norm_activation_options),
-    };
-    return f->pooling
-               ? nm_batch_norm_max_pool2d_with(tape, x, s->scale, s->shift, mean, var, &options)
-               : nm_batch_norm_activation_with(tape, x, s->scale, s->shift, f->residual, mean, var,
-                                               &options);
 }
 
 /* Promise 3. */
@@ -166,8 +143,7 @@ static nm_status check_values(nm_layer *layer, const nm_tensor *x)
                          nm_shape_text(nm_tensor_shape(x), text));
 }
 
-static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                          const nm_following *following)
+static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const batch_norm_layer_options *o = layer->options;
     batch_norm_state *s = layer->state;
@@ -175,40 +151,12 @@ static nm_tensor *batch_norm_forward_with(nm_layer *layer, const nm_pass *pass, 
     if (batch && check_values(layer, x) != NM_OK) {
         return NULL;
     }
-    nm_batch_norm_result r = following ? with(layer, pass->tape, x, batch, following)
-                                       : alone(layer, pass->tape, x, batch);
+    nm_batch_norm_result r = normalize(layer, pass->tape, x, batch);
     if (r.y && batch && !pass->initialize) {
         nm_status status = move_statistics(layer, pass->tape, x, &r);
         return status == NM_OK ? r.y : NULL;
     }
     return r.y;
-}
-
-static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
-{
-    return batch_norm_forward_with(layer, pass, x, NULL);
-}
-
-/* Pooling is for images with the channels last: the layer behind says that they are images. */
-static unsigned batch_norm_takes(const nm_layer *layer)
-{
-    const batch_norm_layer_options *o = layer->options;
-    const bool last = o->axis == -1 || o->axis == 3;
-    return NM_TAKES_ACTIVATION | NM_TAKES_RESIDUAL | (last ? NM_TAKES_POOLING : 0);
-}
-
-/* y = scale (x - mean) / sqrt(var + eps) + shift with numbers that inference does not change. */
-static bool batch_norm_affine(const nm_layer *layer, double *scale, double *shift)
-{
-    const batch_norm_layer_options *o = layer->options;
-    const batch_norm_state *s = layer->state;
-    for (int64_t i = 0; scale && i < nm_tensor_count(s->running_mean); i++) {
-        const double var = s->running_var ? nm_tensor_get(s->running_var, i) + o->eps : 1;
-        scale[i] = (s->scale ? nm_tensor_get(s->scale, i) : 1) * (var > 0 ? 1 / sqrt(var) : 0);
-        shift[i] = (s->shift ? nm_tensor_get(s->shift, i) : 0) -
-                   scale[i] * nm_tensor_get(s->running_mean, i);
-    }
-    return o->axis == -1;
 }
 
 /* ---- Options ---- */
@@ -253,7 +201,4 @@ const nm_layer_type nm_layer_batch_norm = {
     .state_size = sizeof(batch_norm_state),
     .build = batch_norm_build,
     .forward = batch_norm_forward,
-    .forward_with = batch_norm_forward_with,
-    .takes = batch_norm_takes,
-    .affine = batch_norm_affine,
 };

@@ -42,45 +42,17 @@ static nm_status conv2d_build(nm_layer *layer, const nm_shape *x)
 }
 
 static nm_tensor *linear(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
-                         nm_tensor *b, nm_activation activation)
+                         nm_tensor *b)
 {
     const conv2d_layer_options *o = layer->options;
-    if (activation != NM_ACTIVATION_NONE) {
-        return nm_conv2d_activation(pass->tape, x, w, b, .stride = o->stride, .padding = o->padding,
-                                    .dilation = o->dilation, .groups = o->groups,
-                                    .precision = (int)pass->precision,
-                                    .activation = (int)activation);
-    }
     return nm_conv2d(pass->tape, x, w, b, .stride = o->stride, .padding = o->padding,
                      .dilation = o->dilation, .groups = o->groups,
                      .precision = (int)pass->precision);
 }
 
-static nm_tensor *conv2d_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                      const nm_following *following)
-{
-    return nm_weight_forward(layer, layer->state, pass, x, linear, following);
-}
-
 static nm_tensor *conv2d_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    return conv2d_forward_with(layer, pass, x, NULL);
-}
-
-static nm_status conv2d_fold(nm_layer *layer, const double *scale, const double *shift)
-{
-    return nm_weight_fold(layer, layer->state, scale, shift);
-}
-
-static nm_tensor *conv2d_forward_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                        nm_activation activation)
-{
-    return nm_weight_forward_folded(layer, layer->state, pass, x, linear, activation);
-}
-
-static void conv2d_destroy(nm_layer *layer)
-{
-    nm_weight_destroy(layer->state);
+    return nm_weight_forward(layer, layer->state, pass, x, linear);
 }
 
 /* ---- Options ---- */
@@ -140,9 +112,4 @@ const nm_layer_type nm_layer_conv2d = {
     .state_size = sizeof(nm_weight),
     .build = conv2d_build,
     .forward = conv2d_forward,
-    .forward_with = conv2d_forward_with,
-    .takes = nm_weight_takes,
-    .fold = conv2d_fold,
-    .forward_folded = conv2d_forward_folded,
-    .destroy = conv2d_destroy,
 };

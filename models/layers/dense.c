@@ -21,40 +21,15 @@ static nm_status dense_build(nm_layer *layer, const nm_shape *x)
 }
 
 static nm_tensor *linear(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
-                         nm_tensor *b, nm_activation activation)
+                         nm_tensor *b)
 {
     (void)layer;
-    const int precision = (int)pass->precision;
-    return activation == NM_ACTIVATION_NONE
-               ? nm_dense(pass->tape, x, w, b, .precision = precision)
-               : nm_dense_activation(pass->tape, x, w, b, activation, .precision = precision);
-}
-
-static nm_tensor *dense_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                     const nm_following *following)
-{
-    return nm_weight_forward(layer, layer->state, pass, x, linear, following);
+    return nm_dense(pass->tape, x, w, b, .precision = (int)pass->precision);
 }
 
 static nm_tensor *dense_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    return dense_forward_with(layer, pass, x, NULL);
-}
-
-static nm_status dense_fold(nm_layer *layer, const double *scale, const double *shift)
-{
-    return nm_weight_fold(layer, layer->state, scale, shift);
-}
-
-static nm_tensor *dense_forward_folded(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                       nm_activation activation)
-{
-    return nm_weight_forward_folded(layer, layer->state, pass, x, linear, activation);
-}
-
-static void dense_destroy(nm_layer *layer)
-{
-    nm_weight_destroy(layer->state);
+    return nm_weight_forward(layer, layer->state, pass, x, linear);
 }
 
 static const dense_options defaults = {NM_WEIGHT_DEFAULTS};
@@ -78,9 +53,4 @@ const nm_layer_type nm_layer_dense = {
     .state_size = sizeof(nm_weight),
     .build = dense_build,
     .forward = dense_forward,
-    .forward_with = dense_forward_with,
-    .takes = nm_weight_takes,
-    .fold = dense_fold,
-    .forward_folded = dense_forward_folded,
-    .destroy = dense_destroy,
 };

@@ -70,18 +70,6 @@ static nm_tensor *avg_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x
     return nm_avg_pool2d_with(pass->tape, x, &o);
 }
 
-static bool is_all(const nm_ints *list, int64_t value)
-{
-    return list->count && list->at[0] == value && list->at[list->count - 1] == value;
-}
-
-static bool max_halves(const nm_layer *layer)
-{
-    const pool2d_layer_options *o = layer->options;
-    return is_all(&o->kernel, 2) && (!o->stride.count || is_all(&o->stride, 2)) &&
-           (!o->padding.count || is_all(&o->padding, 0));
-}
-
 const nm_layer_type nm_layer_max_pool2d = {
     .item = NM_ITEM(nm_layer_type, "max_pool2d", "the largest value under a moving window",
                     .also = "max_pooling maxpool", .spec = &max_spec,
@@ -91,7 +79,6 @@ const nm_layer_type nm_layer_max_pool2d = {
     .prefix = "max_pool",
     .build = nm_layer_images,
     .forward = max_forward,
-    .halves = max_halves,
 };
 
 const nm_layer_type nm_layer_avg_pool2d = {

@@ -75,31 +75,9 @@ static nm_status check_shapes(nm_layer *layer, const nm_tensor *body, const nm_t
                          nm_shape_text(nm_tensor_shape(shortcut), b), remedy);
 }
 
-/* The last layer of the body adds the shortcut, and what follows. */
-static nm_tensor *in_one(const residual_state *s, const nm_pass *pass, nm_tensor *x,
-                         nm_activation activation)
-{
-    nm_tensor *body = nm_layers_run_but_last(&s->body, pass, x);
-    nm_tensor *shortcut = body ? nm_layers_run(&s->shortcut, pass, x) : NULL;
-    nm_following f = {.residual = shortcut, .activation = activation};
-    nm_tensor *y = shortcut ? nm_layer_run_with(s->body.last, pass, body, &f) : NULL;
-    nm_pass_discard(pass, body, x);
-    nm_pass_discard(pass, shortcut, x);
-    return y;
-}
-
-static unsigned residual_takes(const nm_layer *layer)
-{
-    const residual_state *s = layer->state;
-    return nm_layers_take(&s->body) & NM_TAKES_RESIDUAL ? NM_TAKES_ACTIVATION : 0;
-}
-
 static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const residual_state *s = layer->state;
-    if (residual_takes(layer) && nm_layer_is_fusing(layer, pass)) {
-        return in_one(s, pass, x, NM_ACTIVATION_NONE);
-    }
     nm_tensor *body = nm_layers_run(&s->body, pass, x);
     nm_tensor *shortcut = body ? nm_layers_run(&s->shortcut, pass, x) : NULL;
     if (!shortcut || check_shapes(layer, body, shortcut) != NM_OK) {
@@ -108,18 +86,6 @@ static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tens
     nm_tensor *y = nm_add(pass->tape, body, shortcut);
     nm_pass_discard(pass, body, x);
     nm_pass_discard(pass, shortcut, x);
-    return y;
-}
-
-static nm_tensor *residual_forward_with(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                        const nm_following *following)
-{
-    if (nm_layer_is_fusing(layer, pass)) {
-        return in_one(layer->state, pass, x, following->activation);
-    }
-    nm_tensor *sum = residual_forward(layer, pass, x);
-    nm_tensor *y = nm_activate(pass->tape, following->activation, sum);
-    nm_pass_discard(pass, sum, x);
     return y;
 }
 
@@ -141,6 +107,4 @@ const nm_layer_type nm_layer_residual = {
     .state_size = sizeof(residual_state),
     .read = residual_read,
     .forward = residual_forward,
-    .forward_with = residual_forward_with,
-    .takes = residual_takes,
 };

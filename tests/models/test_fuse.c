@@ -187,10 +187,10 @@ START_TEST(a_residual_is_added_by_the_last_batch_norm)
 }
 END_TEST
 
-START_TEST(nothing_is_taken_across_a_list)
+START_TEST(lists_within_lists_are_seen_through)
 {
     compare("[{sequence: {body: [{dense: {units: 5}}, batch_norm]}}, relu, {dense: {units: 3}}]",
-            VECTOR, 0);
+            VECTOR, 1);
     compare("[{repeat: {times: 2, body: [{dense: {units: 5}}, batch_norm, relu]}},"
             " {dense: {units: 3}}]",
             VECTOR, 2);
@@ -315,7 +315,7 @@ TEST_MAIN("models/fuse", batch_norm_takes_an_activation, batch_norm_in_every_for
           linear_layers_take_an_activation,
           batch_norm_takes_pooling_before_or_behind_the_activation, other_poolings_are_not_taken,
           relu_changes_places_with_pooling, a_residual_is_added_by_the_last_batch_norm,
-          nothing_is_taken_across_a_list, the_file_can_say_no,
+          lists_within_lists_are_seen_through, the_file_can_say_no,
           the_list_of_layers_stays_as_it_was_written,
           inference_folds_batch_norm_into_the_layer_before, what_cannot_be_folded_is_left_alone,
           folding_survives_the_failure_of_every_allocation)

@@ -149,7 +149,6 @@
  * const nm_layer_type *: &probe
  * nm_layers *: &layers
  * const nm_layers *: &layers
- * const nm_following *: &(nm_following){0}
  * const nm_pass *: &pass
  * const nm_network *: network
  * nm_graph *: graph
@@ -157,6 +156,10 @@
  * nm_forward_fn *: go
  * const nm_graph_input *: &(nm_graph_input){"x", NM_F32, {1, {2}}}
  * const nm_effect *: &effect
+ * nm_plan *: plan
+ * const nm_plan *: plan
+ * nm_traced *: traced
+ * const nm_traced *: traced
  * nm_predictor *: predictor
  * const nm_predictor *: predictor
  */
@@ -197,6 +200,8 @@ static nm_config config;
 static nm_layer *layer;
 static nm_layers layers;
 static nm_graph *graph;
+static nm_plan *plan;
+static nm_traced *traced;
 static nm_pass pass;
 static nm_predictor *predictor;
 static nm_choice choice;
@@ -355,6 +360,8 @@ static void make_things(void)
     pass = (nm_pass){.tape = tape, .random = &generator, .training = true};
     graph =
         nm_graph_trace(context, store, go, NULL, &(nm_graph_input){"x", NM_F32, {1, {2}}}, 1, 1);
+    plan = nm_plan_create(graph);
+    traced = nm_traced_create(network);
     make_calls();
 }
 

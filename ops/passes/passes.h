@@ -1,0 +1,26 @@
+/* Passes over the graph of a forward pass that know what ops do: which of them one op computes at
+ * once, and which are only other weights. Rules are rows of tables in fuse.c and fold.c. */
+#ifndef NM_OPS_PASSES_PASSES_H
+#define NM_OPS_PASSES_PASSES_H
+
+#include "core/graph/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Puts one op in place of several where it computes the same with fewer passes over memory: batch
+ * norm with an activation, an addition or 2 by 2 max pooling behind it; dense and conv2d with an
+ * activation. Results are the same but for rounding, gradients of any order too. Nothing is done
+ * where something else reads what lies between. Of NULL nothing. */
+NM_API nm_status nm_graph_fuse(nm_graph *graph);
+
+/* For inference, with the program's own tensors as they will be when nm_graph_settle() computes
+ * what depends on them alone: batch norm by running statistics goes into the weights of the dense
+ * or conv2d before it, whose activation goes along. */
+nm_status nm_graph_fold(nm_graph *graph);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,307 @@
+#include "optim/traced.h"
+
+#include "core/graph/edit.h"
+#include "core/graph/parts.h"
+#include "core/guard.h"
+#include "ops/passes/passes.h"
+
+#define KEPT 8 /* graphs; beyond that the one that was used longest ago goes */
+
+/* On what a pass may depend. */
+typedef struct key {
+    nm_shape x;
+    nm_dtype dtype;
+    nm_precision precision;
+    bool training, random, folded;
+    uint64_t changes; /* of what is trainable */
+} key;
+
+typedef struct kept {
+    key key;
+    nm_graph *graph; /* NULL: nothing is kept here */
+    nm_plan *plan;   /* NULL: none was needed so far, or there can be none */
+    bool has_none;
+    uint64_t used;
+} kept;
+
+struct nm_traced {
+    nm_context *context;
+    nm_network inner, outer;
+    bool folded;
+    /* Of folded passes: those that nm_traced_fold() found, which others may read; and what only
+     * other shapes have. NULL: none. */
+    nm_constants *constants, *own, *more;
+    kept kept[KEPT];
+    uint64_t clock;
+};
+
+/* ---- Life ---- */
+
+static nm_tensor *forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    return nm_traced_forward(self, pass, x);
+}
+
+static nm_status try_on(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
+{
+    const nm_network *inner = &((nm_traced *)self)->inner;
+    return inner->try_on(inner->self, pass, x, trial);
+}
+
+nm_traced *nm_traced_create(const nm_network *network)
+{
+    NM_GIVEN(network && network->store, NULL);
+    nm_context *context = nm_store_context(network->store);
+    NM_REQUIRE(context, network->forward, NULL);
+    nm_traced *traced = nm_alloc_zero(context, 1, sizeof *traced);
+    if (traced) {
+        traced->context = context;
+        traced->inner = traced->outer = *network;
+        traced->outer.self = traced;
+        traced->outer.forward = forward;
+        traced->outer.try_on = network->try_on ? try_on : NULL;
+    }
+    return traced;
+}
+
+static void forget(kept *k)
+{
+    nm_plan_destroy(k->plan);
+    nm_graph_destroy(k->graph);
+    *k = (kept){.graph = NULL};
+}
+
+void nm_traced_destroy(nm_traced *traced)
+{
+    if (!traced) {
+        return;
+    }
+    for (int i = 0; i < KEPT; i++) {
+        forget(&traced->kept[i]);
+    }
+    nm_constants_destroy(traced->more);
+    nm_constants_destroy(traced->own);
+    nm_free(traced->context, traced);
+}
+
+const nm_network *nm_traced_network(const nm_traced *traced)
+{
+    NM_GIVEN(traced, NULL);
+    return &traced->outer;
+}
+
+/* ---- Keeping a pass ---- */
+
+static key key_of(const nm_traced *traced, const nm_pass *pass, nm_dtype dtype, const nm_shape *x)
+{
+    return (key){.x = *x,
+                 .dtype = dtype,
+                 .precision = pass->precision,
+                 .training = pass->training,
+                 .random = pass->random != NULL,
+                 .folded = traced->folded && !pass->training,
+                 .changes = nm_store_changes(traced->inner.store)};
+}
+
+static bool same_key(const key *a, const key *b)
+{
+    return a->training == b->training && a->random == b->random && a->folded == b->folded &&
+           a->dtype == b->dtype && a->precision == b->precision && a->changes == b->changes &&
+           nm_shape_equal(&a->x, &b->x);
+}
+
+/* The whole network as a part: where it does what no graph can hold, the graph is one call. */
+static nm_tensor *run_inner(void *self, const void *pass, nm_tensor *x)
+{
+    const nm_network *inner = self;
+    return inner->forward(inner->self, pass, x);
+}
+
+static const nm_graph_part inner_part = {"network", run_inner};
+
+static nm_tensor *trace_inner(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    return nm_trace_part(pass->tape, &inner_part, self, pass, x);
+}
+
+/* `constants`: of a folded pass; else NULL. */
+static nm_status rewrite(nm_graph *graph, nm_constants *constants)
+{
+    nm_status status = NM_OK;
+    if (constants) {
+        status = nm_graph_settle(graph, constants); /* weight norm */
+        status = status == NM_OK ? nm_graph_fold(graph) : status;
+        status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
+    }
+    status = status == NM_OK ? nm_graph_fuse(graph) : status;
+    return status == NM_OK ? nm_graph_drop(graph) : status;
+}
+
+static nm_graph *keep_pass(nm_traced *traced, const key *k, const nm_pass *pass,
+                           nm_constants *constants)
+{
+    nm_network whole = traced->inner;
+    whole.self = &traced->inner;
+    whole.forward = trace_inner;
+    nm_graph *graph = nm_network_trace_in(traced->context, &whole, pass, k->dtype, k->x);
+    if (graph && rewrite(graph, k->folded ? constants : NULL) != NM_OK) {
+        nm_graph_destroy(graph);
+        return NULL;
+    }
+    return graph;
+}
+
+static kept *place_for(nm_traced *traced)
+{
+    kept *oldest = &traced->kept[0];
+    for (int i = 1; i < KEPT; i++) {
+        oldest = traced->kept[i].used < oldest->used ? &traced->kept[i] : oldest;
+    }
+    forget(oldest);
+    return oldest;
+}
+
+/* NULL on failure. */
+static kept *find(nm_traced *traced, const nm_pass *pass, nm_dtype dtype, const nm_shape *x,
+                  nm_constants *constants)
+{
+    const key wanted = key_of(traced, pass, dtype, x);
+    for (int i = 0; i < KEPT; i++) {
+        if (traced->kept[i].graph && same_key(&traced->kept[i].key, &wanted)) {
+            return &traced->kept[i];
+        }
+    }
+    nm_graph *graph = keep_pass(traced, &wanted, pass, constants);
+    if (!graph) {
+        return NULL;
+    }
+    kept *k = place_for(traced);
+    *k = (kept){.key = wanted, .graph = graph, .used = ++traced->clock};
+    return k;
+}
+
+/* ---- Running ---- */
+
+/* A plan computes where nobody looks on: nothing is recorded, checked or only tried. */
+static bool may_plan(const nm_pass *pass)
+{
+    return !pass->training && !nm_tape_is_recording(pass->tape) &&
+           !nm_tape_is_anomalous(pass->tape) && !nm_tape_is_dry(pass->tape);
+}
+
+/* A pass with steps that no plan has runs on the tape. */
+static bool is_plannable(const nm_graph *graph)
+{
+    const nm_graph_value *y = nm_graph_value_at(graph, nm_graph_output_at(graph, 0));
+    bool fine = y->step >= 0 || y->tensor; /* the input itself stays the input */
+    for (int s = 0; fine && s < nm_graph_step_count(graph); s++) {
+        const nm_step_kind kind = nm_graph_step_at(graph, s)->kind;
+        fine = kind == NM_STEP_OP || kind == NM_STEP_DETACH;
+    }
+    return fine;
+}
+
+static nm_status make_plan(kept *k)
+{
+    if (k->plan || k->has_none) {
+        return NM_OK;
+    }
+    k->has_none = !is_plannable(k->graph);
+    k->plan = k->has_none ? NULL : nm_plan_create(k->graph);
+    return k->plan || k->has_none ? NM_OK : nm_context_status(nm_graph_context(k->graph));
+}
+
+static nm_tensor *run_kept(kept *k, const nm_pass *pass, nm_tensor *x)
+{
+    if (may_plan(pass)) {
+        if (make_plan(k) != NM_OK) {
+            return NULL;
+        }
+        if (k->plan) {
+            return nm_plan_run_on(k->plan, pass->tape, x);
+        }
+    }
+    nm_tensor *y = NULL;
+    nm_graph_run_with(k->graph, pass->tape, pass->random, pass, &x, &y);
+    return y;
+}
+
+nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x)
+{
+    NM_GIVEN(traced, NULL);
+    NM_REQUIRE(traced->context, pass && pass->tape, NULL);
+    NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
+    if (nm_tape_is_traced(pass->tape) || pass->initialize ||
+        nm_tape_context(pass->tape) != traced->context) {
+        return traced->inner.forward(traced->inner.self, pass, x);
+    }
+    if (pass->training) {
+        traced->folded = false;
+    }
+    kept *k = find(traced, pass, nm_tensor_dtype(x), nm_tensor_shape(x), traced->more);
+    if (!k) {
+        return NULL;
+    }
+    k->used = ++traced->clock;
+    return run_kept(k, pass, x);
+}
+
+/* ---- Folding ---- */
+
+void nm_traced_unfold(nm_traced *traced)
+{
+    NM_GIVEN(traced, );
+    traced->folded = false;
+}
+
+bool nm_traced_is_folded(const nm_traced *traced)
+{
+    return traced && traced->folded;
+}
+
+static nm_status make_constants(nm_traced *traced)
+{
+    if (!traced->own) {
+        traced->constants = traced->own = nm_constants_create(traced->context, NULL);
+    }
+    if (traced->own && !traced->more) {
+        traced->more = nm_constants_create(traced->context, traced->own);
+    }
+    return nm_context_status(traced->context);
+}
+
+static bool is_folded(nm_traced *traced, nm_dtype dtype, const nm_shape *x)
+{
+    const nm_pass pass = {.training = false};
+    return make_constants(traced) == NM_OK && nm_constants_refresh(traced->own) == NM_OK &&
+           nm_constants_refresh(traced->more) == NM_OK &&
+           find(traced, &pass, dtype, x, traced->own);
+}
+
+nm_status nm_traced_fold(nm_traced *traced, nm_dtype dtype, nm_shape x)
+{
+    NM_GIVEN(traced, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(traced->context);
+    traced->folded = true;
+    traced->folded = is_folded(traced, dtype, &x);
+    return nm_context_status(traced->context);
+}
+
+/* ---- Sharing ---- */
+
+nm_traced *nm_traced_share(nm_context *context, const nm_traced *of)
+{
+    nm_traced *traced = nm_alloc_zero(context, 1, sizeof *traced);
+    if (traced) {
+        traced->context = context;
+        traced->inner = of->inner;
+        traced->folded = of->folded;
+        traced->constants = of->constants;
+        traced->more = of->folded ? nm_constants_create(context, of->constants) : NULL;
+    }
+    if (traced && of->folded && !traced->more) {
+        nm_traced_destroy(traced);
+        return NULL;
+    }
+    return traced;
+}
