@@ -40,11 +40,12 @@ int main(int argc, char **argv)
     nm_model *model = nm_model_wrap(&network, NM_SHAPE(2));
     char *table = nm_model_table(model);
     fputs(table ? table : "", stdout);
-    nm_trainer_setup setup = {.network = nm_model_network(model),
-                              .data = &data,
-                              .loss = nm_cross_entropy_loss(),
-                              .options = NM_TRAIN_OPTIONS(.epochs = 30),
-                              .folder = folder};
+    nm_trainer_setup setup = {
+        .network = nm_model_network(model),
+        .data = &data,
+        .loss = nm_cross_entropy_loss(),
+        .options = NM_TRAIN_OPTIONS(.epochs = 10, .evaluate_every = 5, .checkpoint_every = 5),
+        .folder = folder};
     nm_trainer *trainer = nm_trainer_create(context, &setup);
     nm_trainer_run(trainer, NULL);
     nm_model_load(model, folder); /* the best one, with what is done to samples */
