@@ -1,5 +1,6 @@
 #include "core/guard.h"
 #include "models/layer.h"
+#include "models/model.h"
 #include "models/table.h"
 
 nm_status nm_register_layers(nm_context *context)
