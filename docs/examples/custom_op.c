@@ -1,7 +1,7 @@
 /* An op of your own with an option, complete: softplus, y = log(1 + e^(beta x)) / beta, with its
  * gradient, registered from the program, checked, called from C and by name. Nothing of the library
  * is touched. */
-#include <math.h>
+#include <tgmath.h>
 #include <norma.h>
 #include <stdio.h>
 

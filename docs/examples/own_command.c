@@ -3,7 +3,7 @@
  *     own_command train net.yaml          with `- gated: {units: 16}` among its layers
  *     own_command predict runs/net new.csv
  *     own_command gradcheck softplus */
-#include <math.h>
+#include <tgmath.h>
 #include <norma.h>
 #include <norma_command.h>
 
