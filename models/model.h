@@ -66,7 +66,8 @@ NM_API nm_model *nm_model_open(nm_context *context, const char *path, const nm_s
  * forward pass runs a few times without elements here and when a trainer is made, so that what is
  * wrong with it is known: it calls ops (nm_batch_norm_running() moves statistics) and reads no
  * elements. In the summary, an op is a row, and so are ops in a row of one scope
- * (nm_tape_set_scope()). NULL on failure. */
+ * (nm_tape_set_scope()). Its passes run as they are; of nm_traced_network() (optim/traced.h) they
+ * run from graphs. NULL on failure. */
 NM_API nm_model *nm_model_wrap(const nm_network *network, nm_shape sample);
 NM_API void nm_model_destroy(nm_model *model); /* NULL is fine */
 

@@ -57,7 +57,10 @@ static size_t bytes_of(const nm_layout *l, int v)
     const nm_graph_value *value = &l->graph->values[v];
     const size_t bytes = nm_bytes(nm_shape_count(&value->shape), nm_dtype_size(value->dtype));
     const size_t most = SIZE_MAX - NM_ALIGNMENT;
-    return bytes > most ? most : (bytes + NM_ALIGNMENT) & ~(size_t)(NM_ALIGNMENT - 1);
+    if (bytes > most) {
+        return most;
+    }
+    return bytes ? (bytes + NM_ALIGNMENT - 1) & ~(size_t)(NM_ALIGNMENT - 1) : NM_ALIGNMENT;
 }
 
 static void insert(nm_layout *l, int at, nm_slot slot)

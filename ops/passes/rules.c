@@ -76,7 +76,8 @@ static int input_of(const nm_graph_step *step, int value)
 }
 
 /* Whether one step reads output 0, once, and no effect: it will not be there any more. (What the
- * others are read by follows, or nm_graph_may_join() refuses.) None is of this rule's own making. */
+ * others are read by follows, or nm_graph_may_join() refuses.) None is of this rule's own making.
+ */
 static bool is_read_once(const nm_graph_step *step, const int *reads, int count)
 {
     for (int i = 0; i < step->outputs; i++) {

@@ -101,6 +101,32 @@ static void train(bench *b, const char *folder, int64_t steps)
     nm_trainer_destroy(trainer);
 }
 
+START_TEST(from_graphs_of_its_passes_it_is_the_same_model_with_fewer_ops)
+{
+    bench b;
+    begin(&b, NULL);
+    nm_traced *traced = nm_traced_create(&b.net.network);
+    nm_model *model = nm_model_wrap(nm_traced_network(traced), NM_SHAPE(2));
+    nm_tape *tape = nm_tape_create(b.context);
+    nm_tensor *x = nm_tensor_copy_of(b.context, NM_F32, NM_SHAPE(COUNT, 2), b.x);
+    nm_tensor *alone = nm_model_predict(b.model, tape, x);
+    const int64_t ops = nm_tape_cost_so_far(tape).ops;
+    nm_tensor *together = nm_model_predict(model, tape, x);
+    assert_fine(b.context);
+    ck_assert_int_eq(ops, 4);
+    ck_assert_int_eq(nm_tape_cost_so_far(tape).ops - ops, 3);
+    for (int64_t i = 0; i < nm_tensor_count(alone); i++) {
+        assert_near(nm_tensor_get(together, i), nm_tensor_get(alone, i), 1e-5, 1e-5);
+    }
+    ck_assert_int_eq(nm_model_layer_count(model), nm_model_layer_count(b.model));
+    nm_tensor_destroy(x);
+    nm_tape_destroy(tape);
+    nm_model_destroy(model);
+    nm_traced_destroy(traced);
+    end(&b, NULL);
+}
+END_TEST
+
 START_TEST(its_summary_has_a_row_an_op_and_adds_up)
 {
     bench b;
@@ -289,7 +315,8 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
-TEST_MAIN("models/wrap", its_summary_has_a_row_an_op_and_adds_up, ops_of_one_scope_are_one_row,
+TEST_MAIN("models/wrap", from_graphs_of_its_passes_it_is_the_same_model_with_fewer_ops,
+          its_summary_has_a_row_an_op_and_adds_up, ops_of_one_scope_are_one_row,
           it_is_trained_saved_and_predicts_from_raw_samples, a_resumed_run_makes_the_same_bits,
           what_is_wrong_is_known_before_it_is_trained, a_file_of_another_network_changes_nothing,
           parameters_begin_as_their_purpose_has_it, any_allocation_may_fail)
