@@ -4,6 +4,7 @@
 #include <math.h>
 #include <norma.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SAMPLES 120
 #define SEEDS 8
@@ -46,8 +47,9 @@ static bool train(uint64_t seed, float x[SAMPLES], float t[SAMPLES], float place
     return fine;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const int wanted = argc > 1 ? atoi(argv[1]) : SEEDS, seeds = wanted < SEEDS ? wanted : SEEDS;
     float x[SAMPLES], t[SAMPLES], places[PLACES], y[SEEDS][PLACES];
     nm_random random = nm_random_create(0, 0);
     for (int i = 0; i < SAMPLES; i++) {
@@ -58,20 +60,20 @@ int main(void)
     for (int i = 0; i < PLACES; i++) {
         places[i] = -2.25f + 0.75f * (float)i;
     }
-    for (int seed = 0; seed < SEEDS; seed++) {
+    for (int seed = 0; seed < seeds; seed++) {
         if (!train((uint64_t)seed + 1, x, t, places, y[seed])) {
             return 1;
         }
     }
     for (int i = 0; i < PLACES; i++) {
         double mean = 0, squares = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
-            mean += (double)y[seed][i] / SEEDS;
+        for (int seed = 0; seed < seeds; seed++) {
+            mean += (double)y[seed][i] / seeds;
         }
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = 0; seed < seeds; seed++) {
             squares += (y[seed][i] - mean) * (y[seed][i] - mean);
         }
-        printf("y(%5.2f) = %6.3f +- %.3f\n", places[i], mean, sqrt(squares / (SEEDS - 1)));
+        printf("y(%5.2f) = %6.3f +- %.3f\n", places[i], mean, sqrt(squares / (seeds - 1)));
     }
     return 0;
 }

@@ -32,6 +32,7 @@ for example in "$NORMA_SOURCE"/docs/examples/*.c; do
     own_network) survives "$name" "$example" own ;;
     predict) survives "$name" "$example" run new.npy ;;
     logistic_regression) survives "$name" "$example" parts.csv ;;
+    seeds) survives "$name" "$example" 2 ;;
     threads) survives "$name" "$example" run new.npy 1 ;;
     *) survives "$name" "$example" ;;
     esac
