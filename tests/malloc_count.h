@@ -1,6 +1,6 @@
 /* Counts every allocation of the process, whoever asks for it but clang's OpenMP, which takes and
  * gives back blocks of its own for parallel regions: the C library's malloc() and its siblings are
- * replaced by ones that count, or under AddressSanitizer its hook is used. With other C libraries
+ * replaced by ones that count, or under a sanitizer its hook is used. With other C libraries
  * than glibc the linker has to lead what is linked into the program to the ones that count
  * (counted_args in tests/meson.build). For one source file of a program. */
 #ifndef NM_TESTS_MALLOC_COUNT_H
@@ -11,10 +11,10 @@
 
 #if !defined(__GLIBC__)
 #define BY_THE_LINKER 1
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
