@@ -67,7 +67,7 @@ static nm_status unknown_label(const nm_dataset *set, const nm_schema *schema, i
 
 static nm_status number_by_names(nm_dataset *set, const nm_schema *schema)
 {
-    size_t count;
+    size_t count = 0;
     const size_t bytes = (size_t)set->count * nm_dataset_target_bytes(set);
     int32_t *labels = nm_dataset_own(set, set->targets, bytes);
     known_class *known = labels ? list_classes(set, schema, &count) : NULL;
