@@ -4,6 +4,7 @@
 # synchronize is not for the sanitizer to see.
 . "$(dirname "$0")/claim.sh"
 build=$NORMA_BUILD/tests/threads
+unset LD_LIBRARY_PATH # of the library that has other sanitizers; programs here know their own
 compiler=${CC:-cc}
 [ -z "${NORMA_THREADS_CC:-}" ] || compiler=$NORMA_THREADS_CC
 
