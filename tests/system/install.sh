@@ -159,7 +159,7 @@ claim_of linked "it holds the library" never_says libnorma
 
 by_cmake() # FOLDER PREFIX
 {
-    CC=${CC:-cc} CFLAGS=$warnings cmake -S . -B "$1" -DCMAKE_PREFIX_PATH="$2" &&
+    CC=${CC:-cc} CFLAGS=$warnings cmake -G Ninja -S . -B "$1" -DCMAKE_PREFIX_PATH="$2" &&
         cmake --build "$1"
 }
 
