@@ -1,12 +1,14 @@
-/* All built-in ops. */
+/* All built-in ops, a header for each family. */
 #ifndef NM_OPS_OPS_H
 #define NM_OPS_OPS_H
 
 #include "ops/activation.h"
-#include "ops/basic.h"
+#include "ops/arithmetic.h"
 #include "ops/linear.h"
 #include "ops/loss.h"
 #include "ops/norm.h"
+#include "ops/reduce.h"
+#include "ops/shape.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -15,7 +15,7 @@
  *    freeze them along with scale and shift, so that a frozen layer stays the same function. */
 #include "models/table.h"
 #include "ops/norm.h"
-#include "ops/running.h"
+#include "ops/norm/running.h"
 
 typedef enum average { MOVING, CUMULATIVE } average;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/guard.h"
-#include "ops/batch_norm.h"
+#include "ops/norm/batch_norm.h"
 #include "ops/linear.h"
 #include "ops/passes/passes.h"
 #include "ops/passes/rules.h"

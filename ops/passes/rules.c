@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "ops/batch_norm.h"
+#include "ops/norm/batch_norm.h"
 #include "ops/linear.h"
 #include "ops/table.h"
 

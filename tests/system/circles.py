@@ -19,7 +19,7 @@ FLOORS = ("core/", "ops/", "optim/", "models/")
 
 # Circles that are meant, each as the set of its files.
 MEANT = [
-    {"ops/batch_norm.c", "ops/batch_norm_grad.c"},  # each is the other's derivative
+    {"ops/norm/batch_norm.c", "ops/norm/batch_norm_grad.c"},  # each is the other's derivative
 ]
 
 

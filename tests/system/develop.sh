@@ -12,13 +12,13 @@ cc=${CC:-cc}
 claim_runs "an op is begun" ./dev op twice_shy
 claim "what is there already is no new op" "$(./dev op relu 2>/dev/null && echo 'it was begun again')"
 claim "an op's name is one" "$(./dev op Twice-Shy 2>/dev/null && echo 'it was begun')"
-claim_runs "it has a row in the table" grep -q "'twice_shy': \['twice_shy', 'twice_shy_grad'\]" ops/meson.build
-claim_runs "it has a prototype" grep -q 'NM_API nm_tensor \*nm_twice_shy(nm_tape \*tape, nm_tensor \*x);' ops/basic.h
+claim_runs "it has a row in the table" grep -q "'elementwise/twice_shy': \['twice_shy', 'twice_shy_grad'\]" ops/meson.build
+claim_runs "it has a prototype" grep -q 'NM_API nm_tensor \*nm_twice_shy(nm_tape \*tape, nm_tensor \*x);' ops/arithmetic.h
 claim_runs "the tree with the op can be configured" \
     env CC="$cc" meson setup build/test --buildtype=debug -Dtests=false -Donednn=disabled
 claim_runs "the table has the op" grep -q 'X(twice_shy)' build/test/ops/table.h
 claim_runs "the op compiles without a warning" \
-    tests/look_for_warnings.py build/test <<<"ops/twice_shy.c"
+    tests/look_for_warnings.py build/test <<<"ops/elementwise/twice_shy.c"
 cat >"$temporary/check.c" <<'C'
 #include "norma.h"
 extern const nm_op nm_op_twice_shy, nm_op_twice_shy_grad;
@@ -39,7 +39,7 @@ int main(void)
 }
 C
 claim_runs "a program with the op can be linked" $cc -std=gnu11 -D_GNU_SOURCE -I. -Ibuild/test \
-    ${NORMA_LINK:-} -include stdio.h "$temporary/check.c" ops/twice_shy.c -o "$temporary/check" \
+    ${NORMA_LINK:-} -include stdio.h "$temporary/check.c" ops/elementwise/twice_shy.c -o "$temporary/check" \
     "$NORMA_BUILD/libnorma.a" "$NORMA_BUILD/libnorma_rare.a" $(pkg-config --libs yaml-0.1 zlib) \
     $(pkg-config --libs dnnl 2>/dev/null || ls /usr/lib/*/libdnnl.so 2>/dev/null) -fopenmp -lm -lpthread -ldl
 claim_runs "the op passes the gradient check and can be called" "$temporary/check"

@@ -14,7 +14,7 @@
 #include "ops/define.h"
 #include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
-#include "ops/lines.h"
+#include "ops/reduce/lines.h"
 #include "ops/loss.h"
 #include "ops/table.h"
 

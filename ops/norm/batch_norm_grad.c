@@ -1,8 +1,8 @@
 /* The gradient of batch normalization, and the gradient of that. The notation is that of
  * ops/batch_norm.c; docs/normalization.md derives both step by step. */
 #include "ops/basic.h"
-#include "ops/batch_norm.h"
-#include "ops/channels.h"
+#include "ops/norm/batch_norm.h"
+#include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 #include "ops/table.h"

@@ -5,12 +5,12 @@
  * Backward, only a quarter of the values of batch norm have a gradient. Its sums need x in these
  * places alone (the hidden output `picked`); then one pass reads x and writes dx. */
 #include "ops/basic.h"
-#include "ops/batch_norm.h"
-#include "ops/channels.h"
+#include "ops/norm/batch_norm.h"
+#include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/norm_pool.h"
 #include "ops/linear.h"
-#include "ops/pool2d.h"
+#include "ops/pool/pool2d.h"
 #include "ops/table.h"
 
 /* Beyond batch norm's own. */

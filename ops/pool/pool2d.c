@@ -1,4 +1,4 @@
-#include "ops/pool2d.h"
+#include "ops/pool/pool2d.h"
 
 static int64_t pair_item(const nm_ints *list, int i, int64_t standard)
 {

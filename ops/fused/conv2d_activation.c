@@ -1,6 +1,6 @@
 /* A convolution and an activation in one, without the array between them. */
 #include "ops/activation.h"
-#include "ops/conv2d.h"
+#include "ops/linear/conv2d.h"
 #include "ops/define.h"
 #include "ops/table.h"
 

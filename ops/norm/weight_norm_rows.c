@@ -1,6 +1,6 @@
 /* Sums of f32 add at most a block of elements in f32, and the blocks in double. A row belongs to
  * one thread, so the number of threads changes nothing. */
-#include "ops/weight_norm_rows.h"
+#include "ops/norm/weight_norm_rows.h"
 
 #include <float.h>
 #include <math.h>

@@ -8,7 +8,7 @@
  * The bias's gradient is the sum of dy over all places. Where w's is wanted too, one op computes
  * both, since a kernel that sees all of dy for the one can take the other along. For g of w's and h
  * of b's shape, its gradient of x is I(dy, g), and of dy C(x, g) + h. */
-#include "ops/conv2d.h"
+#include "ops/linear/conv2d.h"
 
 #include "ops/define.h"
 #include "ops/kernels/conv.h"

@@ -1,7 +1,7 @@
 /* The mean under a window. It is linear, so its gradient's gradient is the pooling itself. */
 #include "core/thread.h"
 #include "ops/kernels/kernel.h"
-#include "ops/pool2d.h"
+#include "ops/pool/pool2d.h"
 #include "ops/table.h"
 
 typedef struct work {
@@ -11,9 +11,9 @@ typedef struct work {
 } work;
 
 #include "ops/kernels/of_float.h"
-#include "ops/avg_pool2d_loops.h"
+#include "ops/pool/avg_pool2d_loops.h"
 #include "ops/kernels/of_double.h"
-#include "ops/avg_pool2d_loops.h"
+#include "ops/pool/avg_pool2d_loops.h"
 
 static nm_status avg_pool2d_infer(nm_infer *infer)
 {

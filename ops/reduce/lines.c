@@ -1,4 +1,4 @@
-#include "ops/lines.h"
+#include "ops/reduce/lines.h"
 
 #include "core/thread.h"
 #include "ops/basic.h"

@@ -6,7 +6,7 @@
 #include "core/thread.h"
 #include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
-#include "ops/pool2d.h"
+#include "ops/pool/pool2d.h"
 #include "ops/table.h"
 
 typedef struct work {
@@ -50,9 +50,9 @@ static bool check_range(work *t, int64_t begin, int64_t end)
 }
 
 #include "ops/kernels/of_float.h"
-#include "ops/max_pool2d_loops.h"
+#include "ops/pool/max_pool2d_loops.h"
 #include "ops/kernels/of_double.h"
-#include "ops/max_pool2d_loops.h"
+#include "ops/pool/max_pool2d_loops.h"
 
 /* ---- max_pool2d ---- */
 

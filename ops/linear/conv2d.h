@@ -3,7 +3,7 @@
 #define NM_OPS_CONV2D_H
 
 #include "ops/linear.h"
-#include "ops/precision.h"
+#include "ops/linear/precision.h"
 
 extern const nm_port nm_conv2d_inputs[3];
 extern const nm_port nm_conv2d_outputs[1];

@@ -16,8 +16,8 @@
 #include <math.h>
 
 #include "ops/basic.h"
-#include "ops/batch_norm.h"
-#include "ops/channels.h"
+#include "ops/norm/batch_norm.h"
+#include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 #include "ops/table.h"

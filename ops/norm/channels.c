@@ -1,4 +1,4 @@
-#include "ops/channels.h"
+#include "ops/norm/channels.h"
 
 #include "ops/basic.h"
 

@@ -13,13 +13,13 @@
 #include <math.h>
 
 #include "ops/basic.h"
-#include "ops/channels.h"
+#include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 #include "ops/kernels/norm.h"
 #include "ops/norm.h"
 #include "ops/table.h"
-#include "ops/weight_norm_rows.h"
+#include "ops/norm/weight_norm_rows.h"
 
 enum { V, G, INPUTS };
 enum { W, INVERSE, OUTPUTS };

@@ -4,7 +4,7 @@
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
-#include "ops/precision.h"
+#include "ops/linear/precision.h"
 #include "ops/table.h"
 
 static nm_status dense_infer(nm_infer *infer)

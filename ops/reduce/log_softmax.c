@@ -4,9 +4,9 @@
 #include "ops/define.h"
 #include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
-#include "ops/lines.h"
+#include "ops/reduce/lines.h"
 #include "ops/loss.h"
-#include "ops/softmax.h"
+#include "ops/reduce/softmax.h"
 #include "ops/table.h"
 
 #define LOG_SOFTMAX_LINES(name, real)                                                              \

@@ -8,7 +8,7 @@
 #include "core/guard.h"
 #include "core/op.h"
 #include "ops/norm.h"
-#include "ops/running.h"
+#include "ops/norm/running.h"
 
 #define MOVE(real)                                                                                 \
     static void move_##real(real *running, const real *batch, int64_t count, double momentum,      \

@@ -7,8 +7,8 @@
  * outputs, so y need not be read. Every other gradient is that of the ops one after the other. */
 #include "ops/activation.h"
 #include "ops/basic.h"
-#include "ops/batch_norm.h"
-#include "ops/channels.h"
+#include "ops/norm/batch_norm.h"
+#include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/table.h"
 

@@ -2,7 +2,7 @@
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
-#include "ops/precision.h"
+#include "ops/linear/precision.h"
 #include "ops/table.h"
 
 const char *const nm_precision_names[] = {"f32", "bf16", NULL};
