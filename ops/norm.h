@@ -1,5 +1,6 @@
-/* Normalization: batch norm and weight norm. docs/normalization.md derives their gradients, of
- * first and second order, and compares the conventions of other libraries. */
+/* Normalization: batch norm, its family over any axes, and weight norm. docs/normalization.md
+ * derives their gradients, of first and second order, and compares the conventions of other
+ * libraries. */
 #ifndef NM_OPS_NORM_H
 #define NM_OPS_NORM_H
 
@@ -152,6 +153,161 @@ nm_batch_norm_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale, nm_
 NM_API nm_batch_norm_result nm_batch_norm_max_pool2d_with(
     nm_tape *tape, nm_tensor *x, nm_tensor *scale, nm_tensor *shift, nm_tensor *running_mean,
     nm_tensor *running_var, const nm_batch_norm_activation_options *options);
+
+/* ---- Normalization over any axes ----
+ *
+ *     y = scale * (x - mean) / sqrt(var + eps) + shift        for every set by itself
+ *
+ * A set is all values of x along `axes`, for one index of the other axes and one group. The members
+ * of the family below are this with some axes or others. */
+
+typedef struct nm_normalize_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_normalize_options));
+    /* those that a set lies along; negative ones count from the end; empty: all */
+    nm_ints axes NM_DEFAULT(NM_LIST_OF(1, -1));
+    int64_t groups NM_DEFAULT(1); /* parts of `axis` that are sets of their own */
+    int64_t axis NM_DEFAULT(-1);  /* the one of the axes that falls into groups */
+    /* those that scale and shift have a value for each index of, in this order; empty: their shapes
+     * broadcast to x's */
+    nm_ints affine_axes NM_DEFAULT(NM_NO_LIST);
+    bool subtract_mean NM_DEFAULT(true); /* else the mean counts as 0, in the variance too */
+    bool divide NM_DEFAULT(true);        /* by the deviation */
+    bool sum NM_DEFAULT(false);          /* by the root of the sum of squares, not of their mean */
+    double eps NM_DEFAULT(1e-5);         /* added to the variance, inside the root; not below 0 */
+    /* Let gradients through mean and variance; else they count as constants, and the gradient is
+     * not the function's. */
+    bool mean_gradient NM_DEFAULT(true);
+    bool variance_gradient NM_DEFAULT(true);
+    int mode NM_DEFAULT(NM_TRAINING); /* an nm_norm_mode */
+} nm_normalize_options;
+NM_API void nm_normalize_options_init(nm_normalize_options *options);
+
+#define NM_NORMALIZE_DEFAULTS                                                                      \
+    .axes = NM_LIST_OF(1, -1), .groups = 1, .axis = -1, .affine_axes = NM_NO_LIST,                 \
+    .subtract_mean = true, .divide = true, .sum = false, .eps = 1e-5, .mean_gradient = true,       \
+    .variance_gradient = true, .mode = NM_TRAINING
+
+/* All belong to the tape; all NULL on failure. */
+typedef struct nm_normalize_result {
+    nm_tensor *y; /* of x's shape */
+    /* What x was normalized with, one number a set: x's shape without the axes, with the groups in
+     * place of theirs. A gradient may flow through them. */
+    nm_tensor *mean;
+    nm_tensor *var; /* biased */
+} nm_normalize_result;
+
+/* y = nm_normalize(tape, x, scale, shift, .axes = NM_INTS(1, 2)). scale and shift are of a shape
+ * that broadcasts to x's, or as affine_axes say; NULL: 1 and 0. A set of one value is an error:
+ * without its mean it would be 0, whatever x is. */
+#define nm_normalize(...) NM_CALL(4, nm_normalize, NM_END(nm_normalize_options), __VA_ARGS__)
+#define nm_normalize_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
+#define nm_normalize_(tape, x, scale, shift, ...)                                                  \
+    nm_normalize_with(tape, x, scale, shift, NULL, NULL, NULL,                                     \
+                      NM_OPTIONS(nm_normalize_options, NM_NORMALIZE_DEFAULTS, __VA_ARGS__))        \
+        .y
+
+/* Everything at once. mean and var: given statistics, for NM_INFERENCE, else NULL. weight: how much
+ * each value counts in mean and variance, of a shape that broadcasts to x's, nothing below 0; with
+ * 0 (a padded step of a sequence, a missing value) it counts for nothing, and may be NaN. No
+ * gradient goes to it. NULL: 1. `options` may be NULL. */
+NM_API nm_normalize_result nm_normalize_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                             nm_tensor *shift, nm_tensor *mean, nm_tensor *var,
+                                             nm_tensor *weight,
+                                             const nm_normalize_options *options);
+
+/* ---- Its members ----
+ * Each is a row of ops/norm/members.c. scale and shift may be NULL: 1 and 0. */
+
+/* Layer norm: a set is one sample's features. Ba, Kiros, Hinton 2016, arXiv 1607.06450. */
+typedef struct nm_layer_norm_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_layer_norm_options));
+    int64_t axis NM_DEFAULT(-1); /* the first of the axes normalized; all behind it are too */
+    double eps NM_DEFAULT(1e-5);
+} nm_layer_norm_options;
+NM_API void nm_layer_norm_options_init(nm_layer_norm_options *options);
+
+#define NM_LAYER_NORM_DEFAULTS .axis = -1, .eps = 1e-5
+
+/* nm_layer_norm(tape, x, scale, shift, .axis = 1): scale and shift of x's shape from the axis on,
+ * or one that broadcasts to it. */
+#define nm_layer_norm(...) NM_CALL(4, nm_layer_norm, NM_END(nm_layer_norm_options), __VA_ARGS__)
+#define nm_layer_norm_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
+#define nm_layer_norm_(tape, x, scale, shift, ...)                                                 \
+    nm_layer_norm_with(tape, x, scale, shift,                                                      \
+                       NM_OPTIONS(nm_layer_norm_options, NM_LAYER_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_layer_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                     nm_tensor *shift, const nm_layer_norm_options *options);
+
+/* RMS norm: y = scale * x / sqrt(mean of x^2 + eps). Zhang, Sennrich 2019, arXiv 1910.07467.
+ * nm_rms_norm(tape, x, scale). Options as layer norm's. */
+#define nm_rms_norm(...) NM_CALL(3, nm_rms_norm, NM_END(nm_layer_norm_options), __VA_ARGS__)
+#define nm_rms_norm_needs(tape, x, scale_or_NULL, options)
+#define nm_rms_norm_(tape, x, scale, ...)                                                          \
+    nm_rms_norm_with(tape, x, scale,                                                               \
+                     NM_OPTIONS(nm_layer_norm_options, NM_LAYER_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_rms_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                   const nm_layer_norm_options *options);
+
+/* Instance norm: a set is one channel of one sample, at all places. Ulyanov, Vedaldi, Lempitsky
+ * 2016, arXiv 1607.08022. */
+typedef struct nm_instance_norm_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_instance_norm_options));
+    int64_t axis NM_DEFAULT(-1); /* of the channels; that of the samples is 0 */
+    double eps NM_DEFAULT(1e-5);
+} nm_instance_norm_options;
+NM_API void nm_instance_norm_options_init(nm_instance_norm_options *options);
+
+#define NM_INSTANCE_NORM_DEFAULTS .axis = -1, .eps = 1e-5
+
+/* nm_instance_norm(tape, x, scale, shift, .eps = 1e-3): scale and shift are [channels]. */
+#define nm_instance_norm(...)                                                                      \
+    NM_CALL(4, nm_instance_norm, NM_END(nm_instance_norm_options), __VA_ARGS__)
+#define nm_instance_norm_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
+#define nm_instance_norm_(tape, x, scale, shift, ...)                                              \
+    nm_instance_norm_with(                                                                         \
+        tape, x, scale, shift,                                                                     \
+        NM_OPTIONS(nm_instance_norm_options, NM_INSTANCE_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_instance_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                        nm_tensor *shift, const nm_instance_norm_options *options);
+
+/* Group norm: a set is one group of neighbouring channels of one sample, at all places. Wu, He
+ * 2018, arXiv 1803.08494. One group: layer norm over all of a sample. */
+typedef struct nm_group_norm_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_group_norm_options));
+    int64_t groups NM_DEFAULT(32); /* must divide the channels */
+    int64_t axis NM_DEFAULT(-1);   /* of the channels; that of the samples is 0 */
+    double eps NM_DEFAULT(1e-5);
+} nm_group_norm_options;
+NM_API void nm_group_norm_options_init(nm_group_norm_options *options);
+
+#define NM_GROUP_NORM_DEFAULTS .groups = 32, .axis = -1, .eps = 1e-5
+
+/* nm_group_norm(tape, x, scale, shift, .groups = 8): scale and shift are [channels]. */
+#define nm_group_norm(...) NM_CALL(4, nm_group_norm, NM_END(nm_group_norm_options), __VA_ARGS__)
+#define nm_group_norm_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
+#define nm_group_norm_(tape, x, scale, shift, ...)                                                 \
+    nm_group_norm_with(tape, x, scale, shift,                                                      \
+                       NM_OPTIONS(nm_group_norm_options, NM_GROUP_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_group_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                     nm_tensor *shift, const nm_group_norm_options *options);
+
+/* To the length 1: y = x / sqrt(sum of x^2 + eps) along the axes. */
+typedef struct nm_l2_normalize_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_l2_normalize_options));
+    nm_ints axes NM_DEFAULT(NM_LIST_OF(1, -1)); /* empty: all */
+    double eps NM_DEFAULT(1e-12);
+} nm_l2_normalize_options;
+NM_API void nm_l2_normalize_options_init(nm_l2_normalize_options *options);
+
+#define NM_L2_NORMALIZE_DEFAULTS .axes = NM_LIST_OF(1, -1), .eps = 1e-12
+#define nm_l2_normalize(...)                                                                       \
+    NM_CALL(2, nm_l2_normalize, NM_END(nm_l2_normalize_options), __VA_ARGS__)
+#define nm_l2_normalize_needs(tape, x, options)
+#define nm_l2_normalize_(tape, x, ...)                                                             \
+    nm_l2_normalize_with(                                                                          \
+        tape, x, NM_OPTIONS(nm_l2_normalize_options, NM_L2_NORMALIZE_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_l2_normalize_with(nm_tape *tape, nm_tensor *x,
+                                       const nm_l2_normalize_options *options);
 
 /* ---- Weight normalization ----
  * Salimans, Kingma 2016, arXiv 1602.07868:

@@ -10,7 +10,8 @@ A script beside this one lists cases; running it writes a file of the same name:
     /usr/bin/python3 tests/golden/basic.py      writes tests/golden/basic.safetensors
 
 tests/ops/test_golden.c walks the file: it calls the op by name with the option text, in f32, and
-compares what it finds under these names (a case is called "<op>/<what it shows>"):
+compares what it finds under these names (a case is called "<op>/<what it shows>"); a file of f64 is
+called in f64:
 
     <case>/in0, in1, ...       the inputs, f32 or i32; a missing number is an absent optional input
     <case>/out0, out1, ...     the op's outputs; a missing number is not compared
@@ -24,7 +25,7 @@ compares what it finds under these names (a case is called "<op>/<what it shows>
 
 The values are computed in double precision from inputs that were rounded to f32, so that they are
 exact to the last bit stored. Two numbers agree if they differ by at most 1e-5 of the reference plus
-1e-6 of the largest element of the tensor. Every case draws its random numbers from a generator
+1e-6 of the largest element of the tensor; in f64, 1e-12 of either. Every case draws its random numbers from a generator
 seeded by its name: a new case leaves the others as they were.
 """
 
@@ -74,16 +75,17 @@ def _gradients(outputs, weights, inputs, create_graph=False):
 
 
 class Golden:
-    def __init__(self, name):
+    def __init__(self, name, kind=torch.float32):
+        self.kind = kind
         self.path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".safetensors")
         self.tensors = {}
         self.metadata = {}
         seed(name)
 
     def add(self, name, tensor):
-        """Adds a tensor of its own, f32 or i32."""
+        """Adds a tensor of its own, f32 (or f64) or i32."""
         assert name not in self.tensors, name
-        kind = torch.float32 if tensor.is_floating_point() else torch.int32
+        kind = self.kind if tensor.is_floating_point() else torch.int32
         self.tensors[name] = tensor.detach().to(kind).contiguous()
 
     def case(self, name, inputs, function, options=None, no_gin=(), no_gout=(), second=True):
@@ -134,7 +136,7 @@ class Golden:
         header, data = {"__metadata__": self.metadata}, b""
         for name, x in sorted(self.tensors.items()):
             elements = x.numpy().tobytes()
-            header[name] = {"dtype": "F32" if x.is_floating_point() else "I32",
+            header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}.get(x.dtype, "I32"),
                             "shape": list(x.shape),
                             "data_offsets": [len(data), len(data) + len(elements)]}
             data += elements

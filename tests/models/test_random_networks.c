@@ -51,8 +51,11 @@ static void add_norm(writer *w)
         "{batch_norm: {average: cumulative}}",
         "{batch_norm: {frozen: true}}",
         "{batch_norm: {eps: 0.01}}",
+        "layer_norm",
+        "{rms_norm: {affine: false}}",
+        "{group_norm: {groups: 3}}",
     };
-    add(w, norms[below(w, 7)]);
+    add(w, norms[below(w, 10)]);
 }
 
 static void add_other(writer *w)

@@ -12,6 +12,7 @@
 
 #define RELATIVE 1e-5   /* of the reference */
 #define OF_LARGEST 1e-6 /* of the tensor's largest element */
+#define OF_F64 1e-12    /* both, in f64 */
 #define MAX_SECOND (NM_MAX_INPUTS + NM_MAX_OUTPUTS)
 
 typedef struct golden_case {
@@ -53,15 +54,16 @@ static void compare(golden_case *c, const char *kind, int number, nm_tensor *res
     assert_fine(c->context);
     ck_assert_msg(nm_shape_equal(nm_tensor_shape(result), nm_tensor_shape(wanted)),
                   "%s: %s%d has another shape", c->name, kind, number);
+    const bool wide = nm_tensor_dtype(wanted) == NM_F64;
     double largest = 0;
     for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
         largest = fmax(largest, fabs(nm_tensor_get(wanted, i)));
     }
     for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
         double a = nm_tensor_get(result, i), b = nm_tensor_get(wanted, i);
-        ck_assert_msg(near_to(a, b, RELATIVE, OF_LARGEST * largest),
-                      "%s: %s%d[%lld] is %.9g, PyTorch's %.9g", c->name, kind, number, (long long)i,
-                      a, b);
+        ck_assert_msg(
+            near_to(a, b, wide ? OF_F64 : RELATIVE, (wide ? OF_F64 : OF_LARGEST) * largest),
+            "%s: %s%d[%lld] is %.9g, PyTorch's %.9g", c->name, kind, number, (long long)i, a, b);
     }
     c->compared++;
 }
@@ -209,6 +211,18 @@ START_TEST(normalization_and_losses_are_pytorchs)
 }
 END_TEST
 
+START_TEST(the_family_of_normalizations_is_pytorchs)
+{
+    check_file("family", true);
+}
+END_TEST
+
+START_TEST(the_family_of_normalizations_is_pytorchs_in_f64)
+{
+    check_file("family_f64", true);
+}
+END_TEST
+
 START_TEST(products_convolutions_and_pooling_are_pytorchs_by_onednn)
 {
     check_file("linear", true);
@@ -222,5 +236,6 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 END_TEST
 
 TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
+          the_family_of_normalizations_is_pytorchs, the_family_of_normalizations_is_pytorchs_in_f64,
           products_convolutions_and_pooling_are_pytorchs_by_onednn,
           products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
