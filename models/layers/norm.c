@@ -97,23 +97,24 @@ static nm_tensor *group_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
 static const norm_layer_options defaults = {.groups = 32, .axis = -1, .eps = 1e-5, .affine = true};
 
 #define EPS_ROW                                                                                    \
-    {NM_FIELD(norm_layer_options, eps),                                                            \
-     NM_OPTION_FLOAT,                                                                              \
-     .also = "epsilon",                                                                            \
-     .min = 0,                                                                                     \
-     .max = 1,                                                                                     \
-     .doc = "added to the variance, inside the root"}
+    {                                                                                              \
+        NM_FIELD(norm_layer_options, eps), NM_OPTION_FLOAT,                                        \
+            .also = "epsilon", .min = 0, .max = 1, .doc = "added to the variance, inside the root" \
+    }
 #define AXIS_ROW(doc_)                                                                             \
-    {NM_FIELD(norm_layer_options, axis), NM_OPTION_INT, .min = -NM_MAX_RANK, .max = NM_MAX_RANK,   \
-     .doc = doc_}
+    {                                                                                              \
+        NM_FIELD(norm_layer_options, axis), NM_OPTION_INT, .min = -NM_MAX_RANK,                    \
+                                                           .max = NM_MAX_RANK, .doc = doc_         \
+    }
 #define AFFINE_ROW(doc_)                                                                           \
-    {NM_FIELD(norm_layer_options, affine), NM_OPTION_BOOL, .also = "elementwise_affine",           \
-     .doc = doc_}
+    {                                                                                              \
+        NM_FIELD(norm_layer_options, affine), NM_OPTION_BOOL, .also = "elementwise_affine",        \
+                                                              .doc = doc_                          \
+    }
 #define FIRST_AXIS                                                                                 \
     AXIS_ROW("the first of the axes normalized, which goes to the last; 0 is the batch, negative " \
              "ones count from the end")
-#define CHANNELS_AXIS                                                                              \
-    AXIS_ROW("of the channels; 0 is the batch, negative ones count from the end")
+#define CHANNELS_AXIS AXIS_ROW("of the channels; 0 is the batch, negative ones count from the end")
 
 static const nm_option layer_norm_rows[] = {
     NM_LAYER_ROWS(norm_layer_options),

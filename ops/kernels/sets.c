@@ -7,10 +7,10 @@
 #include "core/thread.h"
 #include "ops/kernels/simd.h"
 
-#define PIECE 1024             /* elements whose sum is kept in their type */
-#define GRAIN 16384            /* elements that are worth a thread */
-#define MOST_CHUNKS 32         /* of sets, whose sums over sets are kept apart */
-#define MOST_PARTS (1 << 20)   /* numbers in all such sums */
+#define PIECE 1024           /* elements whose sum is kept in their type */
+#define GRAIN 16384          /* elements that are worth a thread */
+#define MOST_CHUNKS 32       /* of sets, whose sums over sets are kept apart */
+#define MOST_PARTS (1 << 20) /* numbers in all such sums */
 
 typedef struct moments {
     double mass; /* what sums are divided by; 0: nothing counts */

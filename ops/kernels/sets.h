@@ -27,9 +27,9 @@ typedef struct nm_sets {
     nm_context *context;
     nm_dtype dtype; /* of all elements: f32 or f64 */
     int64_t sets, length;
-    bool centered;      /* the mean is subtracted; else it counts as 0 */
-    bool divided;       /* by the root of var + eps */
-    bool summed;        /* sums stand in place of means: var is the sum of squares */
+    bool centered; /* the mean is subtracted; else it counts as 0 */
+    bool divided;  /* by the root of var + eps */
+    bool summed;   /* sums stand in place of means: var is the sum of squares */
     double eps;
     const void *x;      /* [sets, length] */
     const void *weight; /* the same; NULL: 1 */

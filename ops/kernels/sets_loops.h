@@ -118,7 +118,8 @@ NM_INLINE void NAME(apply)(const nm_sets *s, int64_t first, const coefficients *
     const real *x = (const real *)s->x + first, one = 1, zero = 0;
     for (int64_t at = 0, n; at < s->length; at += n) {
         n = s->length - at;
-        const place a = place_of(&s->scale, first + at, &n), b = place_of(&s->shift, first + at, &n);
+        const place a = place_of(&s->scale, first + at, &n),
+                    b = place_of(&s->shift, first + at, &n);
         const real *scale = NAME(elements_at)(&s->scale, a, &one);
         const real *shift = NAME(elements_at)(&s->shift, b, &zero);
         if (a.step && b.step) {
@@ -141,8 +142,9 @@ KERNEL static void NAME(forward_sets)(void *arg, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const int64_t first = i * s->length;
         const real *w = s->weight ? (const real *)s->weight + first : NULL;
-        const moments m = given ? (moments){1, NUMBER(f->given_mean, i, 0), NUMBER(f->given_var, i, 1)}
-                                : NAME(moments_of)(s, (const real *)s->x + first, w);
+        const moments m =
+            given ? (moments){1, NUMBER(f->given_mean, i, 0), NUMBER(f->given_var, i, 1)}
+                  : NAME(moments_of)(s, (const real *)s->x + first, w);
         const double inverse = inverse_of(s, &m);
         const real center = (real)m.mean;
         ((real *)f->mean)[i] = center;
@@ -311,8 +313,8 @@ NM_INLINE void NAME(backward_set)(const backward *b, int64_t chunk, int64_t i)
     coefficients k = {NUMBER(g->mean, i, 0), NUMBER(g->inverse, i, 1), 0};
     double totals[3] = {0};
     const double mass = NAME(products_of)(b, first, &k, totals);
-    const combination with = combine_of(b, mass, k.inverse, NUMBER(g->dmean, i, 0),
-                                        NUMBER(g->dvar, i, 0), totals);
+    const combination with =
+        combine_of(b, mass, k.inverse, NUMBER(g->dmean, i, 0), NUMBER(g->dvar, i, 0), totals);
     NAME(combine_set)(b, first, &k, &with);
     if (!b->sets->scale.at && !b->sets->shift.at) {
         b->scale.at[i] = totals[1];

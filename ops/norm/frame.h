@@ -33,6 +33,19 @@ nm_status nm_frame_check_statistics(const nm_infer *infer, int input, const nm_f
 nm_shape nm_frame_spread(const nm_frame *frame, const nm_shape *parameter, const nm_ints *axes);
 nm_shape nm_frame_split(const nm_frame *frame, const nm_shape *spread);
 
+/* ---- Tensors of the shapes of a frame, in formulas; NULL stays NULL ---- */
+
+/* A tensor of x's shape, a parameter's or a set's numbers, to be broadcast to `full`. */
+nm_tensor *nm_frame_whole(nm_tape *tape, const nm_frame *frame, nm_tensor *x);
+nm_tensor *nm_frame_parameter(nm_tape *tape, const nm_frame *frame, nm_tensor *parameter,
+                              const nm_ints *axes);
+nm_tensor *nm_frame_along(nm_tape *tape, const nm_frame *frame, nm_tensor *statistics);
+/* The sum over each set of a tensor of the shape `full`, along it. */
+nm_tensor *nm_frame_sums(nm_tape *tape, const nm_frame *frame, nm_tensor *x);
+/* What broadcasting a parameter to `full` comes to, backward. */
+nm_tensor *nm_frame_back(nm_tape *tape, const nm_frame *frame, nm_tensor *x, nm_tensor *parameter,
+                         const nm_ints *axes);
+
 /* ---- In memory ---- */
 
 #define NM_FRAME_COPIES 10
@@ -42,7 +55,7 @@ typedef struct nm_frame_copy {
     nm_context *context;
     nm_dtype dtype;
     nm_frame frame;
-    bool moves;                   /* x does not lie so */
+    bool moves;                    /* x does not lie so */
     void *copies[NM_FRAME_COPIES]; /* of x's size each */
     int used;
     nm_status status; /* NM_OK, or there was no memory for one: nothing may be computed then */

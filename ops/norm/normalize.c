@@ -148,44 +148,6 @@ static nm_status normalize_forward(const nm_run *run)
     return nm_normalize_forward_as(run, run->options);
 }
 
-/* ---- Formulas ---- */
-
-nm_tensor *nm_frame_whole(nm_tape *tape, const nm_frame *f, nm_tensor *x)
-{
-    return x && f->split >= 0 ? nm_reshape(tape, x, f->full) : x;
-}
-
-nm_tensor *nm_frame_parameter(nm_tape *tape, const nm_frame *f, nm_tensor *parameter,
-                              const nm_ints *axes)
-{
-    if (!parameter || (f->split < 0 && !(axes && axes->count))) {
-        return parameter;
-    }
-    const nm_shape spread = nm_frame_spread(f, nm_tensor_shape(parameter), axes);
-    return nm_reshape(tape, parameter, nm_frame_split(f, &spread));
-}
-
-nm_tensor *nm_frame_along(nm_tape *tape, const nm_frame *f, nm_tensor *statistics)
-{
-    return statistics ? nm_reshape(tape, statistics, f->kept) : NULL;
-}
-
-nm_tensor *nm_frame_sums(nm_tape *tape, const nm_frame *f, nm_tensor *x)
-{
-    return x ? nm_sum_to(tape, x, f->kept) : NULL;
-}
-
-nm_tensor *nm_frame_back(nm_tape *tape, const nm_frame *f, nm_tensor *x, nm_tensor *parameter,
-                         const nm_ints *axes)
-{
-    if (!x || !parameter) {
-        return NULL;
-    }
-    const nm_shape *shape = nm_tensor_shape(parameter);
-    const nm_shape spread = nm_frame_spread(f, shape, axes);
-    return nm_reshape(tape, nm_sum_to(tape, x, nm_frame_split(f, &spread)), *shape);
-}
-
 /* ---- Gradient ---- */
 
 static nm_tensor *input_of(const nm_vjp *v, int input)
@@ -360,8 +322,7 @@ static const nm_sample samples[] = {
     {.options = "{axes: [1, 2], groups: 2, axis: 1, affine_axes: [1]}",
      .in = {NM_NORMAL(2, 4, 3), NM_NORMAL(4), NM_ABSENT},
      .inputs = 3},
-    {.options = "{axes: [0, 2]}",
-     .in = {NM_NORMAL(2, 2, 3), NM_NORMAL(2, 1, 3), NM_NORMAL(2, 1)}},
+    {.options = "{axes: [0, 2]}", .in = {NM_NORMAL(2, 2, 3), NM_NORMAL(2, 1, 3), NM_NORMAL(2, 1)}},
     {.options = "{subtract_mean: false}", .in = {NM_NORMAL(3, 4), NM_NORMAL(4)}},
     {.options = "{subtract_mean: false, sum: true}", .in = {NM_NORMAL(3, 4)}},
     {.options = "{divide: false, axes: 0}", .in = {NM_NORMAL(4, 2), NM_NORMAL(2), NM_NORMAL(2)}},
@@ -383,16 +344,17 @@ static const nm_sample samples[] = {
 const nm_op nm_op_normalize = {
     .item = NM_ITEM(
         nm_op, "normalize", "normalization over any axes", .spec = &nm_normalize_spec,
-        .doc = "y = scale * (x - mean) / sqrt(var + eps) + shift, for every set by itself: all\n"
-               "values of x along `axes`, for one index of the others and one group. Batch, layer,\n"
-               "RMS, instance and group norm are this with some axes or others. With weights, mean\n"
-               "= sum of w x / W, var = sum of w (x - mean)^2 / W, W = sum of w: a mask leaves out\n"
-               "padded steps or missing values, which may be NaN. A set of equal values gives the\n"
-               "shift, as does one without weight; one value a set is an error.\n"
-               "With d = dy * scale, in training:\n"
-               "dx = inverse * (d - w/W * sum of d - w/W * xhat * sum of d * xhat).\n"
-               "Without mean_gradient the first sum is left out, without variance_gradient the\n"
-               "second: what is constant then is no longer the function's true gradient."),
+        .doc =
+            "y = scale * (x - mean) / sqrt(var + eps) + shift, for every set by itself: all\n"
+            "values of x along `axes`, for one index of the others and one group. Batch, layer,\n"
+            "RMS, instance and group norm are this with some axes or others. With weights, mean\n"
+            "= sum of w x / W, var = sum of w (x - mean)^2 / W, W = sum of w: a mask leaves out\n"
+            "padded steps or missing values, which may be NaN. A set of equal values gives the\n"
+            "shift, as does one without weight; one value a set is an error.\n"
+            "With d = dy * scale, in training:\n"
+            "dx = inverse * (d - w/W * sum of d - w/W * xhat * sum of d * xhat).\n"
+            "Without mean_gradient the first sum is left out, without variance_gradient the\n"
+            "second: what is constant then is no longer the function's true gradient."),
     .inputs = inputs,
     .outputs = outputs,
     .input_count = INPUTS,

@@ -33,17 +33,4 @@ static inline nm_ints nm_one_axis(int64_t axis)
     return list;
 }
 
-/* ---- Tensors of the shapes of a frame, in formulas; NULL stays NULL ---- */
-
-/* A tensor of x's shape, a parameter's or a set's numbers, to be broadcast to `full`. */
-nm_tensor *nm_frame_whole(nm_tape *tape, const nm_frame *frame, nm_tensor *x);
-nm_tensor *nm_frame_parameter(nm_tape *tape, const nm_frame *frame, nm_tensor *parameter,
-                              const nm_ints *axes);
-nm_tensor *nm_frame_along(nm_tape *tape, const nm_frame *frame, nm_tensor *statistics);
-/* The sum over each set of a tensor of the shape `full`, along it. */
-nm_tensor *nm_frame_sums(nm_tape *tape, const nm_frame *frame, nm_tensor *x);
-/* What broadcasting a parameter to `full` comes to, backward. */
-nm_tensor *nm_frame_back(nm_tape *tape, const nm_frame *frame, nm_tensor *x, nm_tensor *parameter,
-                         const nm_ints *axes);
-
 #endif

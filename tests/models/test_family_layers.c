@@ -28,8 +28,8 @@ START_TEST(a_sample_is_normalized_by_itself_in_training_and_evaluation_alike)
     for (int k = 0; k < NM_COUNT_OF(layers); k++) {
         fixture f = begin_f64(layers[k], NM_SHAPE(3, 2, 4));
         nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(5, 3, 2, 4), 7);
-        nm_tensor *first = nm_tensor_copy_of(f.context, NM_F64, NM_SHAPE(1, 3, 2, 4),
-                                             nm_tensor_data(x));
+        nm_tensor *first =
+            nm_tensor_copy_of(f.context, NM_F64, NM_SHAPE(1, 3, 2, 4), nm_tensor_data(x));
         nm_tensor *all = train(&f, x), *one = evaluate(&f, first);
         assert_fine(f.context);
         for (int64_t i = 0; i < 24; i++) {

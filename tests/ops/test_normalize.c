@@ -208,8 +208,8 @@ static void check_groups(nm_shape x, int axis, int64_t groups, const nm_ints *ax
         of_split.at[of_split.count++] = axes->at[i] + (axes->at[i] >= axis);
     }
     nm_tensor *t = normal(&b, NM_F64, x, 1, 2, 0), *again = nm_reshape(b.tape, t, split);
-    nm_tensor *y = nm_normalize(b.tape, t, NULL, NULL, .axes = *axes, .axis = axis,
-                                .groups = groups);
+    nm_tensor *y =
+        nm_normalize(b.tape, t, NULL, NULL, .axes = *axes, .axis = axis, .groups = groups);
     nm_tensor *z = nm_normalize(b.tape, again, NULL, NULL, .axes = of_split);
     assert_same(&b, y, z, 1e-13);
     end(&b);

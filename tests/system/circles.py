@@ -20,6 +20,7 @@ FLOORS = ("core/", "ops/", "optim/", "models/")
 # Circles that are meant, each as the set of its files.
 MEANT = [
     {"ops/norm/batch_norm.c", "ops/norm/batch_norm_grad.c"},  # each is the other's derivative
+    {"ops/norm/normalize.c", "ops/norm/normalize_grad.c"},  # the same
 ]
 
 
