@@ -45,6 +45,7 @@
 #include "optim/network.h"
 #include "optim/optim.h"
 #include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "optim/saved.h"
 #include "optim/schedule.h"
 #include "optim/traced.h"

@@ -1,5 +1,5 @@
-/* Elementwise ops: arithmetic, functions of one number, activations. Those of two inputs broadcast as
- * NumPy does. */
+/* Elementwise ops: arithmetic, functions of one number, activations. Those of two inputs broadcast
+ * as NumPy does. */
 #ifndef NM_OPS_ARITHMETIC_H
 #define NM_OPS_ARITHMETIC_H
 

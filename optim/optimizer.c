@@ -13,6 +13,7 @@ typedef struct member {
     double weight_decay; /* resolved: 0 where none is applied */
     nm_tensor *state[NM_OPTIMIZER_STATES];
     const char *gradient; /* in this step; NULL: there is none, or it is frozen */
+    double trust;         /* in this step */
 } member;
 
 struct nm_optimizer {
@@ -87,6 +88,7 @@ static nm_status add_member(nm_optimizer *o, const nm_entry *entry, const nm_set
     bool decays = entry->purpose == NM_WEIGHT || o->common.decay_norm_and_bias;
     member *m = &o->members[o->count++];
     *m = (member){.entry = entry,
+                  .trust = 1,
                   .rate = setting->rate,
                   .weight_decay = setting->weight_decay != NM_DEFAULT_DECAY ? setting->weight_decay
                                   : decays                                  ? o->common.weight_decay
@@ -187,11 +189,12 @@ static int64_t end_of_part(const move *all, int64_t count, int64_t at)
 }
 
 /* Elements first..last of a member. */
-static void update_stretch(const move *all, const member *m, int64_t first, int64_t last)
+static nm_update stretch_of(const move *all, const member *m, int64_t first, int64_t last)
 {
     nm_update u = all->common;
     u.rate *= m->rate;
     u.weight_decay = m->weight_decay;
+    u.trust = m->trust;
     u.dtype = nm_tensor_dtype(m->entry->tensor);
     u.count = last - first;
     const size_t offset = (size_t)first * nm_dtype_size(u.dtype);
@@ -200,7 +203,19 @@ static void update_stretch(const move *all, const member *m, int64_t first, int6
     for (int i = 0; i < NM_OPTIMIZER_STATES; i++) {
         u.state[i] = m->state[i] ? (char *)nm_tensor_data(m->state[i]) + offset : NULL;
     }
-    all->optimizer->type->update(&u);
+    return u;
+}
+
+static void find_trust(nm_optimizer *o, const move *all)
+{
+    for (int i = 0; i < o->count; i++) {
+        member *m = &o->members[i];
+        if (m->gradient) {
+            const nm_update whole = stretch_of(all, m, 0, nm_tensor_count(m->entry->tensor));
+            const double trust = o->type->trust(&whole);
+            m->trust = m->entry->purpose == NM_WEIGHT ? trust : 1;
+        }
+    }
 }
 
 static void update_range(void *arg, int64_t begin, int64_t end)
@@ -211,7 +226,8 @@ static void update_range(void *arg, int64_t begin, int64_t end)
         const int64_t count = nm_tensor_count(m->entry->tensor);
         const int64_t first = end_of_part(all, count, begin), last = end_of_part(all, count, end);
         if (m->gradient && first < last) {
-            update_stretch(all, m, first, last);
+            const nm_update stretch = stretch_of(all, m, first, last);
+            all->optimizer->type->update(&stretch);
         }
     }
 }
@@ -251,6 +267,9 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
     nm_status status = check_store(o);
     if (status == NM_OK) {
         all.elements = find_gradients(o);
+        if (o->type->trust) {
+            find_trust(o, &all);
+        }
         nm_parallel(o->context, all.elements, GRAIN, update_range, &all);
         touch_moved(o);
     }

@@ -2,7 +2,7 @@
  * which updates a stretch of one parameter; walking the parameters, threads, groups, weight decay's
  * exceptions, the state and its saving are done here, once for all kinds.
  *
- * By hand:
+ * The built-in kinds stand in optim/optimizers.h. By hand:
  *
  *     nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 0.1), NULL, 0);
  *     for (int64_t step = 0; ...; step++) {
@@ -26,26 +26,29 @@ extern "C" {
 
 /* ---- A kind of optimizer ---- */
 
-/* The options of every optimizer begin with these fields, in this order. */
-#define NM_OPTIMIZER_FIELDS                                                                        \
+/* The options of every optimizer begin with these fields, in this order; their defaults. */
+#define NM_OPTIMIZER_FIELDS_OF(rate_, weight_decay_)                                               \
     /* learning rate, which the schedule and the groups scale */                                   \
-    double rate NM_DEFAULT(0.1);                                                                   \
-    /* added to the gradient of NM_WEIGHT: weight_decay * parameter */                             \
-    double weight_decay NM_DEFAULT(0);                                                             \
+    double rate NM_DEFAULT(rate_);                                                                 \
+    /* of NM_WEIGHT: what the kind does with it */                                                 \
+    double weight_decay NM_DEFAULT(weight_decay_);                                                 \
     /* also for NM_BIAS, NM_NORM_SCALE and NM_NORM_SHIFT */                                        \
     bool decay_norm_and_bias NM_DEFAULT(false)
+#define NM_OPTIMIZER_FIELDS NM_OPTIMIZER_FIELDS_OF(0.1, 0)
 
 typedef struct nm_optimizer_common {
     NM_OPTIMIZER_FIELDS;
 } nm_optimizer_common;
 
-/* The rows of these fields in the table of an options struct. */
+/* The rows of these fields in the table of an options struct: NM_OPTIMIZER_ROWS() where a file has
+ * to say the rate. */
 #define NM_OPTIMIZER_ROWS(type)                                                                    \
+    NM_OPTIMIZER_ROWS_OF(type, NM_REQUIRED, "adds so much of a weight to its gradient")
+#define NM_OPTIMIZER_ROWS_OF(type, flags_, decay_doc)                                              \
     {NM_FIELD(type, rate),   NM_OPTION_FLOAT,                                                      \
-     .max = NM_NO_LIMIT,     .flags = NM_REQUIRED | NM_MIN_OPEN,                                   \
+     .max = NM_NO_LIMIT,     .flags = (flags_) | NM_MIN_OPEN,                                      \
      .doc = "learning rate", .also = "lr learning_rate eta0"},                                     \
-        {NM_FIELD(type, weight_decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT,                        \
-         .doc = "adds so much of a weight to its gradient"},                                       \
+        {NM_FIELD(type, weight_decay), NM_OPTION_FLOAT, .max = NM_NO_LIMIT, .doc = decay_doc},     \
     {                                                                                              \
         NM_FIELD(type, decay_norm_and_bias), NM_OPTION_BOOL,                                       \
             .doc = "weight decay also for biases, scales and shifts of normalization layers"       \
@@ -61,6 +64,7 @@ typedef struct nm_update {
     double rate;         /* the learning rate of this parameter now */
     double weight_decay; /* the same; 0 where there is none */
     double scale;        /* the gradient is to be multiplied by it first */
+    double trust;        /* what the kind's trust() said of this parameter; 1 without */
     nm_dtype dtype;
     int64_t count;
     void *parameter;
@@ -74,6 +78,10 @@ typedef struct nm_optimizer_type {
     const char *const *state_names; /* "momentum", ...; ends with NULL */
     /* How many of these states it needs with these options; NULL: all. */
     int (*states)(const void *options);
+    /* A factor that depends on a parameter as a whole, for kinds with rates of layers: called
+     * before the update of its stretches, with all of its elements; it may move states. NULL: none.
+     * What it returns counts for weights only (NM_WEIGHT); others have 1. */
+    double (*trust)(const nm_update *whole);
     /* Called on any thread: it must neither touch the context nor fail. Result elements depend on
      * nothing but the elements of the same index, so that they are the same wherever a stretch
      * begins and ends. */
@@ -121,30 +129,6 @@ typedef struct nm_member {
 /* In the store's order, buffers left out. */
 NM_API int nm_optimizer_count(const nm_optimizer *optimizer);
 NM_API nm_member nm_optimizer_at(const nm_optimizer *optimizer, int index);
-
-/* ---- SGD ---- */
-
-/* Stochastic gradient descent, as PyTorch computes it:
- *
- *     d = gradient + weight_decay * w
- *     v = momentum * v + d                 v is 0 at first
- *     w = w - rate * v                     or, with nesterov, w - rate * (d + momentum * v)
- *
- * Sutskever, Martens, Dahl, Hinton 2013, "On the importance of initialization and momentum". */
-typedef struct nm_sgd_options {
-    NM_OPTIMIZER_FIELDS;
-    double momentum NM_DEFAULT(0);
-    bool nesterov NM_DEFAULT(false);
-} nm_sgd_options;
-
-#define NM_SGD_DEFAULTS .rate = 0.1, .nesterov = false
-NM_API void nm_sgd_options_init(nm_sgd_options *options);
-
-extern NM_API const nm_optimizer_type nm_optimizer_sgd;
-
-/* A choice of SGD: nm_sgd(.rate = 0.1, .momentum = 0.9). Holds its options itself: it may be
- * returned, copied and kept. */
-#define nm_sgd(...) NM_CHOICE(nm_optimizer_sgd, nm_sgd_options, NM_SGD_DEFAULTS, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

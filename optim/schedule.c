@@ -62,7 +62,8 @@ nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm
     *schedule = (nm_schedule){.type = (const nm_schedule_type *)(const void *)item,
                               .options = options,
                               .steps = steps > 0 ? steps : 1,
-                              .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1};
+                              .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
+                              .watch = NM_NO_WATCH};
     nm_status status = item->spec ? nm_spec_check(context, item->spec, item->name, options) : NM_OK;
     return status == NM_OK && warmup ? set_warmup(schedule, context, warmup) : status;
 }
@@ -76,6 +77,14 @@ double nm_schedule_factor(const nm_schedule *s, int64_t step)
     }
     nm_moment at = {.step = step - s->warmup_steps,
                     .steps = s->steps - s->warmup_steps,
-                    .epoch = (double)step / (double)s->steps_per_epoch};
+                    .epoch = (double)step / (double)s->steps_per_epoch,
+                    .watch = s->watch};
     return s->type->factor(s->options, &at);
+}
+
+void nm_schedule_watch(nm_schedule *s, double value, bool higher_is_better)
+{
+    if (s && s->type && s->type->watch) {
+        s->type->watch(s->options, &s->watch, value, higher_is_better);
+    }
 }

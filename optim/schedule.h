@@ -3,17 +3,29 @@
 #ifndef NM_OPTIM_SCHEDULE_H
 #define NM_OPTIM_SCHEDULE_H
 
+#include <math.h>
+
 #include "core/op.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* What a schedule that looks at evaluations remembers of them. Part of a checkpoint. */
+typedef struct nm_watch {
+    double best;     /* NaN: none yet */
+    int64_t waited;  /* evaluations since then, or since the last drop */
+    int64_t resting; /* evaluations to come that do not count */
+    int64_t drops;   /* of the learning rate, so far */
+} nm_watch;
+#define NM_NO_WATCH ((nm_watch){.best = (double)NAN})
+
 /* Where a run is. */
 typedef struct nm_moment {
     int64_t step;  /* this update, from 0, counted after the warm-up */
     int64_t steps; /* updates in all, at least 1, without those of the warm-up */
     double epoch;  /* from 0, fractional, counted from the very beginning */
+    nm_watch watch;
 } nm_moment;
 
 /* A kind of schedule, as registered. */
@@ -21,6 +33,8 @@ typedef struct nm_schedule_type {
     nm_item item;
     double (*factor)(const void *options, const nm_moment *at);
     bool warms_up; /* by itself: a warm-up in front of it is an error */
+    /* An evaluation, for kinds that go by them; NULL: they do not matter. */
+    void (*watch)(const void *options, nm_watch *watch, double value, bool higher_is_better);
 } nm_schedule_type;
 
 /* Linear warm-up over the first W updates, as PyTorch's LinearLR: update i has the factor start +
@@ -43,6 +57,7 @@ typedef struct nm_schedule {
     int64_t steps_per_epoch; /* at least 1 */
     int64_t warmup_steps;
     double warmup_start;
+    nm_watch watch;
 } nm_schedule;
 
 /* `choice` without an item: constant; `warmup` may be NULL. NM_ERROR_INPUT if options are out of
@@ -53,6 +68,9 @@ NM_API nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context,
                                    int64_t steps_per_epoch);
 /* The factor on the learning rate of update `step`, from 0. */
 NM_API double nm_schedule_factor(const nm_schedule *schedule, int64_t step);
+/* Tells it what an evaluation gave: the loss, or another value, and whether more is better. The
+ * trainer does it after each, with what it chooses the best network by. */
+NM_API void nm_schedule_watch(nm_schedule *schedule, double value, bool higher_is_better);
 /* `value`, or the integer that it is but for rounding: 0.07 * 100 is 7, not a little more. */
 NM_API double nm_snap(double value);
 
@@ -94,6 +112,60 @@ typedef struct nm_one_cycle_options {
     NM_CHOICE(nm_schedule_one_cycle, nm_one_cycle_options, NM_ONE_CYCLE_DEFAULTS, __VA_ARGS__)
 NM_API void nm_one_cycle_options_init(nm_one_cycle_options *options);
 extern NM_API const nm_schedule_type nm_schedule_one_cycle;
+
+/* factor^floor(epoch), as PyTorch's ExponentialLR; smooth: factor^epoch. */
+typedef struct nm_exponential_options {
+    double factor NM_DEFAULT(0.95); /* of an epoch */
+    bool smooth NM_DEFAULT(false);  /* falls with every update */
+} nm_exponential_options;
+#define NM_EXPONENTIAL_DEFAULTS .factor = 0.95
+#define nm_exponential(...)                                                                        \
+    NM_CHOICE(nm_schedule_exponential, nm_exponential_options, NM_EXPONENTIAL_DEFAULTS, __VA_ARGS__)
+NM_API void nm_exponential_options_init(nm_exponential_options *options);
+extern NM_API const nm_schedule_type nm_schedule_exponential;
+
+/* end + (1 - end) * (1 - t)^power, as PyTorch's PolynomialLR over the whole run. */
+typedef struct nm_polynomial_options {
+    double power NM_DEFAULT(1);
+    double end NM_DEFAULT(0); /* the factor that it tends to */
+} nm_polynomial_options;
+#define NM_POLYNOMIAL_DEFAULTS .power = 1
+#define nm_polynomial(...)                                                                         \
+    NM_CHOICE(nm_schedule_polynomial, nm_polynomial_options, NM_POLYNOMIAL_DEFAULTS, __VA_ARGS__)
+NM_API void nm_polynomial_options_init(nm_polynomial_options *options);
+extern NM_API const nm_schedule_type nm_schedule_polynomial;
+
+/* From `base` up to 1 in `up` updates and back in `down`, again and again, each cycle
+ * `cycle_factor` times as high above `base` as the one before. Smith 2015, arXiv 1506.01186;
+ * PyTorch's CyclicLR: "triangular", and with a cycle_factor of 0.5 "triangular2". Momentum stays.
+ */
+typedef struct nm_cyclic_options {
+    double base NM_DEFAULT(0.1); /* the lowest factor */
+    int64_t up NM_DEFAULT(2000); /* updates */
+    int64_t down NM_DEFAULT(0);  /* updates; 0: as many as up */
+    double cycle_factor NM_DEFAULT(1);
+} nm_cyclic_options;
+#define NM_CYCLIC_DEFAULTS .base = 0.1, .up = 2000, .cycle_factor = 1
+#define nm_cyclic(...)                                                                             \
+    NM_CHOICE(nm_schedule_cyclic, nm_cyclic_options, NM_CYCLIC_DEFAULTS, __VA_ARGS__)
+NM_API void nm_cyclic_options_init(nm_cyclic_options *options);
+extern NM_API const nm_schedule_type nm_schedule_cyclic;
+
+/* factor^n, not below `end`, where n counts how often `patience` evaluations and one more brought
+ * nothing better than the best by a part of `threshold`: PyTorch's ReduceLROnPlateau. After each
+ * drop, `cooldown` evaluations do not count. */
+typedef struct nm_plateau_options {
+    double factor NM_DEFAULT(0.1); /* of one drop */
+    int64_t patience NM_DEFAULT(10);
+    double threshold NM_DEFAULT(1e-4);
+    int64_t cooldown NM_DEFAULT(0);
+    double end NM_DEFAULT(0); /* the lowest factor */
+} nm_plateau_options;
+#define NM_PLATEAU_DEFAULTS .factor = 0.1, .patience = 10, .threshold = 1e-4
+#define nm_plateau(...)                                                                            \
+    NM_CHOICE(nm_schedule_plateau, nm_plateau_options, NM_PLATEAU_DEFAULTS, __VA_ARGS__)
+NM_API void nm_plateau_options_init(nm_plateau_options *options);
+extern NM_API const nm_schedule_type nm_schedule_plateau;
 
 #ifdef __cplusplus
 }

@@ -11,7 +11,7 @@
  * where they are not given either, a cosine schedule and gradients clipped to a norm of 1. With
  * one, all is as it says. What is chosen stays in *usual, which must outlive the options. */
 NM_COMMAND_API void nm_train_complete(nm_train_options *options, int64_t samples, int64_t weights,
-                       nm_sgd_options *usual);
+                                      nm_sgd_options *usual);
 
 /* Epochs, where `epochs` is 0: as many as make 2000 updates, from 10 to 1000. */
 NM_COMMAND_API int64_t nm_train_epochs(const nm_train_options *options, int64_t updates_per_epoch);

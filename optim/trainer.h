@@ -24,7 +24,7 @@
 #include "optim/data/data.h"
 #include "optim/evaluate.h"
 #include "optim/from.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "optim/schedule.h"
 
 #ifdef __cplusplus

@@ -71,6 +71,10 @@ static const field fields[] = {
     INTEGER(waited, 0),
     NEW_INTEGER(bad_epoch, -1),
     NEW_NUMBER(first_loss),
+    NEW_NUMBER(watch.best),
+    NEW_INTEGER(watch.waited, 0),
+    NEW_INTEGER(watch.resting, 0),
+    NEW_INTEGER(watch.drops, 0),
 };
 
 static nm_status write_field(nm_tensor_writer *writer, const field *f, const nm_progress *progress)
@@ -234,7 +238,8 @@ static nm_status read_progress(const nm_trainer *t, const nm_tensor_file *file,
                               .test = NM_NO_EVALUATION,
                               .reference = (double)NAN,
                               .bad_epoch = -1,
-                              .first_loss = (double)NAN};
+                              .first_loss = (double)NAN,
+                              .watch = NM_NO_WATCH};
     for (int i = 0; i < NM_COUNT_OF(fields) && status == NM_OK; i++) {
         status = read_field(t->context, file, &fields[i], progress);
     }
@@ -266,6 +271,7 @@ static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
     if (status == NM_OK) {
         nm_marks_renew(t, file, &progress);
         t->progress = progress;
+        t->schedule.watch = progress.watch;
     } else {
         forget_state(state);
     }

@@ -51,6 +51,8 @@ static nm_status judge(nm_trainer *t)
     bool higher;
     double value = measure(t, &higher);
     wait_or_begin_anew(t, value, higher);
+    nm_schedule_watch(&t->schedule, value, higher);
+    p->watch = t->schedule.watch;
     if (!t->validation) {
         return isfinite(t->test ? p->test.loss : p->train_loss) ? keep_network(t) : NM_OK;
     }

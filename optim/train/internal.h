@@ -25,6 +25,7 @@ typedef struct nm_progress {
     int64_t waited;    /* evaluations since then */
     int64_t bad_epoch; /* since which an evaluation's loss is not finite; -1: it is */
     double first_loss; /* train_loss of the first epoch; NaN: none yet */
+    nm_watch watch;    /* the schedule's */
 } nm_progress;
 
 /* One update in the making. */

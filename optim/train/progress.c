@@ -66,6 +66,14 @@ static nm_status check_best(const nm_trainer *t, const nm_progress *p)
                     "%g, but only %" PRId64 " updates were made",
                     p->waited, p->reference, p->step);
     }
+    const nm_watch *w = &p->watch;
+    if (w->waited > p->step || w->drops > p->step || isinf(w->best)) {
+        return fail(t,
+                    "the checkpoint says that the schedule saw %" PRId64
+                    " evaluations that were no better than %g, and dropped the rate %" PRId64
+                    " times, but only %" PRId64 " updates were made",
+                    w->waited, w->best, w->drops, p->step);
+    }
     return NM_OK;
 }
 

@@ -40,6 +40,7 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
                                 .reference = (double)NAN,
                                 .bad_epoch = -1,
                                 .first_loss = (double)NAN,
+                                .watch = NM_NO_WATCH,
                                 .best_test_loss = (double)NAN,
                                 .best_test_metric = (double)NAN};
     t->step.gradient_norm = t->step.loss = (double)NAN;

@@ -37,6 +37,7 @@ import zlib
 import torch
 
 INPUTS = torch.Generator()
+TYPES = {torch.float64: "F64", torch.float32: "F32", torch.int32: "I32"}
 
 
 def _rounded(x):
@@ -82,10 +83,17 @@ class Golden:
         self.metadata = {}
         seed(name)
 
+<<<<<<< HEAD
     def add(self, name, tensor):
         """Adds a tensor of its own, f32 (or f64) or i32."""
         assert name not in self.tensors, name
         kind = self.kind if tensor.is_floating_point() else torch.int32
+=======
+    def add(self, name, tensor, real=torch.float32):
+        """Adds a tensor of its own, of type `real` or i32."""
+        assert name not in self.tensors, name
+        kind = real if tensor.is_floating_point() else torch.int32
+>>>>>>> a37e6f0 (Adam, AdamW, RMSprop, Adagrad, Lion, LARS, LAMB; schedules exponential, polynomial, cyclic, plateau)
         self.tensors[name] = tensor.detach().to(kind).contiguous()
 
     def case(self, name, inputs, function, options=None, no_gin=(), no_gout=(), second=True):
@@ -136,7 +144,11 @@ class Golden:
         header, data = {"__metadata__": self.metadata}, b""
         for name, x in sorted(self.tensors.items()):
             elements = x.numpy().tobytes()
+<<<<<<< HEAD
             header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}.get(x.dtype, "I32"),
+=======
+            header[name] = {"dtype": TYPES[x.dtype],
+>>>>>>> a37e6f0 (Adam, AdamW, RMSprop, Adagrad, Lion, LARS, LAMB; schedules exponential, polynomial, cyclic, plateau)
                             "shape": list(x.shape),
                             "data_offsets": [len(data), len(data) + len(elements)]}
             data += elements

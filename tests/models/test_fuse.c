@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "ops/loss.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/models/model_test.h"
 
 typedef struct run {

@@ -5,7 +5,7 @@
 
 #include "core/file.h"
 #include "optim/optim.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 
 #include "tests/models/model_test.h"
 

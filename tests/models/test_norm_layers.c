@@ -1,7 +1,7 @@
 /* Batch norm and weight norm as layers: running statistics, freezing, initialization by data. */
 #include <math.h>
 
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 
 #include "tests/models/model_test.h"
 

@@ -7,7 +7,7 @@
 #include "models/config.h"
 #include "ops/linear.h"
 #include "ops/loss.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/models/model_test.h"
 
 static const char net[] = "[{conv2d: {channels: 16, kernel: 3, padding: 1}}, batch_norm, relu,"

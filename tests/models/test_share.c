@@ -8,7 +8,7 @@
 #include "models/open.h"
 #include "models/predictor.h"
 #include "optim/data/open_file.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/test.h"
 
 #define THREADS 4

@@ -5,7 +5,7 @@
 
 #include "core/file.h"
 #include "ops/ops.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/test.h"
 
 #define TOLERANCE 1e-6

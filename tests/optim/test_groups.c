@@ -1,7 +1,7 @@
 /* Groups: one rule for rate, decay and freezing. mmengine#846, mmcv#347. */
 #include "ops/ops.h"
 #include "optim/optim.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/test.h"
 
 /* ---- A store of two layers, the second with running statistics ---- */

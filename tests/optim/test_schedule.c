@@ -70,6 +70,86 @@ START_TEST(step_drops_at_the_right_update_also_with_odd_epochs)
 }
 END_TEST
 
+/* The values are PyTorch's: ExponentialLR(gamma=0.5), PolynomialLR(total_iters=4, power=2), and
+ * CyclicLR(base_lr=0.1, max_lr=1, step_size_up=2, step_size_down=3), triangular and triangular2. */
+START_TEST(exponential_falls_with_epochs)
+{
+    begin();
+    nm_schedule s =
+        make(&nm_schedule_exponential, &(nm_exponential_options){.factor = 0.5}, NULL, 6, 2);
+    check_values(&s, (double[]){1, 1, .5, .5, .25, .25}, 6);
+    s = make(&nm_schedule_exponential, &(nm_exponential_options){.factor = 0.25, .smooth = true},
+             NULL, 4, 2);
+    check_values(&s, (double[]){1, .5, .25, .125}, 4);
+    s = make(&nm_schedule_exponential, &(nm_exponential_options){.factor = 0.5}, NULL, 300, 3);
+    ck_assert(nm_schedule_factor(&s, 3 * 49 - 1) == pow(0.5, 48));
+    ck_assert(nm_schedule_factor(&s, 3 * 49) == pow(0.5, 49));
+    end();
+}
+END_TEST
+
+START_TEST(polynomial_is_pytorchs)
+{
+    begin();
+    nm_schedule s = make(&nm_schedule_polynomial, &(nm_polynomial_options){.power = 2}, NULL, 4, 2);
+    check_values(&s, (double[]){1, .5625, .25, .0625, 0}, 5);
+    s = make(&nm_schedule_polynomial, &(nm_polynomial_options){.power = 1, .end = 0.5}, NULL, 4, 2);
+    check_values(&s, (double[]){1, .875, .75, .625, .5}, 5);
+    end();
+}
+END_TEST
+
+START_TEST(cyclic_is_pytorchs)
+{
+    begin();
+    nm_cyclic_options o = {.base = 0.1, .up = 2, .down = 3, .cycle_factor = 1};
+    nm_schedule s = make(&nm_schedule_cyclic, &o, NULL, 10, 5);
+    check_values(&s, (double[]){.1, .55, 1, .7, .4, .1, .55, 1, .7, .4}, 10);
+    o.cycle_factor = 0.5;
+    s = make(&nm_schedule_cyclic, &o, NULL, 10, 5);
+    check_values(&s, (double[]){.1, .55, 1, .7, .4, .1, .325, .55, .4, .25}, 10);
+    o = (nm_cyclic_options){.base = 0, .up = 2, .cycle_factor = 1};
+    s = make(&nm_schedule_cyclic, &o, NULL, 5, 5);
+    check_values(&s, (double[]){0, .5, 1, .5, 0}, 5);
+    end();
+}
+END_TEST
+
+/* What ReduceLROnPlateau of PyTorch 2.13 makes of these losses, with factor 0.5, patience 1,
+ * cooldown 2 and threshold 0.1; and of the same as something of which more is better. */
+START_TEST(plateau_is_pytorchs)
+{
+    const double losses[] = {1,           0.95, 0.92, 0.91, 0.7, 0.7, 0.7,
+                             (double)NAN, 0.6,  0.6,  0.6,  0.6, 0.6};
+    const double factors[] = {1, 1, .5, .5, .5, .5, .25, .25, .25, .25, .125, .125, .125};
+    begin();
+    const nm_plateau_options o = {.factor = 0.5, .patience = 1, .threshold = 0.1, .cooldown = 2};
+    for (int higher = 0; higher < 2; higher++) {
+        nm_schedule s = make(&nm_schedule_plateau, &o, NULL, 100, 1);
+        ck_assert(nm_schedule_factor(&s, 0) == 1);
+        for (int i = 0; i < NM_COUNT_OF(losses); i++) {
+            nm_schedule_watch(&s, losses[i], higher);
+            assert_near(nm_schedule_factor(&s, i), factors[i], 0, 0);
+        }
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_plateau_does_not_fall_below_its_end)
+{
+    begin();
+    const nm_plateau_options o = {.factor = 0.1, .threshold = 0, .end = 0.05};
+    nm_schedule s = make(&nm_schedule_plateau, &o, NULL, 100, 1);
+    for (int i = 0; i < 10; i++) {
+        nm_schedule_watch(&s, 1, false);
+    }
+    assert_near(nm_schedule_factor(&s, 0), 0.05, 0, 0);
+    nm_schedule_watch(&(nm_schedule){0}, 1, false); /* of none: nothing */
+    end();
+}
+END_TEST
+
 /* The values below are PyTorch's: CosineAnnealingLR(T_max=10, eta_min=0.1), OneCycleLR(max_lr=1,
  * total_steps=10) and OneCycleLR(max_lr=1, total_steps=7, pct_start=0.5, div_factor=10,
  * final_div_factor=100). */
@@ -122,7 +202,7 @@ START_TEST(every_schedule_is_finite_for_any_number_of_steps)
             }
         }
     }
-    ck_assert_int_eq(nm_item_count(context, NM_KIND_SCHEDULE), 4);
+    ck_assert_int_eq(nm_item_count(context, NM_KIND_SCHEDULE), 8);
     end();
 }
 END_TEST
@@ -280,7 +360,9 @@ START_TEST(a_misspelt_schedule_is_an_error)
 }
 END_TEST
 
-TEST_MAIN("optim/schedule", constant_is_one_and_the_default, step_drops_when_an_epoch_begins,
+TEST_MAIN("optim/schedule", exponential_falls_with_epochs, polynomial_is_pytorchs,
+          cyclic_is_pytorchs, plateau_is_pytorchs, a_plateau_does_not_fall_below_its_end,
+          constant_is_one_and_the_default, step_drops_when_an_epoch_begins,
           step_drops_at_the_right_update_also_with_odd_epochs, cosine_is_pytorchs,
           one_cycle_is_pytorchs, every_schedule_is_finite_for_any_number_of_steps,
           one_cycle_without_a_way_up_begins_at_the_top,

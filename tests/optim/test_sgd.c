@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 #include "optim/clip.h"
 #include "optim/optim.h"
-#include "optim/optimizer.h"
+#include "optim/optimizers.h"
 #include "tests/test.h"
 
 /* ---- Parameters with given gradients ---- */

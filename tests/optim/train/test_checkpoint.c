@@ -78,16 +78,29 @@ static void assert_same_files(nm_context *context, const char *first, const char
     nm_free(context, bytes[1]);
 }
 
-/* 18 updates in three epochs, in one go or with an end after `part`. */
-static void compare_with_resumed(int64_t part, int64_t accumulate)
+static bool falls;
+
+static void begin_with(small_run *r, const char *folder, int64_t accumulate,
+                       const nm_choice *optimizer)
+{
+    begin(r, folder, NULL);
+    r->setup.options.accumulate = accumulate;
+    if (optimizer) {
+        r->setup.options.optimizer = *optimizer;
+    }
+    if (falls) {
+        r->setup.options.schedule = nm_plateau(.factor = 0.5, .patience = 0, .threshold = 1);
+    }
+}
+
+/* 18 updates in three epochs, in one go or with an end after `part`. `optimizer` NULL: SGD. */
+static void compare_with_resumed(int64_t part, int64_t accumulate, const nm_choice *optimizer)
 {
     small_run whole, first, second;
-    begin(&whole, test_path("whole"), NULL);
-    begin(&first, test_path("parts"), NULL);
-    begin(&second, test_path("parts"), NULL);
+    begin_with(&whole, test_path("whole"), accumulate, optimizer);
+    begin_with(&first, test_path("parts"), accumulate, optimizer);
+    begin_with(&second, test_path("parts"), accumulate, optimizer);
     first.stop_at = part;
-    whole.setup.options.accumulate = first.setup.options.accumulate =
-        second.setup.options.accumulate = accumulate;
     small_train(&whole);
     small_train(&first);
     ck_assert_int_eq(first.result.steps, part);
@@ -111,9 +124,37 @@ START_TEST(a_resumed_run_equals_an_uninterrupted_one_bit_for_bit)
 {
     const int64_t parts[] = {1, 3, 5, 6, 7, 12, 17};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        compare_with_resumed(parts[i], 1);
+        compare_with_resumed(parts[i], 1, NULL);
     }
-    compare_with_resumed(4, 2);
+    compare_with_resumed(4, 2, NULL);
+}
+END_TEST
+
+/* With a rate that falls at each evaluation but the first. */
+START_TEST(so_it_does_with_a_schedule_that_looks_at_evaluations)
+{
+    const nm_choice sgd = nm_sgd(.rate = 0.05);
+    falls = true;
+    compare_with_resumed(7, 1, &sgd);
+    compare_with_resumed(13, 1, &sgd);
+    falls = false;
+}
+END_TEST
+
+START_TEST(so_it_does_with_every_optimizer)
+{
+    const nm_choice optimizers[] = {
+        nm_adam(.amsgrad = true),
+        nm_adamw(.rate = 0.01),
+        nm_rmsprop(.centered = true, .momentum = 0.5),
+        nm_adagrad(.rate_decay = 0.1),
+        nm_lion(.weight_decay = 0.1),
+        nm_lars(.rate = 1, .weight_decay = 0.01),
+        nm_lamb(.weight_decay = 0.01),
+    };
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        compare_with_resumed(7, 1, &optimizers[i]);
+    }
 }
 END_TEST
 
@@ -684,6 +725,7 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 END_TEST
 
 TEST_MAIN("optim/train/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_bit,
+          so_it_does_with_every_optimizer, so_it_does_with_a_schedule_that_looks_at_evaluations,
           a_run_resumed_several_times_is_still_the_same, a_finished_run_can_be_extended,
           resuming_a_finished_run_reports_its_results_again,
           a_best_that_was_chosen_by_something_else_does_not_count,
