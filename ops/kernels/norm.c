@@ -73,13 +73,15 @@ static int64_t common_divisor(int64_t a, int64_t b)
 
 /* Narrow rows are folded until they are about MAX_WIDTH wide, to a whole number of vectors if
  * possible. Wide ones are cut into blocks. */
-static void cut_rows(nm_channel_cut *cut, const nm_channels *view, int64_t elements)
+static void cut_rows(nm_channel_cut *cut, const nm_channels *view, int64_t whole, int64_t elements)
 {
     if (view->channels <= MAX_WIDTH / 2) {
         int64_t fold = MAX_WIDTH / view->channels;
         int64_t unit = VECTOR / common_divisor(view->channels, VECTOR);
         cut->fold = fold > unit ? fold - fold % unit : fold;
         cut->width = view->channels;
+    } else if (whole > 1) {
+        cut->width = MAX_WIDTH / whole * whole;
     } else {
         int64_t width = divide_up(view->channels, divide_up(view->channels, MAX_WIDTH));
         cut->width = least(view->channels, divide_up(width, VECTOR) * VECTOR);
@@ -93,7 +95,7 @@ static void cut_runs(nm_channel_cut *cut, const nm_channels *view, int64_t eleme
     cut->width = most(1, elements / (cut->length * view->inner));
 }
 
-static nm_channel_cut cut_view(const nm_channels *view, int64_t elements)
+static nm_channel_cut cut_view(const nm_channels *view, int64_t unit, int64_t elements)
 {
     nm_channel_cut cut = {.fold = 1};
     if (view->outer * view->inner * view->channels == 0) {
@@ -101,7 +103,7 @@ static nm_channel_cut cut_view(const nm_channels *view, int64_t elements)
             .fold = 1, .length = 1, .width = most(1, view->channels), .blocks = view->channels > 0};
     }
     if (view->inner == 1) {
-        cut_rows(&cut, view, elements);
+        cut_rows(&cut, view, unit, elements);
     } else {
         cut_runs(&cut, view, elements);
     }
@@ -127,20 +129,26 @@ static size_t element_size(const nm_channel_pass *p)
     return nm_dtype_size(p->dtype);
 }
 
-nm_status nm_channel_pass_begin(nm_channel_pass *p)
+static size_t coefficient_bytes(const nm_channel_pass *p)
 {
-    p->cut = cut_view(&p->view, TILE_BYTES / (int64_t)element_size(p));
-    const size_t channels = (size_t)p->view.channels, coefficients = 7 * (size_t)narrow_length(p);
+    return 7 * (size_t)narrow_length(p) * element_size(p);
+}
+
+size_t nm_channel_pass_bytes(nm_channel_pass *p)
+{
+    p->cut = cut_view(&p->view, p->unit, TILE_BYTES / (int64_t)element_size(p));
+    const size_t channels = (size_t)p->view.channels;
     const size_t parts = p->gather ? (size_t)p->cut.chunks * 3 * channels : 0;
-    p->memory = nm_scratch(p->context, coefficients * element_size(p) +
-                                           (ARRAYS * channels + parts) * sizeof(double) + 1);
-    if (!p->memory) {
-        return NM_ERROR_MEMORY;
-    }
+    return coefficient_bytes(p) + (ARRAYS * channels + parts) * sizeof(double) + 1;
+}
+
+void nm_channel_pass_begin_in(nm_channel_pass *p, void *memory)
+{
+    const size_t channels = (size_t)p->view.channels;
     double **const arrays[ARRAYS] = {&p->sum[0], &p->sum[1], &p->sum[2], &p->center, &p->inverse,
                                      &p->a,      &p->b,      &p->c,      &p->gate_a, &p->gate_b};
-    p->narrow = p->memory;
-    double *at = (double *)(void *)((char *)p->memory + coefficients * element_size(p));
+    p->memory = p->narrow = memory;
+    double *at = (double *)(void *)((char *)memory + coefficient_bytes(p));
     for (int i = 0; i < ARRAYS; i++, at += channels) {
         *arrays[i] = at;
     }
@@ -151,6 +159,15 @@ nm_status nm_channel_pass_begin(nm_channel_pass *p)
     for (size_t c = 0; c < channels; c++) {
         p->inverse[c] = 1;
     }
+}
+
+nm_status nm_channel_pass_begin(nm_channel_pass *p)
+{
+    p->memory = nm_scratch(p->context, nm_channel_pass_bytes(p));
+    if (!p->memory) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_channel_pass_begin_in(p, p->memory);
     return NM_OK;
 }
 
@@ -321,6 +338,10 @@ static void whole_range(void *arg, int64_t begin, int64_t end)
 static void share(nm_channel_pass *p, int64_t items, int64_t elements, nm_range_fn body)
 {
     int64_t grain = items && elements ? divide_up(GRAIN * items, elements) : items;
+    if (p->alone) {
+        body(p, 0, items * ITEM);
+        return;
+    }
     nm_parallel(p->context, items * ITEM, grain * ITEM, body, p);
 }
 
@@ -336,7 +357,7 @@ void nm_channel_pass_run(nm_channel_pass *p)
             narrow(p, c, least(c + cut->width, p->view.channels));
         }
     }
-    if (elements <= GRAIN ||
+    if (elements <= GRAIN || p->alone ||
         (cut->blocks >= 2 * nm_context_threads(p->context) && block_bytes <= BLOCK_BYTES)) {
         share(p, cut->blocks, elements, whole_range);
         return;

@@ -67,6 +67,10 @@ struct nm_channel_pass {
      * every channel, on any thread. NULL: nothing to do. */
     void (*finish)(nm_channel_pass *pass, int64_t begin, int64_t end);
     void *arg; /* for finish */
+    /* So many neighbouring channels, at most NM_CHANNEL_UNIT, which divide their number, belong
+     * together: finish() gets whole units. 0: 1. For channels on the last axis. */
+    int64_t unit;
+    bool alone; /* on this thread only: it is one of several that share passes */
 
     /* One number a channel each, from nm_channel_pass_begin() on. */
     double *sum[3];
@@ -81,8 +85,13 @@ struct nm_channel_pass {
                       times */
 };
 
-/* Fill in everything down to `arg`; begin; set center and inverse if they are known; run; end. */
+#define NM_CHANNEL_UNIT 64
+
+/* Fill in everything down to `alone`; begin; set center and inverse if they are known; run; end. */
 nm_status nm_channel_pass_begin(nm_channel_pass *pass);
+/* The same in memory of the caller's, of that many bytes, 64-byte aligned; not to be ended. */
+size_t nm_channel_pass_bytes(nm_channel_pass *pass);
+void nm_channel_pass_begin_in(nm_channel_pass *pass, void *memory);
 void nm_channel_pass_run(nm_channel_pass *pass);
 void nm_channel_pass_end(nm_channel_pass *pass);
 

@@ -267,21 +267,33 @@ NM_INLINE void NAME(add_each)(const real *x, const real *dy, int64_t n, const co
     }
 }
 
-/* Those where the parameter stays, and those that go their own way. */
+/* Those where only one goes along: a scale without a shift, say. */
 NM_INLINE void NAME(add_to_scale)(const real *x, const real *dy, int64_t n, const coefficients *k,
                                   double *to, int along)
 {
-    const real center = (real)k->center, inverse = (real)k->inverse, left = (real)k->lost;
-    for (int64_t i = 0; i < n; i++) {
+    const real center = (real)k->center, inverse = (real)k->inverse, left = (real)k->lost, one = 1;
+    double totals[3] = {0};
+    if (!along) {
+        NAME(add_products)(x, dy, n, k, &one, 0, totals);
+        *to += totals[1] - k->lost * totals[0];
+        return;
+    }
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
         const real d = dy[i];
-        to[i * along] += d != 0 ? (double)(d * ((x[i] - center) * inverse - left)) : 0;
+        to[i] += d != 0 ? (double)(d * ((x[i] - center) * inverse - left)) : 0;
     }
 }
 
 NM_INLINE void NAME(add_to_shift)(const real *dy, int64_t n, double *to, int along)
 {
-    for (int64_t i = 0; i < n; i++) {
-        to[i * along] += (double)dy[i];
+    if (!along) {
+        *to += NAME(sum_of)(dy, n, 0);
+        return;
+    }
+    NM_SIMD for (int64_t i = 0; i < n; i++)
+    {
+        to[i] += (double)dy[i];
     }
 }
 

@@ -3,7 +3,7 @@
 #ifndef NM_OPS_FRAME_H
 #define NM_OPS_FRAME_H
 
-#include "ops/kernels/sets.h"
+#include "ops/kernels/slabs.h"
 #include "ops/norm.h"
 
 typedef struct nm_frame {
@@ -50,30 +50,43 @@ nm_tensor *nm_frame_back(nm_tape *tape, const nm_frame *frame, nm_tensor *x, nm_
 
 #define NM_FRAME_COPIES 10
 
-/* A call's tensors as contiguous sets: what does not lie so is copied. */
+/* A call's tensors as one of the kernels takes them: what does not lie so is copied. */
 typedef struct nm_frame_copy {
     nm_context *context;
     nm_dtype dtype;
     nm_frame frame;
-    bool moves;                    /* x does not lie so */
+    bool moves;                    /* x is copied, to contiguous sets */
+    bool in_slabs;                 /* or it stays, for the kernel of slabs */
+    nm_slabs slabs;                /* what the kernels take; its geometry if in_slabs */
+    nm_shape of_scale, of_shift;   /* their shapes, to broadcast to `full` */
     void *copies[NM_FRAME_COPIES]; /* of x's size each */
     int used;
     nm_status status; /* NM_OK, or there was no memory for one: nothing may be computed then */
 } nm_frame_copy;
 
+/* Which of a call's inputs are what. */
+typedef struct nm_frame_ports {
+    int x, scale, shift, weight;
+} nm_frame_ports;
+
 nm_frame_copy nm_frame_copy_begin(const nm_run *run, const nm_frame *frame);
 void nm_frame_copy_end(nm_frame_copy *copy);
+/* What the kernels take. `slabs`: the kernel of slabs may be chosen. */
+const nm_sets *nm_frame_sets(nm_frame_copy *copy, const nm_run *run,
+                             const nm_normalize_options *options, const nm_frame_ports *ports,
+                             bool slabs);
+/* The kernels, on these: nm_sets_forward() and nm_sets_gradient_run(). */
+nm_status nm_frame_forward(const nm_frame_copy *copy, const void *given_mean, const void *given_var,
+                           void *y, void *mean, void *var, void *inverse);
+nm_status nm_frame_gradient(const nm_frame_copy *copy, const nm_sets_gradient *gradient);
 /* A tensor of x's shape as contiguous sets: itself or a copy. NULL stays. */
 const void *nm_frame_take(nm_frame_copy *copy, const void *x);
 /* Where a result of x's shape may be written as contiguous sets: `y` itself or room that
  * nm_frame_give() copies from. */
 void *nm_frame_room(nm_frame_copy *copy, void *y);
 void nm_frame_give(nm_frame_copy *copy, const void *from, void *y);
-/* A parameter, of a shape from nm_frame_split(), as a pattern along the contiguous sets; `whole`:
- * one value for each element. */
-nm_pattern nm_frame_pattern(nm_frame_copy *copy, const void *parameter, const nm_shape *split,
-                            bool whole);
-/* The gradient of such a parameter: where the kernel writes it, and how it comes from there. */
+/* The gradient of a parameter of that pattern and shape: where the kernel writes it, and how it
+ * comes from there to where it belongs. */
 void *nm_frame_sum_room(nm_frame_copy *copy, const nm_pattern *pattern, void *to);
 void nm_frame_sum(nm_frame_copy *copy, const void *from, const nm_shape *split, void *to);
 

@@ -100,47 +100,50 @@ static nm_status check_weights(const nm_run *run)
     return NM_OK;
 }
 
-static nm_pattern pattern_of(nm_frame_copy *c, const nm_run *run, int input, const nm_ints *axes)
+/* In the kernel of slabs, squares that leave the range of f32 are lost. */
+static bool is_in_range(const nm_run *run, int64_t sets)
 {
-    const void *at = input < run->op->input_count ? run->x[input] : NULL;
-    if (!at) {
-        return (nm_pattern){NULL, 1, 1};
+    const float *var = run->y[VAR];
+    for (int64_t i = 0; run->dtype == NM_F32 && i < sets; i++) {
+        if (!(var[i] < 1e36F)) {
+            return false;
+        }
     }
-    const nm_shape spread = nm_frame_spread(&c->frame, nm_tensor_shape(run->in[input]), axes);
-    const nm_shape split = nm_frame_split(&c->frame, &spread);
-    return nm_frame_pattern(c, at, &split, input == WEIGHT);
+    return true;
+}
+
+/* `again`: whether it must be done again, without slabs. */
+static nm_status run_forward(const nm_run *run, const nm_normalize_options *o, bool slabs,
+                             bool *again)
+{
+    static const nm_frame_ports ports = {X, SCALE, SHIFT, WEIGHT};
+    const nm_frame f = nm_frame_of(o, nm_tensor_shape(run->in[X]));
+    const bool given = !nm_normalize_computes(o);
+    nm_frame_copy c = nm_frame_copy_begin(run, &f);
+    nm_frame_sets(&c, run, o, &ports, slabs);
+    void *y = nm_frame_room(&c, run->y[Y]);
+    nm_status status = c.status;
+    if (status == NM_OK) {
+        status = nm_frame_forward(&c, given && o->subtract_mean ? run->x[MEAN_IN] : NULL,
+                                  given ? run->x[VAR_IN] : NULL, y, run->y[MEAN], run->y[VAR],
+                                  run->y[INVERSE]);
+    }
+    if (status == NM_OK) {
+        nm_frame_give(&c, y, run->y[Y]);
+        *again = c.in_slabs && !given && !is_in_range(run, f.sets);
+    }
+    nm_frame_copy_end(&c);
+    return status;
 }
 
 nm_status nm_normalize_forward_as(const nm_run *run, const nm_normalize_options *o)
 {
-    const nm_frame f = nm_frame_of(o, nm_tensor_shape(run->in[X]));
-    const bool given = !nm_normalize_computes(o);
+    bool again = false;
     nm_status status = check_weights(run);
-    if (status != NM_OK) {
-        return status;
+    if (status == NM_OK) {
+        status = run_forward(run, o, true, &again);
     }
-    nm_frame_copy c = nm_frame_copy_begin(run, &f);
-    const nm_sets sets = {.context = run->context,
-                          .dtype = run->dtype,
-                          .sets = f.sets,
-                          .length = f.length,
-                          .centered = o->subtract_mean,
-                          .divided = o->divide,
-                          .summed = o->sum,
-                          .eps = o->eps,
-                          .x = nm_frame_take(&c, run->x[X]),
-                          .weight = pattern_of(&c, run, WEIGHT, NULL).at,
-                          .scale = pattern_of(&c, run, SCALE, &o->affine_axes),
-                          .shift = pattern_of(&c, run, SHIFT, &o->affine_axes)};
-    void *y = nm_frame_room(&c, run->y[Y]);
-    if (c.status == NM_OK) {
-        const void *mean = given && o->subtract_mean ? run->x[MEAN_IN] : NULL;
-        nm_sets_forward(&sets, mean, given ? run->x[VAR_IN] : NULL, y, run->y[MEAN], run->y[VAR],
-                        run->y[INVERSE]);
-        nm_frame_give(&c, y, run->y[Y]);
-    }
-    nm_frame_copy_end(&c);
-    return c.status;
+    return status == NM_OK && again ? run_forward(run, o, false, &again) : status;
 }
 
 static nm_status normalize_forward(const nm_run *run)

@@ -55,92 +55,61 @@ static nm_status normalize_grad_infer(nm_infer *infer)
 
 /* ---- Forward ---- */
 
-typedef struct job {
-    const nm_run *run;
-    const nm_normalize_options *o;
-    nm_frame_copy copy;
-    nm_shape split[G_INPUTS]; /* of parameters */
-} job;
-
-static nm_pattern pattern_of(job *j, int input, const nm_ints *axes)
+static nm_status run_gradient(nm_frame_copy *c, const nm_run *run, const nm_normalize_options *o,
+                              const void *mean, const void *inverse)
 {
-    const void *at = j->run->x[input];
-    if (!at) {
-        return (nm_pattern){NULL, 1, 1};
-    }
-    const nm_shape *shape = nm_tensor_shape(j->run->in[input]);
-    const nm_shape spread = nm_frame_spread(&j->copy.frame, shape, axes);
-    j->split[input] = nm_frame_split(&j->copy.frame, &spread);
-    return nm_frame_pattern(&j->copy, at, &j->split[input], input == G_WEIGHT);
-}
-
-static nm_sets sets_of(job *j)
-{
-    const nm_normalize_options *o = j->o;
-    return (nm_sets){.context = j->run->context,
-                     .dtype = j->run->dtype,
-                     .sets = j->copy.frame.sets,
-                     .length = j->copy.frame.length,
-                     .centered = o->subtract_mean,
-                     .divided = o->divide,
-                     .summed = o->sum,
-                     .eps = o->eps,
-                     .x = nm_frame_take(&j->copy, j->run->x[G_X]),
-                     .weight = pattern_of(j, G_WEIGHT, NULL).at,
-                     .scale = pattern_of(j, G_SCALE, &o->affine_axes),
-                     .shift = pattern_of(j, G_SHIFT, &o->affine_axes)};
-}
-
-static nm_status run_gradient(job *j, const nm_sets *sets, const void *mean, const void *inverse)
-{
-    const nm_run *run = j->run;
-    nm_frame_copy *c = &j->copy;
+    const nm_sets *sets = &c->slabs.sets;
     const nm_sets_gradient g = {.dy = nm_frame_take(c, run->x[G_DY]),
                                 .mean = mean,
                                 .inverse = inverse,
                                 .dmean = run->x[G_DMEAN],
                                 .dvar = run->x[G_DVAR],
-                                .given = !nm_normalize_computes(j->o),
-                                .through_mean = j->o->mean_gradient,
-                                .through_variance = j->o->variance_gradient,
+                                .given = !nm_normalize_computes(o),
+                                .through_mean = o->mean_gradient,
+                                .through_variance = o->variance_gradient,
                                 .dx = nm_frame_room(c, run->y[G_DX]),
                                 .dscale = nm_frame_sum_room(c, &sets->scale, run->y[G_DSCALE]),
                                 .dshift = nm_frame_sum_room(c, &sets->shift, run->y[G_DSHIFT])};
-    if (c->status != NM_OK || nm_sets_gradient_run(sets, &g) != NM_OK) {
+    if (c->status != NM_OK || nm_frame_gradient(c, &g) != NM_OK) {
         return NM_ERROR_MEMORY;
     }
     nm_frame_give(c, g.dx, run->y[G_DX]);
-    nm_frame_sum(c, g.dscale, &j->split[G_SCALE], run->y[G_DSCALE]);
-    nm_frame_sum(c, g.dshift, &j->split[G_SHIFT], run->y[G_DSHIFT]);
+    nm_frame_sum(c, g.dscale, &c->of_scale, run->y[G_DSCALE]);
+    nm_frame_sum(c, g.dshift, &c->of_shift, run->y[G_DSHIFT]);
     return c->status;
 }
 
 /* mean and inverse again from x. */
-static nm_status find_again(job *j, const nm_sets *sets)
+static nm_status find_again(nm_frame_copy *c, const nm_run *run, const nm_normalize_options *o)
 {
-    const size_t bytes = nm_bytes(3 * sets->sets + 1, nm_dtype_size(sets->dtype));
-    char *memory = nm_scratch(j->run->context, bytes);
+    const int64_t sets = c->frame.sets;
+    const size_t step = nm_bytes(sets, nm_dtype_size(run->dtype));
+    char *memory = nm_scratch(run->context, nm_bytes(3 * sets + 1, nm_dtype_size(run->dtype)));
     if (!memory) {
         return NM_ERROR_MEMORY;
     }
-    const size_t step = (size_t)sets->sets * nm_dtype_size(sets->dtype);
-    nm_sets_forward(sets, NULL, NULL, NULL, memory, memory + step, memory + 2 * step);
-    nm_status status = run_gradient(j, sets, memory, memory + 2 * step);
+    nm_status status =
+        nm_frame_forward(c, NULL, NULL, NULL, memory, memory + step, memory + 2 * step);
+    if (status == NM_OK) {
+        status = run_gradient(c, run, o, memory, memory + 2 * step);
+    }
     nm_scratch_end(memory);
     return status;
 }
 
 static nm_status normalize_grad_forward(const nm_run *run)
 {
-    const nm_frame f = nm_frame_of(run->options, nm_tensor_shape(run->in[G_X]));
-    job j = {.run = run, .o = run->options, .copy = nm_frame_copy_begin(run, &f)};
-    const nm_sets sets = sets_of(&j);
-    nm_status status = j.copy.status;
+    static const nm_frame_ports ports = {G_X, G_SCALE, G_SHIFT, G_WEIGHT};
+    const nm_normalize_options *o = run->options;
+    const nm_frame f = nm_frame_of(o, nm_tensor_shape(run->in[G_X]));
+    nm_frame_copy c = nm_frame_copy_begin(run, &f);
+    nm_frame_sets(&c, run, o, &ports, true);
+    nm_status status = c.status;
     if (status == NM_OK) {
-        status = run->x[G_MEAN] ? run_gradient(&j, &sets, run->x[G_MEAN], run->x[G_INVERSE])
-                                : find_again(&j, &sets);
+        status = run->x[G_MEAN] ? run_gradient(&c, run, o, run->x[G_MEAN], run->x[G_INVERSE])
+                                : find_again(&c, run, o);
     }
-    nm_frame_copy_end(&j.copy);
+    nm_frame_copy_end(&c);
     return status;
 }
 

@@ -224,6 +224,42 @@ START_TEST(groups_are_an_axis_in_two)
 }
 END_TEST
 
+/* Slabs of every width, with groups of every size: against layer norm of the same values, moved. */
+static void check_slabs(int64_t rows, int64_t channels, int64_t groups)
+{
+    bench b = begin();
+    const int64_t depth = channels / groups;
+    nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(3, rows, channels), 5, 2, 0), *dx[2], *dz[2];
+    nm_tensor *scale = normal(&b, NM_F32, NM_SHAPE(channels), 1, 1, 1);
+    nm_tensor *shift = normal(&b, NM_F32, NM_SHAPE(channels), 0, 1, 2);
+    nm_tensor *dy = normal(&b, NM_F32, NM_SHAPE(3, rows, channels), 0, 1, 3);
+    nm_tensor *y = nm_group_norm(b.tape, x, scale, shift, .groups = groups);
+    nm_tensor *z = nm_reshape(b.tape, x, NM_SHAPE(3, rows, groups, depth));
+    z = nm_permute(b.tape, z, .axes = NM_INTS(0, 2, 1, 3));
+    z = nm_permute(b.tape, nm_layer_norm(b.tape, z, NULL, NULL, .axis = 2),
+                   .axes = NM_INTS(0, 2, 1, 3));
+    z = nm_reshape(b.tape, z, NM_SHAPE(3, rows, channels));
+    z = nm_add(b.tape, nm_mul(b.tape, z, scale), shift);
+    assert_same(&b, y, z, 1e-6);
+    nm_gradients(b.tape, &y, &dy, 1, (nm_tensor *[]){x, scale}, 2, NM_KEEP_GRAPH, dx);
+    nm_gradients(b.tape, &z, &dy, 1, (nm_tensor *[]){x, scale}, 2, NM_KEEP_GRAPH, dz);
+    assert_same(&b, dx[0], dz[0], 1e-5);
+    assert_same(&b, dx[1], dz[1], 1e-5);
+    end(&b);
+}
+
+START_TEST(groups_of_every_size_are_right)
+{
+    static const int64_t of[][2] = {{2, 2},   {6, 3},    {12, 4},   {64, 64}, {65, 5},  {96, 6},
+                                    {128, 2}, {160, 80}, {192, 64}, {320, 5}, {260, 2}, {130, 130}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        check_slabs(2, of[i][0], of[i][1]);
+        check_slabs(37, of[i][0], of[i][1]);
+        check_slabs(300, of[i][0], of[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(over_batch_norms_axes_it_is_batch_norm)
 {
     bench b = begin();
@@ -393,6 +429,10 @@ START_TEST(squares_beyond_the_range_of_f32_are_no_matter)
     nm_tensor *y = nm_l2_normalize(b.tape, large, .eps = 0);
     assert_same(&b, nm_l2_normalize(b.tape, huge, .eps = 0), y, 1e-6);
     assert_same(&b, nm_l2_normalize(b.tape, tiny, .eps = 0), y, 1e-6);
+    nm_tensor *images[] = {nm_reshape(b.tape, large, NM_SHAPE(1, 30, 5)),
+                           nm_reshape(b.tape, huge, NM_SHAPE(1, 30, 5))};
+    assert_same(&b, nm_instance_norm(b.tape, images[1], NULL, NULL, .eps = 0),
+                nm_instance_norm(b.tape, images[0], NULL, NULL, .eps = 0), 1e-6);
     assert_same(&b, nm_layer_norm(b.tape, huge, NULL, NULL, .eps = 0),
                 nm_layer_norm(b.tape, large, NULL, NULL, .eps = 0), 1e-6);
     end(&b);
@@ -432,6 +472,7 @@ START_TEST(the_bits_do_not_depend_on_the_number_of_threads)
     check_threads(NM_SHAPE(7, 9000), -1);
     check_threads(NM_SHAPE(20, 50, 48), 1);
     check_threads(NM_SHAPE(3000, 16), 0);
+    check_threads(NM_SHAPE(2, 4200, 128), 1); /* each large enough for all threads */
 }
 END_TEST
 
@@ -483,7 +524,7 @@ END_TEST
 TEST_MAIN("ops/normalize", every_choice_of_axes_is_right,
           every_combination_of_switches_is_right_in_first_and_second_order,
           tinygrad_the_mean_inside_the_variance_counts_in_second_order,
-          every_length_of_a_set_is_right, groups_are_an_axis_in_two,
+          every_length_of_a_set_is_right, groups_are_an_axis_in_two, groups_of_every_size_are_right,
           over_batch_norms_axes_it_is_batch_norm, pytorch_padded_steps_count_for_nothing,
           a_missing_value_that_is_nan_harms_no_gradient,
           a_set_without_weight_gives_the_shift_and_no_gradient, weights_of_one_change_nothing,
