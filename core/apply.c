@@ -342,6 +342,49 @@ static nm_status check_outputs_finite(nm_tape *tape, const nm_op *op, nm_tensor 
     return NM_OK;
 }
 
+/* ---- Ops made of others ---- */
+
+static nm_status check_results(nm_context *context, const nm_op *op, nm_tensor *const *out)
+{
+    for (int i = 0; i < op->output_count && context->status == NM_OK; i++) {
+        if (!out[i] && !(op->outputs[i].flags & NM_PORT_OPTIONAL)) {
+            return nm_fail(context, NM_ERROR_INTERNAL, "%s: its formula gave no %s", op->item.name,
+                           op->outputs[i].name);
+        }
+    }
+    return context->status;
+}
+
+/* `recorded`: nodes hold what the formula makes. Else it is given back at its end, but for the
+ * results; within another formula or a gradient, at the end of that. */
+static __attribute__((noinline)) nm_status compose(nm_tape *tape, const nm_op *op,
+                                                   nm_tensor *const *in, int inputs,
+                                                   const void *options, bool recorded,
+                                                   nm_tensor **out)
+{
+    nm_tensor *all[NM_MAX_INPUTS] = {NULL};
+    const bool collects = !recorded && !tape->collecting && !tape->dry;
+    for (int i = 0; i < inputs; i++) {
+        all[i] = in[i];
+    }
+    for (int i = 0; i < op->output_count; i++) {
+        out[i] = NULL;
+    }
+    nm_compose c = {tape, op, options, inputs, all, out};
+    tape->collecting |= collects;
+    out[0] = op->compose(&c);
+    if (collects) {
+        tape->collecting = false;
+        for (int i = 0; i < op->output_count; i++) {
+            if (out[i]) {
+                out[i]->fresh = false;
+            }
+        }
+        nm_tape_recycle_recent(tape);
+    }
+    return check_results(tape->context, op, out);
+}
+
 static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
                        const void *options, nm_tensor **out)
 {
@@ -349,6 +392,10 @@ static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int
     nm_status status = check_inputs(tape, op, inputs, in, &c);
     if (status == NM_OK) {
         status = check_options(tape->context, op, &options);
+    }
+    if (status == NM_OK && op->compose) {
+        const bool recorded = c.differentiable && tape->recording;
+        return compose(tape, op, in, inputs, options, recorded, out);
     }
     if (status == NM_OK) {
         status = make_outputs(tape, op, options, c.dtype, in, inputs, out);
@@ -423,7 +470,7 @@ __attribute__((noinline, cold)) void nm_name_failure(nm_context *context, const 
     } else if (!strstr(context->error, op->item.name)) {
         nm_fail_in(context, "%s", op->item.name);
     }
-    if (scope && status != NM_ERROR_NUMERIC) {
+    if (scope && status != NM_ERROR_NUMERIC && !strstr(context->error, scope)) {
         nm_fail_in(context, "%s", scope);
     }
 }

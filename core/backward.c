@@ -174,21 +174,6 @@ NM_INLINE nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *co
     return status;
 }
 
-/* Promise 4: recycles what the vjp made and nobody took. */
-static void recycle_recent(nm_tape *tape)
-{
-    nm_tensor *tensor = tape->recent;
-    tape->recent = NULL;
-    while (tensor) {
-        nm_tensor *next = tensor->next;
-        if (tensor->fresh) {
-            tensor->fresh = false;
-            nm_tape_recycle(tape, tensor);
-        }
-        tensor = next;
-    }
-}
-
 /* Whether elements of x were changed after `clock`: its own, or those that it shares with another.
  */
 static bool was_changed(const nm_tensor *x, uint64_t clock)
@@ -260,7 +245,7 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
         status = node->clock == p->context->clock
                      ? run_vjp(p, node, index, gout, need, gin)
                      : run_vjp_carefully(p, node, index, gout, need, gin);
-        recycle_recent(p->tape);
+        nm_tape_recycle_recent(p->tape); /* promise 4 */
         p->tape->scope = scope;
         if (status != NM_OK && status != NM_ERROR_NUMERIC) {
             nm_fail_in(p->context, "gradient of %s", node->op->item.name);

@@ -494,7 +494,7 @@ static int run_both(checker *c, nm_tensor **all)
     for (int i = 0; i < outputs; i++) {
         nm_tensor_keep(all[i]);
     }
-    if (!c->op->vjp || c->context->status != NM_OK) {
+    if (!nm_op_has_gradient(c->op) || c->context->status != NM_OK) {
         return outputs;
     }
     nm_tensor *in[NM_SAMPLE_INPUTS];
@@ -554,7 +554,7 @@ static nm_status check_recorded(checker *c)
 {
     nm_tensor *out[NM_MAX_OUTPUTS], *in[NM_SAMPLE_INPUTS];
     int outputs = run(c, out);
-    bool wanted = c->op->vjp && smooth_inputs(c, in) > 0;
+    bool wanted = nm_op_has_gradient(c->op) && smooth_inputs(c, in) > 0;
     nm_status status = c->context->status;
     for (int i = 0; i < outputs && status == NM_OK; i++) {
         if (out[i]->requires_grad != wanted) {
@@ -569,7 +569,7 @@ static nm_status check_tensors(checker *c, const nm_sample *sample)
 {
     nm_tensor *in[NM_SAMPLE_INPUTS];
     nm_status status = make_tensors(c, sample);
-    bool smooth = c->op->vjp && smooth_inputs(c, in) > 0;
+    bool smooth = nm_op_has_gradient(c->op) && smooth_inputs(c, in) > 0;
     if (status == NM_OK) status = check_recorded(c);
     if (status == NM_OK && smooth) status = check_first_order(c);
     if (status == NM_OK && smooth && !sample->first_order_only) status = check_second_order(c);

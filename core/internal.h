@@ -242,8 +242,8 @@ struct nm_tape {
     int64_t node_count, node_capacity;
     nm_tensor *free_tensors;
     nm_tensor *leaves; /* of the running backward pass */
-    nm_tensor *recent; /* tensors made since the running vjp began */
-    bool collecting;   /* a backward pass without a graph runs: new tensors are in `recent` */
+    nm_tensor *recent; /* tensors made since the running vjp (or formula of an op) began */
+    bool collecting;   /* a backward pass without a graph runs, or a formula: see `recent` */
     bool recording, anomaly, dry;
     nm_trace *trace;          /* keeps what is done, in a dry run; NULL: nobody does */
     const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
@@ -325,6 +325,21 @@ static inline void nm_tape_recycle(nm_tape *tape, nm_tensor *tensor)
     tape->free_tensors = tensor;
 }
 
+/* Gives back what was made since `recent` began and nobody took. */
+NM_INLINE void nm_tape_recycle_recent(nm_tape *tape)
+{
+    nm_tensor *tensor = tape->recent;
+    tape->recent = NULL;
+    while (tensor) {
+        nm_tensor *next = tensor->next;
+        if (tensor->fresh) {
+            tensor->fresh = false;
+            nm_tape_recycle(tape, tensor);
+        }
+        tensor = next;
+    }
+}
+
 static inline nm_tensor **nm_node_inputs(nm_node *node)
 {
     return node->tensors;
@@ -369,6 +384,12 @@ static inline const nm_port *nm_input_port(const nm_op *op, int input)
 static inline bool nm_port_differentiable(const nm_port *port, const nm_tensor *x)
 {
     return port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD) && nm_is_float(x->dtype);
+}
+
+/* Whether its outputs can be differentiated. */
+static inline bool nm_op_has_gradient(const nm_op *op)
+{
+    return op->vjp || (op->compose && !(op->flags & NM_OP_NO_VJP));
 }
 
 /* What safetensors calls the types. */

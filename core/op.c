@@ -29,6 +29,19 @@ nm_status nm_run_fail(const nm_run *run, nm_status status, const char *format, .
     return nm_fail_in(run->context, "%s", run->op->item.name);
 }
 
+nm_tensor *nm_compose_fail(const nm_compose *compose, const char *format, ...)
+{
+    NM_GIVEN(compose && nm_context_status(nm_tape_context(compose->tape)) == NM_OK, NULL);
+    nm_context *context = compose->tape->context;
+    NM_REQUIRE(context, format, NULL);
+    va_list list;
+    va_start(list, format);
+    nm_fail_v(context, NM_ERROR_INPUT, format, list);
+    va_end(list);
+    nm_fail_in(context, "%s", compose->op->item.name);
+    return NULL;
+}
+
 static void set_all_outputs(nm_infer *infer, const nm_shape *shape)
 {
     for (int i = 0; i < infer->op->output_count; i++) {
@@ -114,12 +127,14 @@ static bool is_elementwise(const nm_op *op)
     return plain;
 }
 
-/* What is wrong with an op's descriptor; NULL: nothing. */
-static const char *find_fault(const nm_op *op)
+/* What is wrong with how it computes; NULL: nothing. */
+static const char *find_missing(const nm_op *op)
 {
-    if (op->input_count < 0 || op->input_count > NM_MAX_INPUTS || op->output_count < 1 ||
-        op->output_count > NM_MAX_OUTPUTS || (op->input_count && !op->inputs) || !op->outputs) {
-        return "it needs inputs and outputs within the limits of core/op.h";
+    if (op->compose) {
+        return op->infer || op->forward || op->vjp || op->flags & ~NM_OP_NO_VJP
+                   ? "made of others (compose), it has no infer, forward, vjp and other flags than "
+                     "NM_OP_NO_VJP"
+                   : NULL;
     }
     if (!op->infer) {
         return "it has no shape rule (infer)";
@@ -129,6 +144,20 @@ static const char *find_fault(const nm_op *op)
     }
     if (!op->vjp == !(op->flags & NM_OP_NO_VJP)) {
         return "it needs a gradient (vjp), or the flag NM_OP_NO_VJP to say that it has none";
+    }
+    return NULL;
+}
+
+/* What is wrong with an op's descriptor; NULL: nothing. */
+static const char *find_fault(const nm_op *op)
+{
+    if (op->input_count < 0 || op->input_count > NM_MAX_INPUTS || op->output_count < 1 ||
+        op->output_count > NM_MAX_OUTPUTS || (op->input_count && !op->inputs) || !op->outputs) {
+        return "it needs inputs and outputs within the limits of core/op.h";
+    }
+    const char *missing = find_missing(op);
+    if (missing) {
+        return missing;
     }
     if (op->flags & NM_OP_ELEMENTWISE && !is_elementwise(op)) {
         return "NM_OP_ELEMENTWISE is for required floating inputs, differentiable, and one output";

@@ -33,7 +33,7 @@ typedef struct nm_port {
     unsigned flags;
 } nm_port;
 
-#define NM_PORT_OPTIONAL 1u /* input: may be NULL */
+#define NM_PORT_OPTIONAL 1u /* input: may be NULL; output of an op made of others: may be left out */
 #define NM_PORT_VARIADIC 2u /* last input: one or more of it */
 #define NM_PORT_NO_GRAD 4u  /* no gradient goes through, though it is floating */
 #define NM_PORT_HIDDEN 8u   /* output: saved for the gradient, not part of the result */
@@ -112,6 +112,21 @@ NM_API nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output);
  */
 NM_API nm_tensor *nm_vjp_apply_last(const nm_vjp *vjp, const nm_op *op, const void *options,
                                     nm_tensor *x);
+
+/* ---- An op made of others: a formula, and nothing else ---- */
+
+typedef struct nm_compose {
+    nm_tape *tape;
+    const nm_op *op;
+    const void *options;
+    int inputs;           /* given; in[] has at least the op's input_count */
+    nm_tensor *const *in; /* NULL: absent */
+    nm_tensor **out;      /* for the outputs behind the first, which is returned; NULLs at first */
+} nm_compose;
+
+/* Fails with NM_ERROR_INPUT and "OP: message". Returns NULL. */
+NM_API nm_tensor *nm_compose_fail(const nm_compose *compose, const char *format, ...)
+    NM_PRINTF(2, 3);
 
 /* ---- Samples for the gradient check ---- */
 
@@ -199,7 +214,8 @@ struct nm_op {
     const nm_port *outputs;
     int input_count, output_count;
     unsigned flags;
-    /* Checks shapes and options, fills in the outputs' shapes. */
+    /* Checks shapes and options, fills in the outputs' shapes. This and what follows is left out by
+     * an op made of others (compose). */
     nm_status (*infer)(nm_infer *infer);
     /* Computes. NULL only for NM_OP_VIEW. */
     nm_status (*forward)(const nm_run *run);
@@ -211,6 +227,11 @@ struct nm_op {
     int64_t (*multiply_adds)(const nm_infer *infer);
     const nm_sample *samples;
     int sample_count;
+    /* In place of infer, forward and vjp: applies other ops, the next ones on the tape, and returns
+     * output 0. Shapes, gradients of any order and graphs are those of what it applied; what it
+     * made on its way is given back. It must not read elements, which a dry run has not; and what
+     * it makes of inputs that are absent or ill-shaped is its own to check: nm_compose_fail(). */
+    nm_tensor *(*compose)(nm_compose *compose);
 };
 
 #define NM_OP_VIEW 1u     /* output 0 has the elements of input 0 under another shape */

@@ -36,6 +36,22 @@ extern NM_API const nm_port nm_port_ab[2]; /* a, b */
         .sample_count = NM_COUNT_OF(name_##_samples),                                              \
     };
 
+/* The op NAME made of others: from NAME_compose, its formula, and NAME_samples. `flags_`: 0, or
+ * NM_OP_NO_VJP where nothing of it can be differentiated. */
+#define NM_COMPOSED_OP(name_, inputs_, outputs_, flags_, summary_, ...)                            \
+    extern const nm_op nm_op_##name_;                                                              \
+    const nm_op nm_op_##name_ = {                                                                  \
+        .item = NM_ITEM(nm_op, #name_, summary_, __VA_ARGS__),                                     \
+        .inputs = inputs_,                                                                         \
+        .outputs = outputs_,                                                                       \
+        .input_count = NM_COUNT_OF(inputs_),                                                       \
+        .output_count = NM_COUNT_OF(outputs_),                                                     \
+        .flags = flags_,                                                                           \
+        .samples = name_##_samples,                                                                \
+        .sample_count = NM_COUNT_OF(name_##_samples),                                              \
+        .compose = name_##_compose,                                                                \
+    };
+
 /* ---- Ops that are told a shape ---- */
 
 static inline nm_shape nm_shape_of_options(const void *options)

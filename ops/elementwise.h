@@ -82,6 +82,25 @@ nm_status nm_elementwise_repeat(const nm_run *run);
         return nm_apply1(tape, &nm_op_##name_, NULL, x);                                           \
     }
 
+/* nm_NAME_with(tape, x, options), for one with options. */
+#define NM_UNARY_CALL_WITH(name_, options_type_)                                                   \
+    nm_tensor *nm_##name_##_with(nm_tape *tape, nm_tensor *x, const options_type_ *o)              \
+    {                                                                                              \
+        return nm_apply1(tape, &nm_op_##name_, o, x);                                              \
+    }
+
+/* nm_NAME(tape, x) and nm_NAME(tape, a, b), for ops that are defined otherwise. */
+#define NM_CALL_OF_1(name_)                                                                        \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x)                                             \
+    {                                                                                              \
+        return nm_apply1(tape, &nm_op_##name_, NULL, x);                                           \
+    }
+#define NM_CALL_OF_2(name_)                                                                        \
+    nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *a, nm_tensor *b)                               \
+    {                                                                                              \
+        return nm_apply2(tape, &nm_op_##name_, NULL, a, b);                                        \
+    }
+
 /* An op of two inputs that broadcast, and nm_NAME(tape, a, b). */
 #define NM_BINARY_OP_WITH_CALL(name_, summary_, ...)                                               \
     NM_OP(name_, nm_port_ab, nm_port_y, nm_infer_broadcast, NM_OPS_ELEMENTWISE, summary_,          \

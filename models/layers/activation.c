@@ -1,4 +1,7 @@
 /* Activations: layers that are one op each. */
+#include <stddef.h>
+#include <string.h>
+
 #include "models/table.h"
 #include "ops/basic.h"
 #include "ops/loss.h"
@@ -6,43 +9,87 @@
 
 /* ---- Those without options ---- */
 
-#define ACTIVATION(name_, summary_)                                                                \
+#define ACTIVATION(name_, summary_, ...)                                                           \
     const nm_layer_type nm_layer_##name_ = {                                                       \
-        .item = NM_ITEM(nm_layer_type, #name_, summary_, .spec = &nm_layer_spec),                  \
+        .item = NM_ITEM(nm_layer_type, #name_, summary_, .spec = &nm_layer_spec, __VA_ARGS__),     \
         .op = &nm_op_##name_,                                                                      \
         .forward = nm_forward_op};
 
-ACTIVATION(relu, "max(x, 0)")
-ACTIVATION(sigmoid, "1 / (1 + e^-x)")
-ACTIVATION(tanh, "hyperbolic tangent")
+ACTIVATION(relu, "max(x, 0)", .also = NULL)
+ACTIVATION(sigmoid, "1 / (1 + e^-x)", .also = "logistic")
+ACTIVATION(tanh, "hyperbolic tangent", .also = NULL)
+ACTIVATION(silu, "x / (1 + e^-x)", .also = "swish")
+ACTIVATION(mish, "x tanh(ln(1 + e^x))", .also = NULL)
+ACTIVATION(selu, "x above 0, an exponential below, that keep mean and variance", .also = NULL)
+ACTIVATION(hard_swish, "x min(max(x + 3, 0), 6) / 6", .also = "hardswish")
 
-/* ---- Leaky ReLU ---- */
+/* ---- Those with one number or two: options laid out as their op's, the name in place of the
+ * size ---- */
 
-typedef struct leaky_relu_layer_options {
-    NM_LAYER_FIELDS;
-    double slope;
-} leaky_relu_layer_options;
+#define LAID_OUT_AS(layer_, op_, member_)                                                          \
+    _Static_assert(offsetof(layer_, member_) == offsetof(op_, member_), "the op's layout");
 
-static nm_tensor *leaky_relu_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+static nm_tensor *forward_with_options(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    const leaky_relu_layer_options *o = layer->options;
-    return nm_leaky_relu(pass->tape, x, .slope = o->slope);
+    const nm_op *op = layer->type->op;
+    double options[4] = {0};
+    memcpy(options, layer->options, op->item.spec->size);
+    memcpy(options, &op->item.spec->size, sizeof(size_t));
+    return nm_apply1(pass->tape, op, options, x);
 }
 
-static const leaky_relu_layer_options leaky_relu_defaults = {NM_LEAKY_RELU_DEFAULTS};
-static const nm_option leaky_relu_rows[] = {
-    NM_LAYER_ROWS(leaky_relu_layer_options),
-    {NM_FIELD(leaky_relu_layer_options, slope), NM_OPTION_FLOAT, .also = "negative_slope alpha",
-     .min = -1e30, .max = 1e30, .doc = "slope below 0"},
-};
-static const nm_spec leaky_relu_spec =
-    NM_LAYER_SPEC(leaky_relu_layer_options, leaky_relu_defaults, leaky_relu_rows, NULL);
+#define ACTIVATION_1(name_, op_options_, member_, default_, doc_, summary_, ...)                   \
+    typedef struct name_##_layer_options {                                                         \
+        NM_LAYER_FIELDS;                                                                           \
+        double member_;                                                                            \
+    } name_##_layer_options;                                                                       \
+    LAID_OUT_AS(name_##_layer_options, op_options_, member_)                                       \
+    static const name_##_layer_options name_##_defaults = {.member_ = default_};                   \
+    static const nm_option name_##_rows[] = {                                                      \
+        NM_LAYER_ROWS(name_##_layer_options),                                                      \
+        {NM_FIELD(name_##_layer_options, member_), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,     \
+         doc_},                                                                                    \
+    };                                                                                             \
+    ACTIVATION_OF(name_, summary_, __VA_ARGS__)
 
-const nm_layer_type nm_layer_leaky_relu = {
-    .item = NM_ITEM(nm_layer_type, "leaky_relu", "x above 0, slope * x below", .also = "lrelu",
-                    .spec = &leaky_relu_spec),
-    .forward = leaky_relu_forward,
-};
+#define ACTIVATION_2(name_, op_options_, first_, default_, doc_, second_, default_2_, doc_2_,      \
+                     summary_, ...)                                                                \
+    typedef struct name_##_layer_options {                                                         \
+        NM_LAYER_FIELDS;                                                                           \
+        double first_, second_;                                                                    \
+    } name_##_layer_options;                                                                       \
+    LAID_OUT_AS(name_##_layer_options, op_options_, first_)                                        \
+    LAID_OUT_AS(name_##_layer_options, op_options_, second_)                                       \
+    static const name_##_layer_options name_##_defaults = {.first_ = default_,                     \
+                                                           .second_ = default_2_};                 \
+    static const nm_option name_##_rows[] = {                                                      \
+        NM_LAYER_ROWS(name_##_layer_options),                                                      \
+        {NM_FIELD(name_##_layer_options, first_), NM_OPTION_FLOAT, doc_},                          \
+        {NM_FIELD(name_##_layer_options, second_), NM_OPTION_FLOAT, doc_2_},                       \
+    };                                                                                             \
+    ACTIVATION_OF(name_, summary_, __VA_ARGS__)
+
+#define ACTIVATION_OF(name_, summary_, ...)                                                        \
+    static const nm_spec name_##_spec =                                                            \
+        NM_LAYER_SPEC(name_##_layer_options, name_##_defaults, name_##_rows, NULL);                \
+    const nm_layer_type nm_layer_##name_ = {                                                       \
+        .item = NM_ITEM(nm_layer_type, #name_, summary_, .spec = &name_##_spec, __VA_ARGS__),      \
+        .op = &nm_op_##name_,                                                                      \
+        .forward = forward_with_options};
+
+#define DOC(...) .doc = __VA_ARGS__
+
+ACTIVATION_1(leaky_relu, nm_leaky_relu_options, negative_slope, 0.01,
+             DOC("slope below 0", .also = "slope alpha"), "x above 0, negative_slope * x below",
+             .also = "lrelu")
+ACTIVATION_1(elu, nm_elu_options, alpha, 1, DOC("-alpha is what it tends to below 0"),
+             "x above 0, alpha (e^x - 1) below", .also = NULL)
+ACTIVATION_1(celu, nm_elu_options, alpha, 1, DOC("-alpha is what it tends to below 0"),
+             "x above 0, alpha (e^(x / alpha) - 1) below", .also = NULL)
+ACTIVATION_2(softplus, nm_softplus_options, beta, 1, DOC("how sharply it bends at 0"), threshold, 20,
+             DOC("where beta x is above it, y = x"), "ln(1 + e^(beta x)) / beta", .also = NULL)
+ACTIVATION_2(hard_sigmoid, nm_hard_sigmoid_options, alpha, 1.0 / 6, DOC("the slope of the line"),
+             beta, 0.5, DOC("its value at 0"), "alpha x + beta within 0..1", .also = "hardsigmoid")
 
 /* ---- GELU ---- */
 

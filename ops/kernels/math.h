@@ -1,9 +1,11 @@
-/* exp, log, tanh, the logistic sigmoid and the normal distribution for float, written without
+/* exp, log, log1p, expm1, tanh, the logistic sigmoid and the normal distribution for float, written without
  * branches or calls, so that loops over them vectorize (the C library's do not). In double they are
  * the C library's. Largest errors over all floats, as tests/ops/test_basic.c checks:
  *
  *     NM_EXP         1.5 ulp; 0 and infinity where float ends, denormals included
  *     NM_LOG         1.5 ulp; -infinity at 0, NaN below
+ *     NM_LOG1P       3 ulp; -infinity at -1, NaN below
+ *     NM_EXPM1       3 ulp; infinity where float ends
  *     NM_TANH        3 ulp
  *     NM_SIGMOID     3 ulp
  *     NM_NORMAL_CDF  8 ulp for x > -13; denormals and 0 below
@@ -101,6 +103,25 @@ NM_INLINE float nm_log_f32(float x)
     return x >= 0.0f ? result : NAN; /* NaN too, since it does not compare */
 }
 
+/* log(1 + x): with u = 1 + x rounded, what the rounding lost is (x - (u - 1)) / u. */
+NM_INLINE float nm_log1p_f32(float x)
+{
+    float u = 1.0f + x;
+    float result = nm_log_f32(u) + (x - (u - 1.0f)) / u;
+    result = u == 0.0f ? -INFINITY : result;
+    return x == INFINITY ? x : result;
+}
+
+/* e^x - 1 = 2^n ((e^r - 1) + (1 - 2^-n)) */
+NM_INLINE float nm_expm1_f32(float x)
+{
+    int32_t n;
+    float r = nm_reduce_exp(nm_clamp_f32(x, -30.0f, 89.0f), &n);
+    int32_t half = n >> 1, back = n > 126 ? 126 : n; /* from there on, 2^-n does not count */
+    float t = nm_expm1_near_0(r) + (1.0f - nm_power_of_2(-back));
+    return t * nm_power_of_2(half) * nm_power_of_2(n - half);
+}
+
 /* With t = e^(2|x|) - 1: tanh |x| = t / (t + 2), which keeps small x accurate. */
 NM_INLINE float nm_tanh_f32(float x)
 {
@@ -171,6 +192,8 @@ NM_INLINE double nm_normal_cdf_f64(double x)
 /* clang-format off */
 #define NM_EXP(x) _Generic((x), float: nm_exp_f32, double: exp)(x)
 #define NM_LOG(x) _Generic((x), float: nm_log_f32, double: log)(x)
+#define NM_LOG1P(x) _Generic((x), float: nm_log1p_f32, double: log1p)(x)
+#define NM_EXPM1(x) _Generic((x), float: nm_expm1_f32, double: expm1)(x)
 #define NM_TANH(x) _Generic((x), float: nm_tanh_f32, double: tanh)(x)
 #define NM_SIGMOID(x) _Generic((x), float: nm_sigmoid_f32, double: nm_sigmoid_f64)(x)
 #define NM_BELL(x) _Generic((x), float: nm_bell_f32, double: nm_bell_f64)(x)

@@ -2,75 +2,31 @@
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/reduce.h"
+#include "ops/reduce/axes.h"
 #include "ops/table.h"
 
 /* ---- Which axes go ---- */
 
-/* Sets bit d for each axis d that goes. */
-static nm_status find_gone(const nm_infer *infer, unsigned *gone)
-{
-    const nm_ints *axes = &((const nm_reduce_options *)infer->options)->axes;
-    *gone = axes->count ? 0 : ~0u;
-    for (int i = 0; i < axes->count; i++) {
-        int axis;
-        if (nm_infer_axis(infer, 0, axes->at[i], &axis) != NM_OK) {
-            return NM_ERROR_INPUT;
-        }
-        if (*gone >> axis & 1) {
-            return nm_infer_fail(infer, "axis %lld is given twice", (long long)axes->at[i]);
-        }
-        *gone |= 1u << axis;
-    }
-    return NM_OK;
-}
-
-/* The same after the shape rule has found nothing wrong. */
+/* After the shape rule has found nothing wrong. */
 static unsigned gone_axes(const nm_reduce_options *o, const nm_shape *shape)
 {
-    unsigned gone = o->axes.count ? 0 : ~0u;
-    for (int i = 0; i < o->axes.count; i++) {
-        gone |= 1u << nm_shape_axis(shape, o->axes.at[i]);
-    }
+    unsigned gone;
+    char text[NM_AXES_TEXT];
+    nm_axes_gone(&o->axes, shape, &gone, text);
     return gone;
-}
-
-/* The shape with length 1 in place of the axes that go. */
-static nm_shape kept_shape(const nm_shape *shape, unsigned gone)
-{
-    nm_shape kept = *shape;
-    for (int d = 0; d < shape->rank; d++) {
-        kept.dim[d] = gone >> d & 1 ? 1 : shape->dim[d];
-    }
-    return kept;
-}
-
-/* Elements behind one result. */
-static double reduced_count(const nm_shape *shape, unsigned gone)
-{
-    double count = 1;
-    for (int d = 0; d < shape->rank; d++) {
-        count *= gone >> d & 1 ? (double)shape->dim[d] : 1;
-    }
-    return count;
 }
 
 static nm_status reduce_infer(nm_infer *infer)
 {
-    unsigned gone;
-    if (find_gone(infer, &gone) != NM_OK) {
-        return NM_ERROR_INPUT;
-    }
+    const nm_reduce_options *o = infer->options;
     const nm_shape *in = infer->in[0];
-    if (((const nm_reduce_options *)infer->options)->keepdims) {
-        infer->out[0] = kept_shape(in, gone);
-        return NM_OK;
+    char text[NM_AXES_TEXT];
+    unsigned gone;
+    const char *fault = nm_axes_gone(&o->axes, in, &gone, text);
+    if (fault) {
+        return nm_infer_fail(infer, "%s", fault);
     }
-    nm_shape *out = &infer->out[0];
-    for (int d = 0; d < in->rank; d++) {
-        if (!(gone >> d & 1)) {
-            out->dim[out->rank++] = in->dim[d];
-        }
-    }
+    infer->out[0] = o->keepdims ? nm_axes_kept(in, gone) : nm_axes_left(in, gone);
     return NM_OK;
 }
 
@@ -87,7 +43,7 @@ static unsigned vjp_gone(const nm_vjp *v)
 /* A tensor of the result's shape with its axes of length 1 back, so that it broadcasts to x. */
 static nm_tensor *with_axes(nm_vjp *v, nm_tensor *y)
 {
-    return nm_reshape(v->tape, y, kept_shape(nm_tensor_shape(v->in[0]), vjp_gone(v)));
+    return nm_reshape(v->tape, y, nm_axes_kept(nm_tensor_shape(v->in[0]), vjp_gone(v)));
 }
 
 static nm_status reduce(const nm_run *run, nm_reduction reduction, double scale)
@@ -111,13 +67,13 @@ static nm_tensor *sum_vjp(nm_vjp *v, int input)
 static nm_status mean_forward(const nm_run *run)
 {
     return reduce(run, NM_REDUCE_SUM,
-                  1 / reduced_count(nm_tensor_shape(run->in[0]), run_gone(run)));
+                  1 / nm_axes_count(nm_tensor_shape(run->in[0]), run_gone(run)));
 }
 
 static nm_tensor *mean_vjp(nm_vjp *v, int input)
 {
     const nm_shape *shape = nm_tensor_shape(v->in[input]);
-    nm_tensor *share = nm_affine(v->tape, v->gout[0], 1 / reduced_count(shape, vjp_gone(v)), 0);
+    nm_tensor *share = nm_affine(v->tape, v->gout[0], 1 / nm_axes_count(shape, vjp_gone(v)), 0);
     return nm_broadcast_to(v->tape, with_axes(v, share), *shape);
 }
 

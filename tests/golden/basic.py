@@ -39,7 +39,7 @@ def functions():
     case("relu/plain", wide, torch.relu)
     case("relu/at_0", lambda: [torch.tensor([-1.0, 0.0, 1.0, 0.0])], torch.relu)
     case("leaky_relu/plain", wide, F.leaky_relu)
-    case("leaky_relu/steep", wide, lambda x: F.leaky_relu(x, 0.3), "{slope: 0.3}")
+    case("leaky_relu/steep", wide, lambda x: F.leaky_relu(x, 0.3), "{negative_slope: 0.3}")
     case("leaky_relu/at_0", lambda: [torch.tensor([-1.0, 0.0, 1.0])], F.leaky_relu)
     case("sigmoid/plain", wide, torch.sigmoid)
     case("sigmoid/far", lambda: [uniform(-60, 60, 40)], torch.sigmoid)

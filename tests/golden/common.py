@@ -25,7 +25,8 @@ called in f64:
 
 The values are computed in double precision from inputs that were rounded to f32, so that they are
 exact to the last bit stored. Two numbers agree if they differ by at most 1e-5 of the reference plus
-1e-6 of the largest element of the tensor; in f64, 1e-12 of either. Every case draws its random numbers from a generator
+1e-6 of the largest element of the tensor. A file of kind f64 may be tried in both types; in f64 they
+agree within 1e-12 of either. Every case draws its random numbers from a generator
 seeded by its name: a new case leaves the others as they were.
 """
 
@@ -58,6 +59,24 @@ def uniform(low, high, *shape):
     return _rounded(low + (high - low) * x)
 
 
+# ---- Inputs as a case of one line has them: made when the case is, from a generator of its own ----
+
+def N(*shape, scale=1.0, shift=0.0):
+    return lambda: normal(*shape, scale=scale, shift=shift)
+
+
+def U(low, high, *shape):
+    return lambda: uniform(low, high, *shape)
+
+
+def I(below, *shape):
+    return lambda: integers(below, *shape)
+
+
+def V(*values):
+    return lambda: torch.tensor(values, dtype=torch.float64)
+
+
 def integers(below, *shape):
     return torch.randint(0, below, shape, generator=INPUTS)
 
@@ -83,18 +102,17 @@ class Golden:
         self.metadata = {}
         seed(name)
 
-<<<<<<< HEAD
-    def add(self, name, tensor):
-        """Adds a tensor of its own, f32 (or f64) or i32."""
+    def add(self, name, tensor, real=None):
+        """Adds a tensor of its own, of type `real` (the file's, unless it is given) or i32."""
         assert name not in self.tensors, name
-        kind = self.kind if tensor.is_floating_point() else torch.int32
-=======
-    def add(self, name, tensor, real=torch.float32):
-        """Adds a tensor of its own, of type `real` or i32."""
-        assert name not in self.tensors, name
-        kind = real if tensor.is_floating_point() else torch.int32
->>>>>>> a37e6f0 (Adam, AdamW, RMSprop, Adagrad, Lion, LARS, LAMB; schedules exponential, polynomial, cyclic, plateau)
+        kind = (real or self.kind) if tensor.is_floating_point() else torch.int32
         self.tensors[name] = tensor.detach().to(kind).contiguous()
+
+    def __call__(self, name, function, *inputs, options=None, **more):
+        """A case of one line: golden("softplus/beta", lambda x: F.softplus(x, 2), N(5, 13),
+        options="{beta: 2}"). Inputs: N(), U(), I(), V() or None."""
+        seed(name + " inputs")
+        self.case(name, [x and x() for x in inputs], function, options, **more)
 
     def case(self, name, inputs, function, options=None, no_gin=(), no_gout=(), second=True):
         """Adds a case: `function` takes the inputs (None: absent) and returns the outputs (None:
@@ -143,12 +161,8 @@ class Golden:
         """Writes the file: the length of a JSON header, the header, the elements."""
         header, data = {"__metadata__": self.metadata}, b""
         for name, x in sorted(self.tensors.items()):
-            elements = x.numpy().tobytes()
-<<<<<<< HEAD
-            header[name] = {"dtype": {torch.float32: "F32", torch.float64: "F64"}.get(x.dtype, "I32"),
-=======
+            elements = x.numpy(force=True).tobytes()
             header[name] = {"dtype": TYPES[x.dtype],
->>>>>>> a37e6f0 (Adam, AdamW, RMSprop, Adagrad, Lion, LARS, LAMB; schedules exponential, polynomial, cyclic, plateau)
                             "shape": list(x.shape),
                             "data_offsets": [len(data), len(data) + len(elements)]}
             data += elements

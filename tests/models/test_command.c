@@ -350,7 +350,7 @@ START_TEST(op_runs_forward_and_backward_on_files)
               "-", "--grad-in", "gs.npy");
     assert_code(e, 0);
     assert_array(context, "gs.npy", -1, -10);
-    e = norma("op", "leaky_relu", "--in", "gs.npy", "--attrs", "{slope: 0.5}", "--out", "l.npy");
+    e = norma("op", "leaky_relu", "--in", "gs.npy", "--attrs", "{negative_slope: 0.5}", "--out", "l.npy");
     assert_code(e, 0);
     assert_array(context, "l.npy", -0.5, -5);
     nm_close(context);
@@ -368,7 +368,8 @@ START_TEST(op_says_what_does_not_fit)
         {{"op", "relo", "--in", "a.npy"}, "did you mean \"relu\"?"},
         {{"op", "mul", "--in", "a.npy"}, "mul"},
         {{"op", "relu", "--in", "a.npy", "--in", "a.npy"}, "relu"},
-        {{"op", "leaky_relu", "--in", "a.npy", "--attrs", "{slop: 1}"}, "did you mean \"slope\"?"},
+        {{"op", "leaky_relu", "--in", "a.npy", "--attrs", "{slope: 1}"},
+         "did you mean \"negative_slope\"?"},
         {{"op", "relu", "--in", "a.npy", "--out", "y.npy", "--out", "z.npy"}, "1 output"},
         {{"op", "relu", "--in", "a.npy", "--grad-in", "g.npy"}, "--grad-in needs a --grad-out"},
         {{"op", "relu", "--in", "a.npy", "--grad-out", "a.npy", "--grad-out", "a.npy"},

@@ -11,7 +11,7 @@ static const char right[] = "model:\n"
                             "  - relu\n"
                             "  - flatten\n"
                             "  - dense: {units: 16}\n"
-                            "  - leaky_relu: {slope: 0.2}\n"
+                            "  - leaky_relu: {negative_slope: 0.2}\n"
                             "  - dropout: {p: 0.2}\n"
                             "  - dense: {units: 3}\n"
                             "data:\n"
@@ -130,9 +130,9 @@ static const char *const names[][2] = {
     {"batch_norm", "batch_norm: {epsilon: 1e-5}"},
     {"relu", "ReLU"},
     {"relu", "rleu"},
-    {"leaky_relu: {slope", "LeakyReLU: {slope"},
-    {"slope", "negative_slope"},
-    {"slope", "alpha"},
+    {"leaky_relu: {negative_slope", "LeakyReLU: {negative_slope"},
+    {"negative_slope", "slope"},
+    {"negative_slope", "alpha"},
     {"flatten", "Flatten"},
     {"dropout: {p", "Dropout: {p"},
     {"p: 0.2", "rate: 0.2"},

@@ -81,6 +81,8 @@ static double largest_error(float (*f)(float), double (*exact)(double), float lo
     }
 FUNCTION(nm_exp)
 FUNCTION(nm_log)
+FUNCTION(nm_log1p)
+FUNCTION(nm_expm1)
 FUNCTION(nm_tanh)
 FUNCTION(nm_sigmoid)
 FUNCTION(nm_normal_cdf)
@@ -99,6 +101,8 @@ START_TEST(vectorized_functions_are_as_accurate_as_their_header_says)
 {
     ck_assert_double_lt(largest_error(call_nm_exp, exp, -103, 88.7f), 1.5);
     ck_assert_double_lt(largest_error(call_nm_log, log, 0, INFINITY), 1.5);
+    ck_assert_double_lt(largest_error(call_nm_log1p, log1p, -1, INFINITY), 3);
+    ck_assert_double_lt(largest_error(call_nm_expm1, expm1, -INFINITY, 88.7f), 3);
     ck_assert_double_lt(largest_error(call_nm_tanh, tanh, -INFINITY, INFINITY), 3);
     ck_assert_double_lt(largest_error(call_nm_sigmoid, exact_sigmoid, -103, INFINITY), 3);
     ck_assert_double_lt(largest_error(call_nm_normal_cdf, exact_cdf, -13, INFINITY), 8);
@@ -115,6 +119,9 @@ START_TEST(functions_are_exact_where_float_ends)
     ASSERT_VALUES(nm_relu(f.tape, x), 0, 0, 0, 1e30f, INFINITY, NAN);
     ASSERT_VALUES(nm_log(f.tape, VECTOR(f, -1, 0, 1, INFINITY, NAN)), NAN, -INFINITY, 0, INFINITY,
                   NAN);
+    ASSERT_VALUES(nm_expm1(f.tape, x), -1, -1, 0, INFINITY, INFINITY, NAN);
+    ASSERT_VALUES(nm_log1p(f.tape, VECTOR(f, -2, -1, 0, INFINITY, NAN)), NAN, -INFINITY, 0,
+                  INFINITY, NAN);
     end(f);
 }
 END_TEST

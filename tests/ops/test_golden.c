@@ -10,15 +10,16 @@
 #include "ops/ops.h"
 #include "tests/test.h"
 
-#define RELATIVE 1e-5   /* of the reference */
-#define OF_LARGEST 1e-6 /* of the tensor's largest element */
-#define OF_F64 1e-12    /* both, in f64 */
+/* The largest differences: of the reference, and of the tensor's largest element. */
+#define RELATIVE(dtype) ((dtype) == NM_F64 ? 1e-12 : 1e-5)
+#define OF_LARGEST(dtype) ((dtype) == NM_F64 ? 1e-12 : 1e-6)
 #define MAX_SECOND (NM_MAX_INPUTS + NM_MAX_OUTPUTS)
 
 typedef struct golden_case {
     nm_context *context;
     nm_tape *tape;
     const nm_tensor_file *file;
+    nm_dtype dtype; /* in which it runs */
     char name[128]; /* "sigmoid/plain" */
     nm_tensor *in[NM_MAX_INPUTS];
     nm_tensor *out[NM_MAX_OUTPUTS];
@@ -41,6 +42,20 @@ static nm_tensor *find(const golden_case *c, const char *kind, int number)
     return nm_tensor_file_find(c->file, name);
 }
 
+/* The same in the type of the run: a copy where the file has another. */
+static nm_tensor *take(const golden_case *c, const char *kind, int number)
+{
+    nm_tensor *wide = find(c, kind, number);
+    if (!wide || nm_tensor_dtype(wide) == c->dtype || !nm_dtype_is_float(nm_tensor_dtype(wide))) {
+        return wide;
+    }
+    nm_tensor *x = nm_tape_tensor(c->tape, c->dtype, *nm_tensor_shape(wide));
+    for (int64_t i = 0; i < nm_tensor_count(wide); i++) {
+        nm_tensor_set(x, i, nm_tensor_get(wide, i));
+    }
+    return x;
+}
+
 static void append(numbered *list, nm_tensor *tensor, int number)
 {
     list->at[list->count] = tensor;
@@ -54,16 +69,17 @@ static void compare(golden_case *c, const char *kind, int number, nm_tensor *res
     assert_fine(c->context);
     ck_assert_msg(nm_shape_equal(nm_tensor_shape(result), nm_tensor_shape(wanted)),
                   "%s: %s%d has another shape", c->name, kind, number);
-    const bool wide = nm_tensor_dtype(wanted) == NM_F64;
     double largest = 0;
     for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
-        largest = fmax(largest, fabs(nm_tensor_get(wanted, i)));
+        const double size = fabs(nm_tensor_get(wanted, i));
+        largest = size < INFINITY ? fmax(largest, size) : largest;
     }
     for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
         double a = nm_tensor_get(result, i), b = nm_tensor_get(wanted, i);
-        ck_assert_msg(
-            near_to(a, b, wide ? OF_F64 : RELATIVE, (wide ? OF_F64 : OF_LARGEST) * largest),
-            "%s: %s%d[%lld] is %.9g, PyTorch's %.9g", c->name, kind, number, (long long)i, a, b);
+        const bool same = a == b || (isnan(a) && isnan(b));
+        ck_assert_msg(same || near_to(a, b, RELATIVE(c->dtype), OF_LARGEST(c->dtype) * largest),
+                      "%s: %s%d[%lld] is %.9g, PyTorch's %.9g", c->name, kind, number, (long long)i,
+                      a, b);
     }
     c->compared++;
 }
@@ -80,7 +96,7 @@ static void compare_all(golden_case *c, const char *kind, const numbered *where,
 static void take_inputs(golden_case *c, numbered *smooth)
 {
     for (int i = 0; i < NM_MAX_INPUTS; i++) {
-        c->in[i] = find(c, "in", i);
+        c->in[i] = take(c, "in", i);
         c->inputs = c->in[i] ? i + 1 : c->inputs;
         bool wanted = c->in[i] && find(c, "gin", i);
         if (c->in[i]) {
@@ -118,7 +134,7 @@ static void check_second_order(golden_case *c, const numbered *smooth, nm_tensor
         append(&variables, weights->at[i], weights->number[i]);
     }
     for (int i = 0; i < smooth->count; i++) {
-        again[i] = find(c, "v", smooth->number[i]);
+        again[i] = take(c, "v", smooth->number[i]);
     }
     nm_gradients(c->tape, first, again, smooth->count, variables.at, variables.count, 0, second);
     assert_fine(c->context);
@@ -132,7 +148,7 @@ static void check_gradients(golden_case *c, const numbered *smooth)
     numbered weights = {0};
     bool second = find(c, "v", smooth->number[0]) != NULL;
     for (int i = 0; i < NM_MAX_OUTPUTS; i++) {
-        nm_tensor *weight = find(c, "gout", i);
+        nm_tensor *weight = take(c, "gout", i);
         if (weight) {
             nm_tensor_set_requires_grad(weight, second);
             out[weights.count] = c->out[i];
@@ -169,7 +185,7 @@ static bool begins_case(golden_case *c, const char *name)
     return strcmp(end, "/out0") == 0;
 }
 
-static void check_file(const char *name, bool onednn)
+static void check_file_in(nm_dtype dtype, const char *name, bool onednn)
 {
     const char *source = getenv("NORMA_SOURCE");
     char path[512];
@@ -179,7 +195,8 @@ static void check_file(const char *name, bool onednn)
     nm_context_set_onednn(context, onednn);
     nm_tensor_file *file = nm_tensor_file_read(context, path);
     assert_fine(context);
-    golden_case c = {.context = context, .tape = nm_tape_create(context), .file = file};
+    golden_case c = {
+        .context = context, .tape = nm_tape_create(context), .file = file, .dtype = dtype};
     for (int i = 0; i < nm_tensor_file_count(file); i++) {
         if (begins_case(&c, nm_tensor_file_name(file, i))) {
             c.inputs = 0;
@@ -198,6 +215,24 @@ static void check_file(const char *name, bool onednn)
     nm_tensor_file_destroy(file);
     nm_context_destroy(context);
 }
+
+static void check_file(const char *name, bool onednn)
+{
+    check_file_in(NM_F32, name, onednn);
+}
+
+/* Of a file in f64. */
+static void check_wide_file(const char *name)
+{
+    check_file_in(NM_F64, name, true);
+    check_file_in(NM_F32, name, true);
+}
+
+START_TEST(elementwise_ops_are_pytorchs_in_both_types)
+{
+    check_wide_file("elementwise");
+}
+END_TEST
 
 START_TEST(the_basic_ops_are_pytorchs)
 {
@@ -219,7 +254,7 @@ END_TEST
 
 START_TEST(the_family_of_normalizations_is_pytorchs_in_f64)
 {
-    check_file("family_f64", true);
+    check_file_in(NM_F64, "family_f64", true);
 }
 END_TEST
 
@@ -235,7 +270,8 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
-          the_family_of_normalizations_is_pytorchs, the_family_of_normalizations_is_pytorchs_in_f64,
+TEST_MAIN("ops/golden", elementwise_ops_are_pytorchs_in_both_types, the_basic_ops_are_pytorchs,
+          normalization_and_losses_are_pytorchs, the_family_of_normalizations_is_pytorchs,
+          the_family_of_normalizations_is_pytorchs_in_f64,
           products_convolutions_and_pooling_are_pytorchs_by_onednn,
           products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)

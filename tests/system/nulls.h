@@ -70,6 +70,7 @@
  * const nm_run *: &run
  * nm_vjp *: &vjp
  * const nm_vjp *: &vjp
+ * const nm_compose *: &(nm_compose){tape, nm_find_op(context, "relu"), NULL, 1, &x, results}
  * nm_check_result *: &(nm_check_result){0}
  * nm_random *: &generator
  * nm_file *: file
@@ -78,27 +79,35 @@
  * const nm_tensor_file *: tensors
  * nm_tensor_writer *: writer
  * const nm_affine_options *: NULL
+ * const nm_argmax_options *: NULL
  * const nm_batch_norm_activation_options *: NULL
  * const nm_batch_norm_options *: NULL
+ * const nm_clamp_options *: NULL
  * const nm_concat_options *: NULL
  * const nm_conv2d_activation_options *: NULL
  * const nm_conv2d_options *: NULL
  * const nm_batch_norm_running_options *: NULL
  * const nm_batch_norm_result *: &normal
  * const nm_cross_entropy_options *: NULL
+ * const nm_cumsum_options *: NULL
  * const nm_dense_activation_options *: NULL
  * const nm_dense_options *: NULL
  * const nm_dropout_options *: NULL
+ * const nm_elu_options *: NULL
  * const nm_gelu_options *: NULL
+ * const nm_hard_sigmoid_options *: NULL
  * const nm_huber_options *: NULL
  * const nm_leaky_relu_options *: NULL
  * const nm_matmul_options *: NULL
  * const nm_mse_options *: NULL
+ * const nm_norm_options *: NULL
  * const nm_permute_options *: NULL
  * const nm_pool2d_options *: NULL
  * const nm_reduce_options *: NULL
  * const nm_slice_options *: NULL
  * const nm_softmax_options *: NULL
+ * const nm_softplus_options *: NULL
+ * const nm_var_options *: NULL
  * const nm_weight_norm_options *: NULL
  * nm_schema *: schema
  * const nm_schema *: schema
