@@ -239,7 +239,7 @@ static nm_status make_tensors(checker *c, const nm_sample *sample)
     nm_tensor *out[NM_MAX_OUTPUTS];
     nm_status status = nm_apply(c->tape, c->op, c->in, c->inputs, c->options, out);
     for (int i = 0; i < c->op->output_count && status == NM_OK; i++) {
-        if (is_smooth_output(&c->op->outputs[i])) {
+        if (out[i] && is_smooth_output(&c->op->outputs[i])) {
             c->weight[i] = make_random(c, &out[i]->shape, &random);
         }
     }

@@ -14,8 +14,8 @@ typedef struct smooth_relu_options {
 
 static const smooth_relu_options defaults = {sizeof(smooth_relu_options), .beta = 1};
 static const nm_option rows[] = {
-    {NM_FIELD(smooth_relu_options, beta), NM_OPTION_FLOAT, .min = 0, .max = 100, .flags = NM_MIN_OPEN,
-     .doc = "how sharply it bends at 0"},
+    {NM_FIELD(smooth_relu_options, beta), NM_OPTION_FLOAT, .min = 0, .max = 100,
+     .flags = NM_MIN_OPEN, .doc = "how sharply it bends at 0"},
 };
 static const nm_spec spec = NM_SPEC(smooth_relu_options, defaults, rows);
 

@@ -15,17 +15,17 @@ static nm_tensor *smooth_relu_vjp(nm_vjp *v, int input)
     return nm_mul(v->tape, v->gout[0], nm_sigmoid(v->tape, v->in[input]));
 }
 static const nm_sample samples[] = {{.in = {NM_NORMAL(3, 4)}}, {.in = {NM_UNIFORM(-30, 30, 9)}}};
-static const nm_op smooth_relu = {
-    .item = NM_ITEM(nm_op, "smooth_relu", "smooth rectifier", .doc = "y = log(1 + e^x), elementwise"),
-    .inputs = nm_port_x,
-    .outputs = nm_port_y,
-    .input_count = 1,
-    .output_count = 1,
-    .infer = nm_infer_same,
-    .forward = smooth_relu_forward,
-    .vjp = smooth_relu_vjp,
-    .samples = samples,
-    .sample_count = NM_COUNT_OF(samples)};
+static const nm_op smooth_relu = {.item = NM_ITEM(nm_op, "smooth_relu", "smooth rectifier",
+                                                  .doc = "y = log(1 + e^x), elementwise"),
+                                  .inputs = nm_port_x,
+                                  .outputs = nm_port_y,
+                                  .input_count = 1,
+                                  .output_count = 1,
+                                  .infer = nm_infer_same,
+                                  .forward = smooth_relu_forward,
+                                  .vjp = smooth_relu_vjp,
+                                  .samples = samples,
+                                  .sample_count = NM_COUNT_OF(samples)};
 
 /* ---- The layer: y = (x w^T) * smooth_relu(x v^T), a linear map with a gate ---- */
 
@@ -51,7 +51,8 @@ static nm_status gated_build(nm_layer *layer, const nm_shape *x)
 static nm_tensor *gated_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const gated_state *s = layer->state;
-    nm_tensor *gate = nm_apply1(pass->tape, &smooth_relu, NULL, nm_dense(pass->tape, x, s->v, NULL));
+    nm_tensor *gate =
+        nm_apply1(pass->tape, &smooth_relu, NULL, nm_dense(pass->tape, x, s->v, NULL));
     return nm_mul(pass->tape, nm_dense(pass->tape, x, s->w, NULL), gate);
 }
 

@@ -67,6 +67,11 @@ static nm_status write_outputs(call *c, nm_tensor **out, int visible)
                            "%s: it has %d outputs; --out %s is one more", c->op->item.name, visible,
                            path ? path : "-");
         }
+        if (path && !out[i]) {
+            return nm_fail(c->context, NM_ERROR_INPUT,
+                           "%s: there is no output %d; --out %s is one more", c->op->item.name, i,
+                           path);
+        }
         if (path && nm_npy_write(out[i], path) != NM_OK) {
             return nm_context_status(c->context);
         }
@@ -111,7 +116,7 @@ static nm_status write_gradients(call *c, nm_tensor **out)
 static void describe(const call *c, nm_tensor **out, int visible)
 {
     char text[NM_SHAPE_TEXT];
-    for (int i = 0; i < visible; i++) {
+    for (int i = 0; i < visible && out[i]; i++) {
         fprintf(stderr, "%s %s %s\n", c->op->outputs[i].name,
                 nm_dtype_name(nm_tensor_dtype(out[i])),
                 nm_shape_text(nm_tensor_shape(out[i]), text));

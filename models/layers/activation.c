@@ -86,8 +86,8 @@ ACTIVATION_1(elu, nm_elu_options, alpha, 1, DOC("-alpha is what it tends to belo
              "x above 0, alpha (e^x - 1) below", .also = NULL)
 ACTIVATION_1(celu, nm_elu_options, alpha, 1, DOC("-alpha is what it tends to below 0"),
              "x above 0, alpha (e^(x / alpha) - 1) below", .also = NULL)
-ACTIVATION_2(softplus, nm_softplus_options, beta, 1, DOC("how sharply it bends at 0"), threshold, 20,
-             DOC("where beta x is above it, y = x"), "ln(1 + e^(beta x)) / beta", .also = NULL)
+ACTIVATION_2(softplus, nm_softplus_options, beta, 1, DOC("how sharply it bends at 0"), threshold,
+             20, DOC("where beta x is above it, y = x"), "ln(1 + e^(beta x)) / beta", .also = NULL)
 ACTIVATION_2(hard_sigmoid, nm_hard_sigmoid_options, alpha, 1.0 / 6, DOC("the slope of the line"),
              beta, 0.5, DOC("its value at 0"), "alpha x + beta within 0..1", .also = "hardsigmoid")
 

@@ -140,8 +140,7 @@ NM_BINARY_OP_WITH_CALL(minimum, "the smaller of two",
                               "da = dy where a < b, dy / 2 where a = b, else 0; db likewise.")
 NM_OP(maximum_grad, maximum_grad_ports, nm_port_y, nm_infer_broadcast, 0, "gradient of maximum",
       .doc = "y = dy where a > b, dy / 2 where a = b, else 0; dy with NaN.")
-NM_SLOPE_OP(clamp, in, nm_port_x_dy, .spec = &spec,
-            .doc = "dx = dy where min <= x <= max, else 0.")
+NM_SLOPE_OP(clamp, in, nm_port_x_dy, .spec = &spec, .doc = "dx = dy where min <= x <= max, else 0.")
 NM_UNARY_OP(clamp, "values within limits", .spec = &spec, .also = "clip hardtanh",
             .doc = "y = x, or min where it is below, or max where it is above; NaN stays.\n"
                    "dx = dy where min <= x <= max, else 0.")

@@ -53,7 +53,8 @@ static const nm_sample isnan_samples[] = {{.in = {NM_NORMAL(3, 4)}}};
 
 COMPARISON(equal, "where two are equal", "eq", "y = 1 where a = b, else 0.")
 COMPARISON(less, "where one is less", "lt", "y = 1 where a < b, else 0.")
-COMPARISON(less_or_equal, "where one is not greater", "le less_equal", "y = 1 where a <= b, else 0.")
+COMPARISON(less_or_equal, "where one is not greater", "le less_equal",
+           "y = 1 where a <= b, else 0.")
 COMPOSED_COMPARISON(not_equal, "where two differ", "ne", "y = 0 where a = b, else 1.")
 COMPOSED_COMPARISON(greater, "where one is greater", "gt", "y = 1 where a > b, else 0.")
 COMPOSED_COMPARISON(greater_or_equal, "where one is not less", "ge greater_equal",

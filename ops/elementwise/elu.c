@@ -3,9 +3,9 @@
  *     y = above x             where x > 0
  *         below (e^(in x) - 1)   else
  *
- * elu has below = alpha (Clevert, Unterthiner, Hochreiter 2016, arXiv 1511.07289), selu two constants
- * (Klambauer and others 2017, arXiv 1706.02515), celu below = alpha and in = 1 / alpha (Barron 2017,
- * arXiv 1704.07483). One kernel serves all. */
+ * elu has below = alpha (Clevert, Unterthiner, Hochreiter 2016, arXiv 1511.07289), selu two
+ * constants (Klambauer and others 2017, arXiv 1706.02515), celu below = alpha and in = 1 / alpha
+ * (Barron 2017, arXiv 1704.07483). One kernel serves all. */
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/math.h"
@@ -22,10 +22,9 @@ NM_UNARY(unit, x > 0 ? NUMBER(above) * x : NUMBER(below) * NM_EXPM1(NUMBER(in) *
 NM_SLOPE(unit_grad,
          b *(a > 0 ? NUMBER(above) : NUMBER(below) * NUMBER(in) * NM_EXP(NUMBER(in) * a)))
 
-static const numbers selu_numbers = {1.0507009873554804934193349852946,
-                                     1.0507009873554804934193349852946 *
-                                         1.6732632423543772848170429916717,
-                                     1};
+static const numbers selu_numbers = {
+    1.0507009873554804934193349852946,
+    1.0507009873554804934193349852946 * 1.6732632423543772848170429916717, 1};
 
 static numbers elu_numbers(const void *options)
 {
@@ -99,8 +98,7 @@ static const nm_option celu_options[] = {
 static const nm_spec spec = NM_SPEC(nm_elu_options, defaults, options);
 static const nm_spec celu_spec = NM_SPEC(nm_elu_options, defaults, celu_options);
 
-NM_SLOPE_OP(elu, in, nm_port_x_dy, .spec = &spec,
-            .doc = "dx = dy where x > 0, else dy alpha e^x.")
+NM_SLOPE_OP(elu, in, nm_port_x_dy, .spec = &spec, .doc = "dx = dy where x > 0, else dy alpha e^x.")
 NM_SLOPE_OP(celu, in, nm_port_x_dy, .spec = &celu_spec,
             .doc = "dx = dy where x > 0, else dy e^(x / alpha).")
 NM_SLOPE_OP(selu, in, nm_port_x_dy, .doc = "dx = 1.0507 dy where x > 0, else 1.7581 dy e^x.")

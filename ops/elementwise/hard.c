@@ -1,6 +1,6 @@
-/* Straight and square pieces in place of smooth functions, elementwise: hard_sigmoid (Courbariaux and
- * others 2015, arXiv 1511.00363), hard_swish (Howard and others 2019, arXiv 1905.02244); and prelu, a
- * leaky relu whose slope is an input (He and others 2015, arXiv 1502.01852). */
+/* Straight and square pieces in place of smooth functions, elementwise: hard_sigmoid (Courbariaux
+ * and others 2015, arXiv 1511.00363), hard_swish (Howard and others 2019, arXiv 1905.02244); and
+ * prelu, a leaky relu whose slope is an input (He and others 2015, arXiv 1502.01852). */
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/table.h"

@@ -1,5 +1,5 @@
-/* y = x where x > 0, else a slope times x, elementwise (Maas, Hannun, Ng 2013). The derivative at 0 is the
- * slope's, as PyTorch has it. NaN stays NaN. */
+/* y = x where x > 0, else a slope times x, elementwise (Maas, Hannun, Ng 2013). The derivative at 0
+ * is the slope's, as PyTorch has it. NaN stays NaN. */
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/table.h"

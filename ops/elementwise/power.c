@@ -66,10 +66,10 @@ static nm_status pow_forward(const nm_run *run)
     nm_run one = *run;
     one.inputs = 1;
     const double exponent = exponent_of(run->options);
-    return exponent == 2                        ? square_forward(&one)
-           : exponent == 0.5                    ? sqrt_forward(&one)
-           : (fabs)(exponent) > ODD_UP_TO       ? large_power_forward(&one)
-                                                : power_forward(&one);
+    return exponent == 2                  ? square_forward(&one)
+           : exponent == 0.5              ? sqrt_forward(&one)
+           : (fabs)(exponent) > ODD_UP_TO ? large_power_forward(&one)
+                                          : power_forward(&one);
 }
 
 /* d(x^0) = 0 and d(x^1) = 1 also at x = 0, where the formula has 0 * infinity. */
@@ -121,9 +121,7 @@ static nm_tensor *slope_in_exponent(const nm_vjp *v)
 
 static nm_tensor *pow_vjp(nm_vjp *v, int input)
 {
-    return input == 1    ? slope_in_exponent(v)
-           : v->in[1]    ? slope_in_base(v)
-                         : slope_by_option(v);
+    return input == 1 ? slope_in_exponent(v) : v->in[1] ? slope_in_base(v) : slope_by_option(v);
 }
 
 /* ---- The ops ---- */

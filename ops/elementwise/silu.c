@@ -1,5 +1,5 @@
-/* Two smooth relatives of relu, elementwise: silu, y = x s(x) with s the logistic function (Elfwing,
- * Uchibe, Doya 2018, arXiv 1702.03118; as swish Ramachandran and others 2017), and mish,
+/* Two smooth relatives of relu, elementwise: silu, y = x s(x) with s the logistic function
+ * (Elfwing, Uchibe, Doya 2018, arXiv 1702.03118; as swish Ramachandran and others 2017), and mish,
  * y = x tanh(ln(1 + e^x)) (Misra 2019, arXiv 1908.08681). */
 #include <tgmath.h>
 
@@ -55,8 +55,10 @@ NM_SLOPE_OP(mish, in, nm_port_x_dy,
             .doc = "dx = dy (t + x (1 - t^2) s), elementwise; t = tanh(ln(1 + e^x)),\n"
                    "s = 1 / (1 + e^-x).")
 NM_UNARY_OP_WITH_CALL(silu, "x times its logistic sigmoid", .also = "swish",
-                      .doc = "y = x s, elementwise; s = 1 / (1 + e^-x). dx = dy s (1 + x (1 - s)).\n"
-                             "Elfwing, Uchibe, Doya 2018, arXiv 1702.03118.")
+                      .doc =
+                          "y = x s, elementwise; s = 1 / (1 + e^-x). dx = dy s (1 + x (1 - s)).\n"
+                          "Elfwing, Uchibe, Doya 2018, arXiv 1702.03118.")
 NM_UNARY_OP_WITH_CALL(mish, "x times tanh of softplus",
-                      .doc = "y = x t, elementwise; t = tanh(ln(1 + e^x)).\n"
-                             "dx = dy (t + x (1 - t^2) / (1 + e^-x)). Misra 2019, arXiv 1908.08681.")
+                      .doc =
+                          "y = x t, elementwise; t = tanh(ln(1 + e^x)).\n"
+                          "dx = dy (t + x (1 - t^2) / (1 + e^-x)). Misra 2019, arXiv 1908.08681.")

@@ -1,6 +1,6 @@
 /* y = ln(1 + e^(beta x)) / beta, elementwise: a smooth relu (Dugas and others 2001). Written as
- * max(z, 0) + ln(1 + e^-|z|) with z = beta x, so that nothing overflows; from z > threshold on it is x,
- * as PyTorch has it. */
+ * max(z, 0) + ln(1 + e^-|z|) with z = beta x, so that nothing overflows; from z > threshold on it
+ * is x, as PyTorch has it. */
 #include <tgmath.h>
 
 #include "ops/basic.h"
@@ -15,7 +15,7 @@ NM_UNARY(softplus, BETA *x > OPTION(threshold)
                        ? x
                        : ((BETA * x > 0 ? BETA * x : 0) + NM_LOG1P(NM_EXP(-fabs(BETA * x)))) / BETA)
 /* a = x, b = dy */
-NM_SLOPE(softplus_grad, BETA *a > OPTION(threshold) ? b : b *NM_SIGMOID(BETA *a))
+NM_SLOPE(softplus_grad, BETA *a > OPTION(threshold) ? b : b * NM_SIGMOID(BETA * a))
 
 /* beta s (1 - s) up to the threshold. */
 static nm_tensor *softplus_bend(nm_vjp *v)
@@ -50,9 +50,12 @@ static const nm_option options[] = {
     {NM_FIELD(nm_softplus_options, threshold), NM_OPTION_FLOAT,
      .doc = "where beta x is above it, y = x"},
 };
-static const nm_spec spec = {.name = "nm_softplus_options", .size = sizeof(nm_softplus_options),
-                             .defaults = &defaults, .options = options,
-                             .count = NM_COUNT_OF(options), .check = check};
+static const nm_spec spec = {.name = "nm_softplus_options",
+                             .size = sizeof(nm_softplus_options),
+                             .defaults = &defaults,
+                             .options = options,
+                             .count = NM_COUNT_OF(options),
+                             .check = check};
 
 NM_SLOPE_OP(softplus, in, nm_port_x_dy, .spec = &spec,
             .doc = "dx = dy / (1 + e^(-beta x)), elementwise; dy where beta x > threshold.")

@@ -1,6 +1,6 @@
-/* exp, log, log1p, expm1, tanh, the logistic sigmoid and the normal distribution for float, written without
- * branches or calls, so that loops over them vectorize (the C library's do not). In double they are
- * the C library's. Largest errors over all floats, as tests/ops/test_basic.c checks:
+/* exp, log, log1p, expm1, tanh, the logistic sigmoid and the normal distribution for float, written
+ * without branches or calls, so that loops over them vectorize (the C library's do not). In double
+ * they are the C library's. Largest errors over all floats, as tests/ops/test_basic.c checks:
  *
  *     NM_EXP         1.5 ulp; 0 and infinity where float ends, denormals included
  *     NM_LOG         1.5 ulp; -infinity at 0, NaN below

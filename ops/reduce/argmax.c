@@ -39,8 +39,9 @@ typedef struct work {
         for (int64_t o = begin; o < end; o++) {                                                    \
             for (int64_t i = 0; i < w->inner; i += WIDTH) {                                        \
                 const int64_t left = w->inner - i;                                                 \
-                name##_block((const type *)w->x + o * w->n * w->inner + i, w->y + o * w->inner + i, \
-                             w->n, w->inner, left < WIDTH ? left : WIDTH);                         \
+                name##_block((const type *)w->x + o * w->n * w->inner + i,                         \
+                             w->y + o * w->inner + i, w->n, w->inner,                              \
+                             left < WIDTH ? left : WIDTH);                                         \
             }                                                                                      \
         }                                                                                          \
     }
@@ -121,10 +122,10 @@ NM_OP(argmax, nm_port_x, y_port, argmax_infer, NM_OP_NO_VJP, "where the largest 
       .spec = &spec,
       .doc = "y = the index of the largest element along the axis, of several the first; NaN is\n"
              "the largest. No gradient.")
-NM_COMPOSED_OP(argmin, nm_port_x, y_port, NM_OP_NO_VJP, "where the smallest element stands",
-               .spec = &spec,
-               .doc = "y = the index of the smallest element along the axis, of several the first;\n"
-                      "NaN is the smallest. No gradient.")
+NM_COMPOSED_OP(
+    argmin, nm_port_x, y_port, NM_OP_NO_VJP, "where the smallest element stands", .spec = &spec,
+    .doc = "y = the index of the smallest element along the axis, of several the first;\n"
+           "NaN is the smallest. No gradient.")
 
 nm_tensor *nm_argmax_with(nm_tape *tape, nm_tensor *x, const nm_argmax_options *o)
 {

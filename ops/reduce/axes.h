@@ -6,8 +6,8 @@
 
 #define NM_AXES_TEXT (NM_SHAPE_TEXT + 80)
 
-/* Sets bit d of `gone` for each axis d of the list; all of them for an empty one. A tensor of rank 0
- * has the axes 0 and -1, as in PyTorch, and loses nothing by them. Returns what is wrong with the
+/* Sets bit d of `gone` for each axis d of the list; all of them for an empty one. A tensor of rank
+ * 0 has the axes 0 and -1, as in PyTorch, and loses nothing by them. Returns what is wrong with the
  * list, written into `text`, or NULL. */
 const char *nm_axes_gone(const nm_ints *axes, const nm_shape *shape, unsigned *gone,
                          char text[NM_AXES_TEXT]);

@@ -78,8 +78,7 @@ static nm_tensor *part(nm_tape *tape, nm_tensor *x, int axis, int64_t begin_, in
 static nm_tensor *halve(nm_tape *tape, nm_tensor *x, int axis)
 {
     const int64_t n = nm_tensor_shape(x)->dim[axis], half = n / 2;
-    nm_tensor *y =
-        nm_mul(tape, part(tape, x, axis, 0, half), part(tape, x, axis, half, 2 * half));
+    nm_tensor *y = nm_mul(tape, part(tape, x, axis, 0, half), part(tape, x, axis, half, 2 * half));
     if (n % 2) {
         nm_tensor *both[] = {y, part(tape, x, axis, n - 1, n)};
         y = nm_concat(tape, both, 2, .axis = axis);
@@ -192,8 +191,8 @@ static nm_tensor *norm_compose(nm_compose *c)
         return end(&r, general_norm(&r, p));
     }
     nm_tensor *size = nm_abs(r.tape, r.x);
-    return end(&r, p == 1 ? nm_sum_with(r.tape, size, &r.kept)
-                          : nm_max_with(r.tape, size, &r.kept));
+    return end(&r,
+               p == 1 ? nm_sum_with(r.tape, size, &r.kept) : nm_max_with(r.tape, size, &r.kept));
 }
 
 /* ---- The ops ---- */

@@ -350,7 +350,8 @@ START_TEST(op_runs_forward_and_backward_on_files)
               "-", "--grad-in", "gs.npy");
     assert_code(e, 0);
     assert_array(context, "gs.npy", -1, -10);
-    e = norma("op", "leaky_relu", "--in", "gs.npy", "--attrs", "{negative_slope: 0.5}", "--out", "l.npy");
+    e = norma("op", "leaky_relu", "--in", "gs.npy", "--attrs", "{negative_slope: 0.5}", "--out",
+              "l.npy");
     assert_code(e, 0);
     assert_array(context, "l.npy", -0.5, -5);
     nm_close(context);
