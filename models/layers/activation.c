@@ -21,7 +21,7 @@ ACTIVATION(tanh, "hyperbolic tangent", .also = NULL)
 ACTIVATION(silu, "x / (1 + e^-x)", .also = "swish")
 ACTIVATION(mish, "x tanh(ln(1 + e^x))", .also = NULL)
 ACTIVATION(selu, "x above 0, an exponential below, that keep mean and variance", .also = NULL)
-ACTIVATION(hard_swish, "x min(max(x + 3, 0), 6) / 6", .also = "hardswish")
+ACTIVATION(hard_swish, "x min(max(x + 3, 0), 6) / 6", .also = NULL)
 
 /* ---- Those with one number or two: options laid out as their op's, the name in place of the
  * size ---- */
@@ -89,7 +89,7 @@ ACTIVATION_1(celu, nm_elu_options, alpha, 1, DOC("-alpha is what it tends to bel
 ACTIVATION_2(softplus, nm_softplus_options, beta, 1, DOC("how sharply it bends at 0"), threshold,
              20, DOC("where beta x is above it, y = x"), "ln(1 + e^(beta x)) / beta", .also = NULL)
 ACTIVATION_2(hard_sigmoid, nm_hard_sigmoid_options, alpha, 1.0 / 6, DOC("the slope of the line"),
-             beta, 0.5, DOC("its value at 0"), "alpha x + beta within 0..1", .also = "hardsigmoid")
+             beta, 0.5, DOC("its value at 0"), "alpha x + beta within 0..1", .also = NULL)
 
 /* ---- GELU ---- */
 

@@ -83,11 +83,11 @@ NM_SLOPE_OP(hard_sigmoid, in, nm_port_x_dy, .spec = &spec,
             .doc = "dx = alpha dy where alpha x + beta is between 0 and 1, else 0.")
 NM_SLOPE_OP(hard_swish, in, nm_port_x_dy,
             .doc = "dx = 0 where x <= -3, dy (x / 3 + 1/2) where x < 3, else dy.")
-NM_UNARY_OP(hard_sigmoid, "a line within 0..1", .spec = &spec, .also = "hardsigmoid",
+NM_UNARY_OP(hard_sigmoid, "a line within 0..1", .spec = &spec,
             .doc = "y = alpha x + beta, at least 0 and at most 1, elementwise.\n"
                    "dx = alpha dy between the two, else 0.")
 NM_UNARY_CALL_WITH(hard_sigmoid, nm_hard_sigmoid_options)
-NM_UNARY_OP_WITH_CALL(hard_swish, "x times a line within 0..1", .also = "hardswish",
+NM_UNARY_OP_WITH_CALL(hard_swish, "x times a line within 0..1",
                       .doc = "y = x min(max(x + 3, 0), 6) / 6, elementwise.\n"
                              "dx = 0 where x <= -3, dy (x / 3 + 1/2) where x < 3, else dy.\n"
                              "Howard and others 2019, arXiv 1905.02244.")
