@@ -1,6 +1,6 @@
-/* norma find-rate: the learning-rate range test. The network is trained for some steps while the rate
- * rises from very small to very large, and the loss tells which rates are good for it. Smith 2015,
- * arXiv 1506.01186. Nothing is written. */
+/* norma find-rate: the learning-rate range test. The network is trained for some steps while the
+ * rate rises from very small to very large, and the loss tells which rates are good for it. Smith
+ * 2015, arXiv 1506.01186. Nothing is written. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 
 #define LEAST_STEPS 20
 #define MOST_STEPS 100000
-#define SMOOTHING 0.9    /* of the losses, for those before */
-#define TOO_FAR 4        /* times the best: there the test ends */
-#define ROWS 24          /* printed */
-#define BAR 40           /* columns of the largest loss */
+#define SMOOTHING 0.9 /* of the losses, for those before */
+#define TOO_FAR 4     /* times the best: there the test ends */
+#define ROWS 24       /* printed */
+#define BAR 40        /* columns of the largest loss */
 
 typedef struct point {
     double rate, loss, smooth;
@@ -29,7 +29,7 @@ typedef struct range {
     int64_t steps;
     point *points;
     int64_t count;
-    double mean, best; /* of the losses: moving, and the lowest smooth one */
+    double mean, best;       /* of the losses: moving, and the lowest smooth one */
     int64_t fastest, lowest; /* where it falls fastest, where it is lowest; -1: nowhere */
 } range;
 
@@ -163,17 +163,20 @@ static void print_text(const range *r)
         print_bar(r, &r->points[rows > 1 ? i * (r->count - 1) / (rows - 1) : 0]);
     }
     if (r->fastest < 0) {
-        printf("the loss does not fall at any of these rates; look at the data and the network, or at "
-               "other rates: --from, --to\n");
+        printf(
+            "the loss does not fall at any of these rates; look at the data and the network, or at "
+            "other rates: --from, --to\n");
         return;
     }
     printf("the loss falls fastest at a rate of %.2g and is lowest at %.2g; try\n",
            r->points[r->fastest].rate, r->points[r->lowest].rate);
     snprintf(number, sizeof number, "%.1g", r->points[r->fastest].rate);
     if (r->config.train.optimizer.item) {
-        printf("    --set train.optimizer.%s.rate=%s\n", r->config.train.optimizer.item->name, number);
+        printf("    --set train.optimizer.%s.rate=%s\n", r->config.train.optimizer.item->name,
+               number);
     } else { /* to name one leaves out what is usual without */
-        printf("    train: {optimizer: {sgd: {rate: %s, momentum: 0.9}}, schedule: cosine, clip_norm: 1}\n",
+        printf("    train: {optimizer: {sgd: {rate: %s, momentum: 0.9}}, schedule: cosine, "
+               "clip_norm: 1}\n",
                number);
     }
 }
@@ -207,11 +210,15 @@ static bool read_number(const arguments *a, const char *flag, double *value)
 static int read_flags(const arguments *a, range *r)
 {
     const char *steps = argument_value(a, "--steps");
-    if (!read_number(a, "--from", &r->from) || !read_number(a, "--to", &r->to) || r->from >= r->to) {
-        return bad_usage("find-rate: --from and --to take rates above 0, the first below the second");
+    if (!read_number(a, "--from", &r->from) || !read_number(a, "--to", &r->to) ||
+        r->from >= r->to) {
+        return bad_usage(
+            "find-rate: --from and --to take rates above 0, the first below the second");
     }
-    if (steps && (!nm_parse_int(steps, &r->steps) || r->steps < LEAST_STEPS || r->steps > MOST_STEPS)) {
-        return bad_usage("find-rate: --steps takes a number from %d to %d", LEAST_STEPS, MOST_STEPS);
+    if (steps &&
+        (!nm_parse_int(steps, &r->steps) || r->steps < LEAST_STEPS || r->steps > MOST_STEPS)) {
+        return bad_usage("find-rate: --steps takes a number from %d to %d", LEAST_STEPS,
+                         MOST_STEPS);
     }
     return EXIT_FINE;
 }
@@ -263,9 +270,12 @@ const command command_find_rate = {
     .name = "find-rate",
     .usage = "FILE",
     .summary = "try learning rates on the network of a YAML file",
-    .doc = "The learning-rate range test: trains the network for some steps while the rate rises, each "
-           "by the same factor, and tells where the loss falls fastest and where it is lowest. It ends "
-           "where the loss is four times its lowest value. The rates are the optimizer's; schedule and "
+    .doc = "The learning-rate range test: trains the network for some steps while the rate rises, "
+           "each "
+           "by the same factor, and tells where the loss falls fastest and where it is lowest. It "
+           "ends "
+           "where the loss is four times its lowest value. The rates are the optimizer's; schedule "
+           "and "
            "warm-up are left out. Nothing is written. Smith 2015, arXiv 1506.01186.",
     .flags = {{"--set", "KEY=VALUE", "set a value of the file: train.optimizer=adam"},
               {"--from", "RATE", "the first rate; default: 1e-6"},

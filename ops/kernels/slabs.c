@@ -31,7 +31,7 @@ typedef struct slab {
 
 static double number(nm_dtype dtype, const void *from, int64_t i, double other)
 {
-    return !from            ? other
+    return !from             ? other
            : dtype == NM_F64 ? ((const double *)from)[i]
                              : (double)((const float *)from)[i];
 }
@@ -140,7 +140,8 @@ static void finish_set_gradient(nm_channel_pass *p, const job *j, int64_t set, i
     const double mass = s->summed ? 1 : (double)s->length, share = g->given ? 0 : 1 / mass;
     const double left = s->centered ? all * share : 0, inverse = p->inverse[channel];
     const double deviation = inverse > 0 ? 1 / inverse : 0;
-    const double dvar = number(s->dtype, g->dvar, set, 0), dmean = number(s->dtype, g->dmean, set, 0);
+    const double dvar = number(s->dtype, g->dvar, set, 0),
+                 dmean = number(s->dtype, g->dmean, set, 0);
     product -= left * sum;
     const double b = (2 * dvar * deviation - (s->divided ? inverse * product : 0)) *
                      (g->through_variance ? share : 0);
@@ -208,20 +209,22 @@ static nm_channel_pass pass_of(const job *j, int64_t i, bool alone)
     const nm_slabs *s = j->s;
     const int64_t at = i * s->rows * s->columns * s->depth;
     void *to = j->g ? j->g->dx : j->y;
-    return (nm_channel_pass){
-        .context = s->sets.context,
-        .dtype = s->sets.dtype,
-        .view = {s->rows, s->columns * s->depth, 1},
-        .gather = j->g                              ? NM_GATHER_PRODUCTS
-                  : j->given_mean || j->given_var ? NM_GATHER_NOTHING
-                                                    : NM_GATHER_MOMENTS,
-        .apply = !to ? NM_APPLY_NOTHING : j->g ? NM_APPLY_COMBINE : NM_APPLY_AFFINE,
-        .x = offset(j, s->sets.x, at),
-        .dy = j->g ? offset(j, j->g->dy, at) : NULL,
-        .y = to ? (char *)to + (size_t)at * nm_dtype_size(s->sets.dtype) : NULL,
-        .finish = j->g ? finish_backward : finish_forward,
-        .unit = s->depth,
-        .alone = alone};
+    return (nm_channel_pass){.context = s->sets.context,
+                             .dtype = s->sets.dtype,
+                             .view = {s->rows, s->columns * s->depth, 1},
+                             .gather = j->g                            ? NM_GATHER_PRODUCTS
+                                       : j->given_mean || j->given_var ? NM_GATHER_NOTHING
+                                                                       : NM_GATHER_MOMENTS,
+                             .apply = !to    ? NM_APPLY_NOTHING
+                                      : j->g ? NM_APPLY_COMBINE
+                                             : NM_APPLY_AFFINE,
+                             .x = offset(j, s->sets.x, at),
+                             .dy = j->g ? offset(j, j->g->dy, at) : NULL,
+                             .y =
+                                 to ? (char *)to + (size_t)at * nm_dtype_size(s->sets.dtype) : NULL,
+                             .finish = j->g ? finish_backward : finish_forward,
+                             .unit = s->depth,
+                             .alone = alone};
 }
 
 static void run_slab(const job *j, int64_t lane, int64_t i, bool alone)
@@ -251,7 +254,8 @@ static void run_lanes(void *arg, int64_t begin, int64_t end)
     }
 }
 
-/* By shape alone: large slabs one after the other, all threads at each; else threads share slabs. */
+/* By shape alone: large slabs one after the other, all threads at each; else threads share slabs.
+ */
 static nm_status run(job *j)
 {
     const nm_slabs *s = j->s;
@@ -281,8 +285,13 @@ static nm_status run(job *j)
 nm_status nm_slabs_forward(const nm_slabs *s, const void *given_mean, const void *given_var,
                            void *y, void *mean, void *var, void *inverse)
 {
-    job j = {.s = s, .given_mean = given_mean, .given_var = given_var, .y = y, .mean = mean,
-             .var = var, .inverse = inverse};
+    job j = {.s = s,
+             .given_mean = given_mean,
+             .given_var = given_var,
+             .y = y,
+             .mean = mean,
+             .var = var,
+             .inverse = inverse};
     nm_status status = run(&j);
     nm_scratch_end(j.memory);
     return status;

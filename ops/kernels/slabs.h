@@ -1,6 +1,6 @@
-/* Normalization of sets that lie in slabs [rows, columns, depth], one behind the other: a set is one
- * column of a slab, all of its rows and depth. Instance and group norm of images with the channels
- * last are so. It does what ops/kernels/sets.h does, by batch norm's passes over channels
+/* Normalization of sets that lie in slabs [rows, columns, depth], one behind the other: a set is
+ * one column of a slab, all of its rows and depth. Instance and group norm of images with the
+ * channels last are so. It does what ops/kernels/sets.h does, by batch norm's passes over channels
  * (ops/kernels/norm.h), whose promises hold: each slab is a tensor [rows, columns * depth]. */
 #ifndef NM_OPS_KERNELS_SLABS_H
 #define NM_OPS_KERNELS_SLABS_H

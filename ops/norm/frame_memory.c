@@ -130,7 +130,7 @@ static bool find_pattern(const nm_frame *f, const nm_shape *split, nm_pattern *p
 
 /* A parameter as a pattern along the sets; `whole`: one value for each element. */
 static nm_pattern make_pattern(nm_frame_copy *c, const void *parameter, const nm_shape *split,
-                            bool whole)
+                               bool whole)
 {
     nm_pattern pattern = {parameter, 1, 1};
     if (!parameter) {
@@ -198,8 +198,8 @@ static bool find_split(const nm_frame_copy *c, const nm_run *run, int input, con
     return true;
 }
 
-/* The geometry of slabs: one or no axis that is kept, then one that is not, one that is, one or none
- * that is not, where neighbours of a kind are one. */
+/* The geometry of slabs: one or no axis that is kept, then one that is not, one that is, one or
+ * none that is not, where neighbours of a kind are one. */
 static bool find_slabs(const nm_frame *f, nm_slabs *s)
 {
     int64_t length[NM_MAX_RANK + 1] = {1};
@@ -245,9 +245,8 @@ static bool choose_slabs(nm_frame_copy *c, const nm_run *run, const nm_frame_por
 static nm_pattern pattern_of(nm_frame_copy *c, const nm_run *run, int input, const nm_ints *axes,
                              nm_shape *split, bool whole)
 {
-    return find_split(c, run, input, axes, split)
-               ? make_pattern(c, run->x[input], split, whole)
-               : (nm_pattern){NULL, 1, 1};
+    return find_split(c, run, input, axes, split) ? make_pattern(c, run->x[input], split, whole)
+                                                  : (nm_pattern){NULL, 1, 1};
 }
 
 const nm_sets *nm_frame_sets(nm_frame_copy *c, const nm_run *run, const nm_normalize_options *o,
@@ -256,19 +255,19 @@ const nm_sets *nm_frame_sets(nm_frame_copy *c, const nm_run *run, const nm_norma
     nm_shape of_weight;
     c->in_slabs = c->moves && slabs && choose_slabs(c, run, ports, &o->affine_axes);
     c->moves = c->moves && !c->in_slabs;
-    c->slabs.sets = (nm_sets){
-        .context = run->context,
-        .dtype = run->dtype,
-        .sets = c->frame.sets,
-        .length = c->frame.length,
-        .centered = o->subtract_mean,
-        .divided = o->divide,
-        .summed = o->sum,
-        .eps = o->eps,
-        .x = nm_frame_take(c, run->x[ports->x]),
-        .weight = pattern_of(c, run, ports->weight, NULL, &of_weight, true).at,
-        .scale = pattern_of(c, run, ports->scale, &o->affine_axes, &c->of_scale, false),
-        .shift = pattern_of(c, run, ports->shift, &o->affine_axes, &c->of_shift, false)};
+    c->slabs.sets =
+        (nm_sets){.context = run->context,
+                  .dtype = run->dtype,
+                  .sets = c->frame.sets,
+                  .length = c->frame.length,
+                  .centered = o->subtract_mean,
+                  .divided = o->divide,
+                  .summed = o->sum,
+                  .eps = o->eps,
+                  .x = nm_frame_take(c, run->x[ports->x]),
+                  .weight = pattern_of(c, run, ports->weight, NULL, &of_weight, true).at,
+                  .scale = pattern_of(c, run, ports->scale, &o->affine_axes, &c->of_scale, false),
+                  .shift = pattern_of(c, run, ports->shift, &o->affine_axes, &c->of_shift, false)};
     return &c->slabs.sets;
 }
 

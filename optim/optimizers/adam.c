@@ -12,13 +12,13 @@ typedef struct numbers {
 } numbers;
 
 /* a: mean of gradients, b: of their squares, c: the largest b. */
-NM_UPDATE(plain, numbers, {
+NM_UPDATE(adam_plain, numbers, {
     const real d = g + (real)k.coupled * w[i];
     a[i] += (real)k.rest1 * (d - a[i]);
     b[i] = (real)k.beta2 * b[i] + (real)k.rest2 * (d * d);
     w[i] = (real)k.keep * w[i] - (real)k.step * a[i] / ((real)k.scale * root(b[i]) + (real)k.eps);
 })
-NM_UPDATE(amsgrad, numbers, {
+NM_UPDATE(adam_amsgrad, numbers, {
     const real d = g + (real)k.coupled * w[i];
     a[i] += (real)k.rest1 * (d - a[i]);
     b[i] = (real)k.beta2 * b[i] + (real)k.rest2 * (d * d);
@@ -37,7 +37,7 @@ static void update(const nm_update *u, const nm_adam_options *o, bool is_coupled
                        .scale = 1 / sqrt(1 - pow(o->beta2, t)),
                        .coupled = is_coupled ? u->weight_decay : 0,
                        .keep = is_coupled ? 1 : 1 - u->rate * u->weight_decay};
-    (u->state[2] ? amsgrad : plain)(u, k);
+    (u->state[2] ? adam_amsgrad : adam_plain)(u, k);
 }
 
 static int adam_states(const void *options)

@@ -6,19 +6,19 @@ typedef struct numbers {
 } numbers;
 
 /* a: mean of squares, b: momentum, c: mean of gradients. */
-NM_UPDATE(plain, numbers, {
+NM_UPDATE(rmsprop_plain, numbers, {
     const real d = g + decay * w[i];
     a[i] = (real)k.alpha * a[i] + (real)k.rest * (d * d);
     w[i] -= rate * (d / (root(a[i]) + (real)k.eps));
 })
-NM_UPDATE(momentum, numbers, {
+NM_UPDATE(rmsprop_momentum, numbers, {
     const real d = g + decay * w[i];
     a[i] = (real)k.alpha * a[i] + (real)k.rest * (d * d);
     b[i] = (real)k.momentum * b[i] + d / (root(a[i]) + (real)k.eps);
     w[i] -= rate * b[i];
 })
 /* A variance is not negative, whatever rounding makes of it. */
-NM_UPDATE(centered, numbers, {
+NM_UPDATE(rmsprop_centered, numbers, {
     const real d = g + decay * w[i];
     a[i] = (real)k.alpha * a[i] + (real)k.rest * (d * d);
     c[i] += (real)k.rest * (d - c[i]);
@@ -31,7 +31,7 @@ static void rmsprop_update(const nm_update *u)
 {
     const nm_rmsprop_options *o = u->options;
     const numbers k = {o->alpha, 1 - o->alpha, o->eps, o->momentum};
-    (o->centered ? centered : u->state[1] ? momentum : plain)(u, k);
+    (o->centered ? rmsprop_centered : u->state[1] ? rmsprop_momentum : rmsprop_plain)(u, k);
 }
 
 static int rmsprop_states(const void *options)

@@ -2,12 +2,12 @@
  * the parameter's own type. */
 #include "optim/optimizers/update.h"
 
-NM_UPDATE(plain, nm_sgd_options, w[i] -= rate * (g + decay * w[i]);)
-NM_UPDATE(momentum, nm_sgd_options, {
+NM_UPDATE(sgd_plain, nm_sgd_options, w[i] -= rate * (g + decay * w[i]);)
+NM_UPDATE(sgd_momentum, nm_sgd_options, {
     a[i] = (real)k.momentum * a[i] + (g + decay * w[i]);
     w[i] -= rate * a[i];
 })
-NM_UPDATE(nesterov, nm_sgd_options, {
+NM_UPDATE(sgd_nesterov, nm_sgd_options, {
     const real d = g + decay * w[i];
     a[i] = (real)k.momentum * a[i] + d;
     w[i] -= rate * (d + (real)k.momentum * a[i]);
@@ -16,7 +16,7 @@ NM_UPDATE(nesterov, nm_sgd_options, {
 static void sgd_update(const nm_update *u)
 {
     const nm_sgd_options *o = u->options;
-    (!u->state[0] ? plain : o->nesterov ? nesterov : momentum)(u, *o);
+    (!u->state[0] ? sgd_plain : o->nesterov ? sgd_nesterov : sgd_momentum)(u, *o);
 }
 
 static int sgd_states(const void *options)

@@ -10,9 +10,9 @@
 #define NM_ROOT_float sqrtf
 #define NM_ROOT_double sqrt
 
-/* NM_UPDATE(name, numbers, body) defines the function name(update, k), where k is a struct of type
- * `numbers`: what is the same for all elements. Once for each type of parameter, body is run for
- * every index i with
+/* NM_UPDATE(name, numbers, body), with a name that no other file uses (kernel.h), defines the
+ * function name(update, k), where k is a struct of type `numbers`: what is the same for all
+ * elements. Once for each type of parameter, body is run for every index i with
  *
  *     w, a, b, c       the parameter and its states, arrays
  *     g                the element of the gradient, scaled
@@ -31,7 +31,7 @@
         const real rate = (real)u->rate, decay = (real)u->weight_decay, scale = (real)u->scale;    \
         const int64_t count = u->count;                                                            \
         const numbers k = *given;                                                                  \
-        (void)a, (void)b, (void)c, (void)k, (void)root, (void)rate, (void)decay;                   \
+        (void)w, (void)a, (void)b, (void)c, (void)k, (void)root, (void)rate, (void)decay;          \
         NM_SIMD for (int64_t i = 0; i < count; i++)                                                \
         {                                                                                          \
             const real g = scale * gradient[i];                                                    \

@@ -25,11 +25,12 @@ static const char *last_line(const char *text)
 START_TEST(rates_rise_by_one_factor_from_the_first_to_the_last)
 {
     write_text("net.yaml", network);
-    const ended *e = norma("find-rate", "net.yaml", "--json", "--from", "1e-4", "--to", "1e-2", "--steps",
-                           "21");
+    const ended *e =
+        norma("find-rate", "net.yaml", "--json", "--from", "1e-4", "--to", "1e-2", "--steps", "21");
     assert_code(e, 0);
     int rows = 0;
-    for (const char *line = e->out; !isnan(number_in(line, "rate")); line = strchr(line, '\n') + 1) {
+    for (const char *line = e->out; !isnan(number_in(line, "rate"));
+         line = strchr(line, '\n') + 1) {
         assert_near(number_in(line, "rate"), pow(10, -4 + rows / 10.0), 1e-9, 0);
         ck_assert(number_in(line, "loss") > 0);
         rows++;
@@ -127,8 +128,9 @@ START_TEST(what_is_wrong_is_refused)
 {
     write_text("net.yaml", network);
     static const char *const wrong[][2] = {
-        {"--from", "0"}, {"--from", "x"}, {"--from", "100"}, {"--to", "nan"}, {"--to", "inf"},
-        {"--to", "1e-7"}, {"--steps", "19"}, {"--steps", "1e3"}, {"--steps", "100001"}};
+        {"--from", "0"},   {"--from", "x"},    {"--from", "100"},
+        {"--to", "nan"},   {"--to", "inf"},    {"--to", "1e-7"},
+        {"--steps", "19"}, {"--steps", "1e3"}, {"--steps", "100001"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const ended *e = norma("find-rate", "net.yaml", wrong[i][0], wrong[i][1]);
         assert_code(e, 2);

@@ -48,7 +48,7 @@ def preprocess(language, header):
         if marker:
             path, was_own = marker.group(1), own
             own = path.startswith(SOURCE + os.sep)
-            if was_own and not own and " 1" in marker.group(2):
+            if was_own and not own and path[0] != "<" and " 1" in marker.group(2): # clang's <built-in>
                 system.add(re.sub(r".*/include/", "", path))
         elif own:
             lines.append(line)
