@@ -48,6 +48,7 @@
 #include "optim/optimizers.h"
 #include "optim/saved.h"
 #include "optim/schedule.h"
+#include "optim/statistics.h"
 #include "optim/traced.h"
 #include "optim/trainer.h"
 

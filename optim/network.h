@@ -19,6 +19,10 @@ typedef struct nm_pass {
     bool training;          /* batch statistics, dropout; else running statistics, none */
     bool initialize;        /* data-dependent initialization from this batch (weight norm) */
     nm_precision precision; /* of the products of dense and conv2d, and of their gradients' */
+    /* Batch norm normalizes with the batch's statistics and adds them here (optim/statistics.h)
+     * instead of moving its own, which it does in training; all else is as `training` says. NULL:
+     * nothing of the kind. */
+    struct nm_statistics *statistics;
 } nm_pass;
 
 #define NM_REMEDY_TEXT 128

@@ -303,9 +303,22 @@ static nm_status describe_again(const nm_saved *saved, double temperature, nm_te
     return status;
 }
 
-/* All else as it is. */
-static nm_status copy_file(const nm_tensor_file *file, nm_tensor_writer *writer)
+/* The store's tensor that takes the place of the file's, or that one. */
+static nm_tensor *replaced(const nm_saved *saved, const nm_store *store, int index)
 {
+    const char *name = nm_tensor_file_name(saved->file, index);
+    const char *prefix = saved->prefix ? saved->prefix : "";
+    const size_t length = strlen(prefix);
+    const nm_entry *entry =
+        store && strncmp(name, prefix, length) == 0 ? nm_store_find(store, name + length) : NULL;
+    const bool moves = entry && (entry->purpose == NM_STATISTIC || entry->purpose == NM_VARIANCE);
+    return moves ? entry->tensor : nm_tensor_file_at(saved->file, index);
+}
+
+/* All else as it is, but for the statistics of a store (NULL: none). */
+static nm_status copy_file(const nm_saved *saved, const nm_store *store, nm_tensor_writer *writer)
+{
+    const nm_tensor_file *file = saved->file;
     nm_status status = NM_OK;
     const char *key;
     for (int i = 0; status == NM_OK && (key = nm_tensor_file_metadata_key(file, i)); i++) {
@@ -313,7 +326,7 @@ static nm_status copy_file(const nm_tensor_file *file, nm_tensor_writer *writer)
     }
     for (int i = 0; status == NM_OK && i < nm_tensor_file_count(file); i++) {
         status =
-            nm_tensor_writer_add(writer, nm_tensor_file_name(file, i), nm_tensor_file_at(file, i));
+            nm_tensor_writer_add(writer, nm_tensor_file_name(file, i), replaced(saved, store, i));
     }
     return status;
 }
@@ -325,7 +338,7 @@ static nm_status rewrite(const nm_saved *saved, double temperature, const char *
                        "%s does not say of which network it is, so it takes no temperature", path);
     }
     nm_tensor_writer *writer = nm_tensor_writer_create(saved->context);
-    nm_status status = writer ? copy_file(saved->file, writer) : nm_context_status(saved->context);
+    nm_status status = writer ? copy_file(saved, NULL, writer) : nm_context_status(saved->context);
     if (status == NM_OK) status = describe_again(saved, temperature, writer);
     if (status == NM_OK) status = nm_tensor_writer_write(writer, path);
     nm_tensor_writer_destroy(writer);
@@ -339,6 +352,29 @@ nm_status nm_saved_set_temperature(nm_context *context, const char *path, double
     if (status == NM_OK) {
         status = rewrite(&saved, temperature, path);
     }
+    nm_saved_close(&saved);
+    return status;
+}
+
+nm_status nm_saved_set_statistics(nm_context *context, const char *path, const nm_store *store)
+{
+    NM_REQUIRE(context, store, NM_ERROR_INPUT);
+    nm_saved saved;
+    nm_status status = nm_saved_open(context, path, &saved);
+    if (status == NM_OK && saved.prefix) {
+        status = nm_fail(context, NM_ERROR_INPUT,
+                         "%s is a checkpoint, from which a run goes on with the statistics that it "
+                         "has; give a saved network, such as the run's best.safetensors",
+                         path);
+    }
+    nm_tensor_writer *writer = status == NM_OK ? nm_tensor_writer_create(context) : NULL;
+    if (status == NM_OK) {
+        status = writer ? copy_file(&saved, store, writer) : nm_context_status(context);
+    }
+    if (status == NM_OK) {
+        status = nm_tensor_writer_write(writer, path);
+    }
+    nm_tensor_writer_destroy(writer);
     nm_saved_close(&saved);
     return status;
 }

@@ -84,6 +84,10 @@ NM_API void *nm_saved_write_memory(const nm_store *store, const nm_description *
  * NM_ERROR_INPUT if the file does not say of which network it is. */
 NM_API nm_status nm_saved_set_temperature(nm_context *context, const char *path,
                                           double temperature);
+/* The same for the store's running statistics (NM_STATISTIC, NM_VARIANCE), in the place of those of
+ * their names; a checkpoint is NM_ERROR_INPUT: a run goes on with those it has. */
+NM_API nm_status nm_saved_set_statistics(nm_context *context, const char *path,
+                                         const nm_store *store);
 
 #ifdef __cplusplus
 }

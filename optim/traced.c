@@ -231,7 +231,7 @@ nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *
     NM_GIVEN(traced, NULL);
     NM_REQUIRE(traced->context, pass && pass->tape, NULL);
     NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
-    if (nm_tape_is_traced(pass->tape) || pass->initialize ||
+    if (nm_tape_is_traced(pass->tape) || pass->initialize || pass->statistics ||
         nm_tape_context(pass->tape) != traced->context) {
         return traced->inner.forward(traced->inner.self, pass, x);
     }

@@ -12,8 +12,11 @@
  * 3. Frozen, the layer normalizes with its running statistics in training too, and leaves them as
  *    they are; scale and shift go on learning unless they are frozen themselves. It is frozen by
  *    its option, or where either of the running statistics is (nm_store_set_trainable()): groups
- *    freeze them along with scale and shift, so that a frozen layer stays the same function. */
+ *    freeze them along with scale and shift, so that a frozen layer stays the same function.
+ * 4. In a pass that gathers statistics it normalizes with the batch's, which it adds there; its own
+ *    stay. */
 #include "models/table.h"
+#include "optim/statistics.h"
 #include "ops/norm.h"
 #include "ops/norm/running.h"
 
@@ -104,6 +107,17 @@ static nm_status move_statistics(nm_layer *layer, nm_tape *tape, nm_tensor *x,
     return nm_tape_do(tape, &cumulative, &layer, in, NM_COUNT_OF(in));
 }
 
+/* Promise 4. */
+static nm_status add_statistics(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                const nm_batch_norm_result *r)
+{
+    const batch_norm_state *s = layer->state;
+    const int64_t values = nm_tensor_count(x) / nm_tensor_count(s->running_mean);
+    return nm_pass_is_dry(pass) ? NM_OK
+                                : nm_statistics_add(pass->statistics, s->mean_entry, s->var_entry,
+                                                    r->mean, r->var, values);
+}
+
 /* ---- The pass ---- */
 
 static nm_batch_norm_result normalize(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
@@ -147,11 +161,14 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
 {
     const batch_norm_layer_options *o = layer->options;
     batch_norm_state *s = layer->state;
-    bool batch = pass->training && !is_frozen(o, s);
+    bool batch = (pass->training || pass->statistics) && !is_frozen(o, s);
     if (batch && check_values(layer, x) != NM_OK) {
         return NULL;
     }
     nm_batch_norm_result r = normalize(layer, pass->tape, x, batch);
+    if (r.y && batch && pass->statistics) {
+        return add_statistics(layer, pass, x, &r) == NM_OK ? r.y : NULL;
+    }
     if (r.y && batch && !pass->initialize) {
         nm_status status = move_statistics(layer, pass->tape, x, &r);
         return status == NM_OK ? r.y : NULL;

@@ -93,7 +93,7 @@ static const char held_out[] = "model: [dense: {units: 8}, relu, dense: {units: 
                                "train: {epochs: 12, optimizer: {sgd: {rate: 0.5}}}\n";
 
 /* Two classes that overlap. */
-static void train_held_out(const char *folder)
+static void write_two(void)
 {
     FILE *file = fopen(test_path("two.csv"), "w");
     ck_assert_ptr_nonnull(file);
@@ -103,6 +103,11 @@ static void train_held_out(const char *folder)
         fprintf(file, "%.2f,%.2f,%d\n", wobble / 20.0 + label, (i * 53 % 29) / 14.0 - label, label);
     }
     fclose(file);
+}
+
+static void train_held_out(const char *folder)
+{
+    write_two();
     write_text("two.yaml", held_out);
     assert_code(norma("train", "two.yaml", "--out", folder, "--quiet"), 0);
 }
@@ -219,10 +224,80 @@ START_TEST(ignored_samples_do_not_count)
 }
 END_TEST
 
+/* ---- Running statistics ---- */
+
+static void train_normalized(const char *folder)
+{
+    write_two();
+    write_text("bn.yaml",
+               "model: [dense: {units: 6}, batch_norm, relu, dropout, batch_norm: {mean_only: "
+               "true}, dense: {units: 2}]\n"
+               "data: {train: {csv: {path: two.csv}}, validation: 0.3, batch: 16}\n"
+               "loss: cross_entropy\n"
+               "train: {epochs: 3, optimizer: {sgd: {rate: 0.5}}}\n");
+    assert_code(norma("train", "bn.yaml", "--out", folder, "--quiet"), 0);
+}
+
+START_TEST(running_statistics_are_found_again_and_a_second_time_do_not_move)
+{
+    const char *last = "";
+    train_normalized("bn");
+    const ended *e = norma("calibrate", "bn", "--statistics", "--json");
+    assert_code(e, 0);
+    ck_assert_int_eq(json_lines(e->out, &last), 2);
+    assert_says(e->out, "\"layer\": \"bn1\", \"batches\": 13, \"values\": 210,");
+    ck_assert_double_gt(json_field(e->out, "mean_moved"), 1e-4);
+    ck_assert_double_lt(json_field(e->out, "mean_error"), 0.2);
+    assert_says(last, "\"variance_ratio\": null");
+    e = norma("calibrate", "bn", "--statistics", "--json");
+    assert_code(e, 0);
+    ck_assert_double_lt(json_field(e->out, "mean_moved"), 1e-6);
+    ck_assert_double_eq_tol(json_field(e->out, "variance_ratio"), 1, 1e-6);
+    assert_code(norma("eval", "bn"), 0);
+}
+END_TEST
+
+START_TEST(a_person_is_told_how_far_statistics_moved)
+{
+    train_normalized("told");
+    size_t before_size, after_size;
+    char *before = read_text(test_path("told/best.safetensors"), &before_size);
+    const ended *e = norma("calibrate", "told", "--statistics", "--dry-run");
+    assert_code(e, 0);
+    assert_says(e->out, "running statistics of 2 layers by 13 batches of train (210 samples)\n");
+    assert_says(e->out, "\nbn1: mean moved by ");
+    assert_says(e->out, "\nnothing was written\n");
+    char *after = read_text(test_path("told/best.safetensors"), &after_size);
+    ck_assert_uint_eq(before_size, after_size);
+    ck_assert_mem_eq(before, after, before_size);
+    free(before);
+    free(after);
+    assert_says(norma("calibrate", "told", "--statistics")->out,
+                "\nwritten to told/best.safetensors\n");
+}
+END_TEST
+
+START_TEST(statistics_of_what_has_none_and_of_checkpoints_are_refused)
+{
+    train_held_out("plain");
+    assert_refused(norma("calibrate", "plain", "--statistics"),
+                   "the network has no running statistics that move");
+    train_normalized("some");
+    assert_refused(
+        norma("calibrate", "bn.yaml", "--weights", "some/checkpoint.safetensors", "--statistics"),
+        "is a checkpoint, from which a run goes on");
+    assert_says(norma("calibrate", "some", "--statistics", "--undo")->err,
+                "--statistics does not go with --undo");
+}
+END_TEST
+
 TEST_MAIN("models/command_calibrate", the_temperature_is_that_of_scipy_and_of_pytorch,
           a_person_is_told_what_changed_and_with_quiet_in_one_line,
           predictions_become_less_sure_and_their_classes_stay,
           a_run_is_calibrated_by_its_validation_set_and_back_again,
           samples_that_were_trained_on_are_refused, values_have_no_temperature,
           samples_that_are_all_told_apart_or_not_at_all_give_no_temperature,
-          ignored_samples_do_not_count)
+          ignored_samples_do_not_count,
+          running_statistics_are_found_again_and_a_second_time_do_not_move,
+          a_person_is_told_how_far_statistics_moved,
+          statistics_of_what_has_none_and_of_checkpoints_are_refused)

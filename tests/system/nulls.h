@@ -167,6 +167,8 @@
  * const nm_effect *: &effect
  * nm_plan *: plan
  * const nm_plan *: plan
+ * nm_statistics *: statistics
+ * const nm_statistics *: statistics
  * nm_traced *: traced
  * const nm_traced *: traced
  * nm_predictor *: predictor
@@ -180,6 +182,7 @@
 #include <unistd.h>
 
 static nm_context *context;
+static nm_statistics *statistics;
 static nm_tape *tape;
 static nm_tensor *x, *results[NM_MAX_OUTPUTS];
 static nm_store *store;
@@ -348,6 +351,7 @@ static void make_things(void)
     context = nm_open(&(nm_context_options){.threads = 1});
     nm_register_layer(context, &probe);
     tape = nm_tape_create(context);
+    statistics = nm_statistics_create(context);
     x = nm_tensor_create(context, NM_F32, NM_SHAPE(2));
     nm_tensor_set_requires_grad(x, true);
     make_network();

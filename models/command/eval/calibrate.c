@@ -257,6 +257,9 @@ static int run_calibrate(nm_context *context, const arguments *a)
 {
     evaluated e;
     outcome o;
+    if (argument_value(a, "--statistics")) {
+        return calibrate_statistics(context, a);
+    }
     if (argument_value(a, "--undo")) {
         return undo(context, a);
     }
@@ -277,23 +280,30 @@ const command command_calibrate = {
     .name = "calibrate",
     .usage = "NETWORK",
     .summary = "make a trained network's probabilities mean what they say",
-    .doc = "Finds the temperature by which the class scores of NETWORK (a run's folder, a saved "
-           ".safetensors file, or a network's YAML with its newest run) are to be divided so that "
-           "samples it was not trained on become as likely as can be, and writes it into the saved "
-           "file: those of the validation set, or of --data. Probabilities change, the likeliest "
-           "class does not. The training set is refused: there, a network is surer than anywhere "
-           "else.",
+    .doc =
+        "Finds the temperature by which the class scores of NETWORK (a run's folder, a saved "
+        ".safetensors file, or a network's YAML with its newest run) are to be divided so that "
+        "samples it was not trained on become as likely as can be, and writes it into the saved "
+        "file: those of the validation set, or of --data. Probabilities change, the likeliest "
+        "class does not. The training set is refused: there, a network is surer than anywhere "
+        "else.\n"
+        "With --statistics, the running statistics of every batch norm are found again instead: "
+        "means and variances over all samples of the training set, by the weights as they are "
+        "now, where training leaves a moving average over weights that are no more. How far they "
+        "move is printed, with the standard error that so many batches leave.",
     .flags = {{"--temperature", NULL, "by one temperature for all classes: the one way there is"},
+              {"--statistics", NULL, "batch norm's running statistics, by the training set"},
               {"--data", "FILE", "by these samples: CSV, .npy or IDX"},
               {"--labels", "FILE", "their targets, where --data is an array"},
               {"--on", "SET",
-               "validation or test; default: validation. What was calibrated by the test set is to "
-               "be measured on other samples"},
+               "validation or test; default: validation; for --statistics train. What was "
+               "calibrated by the test set is to be measured on other samples"},
               {"--undo", NULL, "take the temperature out again"},
               {"--dry-run", NULL, "write nothing"},
               {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
               {"--set", "KEY=VALUE", "set a value of the network's file"},
-              {"--json", NULL, "one JSON object on standard output"},
+              {"--json", NULL,
+               "one JSON object on standard output; for --statistics one a layer, a line each"},
               {"--quiet", NULL, "one line"}},
     .least = 1,
     .most = 1,

@@ -29,4 +29,7 @@ double evaluated_temperature(const evaluated *evaluated);
 nm_status evaluated_run(evaluated *evaluated, const nm_onlooker *onlooker);
 void evaluated_close(evaluated *evaluated);
 
+/* norma calibrate --statistics. */
+int calibrate_statistics(nm_context *context, const arguments *arguments);
+
 #endif
