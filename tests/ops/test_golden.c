@@ -234,6 +234,18 @@ START_TEST(elementwise_ops_are_pytorchs_in_both_types)
 }
 END_TEST
 
+START_TEST(reductions_are_pytorchs_in_both_types)
+{
+    check_wide_file("reduce");
+}
+END_TEST
+
+START_TEST(ops_that_move_elements_are_pytorchs_in_both_types)
+{
+    check_wide_file("shape");
+}
+END_TEST
+
 START_TEST(the_basic_ops_are_pytorchs)
 {
     check_file("basic", true);
@@ -270,8 +282,9 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", elementwise_ops_are_pytorchs_in_both_types, the_basic_ops_are_pytorchs,
-          normalization_and_losses_are_pytorchs, the_family_of_normalizations_is_pytorchs,
-          the_family_of_normalizations_is_pytorchs_in_f64,
+TEST_MAIN("ops/golden", elementwise_ops_are_pytorchs_in_both_types,
+          reductions_are_pytorchs_in_both_types, ops_that_move_elements_are_pytorchs_in_both_types,
+          the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
+          the_family_of_normalizations_is_pytorchs, the_family_of_normalizations_is_pytorchs_in_f64,
           products_convolutions_and_pooling_are_pytorchs_by_onednn,
           products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)

@@ -30,6 +30,7 @@
  * nm_range_fn: range
  * nm_row_fn: row
  * nm_shape: NM_SHAPE(2)
+ * nm_ints: NM_INTS(1)
  * nm_shape *: &shape
  * const nm_shape *: &shape
  * nm_dtype: NM_F32
@@ -109,6 +110,15 @@
  * const nm_softplus_options *: NULL
  * const nm_var_options *: NULL
  * const nm_weight_norm_options *: NULL
+ * const nm_axes_options *: NULL
+ * const nm_stack_options *: NULL
+ * const nm_parts_options *: NULL
+ * const nm_tile_options *: NULL
+ * const nm_factor_options *: NULL
+ * const nm_pad_options *: NULL
+ * const nm_gather_options *: NULL
+ * const nm_one_hot_options *: NULL
+ * const nm_upsample_options *: NULL
  * nm_schema *: schema
  * const nm_schema *: schema
  * const nm_reading *: &(nm_reading){0}
