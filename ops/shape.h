@@ -132,7 +132,7 @@ typedef struct nm_parts_options {
  * number is the size of all but the last, which has what is left. Those behind the last part are
  * NULL, all on failure. */
 NM_API nm_status nm_split(nm_tape *tape, nm_tensor *x, int64_t axis, nm_ints sizes,
-                          nm_tensor *parts[NM_MAX_OUTPUTS]);
+                          nm_tensor **parts);
 
 /* x with its elements in reverse order along the axes; none given: all. */
 #define nm_flip(...) NM_CALL(2, nm_flip, NM_END(nm_axes_options), __VA_ARGS__)

@@ -43,8 +43,9 @@ static bool find_sizes(nm_compose *c, int64_t length, int64_t sizes[NM_MAX_OUTPU
         left -= sizes[(*count)++];
     } while (*count < NM_MAX_OUTPUTS && (one ? left > 0 : *count < given->count));
     if (left != 0) {
-        nm_compose_fail(c, "the sizes do not make %lld in at most %d parts", (long long)length,
-                        NM_MAX_OUTPUTS);
+        char text[NM_SHAPE_TEXT];
+        nm_compose_fail(c, "the sizes do not make %s in at most %d parts",
+                        nm_shape_text(&NM_SHAPE(length), text), NM_MAX_OUTPUTS);
     }
     return left == 0;
 }
@@ -147,14 +148,19 @@ static int64_t factor_of(const nm_compose *c)
     return ((const nm_factor_options *)c->options)->factor;
 }
 
+static nm_tensor *no_multiple(nm_compose *c, const char *what, int64_t of)
+{
+    char text[NM_SHAPE_TEXT];
+    return nm_compose_fail(c, "%s of x %s: no multiple of %lld", what,
+                           nm_shape_text(nm_tensor_shape(c->in[0]), text), (long long)of);
+}
+
 static nm_tensor *pixel_shuffle_compose(nm_compose *c)
 {
     const nm_shape *x = image_of(c);
     const int64_t f = factor_of(c);
     if (!x || x->dim[3] % (f * f)) {
-        return x ? nm_compose_fail(c, "%lld channels are no multiple of %lld^2",
-                                   (long long)x->dim[3], (long long)f)
-                 : NULL;
+        return x ? no_multiple(c, "the channels", f * f) : NULL;
     }
     const int64_t n = x->dim[0], h = x->dim[1], w = x->dim[2], channels = x->dim[3] / (f * f);
     nm_tensor *y = nm_reshape(c->tape, c->in[0], NM_SHAPE(n * h, w, channels, f, f));
@@ -167,9 +173,7 @@ static nm_tensor *pixel_unshuffle_compose(nm_compose *c)
     const nm_shape *x = image_of(c);
     const int64_t f = factor_of(c);
     if (!x || x->dim[1] % f || x->dim[2] % f) {
-        return x ? nm_compose_fail(c, "height and width of x [%lld, %lld] are no multiples of %lld",
-                                   (long long)x->dim[1], (long long)x->dim[2], (long long)f)
-                 : NULL;
+        return x ? no_multiple(c, "height or width", f) : NULL;
     }
     const int64_t n = x->dim[0], h = x->dim[1] / f, w = x->dim[2] / f, channels = x->dim[3];
     nm_tensor *y = nm_reshape(c->tape, c->in[0], NM_SHAPE(n * h, f, w, f, channels));
@@ -287,8 +291,7 @@ nm_tensor *nm_stack_with(nm_tape *tape, nm_tensor *const *tensors, int count,
     return nm_apply(tape, &nm_op_stack, tensors, count, o, out) == NM_OK ? out[0] : NULL;
 }
 
-nm_status nm_split(nm_tape *tape, nm_tensor *x, int64_t axis, nm_ints sizes,
-                   nm_tensor *parts[NM_MAX_OUTPUTS])
+nm_status nm_split(nm_tape *tape, nm_tensor *x, int64_t axis, nm_ints sizes, nm_tensor **parts)
 {
     const nm_parts_options o = {NM_END(nm_parts_options), .sizes = sizes, .axis = axis};
     return nm_apply(tape, &nm_op_split, &x, 1, &o, parts);

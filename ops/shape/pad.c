@@ -49,8 +49,9 @@ static nm_tensor *cut(nm_compose *c, nm_tensor *x, sides *s)
         const int64_t begin = s->before[d] < 0 ? -s->before[d] : 0;
         const int64_t end = length + (s->after[d] < 0 ? s->after[d] : 0);
         if (begin > end) {
-            return nm_compose_fail(c, "more is cut off axis %d than its length %lld", d,
-                                   (long long)length);
+            char text[NM_SHAPE_TEXT];
+            return nm_compose_fail(c, "more is cut off axis %d than x %s has", d,
+                                   nm_shape_text(nm_tensor_shape(x), text));
         }
         x = begin || end < length ? part(c->tape, x, d, begin, end, 1) : x;
         s->before[d] = s->before[d] < 0 ? 0 : s->before[d];
@@ -128,8 +129,10 @@ static nm_tensor *pad_axis(nm_compose *c, nm_tensor *x, int axis, int64_t before
 {
     const int64_t n = nm_tensor_shape(x)->dim[axis], most = most_beside(c, n);
     if (before > most || after > most) {
-        return nm_compose_fail(c, "axis %d of length %lld has not enough elements for padding %lld",
-                               axis, (long long)n, (long long)(before > after ? before : after));
+        char text[NM_SHAPE_TEXT];
+        return nm_compose_fail(c, "axis %d of x %s has not enough elements for padding %lld", axis,
+                               nm_shape_text(nm_tensor_shape(x), text),
+                               (long long)(before > after ? before : after));
     }
     nm_tensor *parts[3];
     int count = 0;

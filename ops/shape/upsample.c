@@ -182,7 +182,9 @@ static bool find_length(nm_compose *c, int axis, int64_t n, resample_options *r)
     r->length = o->size.count ? o->size.at[i] : (int64_t)floor((double)n * scale);
     r->step = o->size.count ? 0 : 1 / scale;
     if (r->length < 1) {
-        nm_compose_fail(c, "nothing is left of axis %d of length %lld", axis, (long long)n);
+        char text[NM_SHAPE_TEXT];
+        nm_compose_fail(c, "nothing is left of axis %d of x %s", axis,
+                        nm_shape_text(nm_tensor_shape(c->in[0]), text));
         return false;
     }
     return true;
