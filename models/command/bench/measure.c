@@ -118,7 +118,7 @@ nm_status bench_measure(bench *b, const bench_row *row)
     double parts = row->parts ? (double)row->parts : 1;
     m.best = 1e6 * t.best / parts;
     m.median = 1e6 * t.median / parts;
-    m.samples = (double)row->batch / t.median;
+    m.samples = (double)row->batch * parts / t.median;
     if (b->json) {
         b->unwritable = !print_json(b, row, &m);
     } else {
