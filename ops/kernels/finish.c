@@ -78,6 +78,10 @@ void nm_finish_run(nm_context *context, const nm_finish *f)
         return;
     }
     nm_finish job = *f;
+    if (f->rows * f->columns < WORTH_THREADS) {
+        (f->dtype == NM_F64 ? finish_rows_f64 : finish_rows_f32)(&job, 0, f->rows);
+        return;
+    }
     nm_parallel(context, f->rows, WORTH_THREADS / (f->columns + 1) + 1,
                 f->dtype == NM_F64 ? finish_rows_f64 : finish_rows_f32, &job);
 }

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "core/inline.h"
 #include "core/thread.h"
 #include "ops/kernels/finish.h"
+#include "ops/kernels/gemm_wide.h"
 #include "ops/kernels/onednn.h"
 #include "ops/kernels/simd.h"
 
@@ -12,7 +14,7 @@
  * the elements of one k side by side, zeros where the matrix ends. */
 #define ROWS 6
 #define DEPTH 256
-#define SMALL 512 /* multiply-adds up to which neither copying nor calling oneDNN pays */
+#define SMALL 32768 /* multiply-adds up to which neither copying nor calling oneDNN pays */
 
 static int64_t round_up(int64_t value, int64_t to)
 {
@@ -27,16 +29,27 @@ typedef struct job {
 #include "ops/kernels/of_float.h"
 #define COLUMNS 16
 #include "ops/kernels/gemm_loops.h"
+#include "ops/kernels/gemm_direct.h"
 #include "ops/kernels/of_double.h"
 #undef COLUMNS
 #define COLUMNS 8
 #include "ops/kernels/gemm_loops.h"
+#include "ops/kernels/gemm_direct.h"
 
 /* Vectors and pairs of them: every element of the matrix is used once or twice, so copying it
  * costs as much as multiplying. */
 static bool is_thin(const nm_gemm *g)
 {
     return g->m <= 2 || (g->n <= 2 && g->transpose_b && !g->transpose_a);
+}
+
+static void multiply_directly(const nm_gemm *g)
+{
+    if (g->dtype == NM_F64) {
+        direct_f64(g);
+    } else if (!nm_gemm_wide(g)) {
+        direct_f32(g);
+    }
 }
 
 static nm_status multiply(nm_context *context, const nm_gemm *g)
@@ -49,7 +62,7 @@ static nm_status multiply(nm_context *context, const nm_gemm *g)
         return nm_context_status(context);
     }
     if (small || is_thin(g)) {
-        (f64 ? plain_f64 : plain_f32)(g);
+        multiply_directly(g);
         return NM_OK;
     }
     return f64 ? blocked_f64(context, g) : blocked_f32(context, g);

@@ -72,12 +72,35 @@ static int64_t matrix_offset(const operand *o, const nm_shape *out, int64_t inde
     return offset;
 }
 
+/* Of two matrices: what a batch of one would be, with less to find out. */
+static nm_status multiply_matrices(const nm_run *run, const nm_shape *a, const nm_shape *b)
+{
+    const nm_matmul_options *o = run->options;
+    const nm_gemm g = {.dtype = run->dtype,
+                       .transpose_a = o->transpose_a,
+                       .transpose_b = o->transpose_b,
+                       .m = a->dim[o->transpose_a ? 1 : 0],
+                       .n = b->dim[o->transpose_b ? 0 : 1],
+                       .k = a->dim[o->transpose_a ? 0 : 1],
+                       .lda = a->dim[1],
+                       .ldb = b->dim[1],
+                       .ldc = b->dim[o->transpose_b ? 0 : 1],
+                       .a = run->x[0],
+                       .b = run->x[1],
+                       .c = run->y[0],
+                       .bf16 = o->precision == NM_PRECISION_BF16};
+    return nm_gemm_run(run->context, &g);
+}
+
 static nm_status matmul_forward(const nm_run *run)
 {
     const nm_matmul_options *o = run->options;
     const nm_shape *out = nm_tensor_shape(run->out[0]);
-    operand a = make_operand(nm_tensor_shape(run->in[0]), o->transpose_a);
-    operand b = make_operand(nm_tensor_shape(run->in[1]), o->transpose_b);
+    const nm_shape *left = nm_tensor_shape(run->in[0]), *right = nm_tensor_shape(run->in[1]);
+    if (left->rank == 2 && right->rank == 2) {
+        return multiply_matrices(run, left, right);
+    }
+    operand a = make_operand(left, o->transpose_a), b = make_operand(right, o->transpose_b);
     nm_gemm g = {.dtype = run->dtype,
                  .transpose_a = a.transposed,
                  .transpose_b = b.transposed,
