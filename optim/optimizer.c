@@ -11,6 +11,8 @@ typedef struct member {
     const nm_entry *entry;
     double rate;         /* its group's factor */
     double weight_decay; /* resolved: 0 where none is applied */
+    nm_dtype dtype;
+    int64_t count; /* elements */
     nm_tensor *state[NM_OPTIMIZER_STATES];
     const char *gradient; /* in this step; NULL: there is none, or it is frozen */
     double trust;         /* in this step */
@@ -24,6 +26,7 @@ struct nm_optimizer {
     nm_optimizer_common common;
     nm_store *state;
     int entries; /* of the store, when it was made */
+    int states;  /* of each member */
     int count;
     member *members;
 };
@@ -90,10 +93,12 @@ static nm_status add_member(nm_optimizer *o, const nm_entry *entry, const nm_set
     *m = (member){.entry = entry,
                   .trust = 1,
                   .rate = setting->rate,
+                  .dtype = dtype,
+                  .count = nm_tensor_count(entry->tensor),
                   .weight_decay = setting->weight_decay != NM_DEFAULT_DECAY ? setting->weight_decay
                                   : decays                                  ? o->common.weight_decay
                                                                             : 0};
-    return add_states(o, m, state_count(o));
+    return add_states(o, m, o->states);
 }
 
 static nm_status add_members(nm_optimizer *o, const nm_setting *settings)
@@ -101,6 +106,7 @@ static nm_status add_members(nm_optimizer *o, const nm_setting *settings)
     int entries = nm_store_count(o->store);
     o->state = nm_store_create(o->context);
     o->members = nm_alloc_zero(o->context, (size_t)entries, sizeof *o->members);
+    o->states = state_count(o);
     nm_status status = nm_context_status(o->context);
     for (int i = 0; i < entries && status == NM_OK; i++) {
         const nm_entry *entry = nm_store_at(o->store, i);
@@ -176,7 +182,7 @@ static int64_t find_gradients(nm_optimizer *o)
         member *m = &o->members[i];
         nm_tensor *gradient = m->entry->trainable ? nm_tensor_grad(m->entry->tensor) : NULL;
         m->gradient = gradient ? nm_tensor_data(gradient) : NULL;
-        elements += gradient ? nm_tensor_count(gradient) : 0;
+        elements += gradient ? m->count : 0;
     }
     return elements;
 }
@@ -188,30 +194,30 @@ static int64_t end_of_part(const move *all, int64_t count, int64_t at)
     return at < all->elements ? (int64_t)(part * (double)count) / LINE * LINE : count;
 }
 
-/* Elements first..last of a member. */
-static nm_update stretch_of(const move *all, const member *m, int64_t first, int64_t last)
+/* Elements first..last of a member, into `u`, one of all.common; states that nobody has stay NULL.
+ */
+static void set_stretch(const move *all, const member *m, int64_t first, int64_t last, nm_update *u)
 {
-    nm_update u = all->common;
-    u.rate *= m->rate;
-    u.weight_decay = m->weight_decay;
-    u.trust = m->trust;
-    u.dtype = nm_tensor_dtype(m->entry->tensor);
-    u.count = last - first;
-    const size_t offset = (size_t)first * nm_dtype_size(u.dtype);
-    u.parameter = (char *)nm_tensor_data(m->entry->tensor) + offset;
-    u.gradient = m->gradient + offset;
-    for (int i = 0; i < NM_OPTIMIZER_STATES; i++) {
-        u.state[i] = m->state[i] ? (char *)nm_tensor_data(m->state[i]) + offset : NULL;
+    const size_t offset = (size_t)first * (m->dtype == NM_F32 ? sizeof(float) : sizeof(double));
+    u->rate = all->common.rate * m->rate;
+    u->weight_decay = m->weight_decay;
+    u->trust = m->trust;
+    u->dtype = m->dtype;
+    u->count = last - first;
+    u->parameter = (char *)nm_tensor_data(m->entry->tensor) + offset;
+    u->gradient = m->gradient + offset;
+    for (int i = 0; i < all->optimizer->states; i++) {
+        u->state[i] = (char *)nm_tensor_data(m->state[i]) + offset;
     }
-    return u;
 }
 
 static void find_trust(nm_optimizer *o, const move *all)
 {
+    nm_update whole = all->common;
     for (int i = 0; i < o->count; i++) {
         member *m = &o->members[i];
         if (m->gradient) {
-            const nm_update whole = stretch_of(all, m, 0, nm_tensor_count(m->entry->tensor));
+            set_stretch(all, m, 0, m->count, &whole);
             const double trust = o->type->trust(&whole);
             m->trust = m->entry->purpose == NM_WEIGHT ? trust : 1;
         }
@@ -221,13 +227,15 @@ static void find_trust(nm_optimizer *o, const move *all)
 static void update_range(void *arg, int64_t begin, int64_t end)
 {
     const move *all = arg;
+    const bool whole = begin == 0 && end == all->elements;
+    nm_update u = all->common;
     for (int i = 0; i < all->optimizer->count; i++) {
         const member *m = &all->optimizer->members[i];
-        const int64_t count = nm_tensor_count(m->entry->tensor);
-        const int64_t first = end_of_part(all, count, begin), last = end_of_part(all, count, end);
+        const int64_t first = whole ? 0 : end_of_part(all, m->count, begin);
+        const int64_t last = whole ? m->count : end_of_part(all, m->count, end);
         if (m->gradient && first < last) {
-            const nm_update stretch = stretch_of(all, m, first, last);
-            all->optimizer->type->update(&stretch);
+            set_stretch(all, m, first, last, &u);
+            all->optimizer->type->update(&u);
         }
     }
 }
