@@ -403,7 +403,10 @@ static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int
     if (status == NM_OK && op->forward && !tape->dry) {
         status = run_op(tape->context, op, options, c.dtype, false, in, inputs, out);
     } else if (status == NM_OK && tape->trace) {
-        return nm_trace_op(tape, op, options, in, inputs, out);
+        status = nm_trace_op(tape, op, options, in, inputs, out);
+        if (!nm_trace_differentiates(tape->trace)) {
+            return status;
+        }
     }
     if (status == NM_OK && tape->anomaly) {
         status = check_outputs_finite(tape, op, out);

@@ -16,7 +16,7 @@ typedef struct pass {
     nm_tape *tape;
     nm_context *context;
     int64_t last;    /* the node to begin with */
-    bool graph;      /* record the pass itself */
+    bool graph;      /* gradients are tensors to stay: the pass is recorded, or traced */
     bool release;    /* give the nodes' outputs back */
     bool everything; /* all that requires a gradient; else what is `wanted` */
 } pass;
@@ -265,7 +265,7 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
 
 static nm_status walk(pass *p)
 {
-    const bool recording = nm_tape_set_recording(p->tape, p->graph);
+    const bool recording = nm_tape_set_recording(p->tape, p->graph && !p->tape->trace);
     nm_status status = NM_OK;
     p->tape->collecting = !p->graph;
     for (int64_t i = p->last; i >= 0 && status == NM_OK; i--) {
@@ -383,6 +383,27 @@ nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
     }
     clear_pending(&p);
     loss->keep = keep;
+    return status;
+}
+
+nm_status nm_backward_in_trace(nm_tape *tape, nm_tensor *loss, nm_tensor *seed,
+                               nm_status (*keep)(void *user, nm_tensor *of, nm_tensor *gradient),
+                               void *user)
+{
+    if (check_loss(tape, loss) != NM_OK || find_engine_ops(tape) != NM_OK) {
+        return tape->context->status;
+    }
+    pass p = {.tape = tape,
+              .context = tape->context,
+              .last = loss->node,
+              .graph = true,
+              .everything = true};
+    loss->pending = seed;
+    nm_status status = walk(&p);
+    for (nm_tensor *leaf = tape->leaves; leaf && status == NM_OK; leaf = leaf->next) {
+        status = leaf->tape || leaf->doomed ? NM_OK : keep(user, leaf, leaf->pending);
+    }
+    clear_pending(&p);
     return status;
 }
 

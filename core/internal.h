@@ -364,7 +364,15 @@ nm_status nm_trace_effect(nm_tape *tape, const nm_effect *effect, const void *da
                           nm_tensor *const *in, int inputs);
 /* Says that the pass did what no graph can hold: "it ...". The first one counts. */
 void nm_trace_note(nm_trace *trace, const char *obstacle);
+/* Whether ops of the pass leave nodes, for a backward pass that will be kept with it. */
+bool nm_trace_differentiates(const nm_trace *trace);
 void nm_trace_note_in(nm_context *context, const char *obstacle); /* which has a trace */
+
+/* nm_backward() on a tape whose trace keeps it, with `seed` as the loss's gradient: `keep` gets
+ * what would be added to the gradient of each tensor of the program's own. */
+nm_status nm_backward_in_trace(nm_tape *tape, nm_tensor *loss, nm_tensor *seed,
+                               nm_status (*keep)(void *user, nm_tensor *of, nm_tensor *gradient),
+                               void *user);
 
 /* Runs an op's computation on allocated outputs: no checks, no recording. */
 nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,

@@ -243,6 +243,10 @@ struct nm_op {
     8u /* inputs and one output, all floating and required; from inputs of one shape comes an      \
           output of that shape, whatever the options */
 
+#define NM_OP_MAY_VIEW                                                                             \
+    16u /* where output 0 has as many elements as input 0, it has the same, in the same order: a   \
+           plan then computes nothing */
+
 #define NM_COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 /* Runs `op` on `inputs`. `options` is a struct of op->item.spec, copied; NULL: the defaults.

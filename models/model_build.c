@@ -38,7 +38,7 @@ static void trace_passes(nm_model *m)
 {
     nm_network layers = m->network;
     layers.forward = run_layers;
-    m->traced = m->options.fuse ? nm_traced_create(&layers) : NULL;
+    m->traced = m->network.traced = m->options.fuse ? nm_traced_create(&layers) : NULL;
 }
 
 static void run_dry(nm_model *m)

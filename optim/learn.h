@@ -45,6 +45,7 @@ typedef struct nm_learner {
     double clip_norm;            /* gradients are scaled down to this norm; 0: not */
     uint64_t seed;               /* of dropout */
     int64_t step;                /* updates made; each call counts one */
+    bool by_tape; /* no step is kept and done again as a list (optim/steps.h): the same bits */
 } nm_learner;
 
 /* One update by one batch: forward, loss, backward, clipping, optimizer. *loss (NULL: not wanted)

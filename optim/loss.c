@@ -125,8 +125,14 @@ nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, co
     }
     nm_tensor *targets =
         nm_tape_wrap(tape, batch->target_dtype, batch->target_shape, batch->targets);
+    return targets ? nm_loss_compute(loss, tape, outputs, targets) : NULL;
+}
+
+nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
+                           nm_tensor *targets)
+{
     const char *scope = nm_tape_set_scope(tape, "loss");
-    nm_tensor *result = targets ? loss->type->compute(loss->options, tape, outputs, targets) : NULL;
+    nm_tensor *result = loss->type->compute(loss->options, tape, outputs, targets);
     nm_tape_set_scope(tape, scope);
     return result;
 }

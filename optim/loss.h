@@ -14,7 +14,9 @@ typedef struct nm_loss_type {
     nm_item item;
     bool wants_labels;  /* class labels, else values */
     const char *metric; /* the metric that usually goes with it; NULL: none */
-    /* The mean over the batch, one element. */
+    /* The mean over the batch, one element. What it does depends on options, shapes and types
+     * alone; it may be kept and done again without a call (optim/steps.h), unless it reads
+     * elements. */
     nm_tensor *(*compute)(const void *options, nm_tape *tape, nm_tensor *outputs,
                           nm_tensor *targets);
     /* What the mean is over: how much this batch weighs against others. NULL: its samples. */
@@ -55,6 +57,9 @@ NM_API void nm_loss_end(nm_loss *loss); /* gives its memory back; twice is fine 
  * and targets do not fit; the batch must stay until the tape's reset. */
 NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
                              const nm_batch *batch);
+/* Of targets that are on the tape already. */
+nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
+                           nm_tensor *targets);
 /* The weight of that mean: sums of weight * mean over sum of weights do not depend on how samples
  * are cut into batches. */
 NM_API double nm_loss_weight(const nm_loss *loss, const nm_batch *batch);

@@ -55,6 +55,8 @@ typedef struct nm_network {
      * tape of its own; nothing changes by it. Fails as forward() would, so that it is known before
      * the first step. NULL: forward() will tell. */
     nm_status (*try_on)(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial);
+    /* What it runs from (optim/traced.h), which keeps steps of training too; NULL: nothing. */
+    struct nm_traced *traced;
 } nm_network;
 
 /* The forward pass as a graph, for inputs of that type and shape ("x"), as pass->training and

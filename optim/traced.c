@@ -33,6 +33,8 @@ struct nm_traced {
     nm_constants *constants, *own, *more;
     kept kept[KEPT];
     uint64_t clock;
+    void *attached;
+    void (*destroy_attached)(nm_context *context, void *state);
 };
 
 /* ---- Life ---- */
@@ -57,7 +59,7 @@ nm_traced *nm_traced_create(const nm_network *network)
     if (traced) {
         traced->context = context;
         traced->inner = traced->outer = *network;
-        traced->outer.self = traced;
+        traced->outer.self = traced->outer.traced = traced;
         traced->outer.forward = forward;
         traced->outer.try_on = network->try_on ? try_on : NULL;
     }
@@ -81,7 +83,21 @@ void nm_traced_destroy(nm_traced *traced)
     }
     nm_constants_destroy(traced->more);
     nm_constants_destroy(traced->own);
+    if (traced->attached) {
+        traced->destroy_attached(traced->context, traced->attached);
+        nm_free(traced->context, traced->attached);
+    }
     nm_free(traced->context, traced);
+}
+
+void *nm_traced_attach(nm_traced *traced, size_t size,
+                       void (*destroy)(nm_context *context, void *state))
+{
+    if (!traced->attached) {
+        traced->attached = nm_alloc_zero(traced->context, 1, size);
+        traced->destroy_attached = destroy;
+    }
+    return traced->attached;
 }
 
 const nm_network *nm_traced_network(const nm_traced *traced)
@@ -231,8 +247,8 @@ nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *
     NM_GIVEN(traced, NULL);
     NM_REQUIRE(traced->context, pass && pass->tape, NULL);
     NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
-    if (nm_tape_is_traced(pass->tape) || pass->initialize || pass->statistics ||
-        nm_tape_context(pass->tape) != traced->context) {
+    if ((nm_tape_is_traced(pass->tape) && !nm_tape_is_traced_for_step(pass->tape)) ||
+        pass->initialize || pass->statistics || nm_tape_context(pass->tape) != traced->context) {
         return traced->inner.forward(traced->inner.self, pass, x);
     }
     if (pass->training) {

@@ -8,6 +8,9 @@
  *     nm_traced *traced = nm_traced_create(&network);
  *     setup.network = nm_traced_network(traced);
  *
+ * The trainer and nm_learn() go further with such a network: of a step that comes again, the calls
+ * of forward pass, loss and backward pass are kept as one list (optim/steps.h).
+ *
  * What is kept is what the pass did, so a pass may depend on shapes, on the members of nm_pass, on
  * which entries of the store are trainable, and on nothing else that changes. What it does beside
  * ops it says by nm_tape_do() and nm_tape_draw(). A pass that no graph can hold runs as it is,
@@ -44,6 +47,10 @@ NM_API void nm_traced_unfold(nm_traced *traced);
  * and must outlive the result. */
 nm_traced *nm_traced_share(nm_context *context, const nm_traced *traced);
 bool nm_traced_is_folded(const nm_traced *traced);
+/* State that goes with it: `size` bytes, zeros when asked for first, then always the same. NULL
+ * without memory. */
+void *nm_traced_attach(nm_traced *traced, size_t size,
+                       void (*destroy)(nm_context *context, void *state));
 
 #ifdef __cplusplus
 }

@@ -71,6 +71,7 @@ typedef struct nm_train_options {
     int64_t checkpoint_every_steps; /* updates; 0: not by updates */
     int64_t accumulate;             /* batches whose gradients make one update; see below */
     bool anomaly;                   /* look for the first NaN or infinity; slow */
+    bool plan;                      /* steps that come again are kept and done as lists */
     int precision; /* nm_precision: bf16 needs a processor that has it, see below */
     /* Not options: groups made by a C program, instead of `groups`. */
     const nm_group *group_list;
@@ -90,7 +91,7 @@ typedef struct nm_train_options {
 #define NM_TRAIN_DEFAULTS                                                                          \
     .epochs = NM_AUTO, .schedule = {.item = &nm_schedule_constant.item}, .seed = 1,                \
     .clip_norm = NM_AUTO, .keep_best = true, .evaluate_every = 1, .checkpoint_every = 1,           \
-    .accumulate = 1
+    .accumulate = 1, .plan = true
 
 /* The defaults but for what is said: NM_TRAIN_OPTIONS(.epochs = 3), for a function of C. */
 #ifndef __cplusplus

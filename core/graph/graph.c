@@ -47,6 +47,8 @@ void nm_graph_destroy(nm_graph *graph)
         return;
     }
     nm_graph_cut(graph, 0, 0);
+    nm_free(graph->context, graph->outputs);
+    nm_free(graph->context, graph->learned);
     nm_free(graph->context, graph->steps);
     nm_free(graph->context, graph->values);
     nm_free(graph->context, graph);
@@ -77,6 +79,30 @@ int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape)
     values[graph->value_count] =
         (nm_graph_value){.dtype = dtype, .shape = *shape, .input = -1, .step = -1, .output = -1};
     return graph->value_count++;
+}
+
+nm_status nm_graph_add_output(nm_graph *graph, int value)
+{
+    int *outputs = grown(graph->context, graph->outputs, graph->output_count,
+                         &graph->output_capacity, sizeof *outputs);
+    if (!outputs) {
+        return NM_ERROR_MEMORY;
+    }
+    graph->outputs = outputs;
+    outputs[graph->output_count++] = value;
+    return NM_OK;
+}
+
+nm_status nm_graph_add_gradient(nm_graph *graph, nm_tensor *of, int value)
+{
+    nm_tensor **learned = grown(graph->context, graph->learned, graph->learned_count,
+                                &graph->learned_capacity, sizeof(nm_tensor *));
+    if (!learned) {
+        return NM_ERROR_MEMORY;
+    }
+    graph->learned = learned;
+    learned[graph->learned_count++] = of;
+    return nm_graph_add_output(graph, value);
 }
 
 nm_graph_step *nm_graph_make_step(nm_context *context, int inputs, int outputs, const void *options,

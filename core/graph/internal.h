@@ -13,8 +13,11 @@ struct nm_graph {
     int value_count, value_capacity;
     nm_graph_step **steps;
     int step_count, step_capacity;
-    int inputs[NM_GRAPH_MAX_INPUTS], outputs[NM_GRAPH_MAX_OUTPUTS];
-    int input_count, output_count;
+    int inputs[NM_GRAPH_MAX_INPUTS];
+    int *outputs; /* of a whole step: the loss, then gradients, as many as there are */
+    int input_count, output_count, output_capacity;
+    nm_tensor **learned; /* of a whole step: whose gradient output 1 + i is */
+    int learned_count, learned_capacity;
     bool ready;     /* the next are made, for the steps as they are */
     nm_tensor **at; /* value_count: the tensors of a run */
     int *last;      /* value_count: the step after which nobody reads it; -1: it is kept */
@@ -27,6 +30,10 @@ struct nm_graph {
 nm_graph *nm_graph_create(nm_context *context, const nm_store *store);
 /* Returns its index; -1 without memory. */
 int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape);
+/* Such an output. */
+nm_status nm_graph_add_output(nm_graph *graph, int value);
+/* A whole step's: the gradient of a tensor of the program's own. */
+nm_status nm_graph_add_gradient(nm_graph *graph, nm_tensor *of, int value);
 /* A step at the end, with room for its values and a copy of `options`; NULL without memory. Its
  * arrays are to be filled in by nm_graph_step_inputs() and its like. */
 nm_graph_step *nm_graph_add_step(nm_graph *graph, nm_step_kind kind, int inputs, int outputs,
@@ -60,6 +67,7 @@ struct nm_trace {
     int *table; /* by the tensor's address: a value's index + 1; 0: free */
     int table_size;
     const char *obstacle; /* what no graph can hold; NULL: nothing so far */
+    bool differentiates;  /* ops leave nodes too: a backward pass will be kept with the pass */
 };
 
 /* A new value, which the tensor stands for from now on; the value that it is. -1 without memory. */

@@ -8,11 +8,14 @@
 
 /* ---- Which values share elements ---- */
 
-/* The step's output 0 has the elements of its input 0. */
-static bool is_view(const nm_graph_step *step)
+bool nm_step_is_view(const nm_graph *graph, const nm_graph_step *step)
 {
-    return step->kind == NM_STEP_DETACH ||
-           (step->kind == NM_STEP_OP && step->op->flags & NM_OP_VIEW);
+    if (step->kind != NM_STEP_OP) {
+        return step->kind == NM_STEP_DETACH;
+    }
+    return step->op->flags & NM_OP_VIEW || (step->op->flags & NM_OP_MAY_VIEW &&
+                                            nm_shape_count(&graph->values[step->in[0]].shape) ==
+                                                nm_shape_count(&graph->values[step->out[0]].shape));
 }
 
 static void find_roots(nm_layout *l)
@@ -26,7 +29,7 @@ static void find_roots(nm_layout *l)
     }
     for (int s = 0; s < graph->step_count; s++) {
         const nm_graph_step *step = graph->steps[s];
-        if (is_view(step)) {
+        if (nm_step_is_view(graph, step)) {
             l->roots[step->out[0]] = l->roots[step->in[0]];
         }
         for (int i = 0; i < step->inputs; i++) {
@@ -123,7 +126,8 @@ static nm_slot *slot_of(const nm_layout *l, int root)
 /* Where the result of an elementwise step may be written over what it reads. NULL: nowhere. */
 static nm_slot *slot_to_take(const nm_layout *l, const nm_graph_step *step, int s)
 {
-    for (int i = 0; step->op->flags & NM_OP_ELEMENTWISE && i < step->inputs; i++) {
+    const bool elementwise = step->kind == NM_STEP_OP && step->op->flags & NM_OP_ELEMENTWISE;
+    for (int i = 0; elementwise && i < step->inputs; i++) {
         if (step->in[i] >= 0 && ends_in_place(l, step, s, step->in[i])) {
             return slot_of(l, step->in[i]);
         }
@@ -163,7 +167,7 @@ static nm_status place_all(nm_layout *l)
     nm_status status = NM_OK;
     for (int s = 0; s < l->graph->step_count && status == NM_OK; s++) {
         const nm_graph_step *step = l->graph->steps[s];
-        if (!is_view(step)) {
+        if (!nm_step_is_view(l->graph, step)) {
             status = place_outputs(l, step, s);
         }
         free_dead(l, s);

@@ -21,6 +21,8 @@ typedef struct nm_layout {
     size_t bytes; /* of the block */
 } nm_layout;
 
+/* Whether the step's output 0 has the elements of its input 0, so that nothing is computed. */
+bool nm_step_is_view(const nm_graph *graph, const nm_graph_step *step);
 /* `graph` is ready. Fills all in; give it back with nm_layout_end(). */
 nm_status nm_layout_make(nm_layout *layout, const nm_graph *graph);
 void nm_layout_end(nm_layout *layout);

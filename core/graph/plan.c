@@ -1,4 +1,4 @@
-/* Running a graph without a tape. Promises:
+/* Making ready to run a graph without a tape. Promises:
  *
  * 1. The same bits as the ops one by one: their own computations run, on the same elements.
  * 2. Two values share memory only if one is dead when the other is made, or an elementwise op reads
@@ -8,49 +8,9 @@
 
 #include <string.h>
 
-#include "core/graph/internal.h"
 #include "core/graph/layout.h"
+#include "core/graph/plan_internal.h"
 #include "core/guard.h"
-
-typedef struct plan_step {
-    const nm_op *op;
-    const char *scope;
-    const void *options;
-    nm_dtype dtype;
-    bool same_shape;
-    int inputs, outputs;
-    nm_tensor **tensors; /* inputs, then outputs */
-} plan_step;
-
-/* A header whose elements begin at `offset` of the block. */
-typedef struct place {
-    nm_tensor *tensor;
-    size_t offset;
-} place;
-
-/* A header with the elements of another tensor. */
-typedef struct alias {
-    nm_tensor *tensor;
-    const nm_tensor *of;
-} alias;
-
-struct nm_plan {
-    nm_context *context;
-    nm_tensor *headers; /* of the values that are not the program's own */
-    nm_tensor **of;     /* by value: the program's tensor, or a header */
-    plan_step *steps;
-    nm_tensor **lists; /* of all steps */
-    place *places;
-    alias *aliases;
-    void *options; /* copies of the steps' */
-    int step_count, place_count, alias_count, input_count, output_count;
-    nm_tensor *inputs[NM_GRAPH_MAX_INPUTS], *outputs[NM_GRAPH_MAX_OUTPUTS]; /* headers */
-    nm_tensor *direct[NM_GRAPH_MAX_OUTPUTS]; /* the header that is computed there; NULL: it is
-                                                copied at the end */
-    size_t bytes;
-    nm_tape_cost cost;
-    const void *block; /* where the places are by now */
-};
 
 void nm_plan_destroy(nm_plan *plan)
 {
@@ -64,6 +24,9 @@ void nm_plan_destroy(nm_plan *plan)
     nm_free(context, plan->lists);
     nm_free(context, plan->places);
     nm_free(context, plan->aliases);
+    nm_free(context, plan->owns);
+    nm_free(context, plan->outputs);
+    nm_free(context, plan->direct);
     nm_free(context, plan->options);
     nm_free(context, plan);
 }
@@ -91,10 +54,18 @@ static const char *find_obstacle(const nm_graph *graph)
     return NULL;
 }
 
-static size_t bytes_of_options(const nm_graph_step *step)
+/* Of what is to be copied. */
+static size_t size_of_options(const nm_graph_step *step)
 {
     const nm_spec *spec = step->kind == NM_STEP_OP ? step->op->item.spec : NULL;
-    return spec && step->options != spec->defaults ? (spec->size + 15) & ~(size_t)15 : 0;
+    return spec && step->options != spec->defaults ? spec->size
+           : step->kind == NM_STEP_EFFECT          ? step->effect->size
+                                                   : 0;
+}
+
+static size_t bytes_of_options(const nm_graph_step *step)
+{
+    return (size_of_options(step) + 15) & ~(size_t)15;
 }
 
 static nm_status make_room(nm_plan *plan, const nm_graph *graph)
@@ -106,10 +77,14 @@ static nm_status make_room(nm_plan *plan, const nm_graph *graph)
         options += bytes_of_options(graph->steps[s]);
     }
     const size_t values = (size_t)graph->value_count + 1;
+    const size_t outputs = (size_t)graph->output_count + 1;
     plan->headers = nm_alloc_zero(context, values, sizeof *plan->headers);
     plan->of = nm_alloc_zero(context, values, sizeof *plan->of);
     plan->places = nm_alloc_zero(context, values, sizeof *plan->places);
     plan->aliases = nm_alloc_zero(context, values, sizeof *plan->aliases);
+    plan->owns = nm_alloc_zero(context, values, sizeof *plan->owns);
+    plan->outputs = nm_alloc_zero(context, outputs, sizeof *plan->outputs);
+    plan->direct = nm_alloc_zero(context, outputs, sizeof *plan->direct);
     plan->steps = nm_alloc_zero(context, (size_t)graph->step_count + 1, sizeof *plan->steps);
     plan->lists = nm_alloc_zero(context, tensors, sizeof *plan->lists);
     plan->options = nm_alloc_zero(context, options, 1);
@@ -127,51 +102,70 @@ static void make_headers(nm_plan *plan, const nm_graph *graph)
                                        .dtype = (uint8_t)value->dtype,
                                        .owned = true};
         plan->of[v] = value->tensor ? value->tensor : &plan->headers[v];
+        if (value->tensor) {
+            plan->owns[plan->own_count++] =
+                (nm_plan_own){value->tensor, value->tensor->data, value->tensor->requires_grad};
+        }
     }
 }
 
 /* The type of the floating inputs; all inputs there, and of the shape of the output. */
-static void find_kind(plan_step *step)
+static void find_kind(nm_run *run)
 {
-    step->dtype = NM_F32;
-    step->same_shape = step->op->flags & NM_OP_ELEMENTWISE && step->inputs == step->op->input_count;
-    for (int i = step->inputs - 1; i >= 0; i--) {
-        const nm_tensor *x = step->tensors[i];
-        if (x && nm_is_float(x->dtype) && nm_input_port(step->op, i)->type == NM_PORT_FLOAT) {
-            step->dtype = (nm_dtype)x->dtype;
+    const nm_op *op = run->op;
+    run->dtype = NM_F32;
+    run->same_shape = op->flags & NM_OP_ELEMENTWISE && run->inputs == op->input_count;
+    for (int i = run->inputs - 1; i >= 0; i--) {
+        const nm_tensor *x = run->in[i];
+        if (x && nm_is_float(x->dtype) && nm_input_port(op, i)->type == NM_PORT_FLOAT) {
+            run->dtype = (nm_dtype)x->dtype;
         }
-        step->same_shape = step->same_shape && x && nm_same_shape(x, step->tensors[step->inputs]);
+        run->same_shape = run->same_shape && x && nm_same_shape(x, run->out[0]);
     }
+}
+
+/* Returns the end of the list that its tensors were added to. */
+static nm_tensor **make_step(const nm_plan *plan, const nm_graph_step *from, nm_plan_step *step,
+                             nm_tensor **list)
+{
+    *step = (nm_plan_step){.run = {.context = plan->context,
+                                   .op = from->op,
+                                   .options = from->options,
+                                   .inputs = from->inputs,
+                                   .outputs = from->outputs,
+                                   .in = list,
+                                   .out = list + from->inputs},
+                           .kind = from->kind,
+                           .scope = from->scope,
+                           .number = from->number,
+                           .effect = from->effect};
+    for (int i = 0; i < from->inputs; i++) {
+        *list++ = from->in[i] < 0 ? NULL : plan->of[from->in[i]];
+    }
+    for (int i = 0; i < from->outputs; i++) {
+        *list++ = plan->of[from->out[i]];
+    }
+    if (from->kind == NM_STEP_OP) {
+        find_kind(&step->run);
+    }
+    return list;
 }
 
 static void make_steps(nm_plan *plan, const nm_graph *graph)
 {
     nm_tensor **list = plan->lists;
     char *options = plan->options;
+    const int loss = graph->values[graph->outputs[0]].step;
     for (int s = 0; s < graph->step_count; s++) {
         const nm_graph_step *from = graph->steps[s];
-        const size_t bytes = bytes_of_options(from);
-        if (from->kind != NM_STEP_OP || !from->op->forward) {
-            continue; /* the same elements under another name */
+        const size_t size = size_of_options(from);
+        if (!nm_step_is_view(graph, from)) {
+            nm_plan_step *step = &plan->steps[plan->step_count++];
+            list = make_step(plan, from, step, list);
+            step->run.options = size ? memcpy(options, from->options, size) : from->options;
+            options += bytes_of_options(from);
         }
-        plan_step *step = &plan->steps[plan->step_count++];
-        *step = (plan_step){.op = from->op,
-                            .scope = from->scope,
-                            .options = from->options,
-                            .inputs = from->inputs,
-                            .outputs = from->outputs,
-                            .tensors = list};
-        for (int i = 0; i < from->inputs; i++) {
-            *list++ = from->in[i] < 0 ? NULL : plan->of[from->in[i]];
-        }
-        for (int i = 0; i < from->outputs; i++) {
-            *list++ = plan->of[from->out[i]];
-        }
-        if (bytes) {
-            step->options = memcpy(options, from->options, from->op->item.spec->size);
-            options += bytes;
-        }
-        find_kind(step);
+        plan->turn = s == loss ? plan->step_count : plan->turn;
     }
 }
 
@@ -193,9 +187,10 @@ static void find_places(nm_plan *plan, const nm_graph *graph, const nm_layout *l
 {
     for (int v = 0; v < graph->value_count; v++) {
         if (layout->roots[v] != v) {
-            plan->aliases[plan->alias_count++] = (alias){plan->of[v], plan->of[layout->roots[v]]};
+            plan->aliases[plan->alias_count++] =
+                (nm_plan_alias){plan->of[v], plan->of[layout->roots[v]]};
         } else if (layout->offsets[v] != SIZE_MAX) {
-            plan->places[plan->place_count++] = (place){plan->of[v], layout->offsets[v]};
+            plan->places[plan->place_count++] = (nm_plan_place){plan->of[v], layout->offsets[v]};
         }
     }
     plan->bytes = layout->bytes;
@@ -213,20 +208,20 @@ static nm_status lay_out(nm_plan *plan, const nm_graph *graph)
     return status;
 }
 
-static int64_t multiply_adds(const nm_plan *plan, const plan_step *step)
+static int64_t multiply_adds(const nm_run *run)
 {
-    nm_infer infer = {.context = plan->context,
-                      .op = step->op,
-                      .options = step->options,
-                      .inputs = step->inputs,
-                      .dtype = step->dtype};
-    for (int i = 0; i < step->inputs; i++) {
-        infer.in[i] = step->tensors[i] ? &step->tensors[i]->shape : NULL;
+    nm_infer infer = {.context = run->context,
+                      .op = run->op,
+                      .options = run->options,
+                      .inputs = run->inputs,
+                      .dtype = run->dtype};
+    for (int i = 0; i < run->inputs; i++) {
+        infer.in[i] = run->in[i] ? &run->in[i]->shape : NULL;
     }
-    for (int i = 0; i < step->outputs; i++) {
-        infer.out[i] = step->tensors[step->inputs + i]->shape;
+    for (int i = 0; i < run->outputs; i++) {
+        infer.out[i] = run->out[i]->shape;
     }
-    return step->op->multiply_adds ? step->op->multiply_adds(&infer) : 0;
+    return run->op->multiply_adds ? run->op->multiply_adds(&infer) : 0;
 }
 
 static void add_up_cost(nm_plan *plan, const nm_graph *graph)
@@ -235,10 +230,11 @@ static void add_up_cost(nm_plan *plan, const nm_graph *graph)
         plan->cost.ops += graph->steps[s]->kind == NM_STEP_OP;
     }
     for (int s = 0; s < plan->step_count; s++) {
-        const plan_step *step = &plan->steps[s];
-        plan->cost.multiply_adds += multiply_adds(plan, step);
-        for (int i = 0; i < step->outputs; i++) {
-            plan->cost.bytes += (int64_t)nm_tensor_bytes(step->tensors[step->inputs + i]);
+        const nm_run *run = &plan->steps[s].run;
+        const bool is_op = plan->steps[s].kind == NM_STEP_OP;
+        plan->cost.multiply_adds += is_op ? multiply_adds(run) : 0;
+        for (int i = 0; is_op && i < run->outputs; i++) {
+            plan->cost.bytes += (int64_t)nm_tensor_bytes(run->out[i]);
         }
     }
 }
@@ -255,15 +251,8 @@ static nm_status make_all(nm_plan *plan, nm_graph *graph)
     return status;
 }
 
-nm_plan *nm_plan_create(nm_graph *graph)
+nm_plan *nm_plan_make(nm_graph *graph)
 {
-    NM_GIVEN(graph && nm_context_status(graph->context) == NM_OK, NULL);
-    const char *obstacle = find_obstacle(graph);
-    if (obstacle) {
-        nm_fail(graph->context, NM_ERROR_INPUT, "nm_plan_create: the pass is not for inference: %s",
-                obstacle);
-        return NULL;
-    }
     nm_plan *plan = nm_alloc_zero(graph->context, 1, sizeof *plan);
     if (!plan) {
         return NULL;
@@ -276,148 +265,14 @@ nm_plan *nm_plan_create(nm_graph *graph)
     return plan;
 }
 
-/* ---- Running ---- */
-
-static nm_status refuse(const nm_plan *plan, const char *what, int index, const nm_tensor *tensor,
-                        const nm_tensor *header)
+nm_plan *nm_plan_create(nm_graph *graph)
 {
-    char is[NM_SHAPE_TEXT], wanted[NM_SHAPE_TEXT];
-    if (!tensor) {
-        return nm_fail(plan->context, NM_ERROR_INPUT, "nm_plan_run: %s %d is NULL", what, index);
-    }
-    if (tensor->context != plan->context) {
-        return nm_fail(plan->context, NM_ERROR_INPUT, "nm_plan_run: %s %d is of another context",
-                       what, index);
-    }
-    if (!tensor->data) {
-        return nm_refuse_elements(tensor, what);
-    }
-    return nm_fail(plan->context, NM_ERROR_INPUT,
-                   "nm_plan_run: %s %d is %s %s, but the plan is of %s %s", what, index,
-                   nm_dtype_name((nm_dtype)tensor->dtype), nm_shape_text(&tensor->shape, is),
-                   nm_dtype_name((nm_dtype)header->dtype), nm_shape_text(&header->shape, wanted));
-}
-
-static bool fits(const nm_plan *plan, const nm_tensor *tensor, const nm_tensor *header)
-{
-    return tensor && tensor->data && tensor->context == plan->context &&
-           tensor->dtype == header->dtype && nm_same_shape(tensor, header);
-}
-
-static nm_status check_all(const nm_plan *plan, nm_tensor *const *in, nm_tensor *const *out)
-{
-    for (int i = 0; i < plan->input_count; i++) {
-        if (!fits(plan, in[i], plan->inputs[i])) {
-            return refuse(plan, "input", i, in[i], plan->inputs[i]);
-        }
-    }
-    for (int i = 0; i < plan->output_count; i++) {
-        if (!fits(plan, out[i], plan->outputs[i])) {
-            return refuse(plan, "output", i, out[i], plan->outputs[i]);
-        }
-    }
-    return plan->context->status;
-}
-
-static void bind(nm_plan *plan, nm_buffer *block, nm_tensor *const *in, nm_tensor *const *out)
-{
-    char *at = block ? nm_buffer_data(block) : NULL;
-    for (int i = 0; at != plan->block && i < plan->place_count; i++) {
-        plan->places[i].tensor->data = at + plan->places[i].offset;
-    }
-    plan->block = at;
-    for (int i = 0; i < plan->input_count; i++) {
-        plan->inputs[i]->data = in[i]->data;
-    }
-    for (int i = 0; i < plan->output_count; i++) {
-        if (plan->direct[i]) {
-            plan->direct[i]->data = out[i]->data;
-        }
-    }
-    for (int i = 0; i < plan->alias_count; i++) {
-        plan->aliases[i].tensor->data = plan->aliases[i].of->data;
-    }
-}
-
-static nm_status run_step(const nm_plan *plan, const plan_step *step)
-{
-    nm_tensor *const *out = step->tensors + step->inputs;
-    nm_run run;
-    run.context = plan->context;
-    run.op = step->op;
-    run.options = step->options;
-    run.dtype = step->dtype;
-    run.same_shape = step->same_shape;
-    run.inputs = step->inputs;
-    run.outputs = step->outputs;
-    run.in = step->tensors;
-    run.out = out;
-    for (int i = 0; i < step->inputs; i++) {
-        run.x[i] = step->tensors[i] ? step->tensors[i]->data : NULL;
-    }
-    for (int i = step->inputs; i < step->op->input_count; i++) {
-        run.x[i] = NULL;
-    }
-    for (int i = 0; i < step->outputs; i++) {
-        run.y[i] = out[i]->data;
-    }
-    return step->op->forward(&run);
-}
-
-static nm_status run_steps(const nm_plan *plan)
-{
-    for (int s = 0; s < plan->step_count; s++) {
-        const plan_step *step = &plan->steps[s];
-        const nm_status status = run_step(plan, step);
-        if (status != NM_OK) {
-            nm_name_failure(plan->context, step->op, step->scope, status);
-            return status;
-        }
-    }
-    return NM_OK;
-}
-
-static void deliver(const nm_plan *plan, nm_tensor *const *out)
-{
-    for (int i = 0; i < plan->output_count; i++) {
-        if (!plan->direct[i]) {
-            memcpy(out[i]->data, plan->outputs[i]->data, nm_tensor_bytes(out[i]));
-        }
-        nm_tensor_note_change(out[i]);
-    }
-}
-
-nm_status nm_plan_run(nm_plan *plan, nm_tensor *const *in, nm_tensor *const *out)
-{
-    NM_GIVEN(plan, NM_ERROR_INPUT);
-    NM_REQUIRE(plan->context, in || !plan->input_count, NM_ERROR_INPUT);
-    NM_REQUIRE(plan->context, out, NM_ERROR_INPUT);
-    nm_status status = check_all(plan, in, out);
-    nm_buffer *block =
-        status == NM_OK && plan->bytes ? nm_buffer_create(plan->context, plan->bytes) : NULL;
-    if (status == NM_OK && plan->bytes && !block) {
-        status = NM_ERROR_MEMORY;
-    }
-    if (status == NM_OK) {
-        bind(plan, block, in, out);
-        status = run_steps(plan);
-    }
-    if (status == NM_OK) {
-        deliver(plan, out);
-    }
-    nm_buffer_release(block);
-    return status;
-}
-
-nm_tensor *nm_plan_run_on(nm_plan *plan, nm_tape *tape, nm_tensor *x)
-{
-    const nm_tensor *header = plan->outputs[0];
-    nm_tensor *y = nm_tape_empty(tape, (nm_dtype)header->dtype, &header->shape);
-    if (!y || nm_plan_run(plan, &x, &y) != NM_OK) {
+    NM_GIVEN(graph && nm_context_status(graph->context) == NM_OK, NULL);
+    const char *obstacle = find_obstacle(graph);
+    if (obstacle) {
+        nm_fail(graph->context, NM_ERROR_INPUT, "nm_plan_create: the pass is not for inference: %s",
+                obstacle);
         return NULL;
     }
-    tape->cost.ops += plan->cost.ops;
-    tape->cost.bytes += plan->cost.bytes;
-    tape->cost.multiply_adds += plan->cost.multiply_adds;
-    return y;
+    return nm_plan_make(graph);
 }

@@ -228,6 +228,11 @@ void nm_trace_note(nm_trace *trace, const char *obstacle)
     }
 }
 
+bool nm_trace_differentiates(const nm_trace *trace)
+{
+    return trace->differentiates;
+}
+
 void nm_trace_note_in(nm_context *context, const char *obstacle)
 {
     nm_trace_note(context->trace, obstacle);

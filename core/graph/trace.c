@@ -11,6 +11,11 @@ bool nm_tape_is_traced(const nm_tape *tape)
     return tape && tape->trace;
 }
 
+bool nm_tape_is_traced_for_step(const nm_tape *tape)
+{
+    return tape->trace && tape->trace->differentiates;
+}
+
 void nm_tape_note_obstacle(nm_tape *tape, const char *obstacle)
 {
     nm_trace_note(tape->trace, obstacle);
@@ -48,6 +53,15 @@ nm_tensor *nm_trace_part(nm_tape *tape, const nm_graph_part *part, void *self, c
 
 /* ---- All of it ---- */
 
+/* What is to be kept. */
+typedef struct wanted {
+    nm_forward_fn *forward;
+    void *self;
+    const nm_graph_input *inputs;
+    int input_count, output_count;
+    bool differentiate; /* output 0: nm_backward() goes along */
+} wanted;
+
 /* Tensors of another context's store are lent to tapes that do not record. */
 static void begin(nm_trace *trace, nm_tape *tape)
 {
@@ -72,21 +86,19 @@ static void end(nm_trace *trace, nm_tape *tape)
     nm_free(context, trace->table);
 }
 
-static nm_status add_inputs(nm_trace *trace, nm_tape *tape, const nm_graph_input *inputs, int count,
-                            nm_tensor **in)
+/* NULL on failure. */
+static nm_tensor *add_input(nm_trace *trace, nm_tape *tape, const nm_graph_input *input)
 {
     nm_graph *graph = trace->graph;
-    for (int i = 0; i < count; i++) {
-        in[i] = nm_tape_empty(tape, inputs[i].dtype, &inputs[i].shape);
-        const int v = in[i] ? nm_trace_add_value(trace, in[i]) : -1;
-        if (v < 0) {
-            return nm_context_status(graph->context);
-        }
-        graph->values[v].input = i;
-        graph->values[v].name = nm_copy_string(graph->context, inputs[i].name);
-        graph->inputs[graph->input_count++] = v;
+    nm_tensor *tensor = nm_tape_empty(tape, input->dtype, &input->shape);
+    const int v = tensor ? nm_trace_add_value(trace, tensor) : -1;
+    if (v < 0) {
+        return NULL;
     }
-    return nm_context_status(graph->context);
+    graph->values[v].input = graph->input_count;
+    graph->values[v].name = nm_copy_string(graph->context, input->name);
+    graph->inputs[graph->input_count++] = v;
+    return nm_context_status(graph->context) == NM_OK ? tensor : NULL;
 }
 
 static nm_status add_outputs(nm_trace *trace, nm_tensor *const *out, int count)
@@ -98,14 +110,9 @@ static nm_status add_outputs(nm_trace *trace, nm_tensor *const *out, int count)
                            "the forward pass failed and did not say why (output %d is NULL)", i);
         }
         const int v = nm_trace_value_of(trace, out[i]);
-        if (v < 0) {
+        if (v < 0 || nm_graph_add_output(graph, v) != NM_OK) {
             return NM_ERROR_MEMORY;
         }
-        graph->outputs[graph->output_count++] = v;
-    }
-    if (trace->obstacle) {
-        return nm_fail(graph->context, NM_ERROR_INPUT, "the pass cannot be kept as a graph: it %s",
-                       trace->obstacle);
     }
     return NM_OK;
 }
@@ -121,31 +128,53 @@ static void find_entries(nm_graph *graph)
     }
 }
 
-static nm_status run_dry(nm_trace *trace, nm_tape *tape, nm_forward_fn *forward, void *self,
-                         const nm_graph_input *inputs, int input_count, int output_count)
+static nm_status keep_gradient(void *user, nm_tensor *of, nm_tensor *gradient)
+{
+    nm_trace *trace = user;
+    const int v = nm_trace_value_of(trace, gradient);
+    return v < 0 ? NM_ERROR_MEMORY : nm_graph_add_gradient(trace->graph, of, v);
+}
+
+/* What the backward pass begins with is an input too. */
+static nm_status add_backward(nm_trace *trace, nm_tape *tape, nm_tensor *loss)
+{
+    const nm_graph_input input = {"seed", (nm_dtype)loss->dtype, loss->shape};
+    nm_tensor *seed = add_input(trace, tape, &input);
+    return seed ? nm_backward_in_trace(tape, loss, seed, keep_gradient, trace)
+                : nm_context_status(tape->context);
+}
+
+static nm_status run_dry(nm_trace *trace, nm_tape *tape, const wanted *w)
 {
     nm_tensor *in[NM_GRAPH_MAX_INPUTS], *out[NM_GRAPH_MAX_OUTPUTS] = {NULL};
-    nm_status status = add_inputs(trace, tape, inputs, input_count, in);
-    if (status == NM_OK) {
-        status = forward(self, tape, in, out);
+    for (int i = 0; i < w->input_count; i++) {
+        in[i] = add_input(trace, tape, &w->inputs[i]);
+        if (!in[i]) {
+            return nm_context_status(tape->context);
+        }
     }
+    nm_status status = w->forward(w->self, tape, in, out);
     if (status == NM_OK) {
         status = nm_context_status(tape->context);
     }
-    return status == NM_OK ? add_outputs(trace, out, output_count) : status;
+    if (status == NM_OK) {
+        status = add_outputs(trace, out, w->output_count);
+    }
+    return status == NM_OK && w->differentiate ? add_backward(trace, tape, out[0]) : status;
 }
 
-static nm_status trace_into(nm_graph *graph, nm_forward_fn *forward, void *self,
-                            const nm_graph_input *inputs, int input_count, int output_count)
+/* *obstacle: what no graph can hold; NULL: all was kept. */
+static nm_status trace_into(nm_graph *graph, const wanted *w, const char **obstacle)
 {
-    nm_trace trace = {.graph = graph};
+    nm_trace trace = {.graph = graph, .differentiates = w->differentiate};
     nm_tape *tape = nm_tape_create(graph->context);
     if (!tape) {
         return NM_ERROR_MEMORY;
     }
     begin(&trace, tape);
-    nm_status status = run_dry(&trace, tape, forward, self, inputs, input_count, output_count);
+    nm_status status = run_dry(&trace, tape, w);
     find_entries(graph);
+    *obstacle = trace.obstacle;
     end(&trace, tape);
     return status;
 }
@@ -164,10 +193,34 @@ nm_graph *nm_graph_trace(nm_context *context, const nm_store *store, nm_forward_
                 NM_GRAPH_MAX_INPUTS, NM_GRAPH_MAX_OUTPUTS, input_count, output_count);
         return NULL;
     }
+    const wanted w = {forward, self, inputs, input_count, output_count, false};
+    const char *obstacle = NULL;
     nm_graph *graph = nm_graph_create(context, store);
-    if (graph && trace_into(graph, forward, self, inputs, input_count, output_count) != NM_OK) {
+    nm_status status = graph ? trace_into(graph, &w, &obstacle) : NM_ERROR_MEMORY;
+    if (status == NM_OK && obstacle) {
+        status =
+            nm_fail(context, NM_ERROR_INPUT, "the pass cannot be kept as a graph: it %s", obstacle);
+    }
+    if (status != NM_OK) {
         nm_graph_destroy(graph);
         return NULL;
     }
     return graph;
+}
+
+nm_graph *nm_graph_trace_step(nm_context *context, const nm_store *store, nm_forward_fn *forward,
+                              void *self, const nm_graph_input *inputs, int input_count)
+{
+    const wanted w = {forward, self, inputs, input_count, 1, true};
+    const char *obstacle = NULL;
+    nm_graph *graph = nm_graph_create(context, store);
+    nm_status status = graph ? trace_into(graph, &w, &obstacle) : NM_ERROR_MEMORY;
+    if (status == NM_OK && !obstacle) {
+        return graph;
+    }
+    if (status != NM_ERROR_MEMORY) {
+        nm_context_clear_error(context); /* the step itself will tell */
+    }
+    nm_graph_destroy(graph);
+    return NULL;
 }

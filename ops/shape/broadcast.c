@@ -54,6 +54,10 @@ static nm_status sum_to_infer(nm_infer *infer)
 static nm_status sum_to_forward(const nm_run *run)
 {
     const nm_shape *in = nm_tensor_shape(run->in[0]), *out = nm_tensor_shape(run->out[0]);
+    if (nm_tensor_count(run->in[0]) == nm_tensor_count(run->out[0])) {
+        memcpy(run->y[0], run->x[0], nm_tensor_bytes(run->out[0]));
+        return NM_OK;
+    }
     unsigned gone = 0;
     for (int d = 0; d < in->rank; d++) {
         int k = d - (in->rank - out->rank);
@@ -92,7 +96,8 @@ static const nm_sample broadcast_to_samples[] = {
     {.options = "{shape: [3]}", .in = {NM_SCALAR_NORMAL}},
 };
 
-NM_OP(sum_to, nm_port_x, result_port, sum_to_infer, 0, "sum over broadcast axes", .spec = &spec,
+NM_OP(sum_to, nm_port_x, result_port, sum_to_infer, NM_OP_MAY_VIEW, "sum over broadcast axes",
+      .spec = &spec,
       .doc = "y = x summed over the axes along which the shape broadcasts to x's.\n"
              "dx = dy, broadcast back.")
 NM_OP(broadcast_to, nm_port_x, result_port, broadcast_to_infer, 0,

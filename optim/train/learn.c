@@ -2,6 +2,7 @@
 
 #include "core/guard.h"
 #include "optim/clip.h"
+#include "optim/steps.h"
 #include "optim/train/internal.h"
 
 /* ---- Batches ---- */
@@ -47,22 +48,28 @@ nm_tensor *nm_batch_targets(nm_tape *tape, const nm_batch *batch)
 
 /* ---- Steps ---- */
 
-static nm_tensor *forward(const nm_learner *l, const nm_batch *batch, bool initialize)
+static nm_random random_of_step(const nm_learner *l)
 {
-    nm_random random = nm_random_create(l->seed, NM_STREAM_TRAINING + (uint64_t)l->step);
+    return nm_random_create(l->seed, NM_STREAM_TRAINING + (uint64_t)l->step);
+}
+
+static void initialize_by(const nm_learner *l, const nm_batch *batch)
+{
+    nm_random random = random_of_step(l);
+    const nm_pass pass = {.tape = l->tape, .random = &random, .training = true, .initialize = true};
     nm_tape_reset(l->tape);
-    const nm_pass pass = {
-        .tape = l->tape, .random = &random, .training = true, .initialize = initialize};
+    const bool recording = nm_tape_set_recording(l->tape, false);
     nm_tensor *x = nm_batch_samples(l->tape, batch);
-    return x ? l->network->forward(l->network->self, &pass, x) : NULL;
+    if (x) {
+        l->network->forward(l->network->self, &pass, x);
+    }
+    nm_tape_set_recording(l->tape, recording);
 }
 
 static nm_status start(const nm_learner *l, const nm_batch *batch)
 {
     if (l->step == 0 && l->network->wants_data) {
-        const bool recording = nm_tape_set_recording(l->tape, false);
-        forward(l, batch, true);
-        nm_tape_set_recording(l->tape, recording);
+        initialize_by(l, batch);
     }
     return nm_context_status(nm_tape_context(l->tape));
 }
@@ -95,13 +102,18 @@ static nm_status clip(const nm_learner *l, double *scale)
 static nm_status update(const nm_learner *l, const nm_batch *batch, double *value)
 {
     double scale;
-    nm_tensor *loss = nm_loss_of(l->loss, l->tape, forward(l, batch, false), batch);
-    *value = loss ? nm_tensor_item(loss) : (double)NAN;
-    nm_status status = nm_context_status(nm_tape_context(l->tape));
+    nm_random random = random_of_step(l);
+    const nm_batch_step step = {.network = l->network,
+                                .loss = l->loss,
+                                .tape = l->tape,
+                                .random = &random,
+                                .batch = batch,
+                                .scale = 1,
+                                .by_tape = l->by_tape};
+    nm_status status = nm_batch_step_run(&step, value);
     if (status == NM_OK && !isfinite(*value)) {
         return not_finite(l, "the loss", *value);
     }
-    if (status == NM_OK) status = nm_backward(l->tape, loss, 0);
     if (status == NM_OK) status = clip(l, &scale);
     if (status == NM_OK) {
         const double factor = l->schedule ? nm_schedule_factor(l->schedule, l->step) : 1;

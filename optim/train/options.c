@@ -85,6 +85,9 @@ static const nm_option rows[] = {
      .max = 1e6, .doc = "batches that make one update; batch norm still sees them one by one"},
     {NM_FIELD(nm_train_options, anomaly), NM_OPTION_BOOL,
      .doc = "look for the first NaN or infinity after every op; slow"},
+    {NM_FIELD(nm_train_options, plan), NM_OPTION_BOOL,
+     .doc = "keep what a step does, and do it again as a list of calls; false: every step on the "
+            "tape, with the same bits"},
     {NM_FIELD(nm_train_options, precision), NM_OPTION_ENUM, .also = "dtype amp",
      .names = nm_precision_names,
      .doc = "of products in training: f32, or bf16 where the processor has units for it"},

@@ -1,43 +1,44 @@
 /* One update: batches forward and backward, clipping, optimizer. Nothing here allocates. */
-#include "ops/basic.h"
 #include "optim/clip.h"
+#include "optim/steps.h"
 #include "optim/train/internal.h"
 
-static nm_pass begin_pass(nm_trainer *t, nm_random *random)
+static nm_random random_of_batch(const nm_trainer *t)
 {
     const nm_progress *p = &t->progress;
-    uint64_t batch = (uint64_t)(p->epoch * t->batches + p->batch);
-    *random = nm_random_create((uint64_t)t->setup.options.seed, NM_STREAM_TRAINING + batch);
-    nm_tape_reset(t->tape);
-    return (nm_pass){.tape = t->tape,
-                     .random = random,
-                     .training = true,
-                     .precision = (nm_precision)t->setup.options.precision};
-}
-
-static nm_tensor *forward(const nm_trainer *t, const nm_pass *pass, const nm_batch *batch)
-{
-    const nm_network *network = t->setup.network;
-    nm_tensor *x = nm_tape_wrap(t->tape, NM_F32, batch->shape, batch->x);
-    return x ? network->forward(network->self, pass, x) : NULL;
+    const uint64_t batch = (uint64_t)(p->epoch * t->batches + p->batch);
+    return nm_random_create((uint64_t)t->setup.options.seed, NM_STREAM_TRAINING + batch);
 }
 
 /* ---- Data-dependent initialization ---- */
 
+static void initialize_by(nm_trainer *t, const nm_batch *batch)
+{
+    const nm_network *network = t->setup.network;
+    nm_random random = random_of_batch(t);
+    const nm_pass pass = {.tape = t->tape,
+                          .random = &random,
+                          .training = true,
+                          .initialize = true,
+                          .precision = (nm_precision)t->setup.options.precision};
+    nm_tape_reset(t->tape);
+    const bool recording = nm_tape_set_recording(t->tape, false);
+    nm_tensor *x = nm_tape_wrap(t->tape, NM_F32, batch->shape, batch->x);
+    if (x) {
+        network->forward(network->self, &pass, x);
+    }
+    nm_tape_set_recording(t->tape, recording);
+}
+
 nm_status nm_trainer_prepare(nm_trainer *t)
 {
     nm_batch batch;
-    nm_random random;
     if (t->prepared || !t->setup.network->wants_data) {
         return nm_context_status(t->context);
     }
     nm_status status = nm_loader_begin(t->train, 0, 0);
     if (status == NM_OK && (status = nm_loader_next(t->train, &batch)) == NM_OK) {
-        nm_pass pass = begin_pass(t, &random);
-        pass.initialize = true;
-        bool recording = nm_tape_set_recording(t->tape, false);
-        forward(t, &pass, &batch);
-        nm_tape_set_recording(t->tape, recording);
+        initialize_by(t, &batch);
         status = nm_context_status(t->context);
     }
     t->prepared = status == NM_OK;
@@ -46,28 +47,26 @@ nm_status nm_trainer_prepare(nm_trainer *t)
 
 /* ---- A batch ---- */
 
-static nm_status backward(nm_trainer *t, nm_tensor *loss, double weight)
-{
-    bool accumulates = t->setup.options.accumulate > 1;
-    if (accumulates) { /* so that every sample weighs the same, also those of a short batch */
-        loss = nm_affine(t->tape, loss, weight, 0);
-    }
-    return loss ? nm_backward(t->tape, loss, 0) : nm_context_status(t->context);
-}
-
 static nm_status train_on(nm_trainer *t, const nm_batch *batch)
 {
-    nm_random random;
-    const nm_pass pass = begin_pass(t, &random);
-    nm_tensor *loss = nm_loss_of(&t->loss, t->tape, forward(t, &pass, batch), batch);
-    double weight = nm_loss_weight(&t->loss, batch);
-    double value = loss ? nm_tensor_item(loss) : 0;
-    nm_status status = nm_context_status(t->context);
+    const nm_train_options *o = &t->setup.options;
+    nm_random random = random_of_batch(t);
+    const double weight = nm_loss_weight(&t->loss, batch);
+    const nm_batch_step step = {
+        .network = t->setup.network,
+        .loss = &t->loss,
+        .tape = t->tape,
+        .random = &random,
+        .precision = (nm_precision)o->precision,
+        .batch = batch,
+        /* so that every sample weighs the same, also those of a short batch */
+        .scale = o->accumulate > 1 ? weight : 1,
+        .by_tape = !o->plan,
+    };
+    double value;
+    nm_status status = nm_batch_step_run(&step, &value);
     if (status == NM_OK && !isfinite(value)) {
         return nm_trainer_not_finite(t, "the loss", value);
-    }
-    if (status == NM_OK) {
-        status = backward(t, loss, weight);
     }
     t->step.loss += weight * value;
     t->step.weight += weight;

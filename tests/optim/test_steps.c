@@ -1,0 +1,411 @@
+/* Steps that are kept and done again as lists: when they are, when not, and with what bits. */
+#include "optim/steps.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/loss.h"
+#include "ops/norm.h"
+#include "ops/ops.h"
+#include "optim/learn.h"
+#include "optim/optim.h"
+#include "optim/traced.h"
+
+#include "tests/test.h"
+
+#define SAMPLES 12
+
+typedef struct net {
+    nm_context *context;
+    nm_store *store;
+    nm_tensor *w1, *b1, *scale, *shift, *mean, *var, *w2;
+    nm_network network;
+    nm_traced *traced;
+    nm_loss loss;
+    nm_cross_entropy_loss_options options;
+    nm_choice choice;
+    nm_learner learner;
+    bool reads; /* elements */
+    int passes; /* of forward() */
+    float x[SAMPLES][3];
+    int32_t labels[SAMPLES];
+} net;
+
+static nm_tensor *forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    net *n = self;
+    n->passes++;
+    if (n->reads && !nm_tape_is_dry(pass->tape)) {
+        nm_tensor_get(x, 0);
+    }
+    nm_tensor *h = nm_dense(pass->tape, x, n->w1, n->b1);
+    h = nm_batch_norm_running(pass->tape, h, n->scale, n->shift, n->mean, n->var, pass->training);
+    h = nm_relu(pass->tape, h);
+    if (pass->training) {
+        h = nm_dropout_drawn(pass->tape, h, nm_tape_draw(pass->tape, pass->random), 0.25);
+    }
+    return nm_dense(pass->tape, h, n->w2, NULL);
+}
+
+static nm_tensor *add(net *n, const char *name, nm_purpose purpose, nm_shape shape, double value)
+{
+    const nm_role role = purpose >= NM_STATISTIC ? NM_BUFFER : NM_PARAMETER;
+    nm_tensor *tensor = nm_store_add(n->store, name, role, purpose, NM_F32, shape);
+    nm_random random = nm_random_create(4, 4);
+    if (tensor) {
+        nm_random_fill_uniform(&random, tensor, value, value + 1);
+    }
+    return tensor;
+}
+
+static void make_parameters(net *n)
+{
+    n->w1 = add(n, "w1", NM_WEIGHT, NM_SHAPE(5, 3), -0.5);
+    n->b1 = add(n, "b1", NM_BIAS, NM_SHAPE(5), 0);
+    n->scale = add(n, "scale", NM_NORM_SCALE, NM_SHAPE(5), 0.5);
+    n->shift = add(n, "shift", NM_NORM_SHIFT, NM_SHAPE(5), 0);
+    n->mean = add(n, "mean", NM_STATISTIC, NM_SHAPE(5), 0);
+    n->var = add(n, "var", NM_VARIANCE, NM_SHAPE(5), 1);
+    n->w2 = add(n, "w2", NM_WEIGHT, NM_SHAPE(2, 5), -0.5);
+}
+
+static void make_samples(net *n)
+{
+    nm_random random = nm_random_create(9, 9);
+    for (int i = 0; i < SAMPLES; i++) {
+        for (int k = 0; k < 3; k++) {
+            n->x[i][k] = (float)nm_random_normal(&random);
+        }
+        n->labels[i] = (int32_t)nm_random_below(&random, 2);
+    }
+}
+
+static nm_status begin_with(net *n, test_memory *memory, bool by_tape)
+{
+    *n = (net){.context = test_context(memory), .options = {NM_CROSS_ENTROPY_LOSS_DEFAULTS}};
+    if (!n->context || nm_register_ops(n->context) != NM_OK) {
+        return NM_ERROR_MEMORY;
+    }
+    n->store = nm_store_create(n->context);
+    if (n->store) {
+        make_parameters(n);
+    }
+    make_samples(n);
+    n->network = (nm_network){.self = n, .store = n->store, .forward = forward};
+    n->traced = nm_context_status(n->context) == NM_OK ? nm_traced_create(&n->network) : NULL;
+    n->choice = (nm_choice){.item = &nm_loss_cross_entropy.item, .options = &n->options};
+    nm_loss_begin(&n->loss, n->context, &n->choice);
+    n->learner = (nm_learner){
+        .network = nm_traced_network(n->traced),
+        .loss = &n->loss,
+        .optimizer = nm_optimizer_create(n->store, &nm_sgd(.rate = 0.1, .momentum = 0.9), NULL, 0),
+        .tape = nm_tape_create(n->context),
+        .seed = 3,
+        .by_tape = by_tape};
+    return nm_context_status(n->context);
+}
+
+static void begin(net *n, bool by_tape)
+{
+    ck_assert_int_eq(begin_with(n, NULL, by_tape), NM_OK);
+}
+
+static void end(net *n)
+{
+    nm_optimizer_destroy(n->learner.optimizer);
+    nm_tape_destroy(n->learner.tape);
+    nm_loss_end(&n->loss);
+    nm_traced_destroy(n->traced);
+    nm_store_destroy(n->store);
+    nm_context_destroy(n->context);
+}
+
+/* A step on the samples first..first + count. Returns whether it was done from a list. */
+static bool learn(net *n, int first, int count, double *loss)
+{
+    const nm_batch batch =
+        nm_batch_of_labels(NM_SHAPE(count, 3), &n->x[first][0], &n->labels[first]);
+    nm_learn(&n->learner, &batch, loss);
+    return nm_tape_nodes(n->learner.tape) == 0;
+}
+
+/* Two networks alike, of which one may use lists. */
+typedef struct pair {
+    net planned, plain;
+} pair;
+
+static pair *begin_pair(void)
+{
+    static pair p; /* networks point to themselves */
+    begin(&p.planned, false);
+    begin(&p.plain, true);
+    return &p;
+}
+
+static void assert_same(nm_tensor *a, nm_tensor *b)
+{
+    ck_assert_mem_eq(nm_tensor_data(a), nm_tensor_data(b), nm_tensor_bytes(a));
+}
+
+static void end_pair(pair *p)
+{
+    for (int i = 0; i < nm_store_count(p->plain.store); i++) {
+        assert_same(nm_store_at(p->planned.store, i)->tensor,
+                    nm_store_at(p->plain.store, i)->tensor);
+    }
+    assert_fine(p->planned.context);
+    assert_fine(p->plain.context);
+    end(&p->planned);
+    end(&p->plain);
+}
+
+/* The same step of both; `listed`: how the first does it. */
+static void learn_both(pair *p, int first, int count, bool listed)
+{
+    double a, b;
+    ck_assert_int_eq(learn(&p->planned, first, count, &a), listed);
+    ck_assert(!learn(&p->plain, first, count, &b));
+    assert_fine(p->planned.context);
+    assert_fine(p->plain.context);
+    ck_assert_mem_eq(&a, &b, sizeof a);
+}
+
+/* Until it is kept. */
+static void warm_up(pair *p)
+{
+    learn_both(p, 0, 4, false);
+    learn_both(p, 4, 4, true);
+}
+
+START_TEST(a_step_that_comes_again_is_done_from_a_list)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    for (int i = 0; i < 20; i++) {
+        learn_both(p, i % 9, 4, true);
+    }
+    ck_assert_int_le(p->planned.passes, 2);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(another_number_of_samples_is_another_step)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    learn_both(p, 2, 6, false);
+    learn_both(p, 0, 4, true);
+    learn_both(p, 2, 6, true);
+    learn_both(p, 5, 3, false);
+    learn_both(p, 2, 6, true);
+    end_pair(p);
+}
+END_TEST
+
+static void freeze(net *n, bool freeze)
+{
+    nm_store_set_trainable(n->store, "w1", !freeze);
+}
+
+START_TEST(what_is_frozen_later_is_noticed)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    freeze(&p->planned, true), freeze(&p->plain, true);
+    warm_up(p);
+    freeze(&p->planned, false), freeze(&p->plain, false);
+    warm_up(p);
+    nm_tensor_set_requires_grad(p->planned.b1, false);
+    nm_tensor_set_requires_grad(p->plain.b1, false);
+    warm_up(p);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(options_of_the_loss_that_change_are_noticed)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    p->planned.options.label_smoothing = p->plain.options.label_smoothing = 0.3;
+    warm_up(p);
+    p->planned.options.ignore_index = p->plain.options.ignore_index = 1;
+    warm_up(p);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(gradients_that_were_there_before_count_too)
+{
+    pair *p = begin_pair();
+    const float before[] = {1, 2, 3, 4, 5};
+    for (int i = 0; i < 4; i++) {
+        nm_tensor_set_grad_f32(p->planned.b1, before, 5);
+        nm_tensor_set_grad_f32(p->plain.b1, before, 5);
+        learn_both(p, i, 4, i > 0);
+    }
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(clipping_and_threads_may_change_between_steps)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    p->planned.learner.clip_norm = p->plain.learner.clip_norm = 0.01;
+    learn_both(p, 3, 4, true);
+    nm_context_set_threads(p->planned.context, 1);
+    nm_context_set_threads(p->plain.context, 1);
+    learn_both(p, 5, 4, true);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(anomaly_mode_takes_the_tape)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    nm_tape_set_anomaly(p->planned.learner.tape, true);
+    learn_both(p, 1, 4, false);
+    nm_tape_set_anomaly(p->planned.learner.tape, false);
+    learn_both(p, 2, 4, true);
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(what_no_graph_can_hold_takes_the_tape)
+{
+    pair *p = begin_pair();
+    p->planned.reads = p->plain.reads = true;
+    for (int i = 0; i < 4; i++) {
+        learn_both(p, i, 4, false);
+    }
+    end_pair(p);
+}
+END_TEST
+
+/* Another one each time, as no loss should be. */
+static nm_tensor *restless(const void *options, nm_tape *tape, nm_tensor *outputs,
+                           nm_tensor *targets)
+{
+    static int calls;
+    (void)options;
+    return nm_affine(tape, nm_cross_entropy(tape, outputs, targets), ++calls, 0);
+}
+
+START_TEST(a_loss_that_changes_on_its_own_is_noticed)
+{
+    static const nm_loss_type type = {.item = NM_ITEM(nm_loss_type, "restless", "for tests"),
+                                      .wants_labels = true,
+                                      .compute = restless};
+    net n;
+    double loss;
+    begin(&n, false);
+    n.loss = (nm_loss){.context = n.context, .type = &type};
+    ck_assert(!learn(&n, 0, 4, &loss));
+    learn(&n, 0, 4, &loss);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!learn(&n, 0, 4, &loss));
+    }
+    assert_fine(n.context);
+    end(&n);
+}
+END_TEST
+
+START_TEST(a_network_that_is_not_traced_takes_the_tape)
+{
+    net n;
+    double loss;
+    begin(&n, false);
+    n.learner.network = &n.network;
+    for (int i = 0; i < 4; i++) {
+        ck_assert(!learn(&n, 0, 4, &loss));
+    }
+    ck_assert_int_eq(n.passes, 4);
+    end(&n);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite_moves_no_parameter)
+{
+    pair *p = begin_pair();
+    double loss;
+    warm_up(p);
+    p->planned.x[1][0] = p->plain.x[1][0] = NAN;
+    learn(&p->planned, 0, 4, &loss);
+    ck_assert(isnan(loss));
+    assert_error(p->planned.context, NM_ERROR_NUMERIC,
+                 "the loss is NaN at step 2; nothing was updated");
+    nm_context_clear_error(p->planned.context);
+    learn(&p->plain, 0, 4, &loss);
+    nm_context_clear_error(p->plain.context);
+    assert_same(p->planned.w1, p->plain.w1);
+    ck_assert(isfinite(nm_tensor_get(p->planned.w1, 0)));
+    ck_assert_ptr_null(nm_tensor_grad(p->planned.w1));
+    assert_same(p->planned.w2, p->plain.w2);
+    end(&p->planned);
+    end(&p->plain);
+}
+END_TEST
+
+START_TEST(wrong_labels_are_told_alike)
+{
+    pair *p = begin_pair();
+    double loss;
+    char text[256];
+    warm_up(p);
+    p->planned.labels[2] = p->plain.labels[2] = 5;
+    learn(&p->plain, 0, 4, &loss);
+    snprintf(text, sizeof text, "%s", nm_context_error(p->plain.context));
+    learn(&p->planned, 0, 4, &loss);
+    ck_assert_str_eq(nm_context_error(p->planned.context), text);
+    ck_assert_ptr_nonnull(strstr(text, "label 5 in row 2 is out of range"));
+    end(&p->planned);
+    end(&p->plain);
+}
+END_TEST
+
+START_TEST(more_steps_than_are_kept_work_all_the_same)
+{
+    pair *p = begin_pair();
+    double a, b;
+    for (int i = 0; i < 60; i++) {
+        learn(&p->planned, 0, 2 + i * 7 % 11, &a);
+        learn(&p->plain, 0, 2 + i * 7 % 11, &b);
+        ck_assert_mem_eq(&a, &b, sizeof a);
+    }
+    end_pair(p);
+}
+END_TEST
+
+static nm_status do_all(test_memory *memory)
+{
+    net n;
+    double loss;
+    if (begin_with(&n, memory, false) == NM_OK) {
+        for (int i = 0; i < 3; i++) {
+            learn(&n, 0, 4, &loss);
+        }
+    }
+    if (!n.context) {
+        return NM_ERROR_MEMORY;
+    }
+    const nm_status status = nm_context_status(n.context);
+    end(&n);
+    return status;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    test_every_allocation(do_all);
+}
+END_TEST
+
+TEST_MAIN("optim/steps", a_step_that_comes_again_is_done_from_a_list,
+          another_number_of_samples_is_another_step, what_is_frozen_later_is_noticed,
+          options_of_the_loss_that_change_are_noticed, gradients_that_were_there_before_count_too,
+          clipping_and_threads_may_change_between_steps, anomaly_mode_takes_the_tape,
+          what_no_graph_can_hold_takes_the_tape, a_loss_that_changes_on_its_own_is_noticed,
+          a_network_that_is_not_traced_takes_the_tape, a_loss_that_is_not_finite_moves_no_parameter,
+          wrong_labels_are_told_alike, more_steps_than_are_kept_work_all_the_same,
+          every_allocation_may_fail)
