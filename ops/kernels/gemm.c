@@ -14,7 +14,11 @@
  * the elements of one k side by side, zeros where the matrix ends. */
 #define ROWS 6
 #define DEPTH 256
-#define SMALL 32768 /* multiply-adds up to which neither copying nor calling oneDNN pays */
+/* Multiply-adds up to which neither copying nor calling oneDNN pays: at all, in f32, and there with
+ * AVX-512. */
+#define SMALLEST 512
+#define SMALL 32768
+#define WIDE_SMALL 262144
 
 static int64_t round_up(int64_t value, int64_t to)
 {
@@ -43,26 +47,35 @@ static bool is_thin(const nm_gemm *g)
     return g->m <= 2 || (g->n <= 2 && g->transpose_b && !g->transpose_a);
 }
 
-static void multiply_directly(const nm_gemm *g)
+/* Where the matrices stand. Returns whether it was done: whether that is the fastest way. */
+static bool multiply_directly(nm_context *context, const nm_gemm *g)
 {
-    if (g->dtype == NM_F64) {
-        direct_f64(g);
-    } else if (!nm_gemm_wide(g)) {
-        direct_f32(g);
+    const bool f64 = g->dtype == NM_F64;
+    const int64_t work = g->m * g->n * g->k;
+    if (work > SMALLEST && g->bf16 && nm_onednn_takes_bf16(context)) {
+        return false; /* rounded, and by few: oneDNN's */
     }
+    if (!f64 && work <= WIDE_SMALL && nm_gemm_wide(g)) {
+        return true;
+    }
+    if (work > SMALL) {
+        return false;
+    }
+    (f64 ? direct_f64 : direct_f32)(g);
+    return true;
 }
 
 static nm_status multiply(nm_context *context, const nm_gemm *g)
 {
-    bool f64 = g->dtype == NM_F64, small = g->m * g->n * g->k <= SMALL;
-    if (!f64 && !small && nm_onednn_gemm(context, g)) {
+    const bool f64 = g->dtype == NM_F64;
+    if (multiply_directly(context, g) || (!f64 && nm_onednn_gemm(context, g))) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
-    if (small || is_thin(g)) {
-        multiply_directly(g);
+    if (is_thin(g)) {
+        (f64 ? direct_f64 : direct_f32)(g);
         return NM_OK;
     }
     return f64 ? blocked_f64(context, g) : blocked_f32(context, g);

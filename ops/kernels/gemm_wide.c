@@ -121,9 +121,45 @@ WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float 
     memcpy(c + j, &old, sizeof old);
 }
 
+/* Four rows of c, four columns: each factor that is loaded is used four times. */
+WIDE NM_INLINE void dot_block(const nm_gemm *g, int64_t i, int64_t j)
+{
+    const float *a = (const float *)g->a + i * g->lda, *b = (const float *)g->b + j * g->ldb;
+    float *c = (float *)g->c + i * g->ldc + j;
+    vector sums[LANES] = {{0}}, left, right[4];
+    for (int64_t p = 0; p < g->k; p += LANES) {
+        _Pragma("GCC unroll 4") for (int q = 0; q < 4; q++)
+        {
+            memcpy(&right[q], b + q * g->ldb + p, sizeof right[q]);
+        }
+        _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++)
+        {
+            memcpy(&left, a + r * g->lda + p, sizeof left);
+            _Pragma("GCC unroll 4") for (int q = 0; q < 4; q++)
+            {
+                sums[4 * r + q] += left * right[q];
+            }
+        }
+    }
+    const vector all = sum_lanes(sums);
+    _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++)
+    {
+        _Pragma("GCC unroll 4") for (int q = 0; q < 4; q++)
+        {
+            c[r * g->ldc + q] = all[4 * r + q] + (g->accumulate ? c[r * g->ldc + q] : 0);
+        }
+    }
+}
+
 WIDE static void dots(const nm_gemm *g)
 {
-    for (int64_t i = 0; i < g->m; i++) {
+    int64_t i = 0;
+    for (; i + 4 <= g->m; i += 4) {
+        for (int64_t j = 0; j < g->n; j += 4) {
+            dot_block(g, i, j + 4 <= g->n ? j : g->n - 4);
+        }
+    }
+    for (; i < g->m; i++) {
         const float *a = (const float *)g->a + i * g->lda;
         float *c = (float *)g->c + i * g->ldc;
         for (int64_t j = 0; j < g->n; j += LANES) {

@@ -2,6 +2,7 @@
  * the parameter's own type. */
 #include "optim/optimizers/update.h"
 
+NM_UPDATE(sgd_bare, nm_sgd_options, w[i] -= rate * gradient[i];) /* neither decay nor scale */
 NM_UPDATE(sgd_plain, nm_sgd_options, w[i] -= rate * (g + decay * w[i]);)
 NM_UPDATE(sgd_momentum, nm_sgd_options, {
     a[i] = (real)k.momentum * a[i] + (g + decay * w[i]);
@@ -16,7 +17,12 @@ NM_UPDATE(sgd_nesterov, nm_sgd_options, {
 static void sgd_update(const nm_update *u)
 {
     const nm_sgd_options *o = u->options;
-    (!u->state[0] ? sgd_plain : o->nesterov ? sgd_nesterov : sgd_momentum)(u, *o);
+    const bool is_bare = u->weight_decay == 0 && u->scale == 1;
+    if (!u->state[0]) {
+        (is_bare ? sgd_bare : sgd_plain)(u, *o);
+    } else {
+        (o->nesterov ? sgd_nesterov : sgd_momentum)(u, *o);
+    }
 }
 
 static int sgd_states(const void *options)

@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "optim/learn.h"
 #include "optim/optim.h"
+#include "optim/optimizers.h"
 #include "optim/traced.h"
 
 #include "tests/test.h"
