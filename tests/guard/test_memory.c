@@ -33,7 +33,7 @@ static const struct {
     {"fashion_mnist_fast.yaml", {3, {28, 28, 1}}, 60},
     {"fashion_mnist_resnet.yaml", {3, {28, 28, 1}}, 225},
     {"resnet20.yaml", {3, {32, 32, 3}}, 685},
-    {"spirals.yaml", {1, {2}}, 13},
+    {"spirals.yaml", {1, {2}}, 0}, /* so small that all products are ours */
 };
 
 static const char *zoo(const char *name)
@@ -174,7 +174,7 @@ START_TEST(a_steady_step_allocates_nothing_and_onednn_no_more_than_it_did)
         printf("%s: malloc() is called %ld times a step\n", networks[i].file, most);
         ck_assert_msg(most <= limit, "%s: %ld calls of malloc() a step, not %ld", networks[i].file,
                       most, limit);
-        ck_assert(most > 0); /* it sees what another library does */
+        ck_assert(most > 0 || !networks[i].mallocs); /* it sees what another library does */
     }
 }
 END_TEST
