@@ -111,6 +111,156 @@ NM_API void nm_huber_options_init(nm_huber_options *options);
     nm_huber_with(tape, x, NM_OPTIONS(nm_huber_options, NM_HUBER_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_huber_with(nm_tape *tape, nm_tensor *x, const nm_huber_options *options);
 
+/* ---- More losses ----
+ * Each is a number for each element or row, of which `reduction` makes the mean (of nothing: 0),
+ * the sum, or nothing. x and target have the same shape: [n] against [n, 1] is an error. */
+
+typedef struct nm_l1_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_l1_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+} nm_l1_options;
+NM_API void nm_l1_options_init(nm_l1_options *options);
+#define NM_L1_DEFAULTS .reduction = NM_LOSS_MEAN
+
+/* |x - target| */
+#define nm_l1(...) NM_CALL(3, nm_l1, NM_END(nm_l1_options), __VA_ARGS__)
+#define nm_l1_needs(tape, x, target, options)
+#define nm_l1_(tape, x, target, ...)                                                               \
+    nm_l1_with(tape, x, target, NM_OPTIONS(nm_l1_options, NM_L1_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_l1_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                             const nm_l1_options *options);
+
+typedef struct nm_smooth_l1_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_smooth_l1_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+    double beta NM_DEFAULT(1);              /* above 0 */
+} nm_smooth_l1_options;
+NM_API void nm_smooth_l1_options_init(nm_smooth_l1_options *options);
+#define NM_SMOOTH_L1_DEFAULTS .reduction = NM_LOSS_MEAN, .beta = 1
+
+/* Of d = |x - target|: d^2 / (2 beta) where d < beta, else d - beta / 2. Girshick 2015, arXiv
+ * 1504.08083. */
+#define nm_smooth_l1(...) NM_CALL(3, nm_smooth_l1, NM_END(nm_smooth_l1_options), __VA_ARGS__)
+#define nm_smooth_l1_needs(tape, x, target, options)
+#define nm_smooth_l1_(tape, x, target, ...)                                                        \
+    nm_smooth_l1_with(tape, x, target,                                                             \
+                      NM_OPTIONS(nm_smooth_l1_options, NM_SMOOTH_L1_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_smooth_l1_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                                    const nm_smooth_l1_options *options);
+
+typedef struct nm_bce_with_logits_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_bce_with_logits_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+} nm_bce_with_logits_options;
+NM_API void nm_bce_with_logits_options_init(nm_bce_with_logits_options *options);
+#define NM_BCE_WITH_LOGITS_DEFAULTS .reduction = NM_LOSS_MEAN
+
+/* Binary cross entropy of sigmoid(x) against a probability in 0..1, without overflow:
+ *
+ *     weight * (-pos_weight * target * ln sigmoid(x) - (1 - target) * ln(1 - sigmoid(x)))
+ *
+ * weight and pos_weight broadcast to x's shape; NULL: 1. The mean is over the elements, whatever
+ * they weigh, as in PyTorch. */
+#define nm_weighted_bce_with_logits(...)                                                           \
+    NM_CALL(5, nm_weighted_bce_with_logits, NM_END(nm_bce_with_logits_options), __VA_ARGS__)
+#define nm_weighted_bce_with_logits_needs(tape, x, target, weight_or_NULL, pos_weight_or_NULL,     \
+                                          options)
+#define nm_weighted_bce_with_logits_(tape, x, target, weight, pos_weight, ...)                     \
+    nm_weighted_bce_with_logits_with(                                                              \
+        tape, x, target, weight, pos_weight,                                                       \
+        NM_OPTIONS(nm_bce_with_logits_options, NM_BCE_WITH_LOGITS_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_weighted_bce_with_logits_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                                                   nm_tensor *weight, nm_tensor *pos_weight,
+                                                   const nm_bce_with_logits_options *options);
+
+#define nm_bce_with_logits(...)                                                                    \
+    NM_CALL(3, nm_bce_with_logits, NM_END(nm_bce_with_logits_options), __VA_ARGS__)
+#define nm_bce_with_logits_needs(tape, x, target, options)
+#define nm_bce_with_logits_(tape, x, target, ...)                                                  \
+    nm_bce_with_logits_with(                                                                       \
+        tape, x, target,                                                                           \
+        NM_OPTIONS(nm_bce_with_logits_options, NM_BCE_WITH_LOGITS_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_bce_with_logits_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                                          const nm_bce_with_logits_options *options);
+
+typedef struct nm_kl_div_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_kl_div_options));
+    /* An nm_loss_reduction, or NM_KL_BATCH: the sum over the length of the first axis, which is the
+     * divergence of a batch of distributions. The mean is over elements. */
+    int reduction NM_DEFAULT(NM_LOSS_MEAN);
+    bool log_target NM_DEFAULT(false); /* the target is a logarithm too */
+} nm_kl_div_options;
+NM_API void nm_kl_div_options_init(nm_kl_div_options *options);
+#define NM_KL_BATCH (NM_LOSS_NONE + 1)
+#define NM_KL_DIV_DEFAULTS .reduction = NM_LOSS_MEAN, .log_target = false
+
+/* The Kullback-Leibler divergence of a distribution from a target, x its logarithm:
+ * target * (ln target - x), 0 where the target is 0. */
+#define nm_kl_div(...) NM_CALL(3, nm_kl_div, NM_END(nm_kl_div_options), __VA_ARGS__)
+#define nm_kl_div_needs(tape, x, target, options)
+#define nm_kl_div_(tape, x, target, ...)                                                           \
+    nm_kl_div_with(tape, x, target, NM_OPTIONS(nm_kl_div_options, NM_KL_DIV_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_kl_div_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                                 const nm_kl_div_options *options);
+
+typedef struct nm_hinge_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_hinge_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+    double margin NM_DEFAULT(1);
+} nm_hinge_options;
+NM_API void nm_hinge_options_init(nm_hinge_options *options);
+#define NM_HINGE_DEFAULTS .reduction = NM_LOSS_MEAN, .margin = 1
+
+/* max(0, margin - target * x), for targets of 1 and -1. Its slope where it begins is 0. */
+#define nm_hinge(...) NM_CALL(3, nm_hinge, NM_END(nm_hinge_options), __VA_ARGS__)
+#define nm_hinge_needs(tape, x, target, options)
+#define nm_hinge_(tape, x, target, ...)                                                            \
+    nm_hinge_with(tape, x, target, NM_OPTIONS(nm_hinge_options, NM_HINGE_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_hinge_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                                const nm_hinge_options *options);
+
+typedef struct nm_cosine_embedding_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_cosine_embedding_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+    double margin NM_DEFAULT(0);            /* -1 to 1 */
+} nm_cosine_embedding_options;
+NM_API void nm_cosine_embedding_options_init(nm_cosine_embedding_options *options);
+#define NM_COSINE_EMBEDDING_DEFAULTS .reduction = NM_LOSS_MEAN, .margin = 0
+
+/* Of the cosine c of a and b, [..., n] each, and a target [...]: 1 - c where it is 1,
+ * max(0, c - margin) where it is -1, else 0. */
+#define nm_cosine_embedding(...)                                                                   \
+    NM_CALL(4, nm_cosine_embedding, NM_END(nm_cosine_embedding_options), __VA_ARGS__)
+#define nm_cosine_embedding_needs(tape, a, b, target, options)
+#define nm_cosine_embedding_(tape, a, b, target, ...)                                              \
+    nm_cosine_embedding_with(                                                                      \
+        tape, a, b, target,                                                                        \
+        NM_OPTIONS(nm_cosine_embedding_options, NM_COSINE_EMBEDDING_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_cosine_embedding_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
+                                           nm_tensor *target,
+                                           const nm_cosine_embedding_options *options);
+
+typedef struct nm_triplet_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_triplet_options));
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
+    double margin NM_DEFAULT(1);
+    double p NM_DEFAULT(2);      /* of the norm, from 1 on, or NM_NORM_MAX */
+    double eps NM_DEFAULT(1e-6); /* added to each difference, as PyTorch does */
+    bool swap
+        NM_DEFAULT(false); /* take the negative's distance from the positive, where it is less */
+} nm_triplet_options;
+NM_API void nm_triplet_options_init(nm_triplet_options *options);
+#define NM_TRIPLET_DEFAULTS .reduction = NM_LOSS_MEAN, .margin = 1, .p = 2, .eps = 1e-6
+
+/* max(0, margin + |anchor - positive| - |anchor - negative|), of vectors [..., n]. */
+#define nm_triplet(...) NM_CALL(4, nm_triplet, NM_END(nm_triplet_options), __VA_ARGS__)
+#define nm_triplet_needs(tape, anchor, positive, negative, options)
+#define nm_triplet_(tape, anchor, positive, negative, ...)                                         \
+    nm_triplet_with(tape, anchor, positive, negative,                                              \
+                    NM_OPTIONS(nm_triplet_options, NM_TRIPLET_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_triplet_with(nm_tape *tape, nm_tensor *anchor, nm_tensor *positive,
+                                  nm_tensor *negative, const nm_triplet_options *options);
+
 /* ---- Dropout ---- */
 
 typedef struct nm_dropout_options {

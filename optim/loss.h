@@ -95,6 +95,7 @@ typedef struct nm_cross_entropy_loss_options {
 NM_API void nm_cross_entropy_loss_options_init(nm_cross_entropy_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_cross_entropy;
 
+extern NM_API const nm_loss_type nm_loss_l1;  /* mean of |output - target|; without options */
 extern NM_API const nm_loss_type nm_loss_mse; /* mean of (output - target)^2; without options */
 
 /* The mean of nm_huber(output - target), of ops/loss.h. */

@@ -221,10 +221,27 @@ static const nm_spec huber_spec = {.name = "nm_huber_loss_options",
 
 const nm_loss_type nm_loss_huber = {
     .item = NM_ITEM(nm_loss_type, "huber", "for values: squared error, far errors count less",
-                    .also = "smooth_l1 l1 mae mean_absolute_error", .spec = &huber_spec,
+                    .also = "smooth_l1", .spec = &huber_spec,
                     .doc = "The mean over all elements of e^2 / 2 where |e| <= delta, else delta "
                            "(|e| - delta / 2), of e = output - target: outliers pull with a force "
                            "that does not grow. Outputs and targets have the same shape."),
     .metric = "r2",
     .compute = huber,
+};
+
+/* ---- Absolute error ---- */
+
+static nm_tensor *l1(const void *options, nm_tape *tape, nm_tensor *outputs, nm_tensor *targets)
+{
+    (void)options;
+    return nm_l1(tape, outputs, targets);
+}
+
+const nm_loss_type nm_loss_l1 = {
+    .item = NM_ITEM(nm_loss_type, "l1", "for values: mean absolute error",
+                    .also = "mae mean_absolute_error absolute_error",
+                    .doc = "The mean over all elements of |output - target|: what is learnt is the "
+                           "median. Outputs and targets have the same shape."),
+    .metric = "mean_absolute_error",
+    .compute = l1,
 };

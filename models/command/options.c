@@ -95,10 +95,16 @@ void find_options(const nm_context *context, const char *name, option_list *list
 
 /* ---- In words ---- */
 
+#define MOST_CHOICES 40 /* named one by one */
+
 /* "data set (idx, npy, csv)" */
 static void add_choices(const nm_context *context, nm_kind kind, char text[OPTION_TEXT])
 {
     snprintf(text, OPTION_TEXT, "%s", nm_kind_name(kind));
+    if (nm_item_count(context, kind) > MOST_CHOICES) {
+        snprintf(text, OPTION_TEXT, "one of the %ss", nm_kind_name(kind));
+        return;
+    }
     for (int i = 0; i < nm_item_count(context, kind); i++) {
         size_t at = strlen(text);
         snprintf(text + at, OPTION_TEXT - at, "%s%s", i ? ", " : " (",

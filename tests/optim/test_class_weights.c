@@ -212,6 +212,28 @@ END_TEST
 
 /* ---- Huber ---- */
 
+START_TEST(l1_is_a_loss_of_values_that_refuses_to_broadcast)
+{
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_loss loss;
+    const nm_choice choice = {.item = &nm_loss_l1.item};
+    nm_loss_begin(&loss, context, &choice);
+    nm_tape *tape = nm_tape_create(context);
+    float values[] = {0, 0, 0};
+    nm_batch batch = {
+        .count = 3, .target_shape = NM_SHAPE(3, 1), .target_dtype = NM_F32, .targets = values};
+    nm_tensor *x = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(3, 1), (float[]){1, -2, 10});
+    assert_near(nm_tensor_item(nm_loss_of(&loss, tape, x, &batch)), 13.0 / 3, 1e-6, 0);
+    batch.target_shape = NM_SHAPE(3);
+    ck_assert_ptr_null(nm_loss_of(&loss, tape, x, &batch));
+    assert_error(context, NM_ERROR_INPUT, "target [3] must have the shape of x [3, 1]");
+    nm_tensor_destroy(x);
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(huber_is_a_loss_of_values_that_refuses_to_broadcast)
 {
     nm_context *context = test_context(NULL);
@@ -244,4 +266,5 @@ TEST_MAIN("optim/class_weights", the_mean_is_divided_by_the_weights_of_the_label
           weights_for_another_number_of_outputs_are_refused_before_training,
           evaluation_weighs_as_training_does_in_any_batch_size,
           what_a_saved_loss_says_is_taken_where_the_training_set_would_be_needed,
-          huber_is_a_loss_of_values_that_refuses_to_broadcast)
+          huber_is_a_loss_of_values_that_refuses_to_broadcast,
+          l1_is_a_loss_of_values_that_refuses_to_broadcast)
