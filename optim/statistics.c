@@ -93,10 +93,9 @@ static nm_status check(nm_context *context, const nm_entry *mean, const nm_tenso
     if (nm_shape_equal(nm_tensor_shape(mean->tensor), nm_tensor_shape(batch))) {
         return NM_OK;
     }
-    return nm_fail(context, NM_ERROR_INPUT,
-                   "statistics: a batch has %lld channels, and %s has %lld",
-                   (long long)nm_tensor_count(batch), mean->name,
-                   (long long)nm_tensor_count(mean->tensor));
+    return nm_fail(
+        context, NM_ERROR_INPUT, "statistics: a batch has %lld channels, and %s has %lld",
+        (long long)nm_tensor_count(batch), mean->name, (long long)nm_tensor_count(mean->tensor));
 }
 
 nm_status nm_statistics_add(nm_statistics *s, const nm_entry *mean, const nm_entry *var,

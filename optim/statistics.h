@@ -29,16 +29,16 @@ NM_API nm_status nm_statistics_add(nm_statistics *statistics, const nm_entry *me
                                    const nm_entry *var, nm_tensor *batch_mean, nm_tensor *batch_var,
                                    int64_t values);
 
-/* Runs the network over one epoch of the loader, as in inference but that batch norm normalizes with
- * each batch's statistics and adds them. The loader should shuffle, as in training, and have no
- * batch of one sample. NM_ERROR_INPUT if nothing was added. */
+/* Runs the network over one epoch of the loader, as in inference but that batch norm normalizes
+ * with each batch's statistics and adds them. The loader should shuffle, as in training, and have
+ * no batch of one sample. NM_ERROR_INPUT if nothing was added. */
 NM_API nm_status nm_statistics_gather(nm_statistics *statistics, const nm_network *network,
                                       nm_loader *loader);
 
-/* How those of a layer differ from its running statistics, and how sure they are: the standard error
- * is that of a mean over batches drawn from the same source, NaN of a single one. */
+/* How those of a layer differ from its running statistics, and how sure they are: the standard
+ * error is that of a mean over batches drawn from the same source, NaN of a single one. */
 typedef struct nm_statistics_report {
-    const char *name;  /* of the running mean: "bn1.running_mean" */
+    const char *name; /* of the running mean: "bn1.running_mean" */
     int64_t batches;
     int64_t values;    /* of a channel, in all batches */
     double moved;      /* root mean square over the channels of (new mean - old) / new deviation */

@@ -32,7 +32,8 @@ static nm_tensor *reduced(const nm_compose *c, nm_tensor *losses)
         return losses;
     }
     const bool has_any = losses && nm_tensor_count(losses) > 0;
-    return reduction == NM_LOSS_MEAN && has_any ? nm_mean(c->tape, losses) : nm_sum(c->tape, losses);
+    return reduction == NM_LOSS_MEAN && has_any ? nm_mean(c->tape, losses)
+                                                : nm_sum(c->tape, losses);
 }
 
 /* ---- Differences ---- */
@@ -186,7 +187,7 @@ static const char *const kl_reductions[] = {"mean", "sum", "none", "batchmean", 
 #define REDUCTION(type)                                                                            \
     {                                                                                              \
         NM_FIELD(type, reduction), NM_OPTION_ENUM, .names = reductions,                            \
-            .doc = "the mean of all, their sum, or each"                                           \
+                                                   .doc = "the mean of all, their sum, or each"    \
     }
 
 static const nm_l1_options l1_defaults = {NM_END(nm_l1_options), NM_L1_DEFAULTS};
@@ -215,7 +216,8 @@ static const nm_kl_div_options kl_div_defaults = {NM_END(nm_kl_div_options), NM_
 NM_OPTIONS_INIT(nm_kl_div_options, kl_div_defaults)
 static const nm_option kl_div_options[] = {
     {NM_FIELD(nm_kl_div_options, reduction), NM_OPTION_ENUM, .names = kl_reductions,
-     .doc = "the mean of all elements, their sum, each; or the sum over the length of the first axis"},
+     .doc =
+         "the mean of all elements, their sum, each; or the sum over the length of the first axis"},
     {NM_FIELD(nm_kl_div_options, log_target), NM_OPTION_BOOL, .doc = "the target is a logarithm"},
 };
 static const nm_spec kl_div_spec = NM_SPEC(nm_kl_div_options, kl_div_defaults, kl_div_options);
@@ -240,15 +242,16 @@ static const nm_option cosine_options[] = {
 static const nm_spec cosine_spec =
     NM_SPEC(nm_cosine_embedding_options, cosine_defaults, cosine_options);
 
-static const nm_triplet_options triplet_defaults = {NM_END(nm_triplet_options), NM_TRIPLET_DEFAULTS};
+static const nm_triplet_options triplet_defaults = {NM_END(nm_triplet_options),
+                                                    NM_TRIPLET_DEFAULTS};
 NM_OPTIONS_INIT(nm_triplet_options, triplet_defaults)
 static const nm_named_value p_names[] = {{"max", NM_NORM_MAX}, {NULL, 0}};
 static const nm_option triplet_options[] = {
     REDUCTION(nm_triplet_options),
     {NM_FIELD(nm_triplet_options, margin), NM_OPTION_FLOAT, .max = 1e30,
      .doc = "how much farther the negative has to be"},
-    {NM_FIELD(nm_triplet_options, p), NM_OPTION_FLOAT, .min = 1, .max = NM_NO_LIMIT, .named = p_names,
-     .doc = "of the norm; max: the largest difference"},
+    {NM_FIELD(nm_triplet_options, p), NM_OPTION_FLOAT, .min = 1, .max = NM_NO_LIMIT,
+     .named = p_names, .doc = "of the norm; max: the largest difference"},
     {NM_FIELD(nm_triplet_options, eps), NM_OPTION_FLOAT, .max = 1,
      .doc = "added to each difference"},
     {NM_FIELD(nm_triplet_options, swap), NM_OPTION_BOOL,
@@ -264,7 +267,9 @@ static const nm_port bce_inputs[] = {
     {.name = "x", .doc = "any shape: before a sigmoid"},
     {.name = "target", .doc = "x's shape, 0 to 1"},
     {.name = "weight", .flags = NM_PORT_OPTIONAL, .doc = "broadcasts to x's shape; default: 1"},
-    {.name = "pos_weight", .flags = NM_PORT_OPTIONAL, .doc = "broadcasts to x's shape; default: 1"}};
+    {.name = "pos_weight",
+     .flags = NM_PORT_OPTIONAL,
+     .doc = "broadcasts to x's shape; default: 1"}};
 static const nm_port kl_div_inputs[] = {{.name = "x", .doc = "any shape: logarithms"},
                                         {.name = "target", .doc = "x's shape"}};
 static const nm_port cosine_inputs[] = {{.name = "a", .doc = "[..., n]"},
@@ -288,7 +293,8 @@ static const nm_sample smooth_l1_samples[] = {
 static const nm_sample bce_with_logits_samples[] = {
     {.in = {NM_NORMAL(3, 4), NM_UNIFORM(0, 1, 3, 4)}},
     {.options = "{reduction: sum}",
-     .in = {NM_NORMAL(3, 4), NM_UNIFORM(0, 1, 3, 4), NM_UNIFORM(0.5, 2, 3, 1), NM_UNIFORM(0.5, 2, 4)}},
+     .in = {NM_NORMAL(3, 4), NM_UNIFORM(0, 1, 3, 4), NM_UNIFORM(0.5, 2, 3, 1),
+            NM_UNIFORM(0.5, 2, 4)}},
     {.options = "{reduction: none}", .in = {NM_NORMAL(5), NM_UNIFORM(0, 1, 5), NM_NORMAL(5)}},
 };
 static const nm_sample kl_div_samples[] = {
@@ -314,18 +320,20 @@ static const nm_sample triplet_samples[] = {
 
 /* ---- The ops ---- */
 
-NM_COMPOSED_OP(l1, pair_inputs, loss_port, 0, "absolute error", .spec = &l1_spec,
-               .doc = "loss = |x - target|: the mean over all elements (of none: 0), their sum, or all "
-                      "of them. Nothing is broadcast. dx = sign(x - target) dy.")
+NM_COMPOSED_OP(
+    l1, pair_inputs, loss_port, 0, "absolute error", .spec = &l1_spec,
+    .doc = "loss = |x - target|: the mean over all elements (of none: 0), their sum, or all "
+           "of them. Nothing is broadcast. dx = sign(x - target) dy.")
 NM_COMPOSED_OP(smooth_l1, pair_inputs, loss_port, 0, "absolute error, square where it is small",
                .spec = &smooth_l1_spec,
                .doc = "Of d = |x - target|: d^2 / (2 beta) where d < beta, else d - beta / 2. "
                       "Girshick 2015, arXiv 1504.08083.")
 NM_COMPOSED_OP(bce_with_logits, bce_inputs, loss_port, 0,
                "binary cross entropy of a sigmoid, for several labels at once", .spec = &bce_spec,
-               .doc = "loss = weight * (-pos_weight * target * ln sigmoid(x) - (1 - target) * ln(1 - "
-                      "sigmoid(x))), without overflow. The mean is over the elements, whatever they "
-                      "weigh. dx = weight * (sigmoid(x) - target) dy where pos_weight is 1.")
+               .doc =
+                   "loss = weight * (-pos_weight * target * ln sigmoid(x) - (1 - target) * ln(1 - "
+                   "sigmoid(x))), without overflow. The mean is over the elements, whatever they "
+                   "weigh. dx = weight * (sigmoid(x) - target) dy where pos_weight is 1.")
 NM_COMPOSED_OP(kl_div, kl_div_inputs, loss_port, 0, "Kullback-Leibler divergence from a target",
                .spec = &kl_div_spec,
                .doc = "loss = target * (ln target - x), 0 where the target is 0; with log_target, "
@@ -337,13 +345,15 @@ NM_COMPOSED_OP(hinge, pair_inputs, loss_port, 0, "what misses a margin, for targ
                .doc = "loss = max(0, margin - target * x). dx = -target dy where it is above 0.")
 NM_COMPOSED_OP(cosine_embedding, cosine_inputs, loss_port, 0, "whether vectors point one way",
                .spec = &cosine_spec,
-               .doc = "Of the cosine c of a and b along the last axis: 1 - c where the target is 1, "
-                      "max(0, c - margin) where it is -1, else 0.")
-NM_COMPOSED_OP(triplet, triplet_inputs, loss_port, 0, "nearer to the positive than to the negative",
-               .spec = &triplet_spec,
-               .doc = "loss = max(0, margin + |anchor - positive| - |anchor - negative|), of vectors "
-                      "along the last axis. Schroff, Kalenichenko, Philbin 2015, arXiv 1503.03832; swap: "
-                      "Balntas et al. 2016.")
+               .doc =
+                   "Of the cosine c of a and b along the last axis: 1 - c where the target is 1, "
+                   "max(0, c - margin) where it is -1, else 0.")
+NM_COMPOSED_OP(
+    triplet, triplet_inputs, loss_port, 0, "nearer to the positive than to the negative",
+    .spec = &triplet_spec,
+    .doc = "loss = max(0, margin + |anchor - positive| - |anchor - negative|), of vectors "
+           "along the last axis. Schroff, Kalenichenko, Philbin 2015, arXiv 1503.03832; swap: "
+           "Balntas et al. 2016.")
 
 /* ---- Calls ---- */
 
@@ -372,7 +382,8 @@ nm_tensor *nm_bce_with_logits_with(nm_tape *tape, nm_tensor *x, nm_tensor *targe
     return nm_weighted_bce_with_logits_with(tape, x, target, NULL, NULL, o);
 }
 
-nm_tensor *nm_kl_div_with(nm_tape *tape, nm_tensor *x, nm_tensor *target, const nm_kl_div_options *o)
+nm_tensor *nm_kl_div_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
+                          const nm_kl_div_options *o)
 {
     return nm_apply2(tape, &nm_op_kl_div, o, x, target);
 }
@@ -388,8 +399,8 @@ nm_tensor *nm_cosine_embedding_with(nm_tape *tape, nm_tensor *a, nm_tensor *b, n
     return nm_apply3(tape, &nm_op_cosine_embedding, o, a, b, target);
 }
 
-nm_tensor *nm_triplet_with(nm_tape *tape, nm_tensor *anchor, nm_tensor *positive, nm_tensor *negative,
-                           const nm_triplet_options *o)
+nm_tensor *nm_triplet_with(nm_tape *tape, nm_tensor *anchor, nm_tensor *positive,
+                           nm_tensor *negative, const nm_triplet_options *o)
 {
     return nm_apply3(tape, &nm_op_triplet, o, anchor, positive, negative);
 }

@@ -101,8 +101,8 @@ END_TEST
 
 START_TEST(dropout_is_off_and_frozen_layers_stay)
 {
-    fixture f = begin("[dropout: {p: 0.9}, batch_norm, batch_norm: {frozen: true}]",
-                      NM_SHAPE(CHANNELS));
+    fixture f =
+        begin("[dropout: {p: 0.9}, batch_norm, batch_norm: {frozen: true}]", NM_SHAPE(CHANNELS));
     nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(ROWS, CHANNELS), 7);
     nm_statistics *s = nm_statistics_create(f.context);
     double mean, var;

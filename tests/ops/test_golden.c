@@ -291,7 +291,7 @@ END_TEST
 TEST_MAIN("ops/golden", elementwise_ops_are_pytorchs_in_both_types,
           reductions_are_pytorchs_in_both_types, ops_that_move_elements_are_pytorchs_in_both_types,
           the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
-          losses_made_of_ops_are_pytorchs_in_both_types,
-          the_family_of_normalizations_is_pytorchs, the_family_of_normalizations_is_pytorchs_in_f64,
+          losses_made_of_ops_are_pytorchs_in_both_types, the_family_of_normalizations_is_pytorchs,
+          the_family_of_normalizations_is_pytorchs_in_f64,
           products_convolutions_and_pooling_are_pytorchs_by_onednn,
           products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)

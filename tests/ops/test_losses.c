@@ -41,9 +41,11 @@ START_TEST(targets_of_another_shape_are_refused)
     ck_assert_ptr_null(nm_hinge(tape, row, column));
     assert_error(context, NM_ERROR_INPUT, "hinge: target [3, 1]");
     ck_assert_ptr_null(nm_cosine_embedding(tape, column, column, column));
-    assert_error(context, NM_ERROR_INPUT, "target [3, 1] must have the shape of a without its last axis");
+    assert_error(context, NM_ERROR_INPUT,
+                 "target [3, 1] must have the shape of a without its last axis");
     ck_assert_ptr_null(nm_triplet(tape, column, column, row));
-    assert_error(context, NM_ERROR_INPUT, "triplet: negative [3] must have the shape of anchor [3, 1]");
+    assert_error(context, NM_ERROR_INPUT,
+                 "triplet: negative [3] must have the shape of anchor [3, 1]");
     nm_tensor *one = nm_scalar(tape, NM_F64, 1);
     ck_assert_ptr_null(nm_triplet(tape, one, one, one));
     assert_error(context, NM_ERROR_INPUT, "anchor must be vectors along the last axis");

@@ -78,8 +78,7 @@ static void print_end(const arguments *a, const evaluated *e)
         puts("nothing was written");
         return;
     }
-    printf("written to %s\n",
-           nm_text_clean(e->trained.weights, false, clean, sizeof clean));
+    printf("written to %s\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
     if (evaluated_temperature(e) != 1) {
         puts("its temperature belongs to the statistics that it had: find it again by norma "
              "calibrate");
