@@ -1,5 +1,6 @@
-/* The weight of a linear layer, dense or convolution: plain, or reparametrized by weight norm, with
- * its options, its bias and its initialization. */
+/* The weight of a linear layer, dense or convolution: plain, or made of other parameters (weight
+ * norm, weight standardization, spectral norm), with its options, its bias and its initialization.
+ */
 #ifndef NM_MODELS_WEIGHT_H
 #define NM_MODELS_WEIGHT_H
 
@@ -12,19 +13,39 @@ enum {
                           */
 };
 
+/* `on` is no option: it is set wherever the part is given. */
 typedef struct nm_weight_norm_part {
-    bool on; /* not an option: set wherever the part is given */
+    bool on;
     int64_t axis;
     int init;
 } nm_weight_norm_part;
 
-extern const nm_spec nm_weight_norm_part_spec;
+typedef struct nm_weight_standardization_part {
+    bool on;
+    double eps;
+    bool scaled;
+} nm_weight_standardization_part;
+
+typedef struct nm_spectral_norm_part {
+    bool on;
+    int64_t iterations;
+} nm_spectral_norm_part;
+
+/* One of them, or none. */
+typedef struct nm_weight_part {
+    nm_weight_norm_part weight_norm;
+    nm_weight_standardization_part weight_standardization;
+    nm_spectral_norm_part spectral_norm;
+} nm_weight_part;
+
+extern const nm_spec nm_weight_norm_part_spec, nm_weight_part_spec;
 
 /* The options that linear layers share, and their rows. */
 #define NM_WEIGHT_FIELDS                                                                           \
     bool bias;                                                                                     \
     nm_choice init;                                                                                \
-    nm_weight_norm_part weight_norm
+    nm_weight_norm_part weight_norm;                                                               \
+    nm_weight_part weight
 
 #define NM_WEIGHT_DEFAULTS .bias = true
 
@@ -36,10 +57,14 @@ extern const nm_spec nm_weight_norm_part_spec;
          .doc = "how the weight begins; default: he, or normal of deviation 0.05 where weight "    \
                 "norm is initialized by data",                                                     \
          .also = "kernel_initializer weight_init initializer"},                                    \
+        {NM_FIELD(type, weight_norm), NM_OPTION_STRUCT, .spec = &nm_weight_norm_part_spec,         \
+         .doc = "learn direction v and length g of the weight: w = g v / ||v||; the same as "      \
+                "weight: {weight_norm: ...}"},                                                     \
     {                                                                                              \
-        NM_FIELD(type, weight_norm), NM_OPTION_STRUCT,                                             \
-            .spec = &nm_weight_norm_part_spec,                                                     \
-            .doc = "learn direction v and length g of the weight: w = g v / ||v||"                 \
+        NM_FIELD(type, weight), NM_OPTION_STRUCT,                                                  \
+            .spec = &nm_weight_part_spec,                                                          \
+            .doc = "what the weight is made of: {weight_norm: ...}, {weight_standardization: "     \
+                   "...} or {spectral_norm: ...}"                                                  \
     }
 
 typedef struct nm_weight_options {
@@ -48,10 +73,11 @@ typedef struct nm_weight_options {
 
 /* What a linear layer keeps. */
 typedef struct nm_weight {
-    nm_weight_norm_part norm;
-    nm_tensor *w;    /* "weight", or "weight_v" of weight norm */
-    nm_tensor *g;    /* "weight_g"; NULL: no weight norm */
-    nm_tensor *bias; /* NULL: none */
+    nm_weight_part part;
+    nm_tensor *w; /* "weight", or "weight_v" of weight norm */
+    nm_tensor *g; /* "weight_g" of weight norm, "weight_gain" of scaled standardization; NULL */
+    nm_tensor *left, *right; /* "weight_left" and "weight_right" of spectral norm: buffers */
+    nm_tensor *bias;         /* NULL: none */
 } nm_weight;
 
 /* Makes the parameters: a weight of that shape, [out, ...], and a bias [out]. */

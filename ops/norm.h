@@ -309,6 +309,62 @@ NM_API void nm_l2_normalize_options_init(nm_l2_normalize_options *options);
 NM_API nm_tensor *nm_l2_normalize_with(nm_tape *tape, nm_tensor *x,
                                        const nm_l2_normalize_options *options);
 
+/* Filter response norm: y = scale * x / sqrt(mean of x^2 + eps) + shift over the places, behind
+ * which stands maximum(y, threshold). Singh, Krishnan 2019, arXiv 1911.09737. */
+typedef struct nm_filter_response_norm_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_filter_response_norm_options));
+    int64_t axis NM_DEFAULT(-1); /* of the channels; that of the samples is 0 */
+    double eps NM_DEFAULT(1e-6);
+} nm_filter_response_norm_options;
+NM_API void nm_filter_response_norm_options_init(nm_filter_response_norm_options *options);
+
+#define NM_FILTER_RESPONSE_NORM_DEFAULTS .axis = -1, .eps = 1e-6
+
+/* nm_filter_response_norm(tape, x, scale, shift): scale and shift are [channels]. */
+#define nm_filter_response_norm(...)                                                               \
+    NM_CALL(4, nm_filter_response_norm, NM_END(nm_filter_response_norm_options), __VA_ARGS__)
+#define nm_filter_response_norm_needs(tape, x, scale_or_NULL, shift_or_NULL, options)
+#define nm_filter_response_norm_(tape, x, scale, shift, ...)                                       \
+    nm_filter_response_norm_with(tape, x, scale, shift,                                            \
+                                 NM_OPTIONS(nm_filter_response_norm_options,                       \
+                                            NM_FILTER_RESPONSE_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_filter_response_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                               nm_tensor *shift,
+                                               const nm_filter_response_norm_options *options);
+
+/* Dynamic tanh: y = scale * tanh(alpha * x) + shift, for alpha [] or [1], and scale and shift of a
+ * shape that broadcasts to x's, or NULL. Zhu and others 2025, arXiv 2503.10622. */
+NM_API nm_tensor *nm_dynamic_tanh(nm_tape *tape, nm_tensor *x, nm_tensor *alpha, nm_tensor *scale,
+                                  nm_tensor *shift);
+
+/* ---- Weights: standardized, and divided by their largest singular value ---- */
+
+/* y = gain * (w - mean) / sqrt(var + eps) for each row of w, [out, ...]. Qiao and others 2019,
+ * arXiv 1903.10520. */
+typedef struct nm_weight_standardization_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_weight_standardization_options));
+    double eps NM_DEFAULT(1e-5);
+} nm_weight_standardization_options;
+NM_API void nm_weight_standardization_options_init(nm_weight_standardization_options *options);
+
+#define NM_WEIGHT_STANDARDIZATION_DEFAULTS .eps = 1e-5
+
+/* nm_weight_standardization(tape, w, gain, .eps = 1e-8): gain is [out] or NULL (1). */
+#define nm_weight_standardization(...)                                                             \
+    NM_CALL(3, nm_weight_standardization, NM_END(nm_weight_standardization_options), __VA_ARGS__)
+#define nm_weight_standardization_needs(tape, w, gain_or_NULL, options)
+#define nm_weight_standardization_(tape, w, gain, ...)                                             \
+    nm_weight_standardization_with(tape, w, gain,                                                  \
+                                   NM_OPTIONS(nm_weight_standardization_options,                   \
+                                              NM_WEIGHT_STANDARDIZATION_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_weight_standardization_with(nm_tape *tape, nm_tensor *w, nm_tensor *gain,
+                                                 const nm_weight_standardization_options *options);
+
+/* w, [out, ...], divided by left . W right, which is its largest singular value as a matrix [out,
+ * rest] if left, [out], and right, [rest], are the singular vectors. They count as constants.
+ * Miyato and others 2018, arXiv 1802.05957. */
+NM_API nm_tensor *nm_spectral_norm(nm_tape *tape, nm_tensor *w, nm_tensor *left, nm_tensor *right);
+
 /* ---- Weight normalization ----
  * Salimans, Kingma 2016, arXiv 1602.07868:
  *

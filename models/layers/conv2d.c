@@ -32,7 +32,7 @@ static nm_status check_input(nm_layer *layer, const nm_shape *x, int64_t groups)
 static nm_status conv2d_build(nm_layer *layer, const nm_shape *x)
 {
     const conv2d_layer_options *o = layer->options;
-    const nm_weight_options weight = {o->bias, o->init, o->weight_norm};
+    const nm_weight_options weight = {o->bias, o->init, o->weight_norm, o->weight};
     if (check_input(layer, x, o->groups) != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -107,7 +107,7 @@ const nm_layer_type nm_layer_conv2d = {
                            "channels] with height' = (height + 2 padding - dilation (kernel - 1) - "
                            "1) / stride + 1, rounded down.\n"
                            "With weight_norm the parameters are weight_v and weight_g: w = g v / "
-                           "||v||."),
+                           "||v||; weight: {...} has other ways to make the weight."),
     .prefix = "conv",
     .state_size = sizeof(nm_weight),
     .build = conv2d_build,

@@ -12,7 +12,7 @@ typedef struct dense_options {
 static nm_status dense_build(nm_layer *layer, const nm_shape *x)
 {
     const dense_options *o = layer->options;
-    const nm_weight_options weight = {o->bias, o->init, o->weight_norm};
+    const nm_weight_options weight = {o->bias, o->init, o->weight_norm, o->weight};
     if (x->rank < 2) {
         return nm_layer_fail(layer, "its input is one number a sample; it takes a vector");
     }
@@ -49,7 +49,7 @@ const nm_layer_type nm_layer_dense = {
                            "in], bias [units], y [batch, ..., units]. Images need the layer "
                            "flatten before it.\n"
                            "With weight_norm the parameters are weight_v and weight_g: w = g v / "
-                           "||v||."),
+                           "||v||; weight: {...} has other ways to make the weight."),
     .state_size = sizeof(nm_weight),
     .build = dense_build,
     .forward = dense_forward,

@@ -325,3 +325,97 @@ nm_tensor *nm_l2_normalize_with(nm_tape *tape, nm_tensor *x, const nm_l2_normali
 {
     return apply(tape, &nm_op_l2_normalize, x, NULL, NULL, o);
 }
+
+/* ---- Filter response norm: RMS over the places, without the threshold unit behind it ---- */
+
+static nm_status filter_response_norm_of(const nm_infer *infer,
+                                         const nm_filter_response_norm_options *o,
+                                         const nm_shape *x, nm_normalize_options *as)
+{
+    nm_status status = over_places(infer, o->axis, o->eps, false, x, as);
+    as->subtract_mean = false;
+    return status;
+}
+
+static const nm_filter_response_norm_options filter_response_norm_defaults = {
+    NM_FILTER_RESPONSE_NORM_DEFAULTS, NM_END(nm_filter_response_norm_options)};
+NM_OPTIONS_INIT(nm_filter_response_norm_options, filter_response_norm_defaults)
+static const nm_option filter_response_norm_rows[] = {
+    {NM_FIELD(nm_filter_response_norm_options, axis), NM_OPTION_INT,
+     .doc = "the axis of the channels; negative counts from the end"},
+    EPS_ROW(nm_filter_response_norm_options),
+};
+static const nm_spec filter_response_norm_spec = NM_SPEC(
+    nm_filter_response_norm_options, filter_response_norm_defaults, filter_response_norm_rows);
+
+static const nm_sample filter_response_norm_samples[] = {
+    {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2), NM_NORMAL(2)}},
+    {.options = "{axis: 1, eps: 0.1}", .in = {NM_NORMAL(2, 2, 2, 2), NM_NORMAL(2)}},
+};
+
+MEMBER(filter_response_norm, nm_filter_response_norm_options, channel_inputs, 3,
+       "divides each channel of each sample by its root mean square",
+       "y = scale * x / sqrt(mean of x^2 + eps) + shift over all axes but those of samples and\n"
+       "channels: instance norm without a mean, so that one place is allowed. Behind it stands\n"
+       "maximum(y, threshold), with a threshold for each channel that is learned (the layer has\n"
+       "both). dx = inverse * (d - xhat * mean of d * xhat) with d = dy * scale.\n"
+       "Singh, Krishnan 2019, arXiv 1911.09737.")
+
+nm_tensor *nm_filter_response_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale,
+                                        nm_tensor *shift, const nm_filter_response_norm_options *o)
+{
+    return apply(tape, &nm_op_filter_response_norm, x, scale, shift, o);
+}
+
+/* ---- Weight standardization: rows of a weight ---- */
+
+static nm_status weight_standardization_of(const nm_infer *infer,
+                                           const nm_weight_standardization_options *o,
+                                           const nm_shape *w, nm_normalize_options *as)
+{
+    char text[NM_SHAPE_TEXT];
+    if (infer && w->rank < 2) {
+        return nm_infer_fail(infer, "w %s must have the outputs on axis 0 and inputs on others",
+                             nm_shape_text(w, text));
+    }
+    *as = nm_normalize_defaults;
+    as->axes.count = w->rank - 1;
+    for (int d = 1; d < w->rank; d++) {
+        as->axes.at[d - 1] = d;
+    }
+    as->affine_axes = nm_one_axis(0);
+    as->eps = o->eps;
+    return NM_OK;
+}
+
+static const nm_weight_standardization_options weight_standardization_defaults = {
+    NM_WEIGHT_STANDARDIZATION_DEFAULTS, NM_END(nm_weight_standardization_options)};
+NM_OPTIONS_INIT(nm_weight_standardization_options, weight_standardization_defaults)
+static const nm_option weight_standardization_rows[] = {
+    EPS_ROW(nm_weight_standardization_options),
+};
+static const nm_spec weight_standardization_spec =
+    NM_SPEC(nm_weight_standardization_options, weight_standardization_defaults,
+            weight_standardization_rows);
+
+static const nm_port weight_inputs[] = {
+    [X] = {.name = "w", .doc = "a weight, [out, ...]"},
+    [SCALE] = {.name = "gain", .doc = "[out]; absent: 1", .flags = NM_PORT_OPTIONAL},
+};
+static const nm_sample weight_standardization_samples[] = {
+    {.in = {NM_NORMAL(3, 5), NM_NORMAL(3)}},
+    {.options = "{eps: 0.1}", .in = {NM_NORMAL(2, 2, 3, 2)}},
+};
+
+MEMBER(weight_standardization, nm_weight_standardization_options, weight_inputs, 2,
+       "normalizes each output's row of a weight",
+       "y = gain * (w - mean) / sqrt(var + eps), with mean and biased variance of each row: all\n"
+       "inputs of one output. dw = inverse * gain * (dy - mean of dy - xhat * mean of dy * xhat).\n"
+       "Qiao and others 2019, arXiv 1903.10520, whose PyTorch code divides by n - 1 and has eps\n"
+       "outside the root, and whose TensorFlow code does as this.")
+
+nm_tensor *nm_weight_standardization_with(nm_tape *tape, nm_tensor *w, nm_tensor *gain,
+                                          const nm_weight_standardization_options *o)
+{
+    return apply(tape, &nm_op_weight_standardization, w, gain, NULL, o);
+}

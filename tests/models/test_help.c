@@ -88,8 +88,11 @@ static void assert_is_in_help(const visit *v)
     snprintf(heading, sizeof heading, "%s (%s): ", v->item->name, nm_kind_name(v->kind));
     const char *at = strstr(told->out, heading);
     ck_assert_msg(at != NULL, "no entry %s", heading);
-    snprintf(name, sizeof name, "\n%*s%s ", (int)(2 + 2 * (strchr(v->path, '.') != NULL)), "",
-             v->option->name);
+    int indent = 2; /* two more for each map that it stands in */
+    for (const char *dot = v->path; (dot = strchr(dot, '.')); dot++) {
+        indent += 2;
+    }
+    snprintf(name, sizeof name, "\n%*s%s ", indent, "", v->option->name);
     at = strstr(at, name);
     ck_assert_msg(at != NULL, "norma help %s says nothing of %s", v->item->name, v->path);
     char *range = nm_option_range_text(v->context, v->option);
