@@ -197,8 +197,12 @@ nm_status nm_store_set_trainable(nm_store *store, const char *pattern, bool trai
 void nm_store_clear_grads(nm_store *store)
 {
     NM_GIVEN(store, );
-    for (int i = 0; i < nm_store_count(store); i++) {
-        nm_tensor_clear_grad(nm_store_at(store, i)->tensor);
+    const int count = nm_map_count(store->entries);
+    for (int i = 0; i < count; i++) {
+        nm_tensor *grad = ((const nm_entry *)nm_map_at(store->entries, i))->tensor->grad;
+        if (grad) {
+            nm_tensor_release(grad);
+        }
     }
 }
 

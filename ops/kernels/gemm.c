@@ -48,14 +48,14 @@ static bool is_thin(const nm_gemm *g)
 }
 
 /* Where the matrices stand. Returns whether it was done: whether that is the fastest way. */
-static bool multiply_directly(nm_context *context, const nm_gemm *g)
+static bool multiply_directly(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const bool f64 = g->dtype == NM_F64;
     const int64_t work = g->m * g->n * g->k;
     if (work > SMALLEST && g->bf16 && nm_onednn_takes_bf16(context)) {
         return false; /* rounded, and by few: oneDNN's */
     }
-    if (!f64 && work <= WIDE_SMALL && nm_gemm_wide(g)) {
+    if (!f64 && work <= WIDE_SMALL && nm_gemm_wide(g, finished)) {
         return true;
     }
     if (work > SMALL) {
@@ -65,10 +65,10 @@ static bool multiply_directly(nm_context *context, const nm_gemm *g)
     return true;
 }
 
-static nm_status multiply(nm_context *context, const nm_gemm *g)
+static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const bool f64 = g->dtype == NM_F64;
-    if (multiply_directly(context, g) || (!f64 && nm_onednn_gemm(context, g))) {
+    if (multiply_directly(context, g, finished) || (!f64 && nm_onednn_gemm(context, g))) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {
@@ -86,8 +86,9 @@ nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)
     if (g->m == 0 || g->n == 0) {
         return NM_OK;
     }
-    nm_status status = multiply(context, g);
-    if (status == NM_OK) {
+    bool finished = false;
+    nm_status status = multiply(context, g, &finished);
+    if (status == NM_OK && !finished && (g->bias || g->activation != NM_ACTIVATION_NONE)) {
         nm_finish_run(context, &(nm_finish){.dtype = g->dtype,
                                             .rows = g->m,
                                             .columns = g->n,

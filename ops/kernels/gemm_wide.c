@@ -8,6 +8,7 @@
 
 #define MOST_ROWS 4
 #define MOST_VECTORS 4
+#define FEW 4
 
 /* All rows and vectors of a tile. Unrolled, so that the sums are registers. */
 #define EACH(r, v, ...)                                                                            \
@@ -57,6 +58,9 @@ WIDE NM_INLINE void plain_rows(const nm_gemm *g, int64_t i, const int rows, cons
 WIDE static void plain(const nm_gemm *g)
 {
     int64_t i = 0;
+    for (; i + 4 <= g->m && g->k < FEW; i += 4) { /* tiles are soon done: few of them */
+        plain_rows(g, i, 4, 4);
+    }
     for (; i + 4 <= g->m; i += 4) {
         plain_rows(g, i, 4, 2);
     }
@@ -102,7 +106,26 @@ WIDE NM_INLINE vector sum_lanes(vector *sums)
     return join_1(sums[0], sums[1]);
 }
 
-WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float *c)
+/* Bias and relu are done where the sums are in registers. */
+typedef struct ending {
+    const float *bias;
+    bool relu;
+} ending;
+
+WIDE NM_INLINE vector finish(ending e, int64_t j, vector y)
+{
+    vector bias;
+    if (e.bias) {
+        memcpy(&bias, e.bias + j, sizeof bias);
+        y += bias;
+    }
+    if (e.relu) {
+        apply_relu(&y);
+    }
+    return y;
+}
+
+WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float *c, ending end)
 {
     const float *b = (const float *)g->b + j * g->ldb;
     vector sums[LANES] = {{0}}, left, right, old = {0};
@@ -117,7 +140,7 @@ WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float 
     if (g->accumulate) {
         memcpy(&old, c + j, sizeof old);
     }
-    old += sum_lanes(sums);
+    old = finish(end, j, old + sum_lanes(sums));
     memcpy(c + j, &old, sizeof old);
 }
 
@@ -141,18 +164,29 @@ WIDE NM_INLINE void dot_block(const nm_gemm *g, int64_t i, int64_t j)
             }
         }
     }
-    const vector all = sum_lanes(sums);
-    _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++)
-    {
-        _Pragma("GCC unroll 4") for (int q = 0; q < 4; q++)
-        {
-            c[r * g->ldc + q] = all[4 * r + q] + (g->accumulate ? c[r * g->ldc + q] : 0);
+    left = sum_lanes(sums);
+    float all[LANES];
+    memcpy(all, &left, sizeof left);
+    for (int r = 0; r < 4; r++, c += g->ldc) {
+        for (int q = 0; q < 4 && g->accumulate; q++) {
+            all[4 * r + q] += c[q];
         }
+        memcpy(c, all + 4 * r, 4 * sizeof *all);
     }
+}
+
+/* Whether bias and activation are done with the sums: of few rows, and what is done in registers.
+ */
+static bool is_finished(const nm_gemm *g)
+{
+    return g->m < 4 && (g->activation == NM_ACTIVATION_NONE || g->activation == NM_ACTIVATION_RELU);
 }
 
 WIDE static void dots(const nm_gemm *g)
 {
+    const bool finish_it = is_finished(g);
+    const ending end = {finish_it ? g->bias : NULL,
+                        finish_it && g->activation == NM_ACTIVATION_RELU};
     int64_t i = 0;
     for (; i + 4 <= g->m; i += 4) {
         for (int64_t j = 0; j < g->n; j += 4) {
@@ -163,12 +197,12 @@ WIDE static void dots(const nm_gemm *g)
         const float *a = (const float *)g->a + i * g->lda;
         float *c = (float *)g->c + i * g->ldc;
         for (int64_t j = 0; j < g->n; j += LANES) {
-            dot_tile(g, a, j + LANES <= g->n ? j : g->n - LANES, c);
+            dot_tile(g, a, j + LANES <= g->n ? j : g->n - LANES, c, end);
         }
     }
 }
 
-bool nm_gemm_wide(const nm_gemm *g)
+bool nm_gemm_wide(const nm_gemm *g, bool *finished)
 {
     const bool whole = !g->accumulate || g->n % LANES == 0;
     if (!nm_wide_is_fast() || g->n < LANES || !whole) {
@@ -182,14 +216,15 @@ bool nm_gemm_wide(const nm_gemm *g)
         return false;
     }
     dots(g);
+    *finished = is_finished(g);
     return true;
 }
 
 #else
 
-bool nm_gemm_wide(const nm_gemm *g)
+bool nm_gemm_wide(const nm_gemm *g, bool *finished)
 {
-    (void)g;
+    (void)g, (void)finished;
     return false;
 }
 

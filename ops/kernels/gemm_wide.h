@@ -5,7 +5,8 @@
 
 #include "ops/kernels/gemm.h"
 
-/* Whether it was done: the processor has the registers, and the matrices fill them. */
-bool nm_gemm_wide(const nm_gemm *gemm);
+/* Whether it was done: the processor has the registers, and the matrices fill them. *finished,
+ * false before, is set where bias and activation are done too. */
+bool nm_gemm_wide(const nm_gemm *gemm, bool *finished);
 
 #endif
