@@ -4,7 +4,14 @@
 
 #include "ops/kernels/wide.h"
 
-#if defined(NM_KERNEL_VARIANTS) && (defined(__clang__) || __GNUC__ >= 12)
+/* Sanitizers look at these loops too, whatever the processor has. */
+#if defined(NM_SANITIZED)
+#define IS_WANTED true
+#else
+#define IS_WANTED nm_wide_is_fast()
+#endif
+
+#if (defined(NM_KERNEL_VARIANTS) || defined(NM_SANITIZED)) && (defined(__clang__) || __GNUC__ >= 12)
 
 #define MOST_ROWS 4
 #define MOST_VECTORS 4
@@ -26,20 +33,21 @@ WIDE NM_INLINE void plain_tile(const nm_gemm *g, int64_t i, int64_t j, const int
                                const int vectors)
 {
     const int64_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
+    const int64_t k = g->k, ldb = g->ldb, ldc = g->ldc;
     const float *a = (const float *)g->a + i * row, *b = (const float *)g->b + j;
-    float *c = (float *)g->c + i * g->ldc + j;
+    float *c = (float *)g->c + i * ldc + j;
     vector sums[MOST_ROWS * MOST_VECTORS] = {{0}}, right[MOST_VECTORS];
     if (g->accumulate) {
-        EACH(r, v, memcpy(&sums[r * vectors + v], c + r * g->ldc + v * LANES, sizeof *sums))
+        EACH(r, v, memcpy(&sums[r * vectors + v], c + r * ldc + v * LANES, sizeof *sums))
     }
-    for (int64_t p = 0; p < g->k; p++, a += step, b += g->ldb) {
+    for (int64_t p = 0; p < k; p++, a += step, b += ldb) {
         _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
         {
             memcpy(&right[v], b + v * LANES, sizeof right[v]);
         }
         EACH(r, v, sums[r * vectors + v] += a[r * row] * right[v])
     }
-    EACH(r, v, memcpy(c + r * g->ldc + v * LANES, &sums[r * vectors + v], sizeof *sums))
+    EACH(r, v, memcpy(c + r * ldc + v * LANES, &sums[r * vectors + v], sizeof *sums))
 }
 
 /* Some rows from column 0 on. The last tile goes over some of the one before it. */
@@ -71,11 +79,11 @@ WIDE static void plain(const nm_gemm *g)
 
 /* ---- b transposed: LANES dot products at a time ---- */
 
-/* Lanes of x and y, half as many of each: those of `low` and `high` are added. */
+/* Lanes of x and y, half as many of each, to x: those of `low` and `high` are added. */
 #define JOIN(name, low, high)                                                                      \
-    WIDE NM_INLINE vector name(vector x, vector y)                                                 \
+    WIDE NM_INLINE void name(vector *x, const vector *y)                                           \
     {                                                                                              \
-        return __builtin_shufflevector(x, y, low) + __builtin_shufflevector(x, y, high);           \
+        *x = __builtin_shufflevector(*x, *y, low) + __builtin_shufflevector(*x, *y, high);         \
     }
 #define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
 #define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
@@ -90,20 +98,20 @@ JOIN(join_4, LOW_4, HIGH_4)
 JOIN(join_2, LOW_2, HIGH_2)
 JOIN(join_1, LOW_1, HIGH_1)
 
-/* Lane i is the sum of sums[i]'s lanes. */
-WIDE NM_INLINE vector sum_lanes(vector *sums)
+/* Lane i of sums[0] becomes the sum of sums[i]'s lanes. */
+WIDE NM_INLINE void sum_lanes(vector *sums)
 {
     _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++)
     {
-        sums[i] = join_8(sums[i], sums[i + 8]);
+        join_8(&sums[i], &sums[i + 8]);
     }
     _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
     {
-        sums[i] = join_4(sums[i], sums[i + 4]);
+        join_4(&sums[i], &sums[i + 4]);
     }
-    sums[0] = join_2(sums[0], sums[2]);
-    sums[1] = join_2(sums[1], sums[3]);
-    return join_1(sums[0], sums[1]);
+    join_2(&sums[0], &sums[2]);
+    join_2(&sums[1], &sums[3]);
+    join_1(&sums[0], &sums[1]);
 }
 
 /* Bias and relu are done where the sums are in registers. */
@@ -112,17 +120,16 @@ typedef struct ending {
     bool relu;
 } ending;
 
-WIDE NM_INLINE vector finish(ending e, int64_t j, vector y)
+WIDE NM_INLINE void finish(ending e, int64_t j, vector *y)
 {
     vector bias;
     if (e.bias) {
         memcpy(&bias, e.bias + j, sizeof bias);
-        y += bias;
+        *y += bias;
     }
     if (e.relu) {
-        apply_relu(&y);
+        apply_relu(y);
     }
-    return y;
 }
 
 WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float *c, ending end)
@@ -140,8 +147,10 @@ WIDE NM_INLINE void dot_tile(const nm_gemm *g, const float *a, int64_t j, float 
     if (g->accumulate) {
         memcpy(&old, c + j, sizeof old);
     }
-    old = finish(end, j, old + sum_lanes(sums));
-    memcpy(c + j, &old, sizeof old);
+    sum_lanes(sums);
+    sums[0] += old;
+    finish(end, j, &sums[0]);
+    memcpy(c + j, &sums[0], sizeof sums[0]);
 }
 
 /* Four rows of c, four columns: each factor that is loaded is used four times. */
@@ -164,9 +173,9 @@ WIDE NM_INLINE void dot_block(const nm_gemm *g, int64_t i, int64_t j)
             }
         }
     }
-    left = sum_lanes(sums);
+    sum_lanes(sums);
     float all[LANES];
-    memcpy(all, &left, sizeof left);
+    memcpy(all, &sums[0], sizeof all);
     for (int r = 0; r < 4; r++, c += g->ldc) {
         for (int q = 0; q < 4 && g->accumulate; q++) {
             all[4 * r + q] += c[q];
@@ -205,7 +214,7 @@ WIDE static void dots(const nm_gemm *g)
 bool nm_gemm_wide(const nm_gemm *g, bool *finished)
 {
     const bool whole = !g->accumulate || g->n % LANES == 0;
-    if (!nm_wide_is_fast() || g->n < LANES || !whole) {
+    if (!IS_WANTED || g->n < LANES || !whole) {
         return false;
     }
     if (!g->transpose_b) {

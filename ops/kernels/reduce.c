@@ -184,15 +184,23 @@ static int64_t kept_offset(const plan *p, int64_t index)
     return offset;
 }
 
+NM_KERNEL static void store_f32(const double *sums, double scale, int64_t count, float *y)
+{
+    NM_SIMD for (int64_t j = 0; j < count; j++)
+    {
+        y[j] = (float)(sums[j] * scale);
+    }
+}
+
 static void store(const plan *p, const double *sums, int64_t at, int64_t count)
 {
-    double scale = p->is_max ? 1 : p->scale;
+    const double scale = p->is_max ? 1 : p->scale;
+    if (!p->is_f64) {
+        store_f32(sums, scale, count, (float *)p->y + at);
+        return;
+    }
     for (int64_t j = 0; j < count; j++) {
-        if (p->is_f64) {
-            ((double *)p->y)[at + j] = sums[j] * scale;
-        } else {
-            ((float *)p->y)[at + j] = (float)(sums[j] * scale);
-        }
+        ((double *)p->y)[at + j] = sums[j] * scale;
     }
 }
 

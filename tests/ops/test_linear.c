@@ -43,12 +43,13 @@ END_TEST
 START_TEST(a_dense_activation_is_the_two_ops_one_after_the_other_to_the_bit)
 {
     fixture f = begin();
-    for (int i = 0; i < 4 * 2 * 2; i++) {
+    for (int i = 0; i < 4 * 2 * 2 * 2; i++) {
         nm_activation activation = (nm_activation)(i % 4);
         nm_dtype dtype = i / 4 % 2 ? NM_F64 : NM_F32;
-        nm_context_set_onednn(f.context, i / 8);
-        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(3, 7, 40)),
-                           random_tensor(&f, dtype, NM_SHAPE(50, 40)),
+        nm_context_set_onednn(f.context, i / 8 % 2);
+        const bool few = i >= 16;
+        nm_tensor *in[] = {random_tensor(&f, dtype, few ? NM_SHAPE(2, 1, 48) : NM_SHAPE(3, 7, 40)),
+                           random_tensor(&f, dtype, NM_SHAPE(50, few ? 48 : 40)),
                            random_tensor(&f, dtype, NM_SHAPE(50))};
         for (int k = 0; k < 3; k++) {
             nm_tensor_set_requires_grad(in[k], true);
@@ -153,7 +154,9 @@ static void check_products(nm_dtype dtype, bool onednn)
     }
     const int64_t edges[][3] = {{6, 16, 256}, {7, 17, 257}, {12, 32, 512}, {1, 70, 600},
                                 {70, 1, 600}, {2, 50, 300}, {50, 2, 300},  {65, 1, 64},
-                                {13, 33, 1},  {1, 1, 3000}, {100, 9, 70},  {8, 8, 8}};
+                                {13, 33, 1},  {1, 1, 3000}, {100, 9, 70},  {8, 8, 8},
+                                {5, 40, 64},  {4, 16, 16},  {1, 17, 32},   {11, 34, 48},
+                                {64, 64, 1},  {9, 64, 3},   {30, 2, 5},    {16, 64, 64}};
     for (int i = 0; i < NM_COUNT_OF(edges); i++) {
         for (int k = 0; k < 6; k++) {
             check_product(&f, dtype, edges[i][0], edges[i][1], edges[i][2]);
