@@ -13,7 +13,6 @@ const nm_advice nm_layer_advice[] = {
     {"activation", NULL, "put the activation behind it, as a layer of its own"},
     {"in_features in_channels input_shape input_dim num_features", NULL,
      "leave it out: it follows from the samples"},
-    {"padding", "same", "a padding of 1 keeps the size for a kernel of 3, of 2 for one of 5"},
     {"padding", "valid", "that is a padding of 0"},
     {NULL, NULL, NULL},
 };

@@ -93,11 +93,16 @@ NM_API void nm_dense_activation_options_init(nm_dense_activation_options *option
 NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                            const nm_dense_activation_options *options);
 
-/* Lists of one number (both directions) or two (vertical, horizontal). */
+/* As a padding: as much as makes the output's size the image's, divided by the stride and rounded
+ * up; an odd one goes behind. */
+#define NM_PADDING_SAME (-1)
+
+/* Lists of one number (both directions) or two (vertical, horizontal); a padding also of four: top,
+ * bottom, left, right. */
 typedef struct nm_conv2d_options {
     size_t struct_size NM_DEFAULT(sizeof(nm_conv2d_options));
     nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
-    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* zeros on each side */
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* zeros on each side, or NM_PADDING_SAME */
     nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1)); /* distance of the kernel's taps */
     int64_t groups NM_DEFAULT(1); /* channels fall into so many groups that do not mix */
     int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision, of the gradients' products too */
@@ -118,6 +123,27 @@ NM_API void nm_conv2d_options_init(nm_conv2d_options *options);
     nm_conv2d_with(tape, x, w, b, NM_OPTIONS(nm_conv2d_options, NM_CONV2D_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                  const nm_conv2d_options *options);
+
+typedef struct nm_conv1d_options {
+    size_t struct_size NM_DEFAULT(sizeof(nm_conv1d_options));
+    int64_t stride NM_DEFAULT(1);
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* one number, two (before, behind), or same */
+    int64_t dilation NM_DEFAULT(1);
+    int64_t groups NM_DEFAULT(1);
+    int precision NM_DEFAULT(NM_PRECISION_F32);
+} nm_conv1d_options;
+NM_API void nm_conv1d_options_init(nm_conv1d_options *options);
+
+/* The same for signals: x [n, length, c], w [out, k, c / groups], b [out] or NULL. */
+#define NM_CONV1D_DEFAULTS                                                                         \
+    .stride = 1, .padding = NM_LIST_OF(1, 0), .dilation = 1, .groups = 1,                          \
+    .precision = NM_PRECISION_F32
+#define nm_conv1d(...) NM_CALL(4, nm_conv1d, NM_END(nm_conv1d_options), __VA_ARGS__)
+#define nm_conv1d_needs(tape, x, w, b_or_NULL, options)
+#define nm_conv1d_(tape, x, w, b, ...)                                                             \
+    nm_conv1d_with(tape, x, w, b, NM_OPTIONS(nm_conv1d_options, NM_CONV1D_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_conv1d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                 const nm_conv1d_options *options);
 
 /* conv2d's options, and what y goes through in the end. */
 typedef struct nm_conv2d_activation_options {
@@ -145,16 +171,19 @@ NM_API nm_tensor *nm_conv2d_activation_with(nm_tape *tape, nm_tensor *x, nm_tens
 
 typedef struct nm_pool2d_options {
     size_t struct_size NM_DEFAULT(sizeof(nm_pool2d_options));
-    nm_ints kernel NM_DEFAULT(NM_NO_LIST);        /* required unless global; at most 65536 */
-    nm_ints stride NM_DEFAULT(NM_NO_LIST);        /* default: the kernel */
-    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* on each side, at most half the kernel */
-    bool global NM_DEFAULT(false);       /* instead of these: the whole image; y is [n, 1, 1, c] */
-    bool count_padding NM_DEFAULT(true); /* avg_pool2d: padding counts as zeros in the mean */
+    nm_ints kernel NM_DEFAULT(NM_NO_LIST);         /* required unless global; at most 65536 */
+    nm_ints stride NM_DEFAULT(NM_NO_LIST);         /* default: the kernel */
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* as conv2d's, at most half the kernel */
+    nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1)); /* max_pool2d: distance of the kernel's places */
+    bool global NM_DEFAULT(false);    /* instead of these: the whole image; y is [n, 1, 1, c] */
+    bool ceil_mode NM_DEFAULT(false); /* round the output's size up: windows may end outside */
+    bool count_include_pad NM_DEFAULT(true); /* avg_pool2d: padding counts as zeros in the mean */
 } nm_pool2d_options;
 NM_API void nm_pool2d_options_init(nm_pool2d_options *options);
 
 #define NM_POOL2D_DEFAULTS                                                                         \
-    .kernel = NM_NO_LIST, .stride = NM_NO_LIST, .padding = NM_LIST_OF(1, 0), .count_padding = true
+    .kernel = NM_NO_LIST, .stride = NM_NO_LIST, .padding = NM_LIST_OF(1, 0),                       \
+    .dilation = NM_LIST_OF(1, 1), .global = false, .ceil_mode = false, .count_include_pad = true
 
 /* The largest value under the kernel; the first one gets the gradient where several are largest. */
 #define nm_max_pool2d(...) NM_CALL(2, nm_max_pool2d, NM_END(nm_pool2d_options), __VA_ARGS__)
@@ -162,6 +191,12 @@ NM_API void nm_pool2d_options_init(nm_pool2d_options *options);
 #define nm_max_pool2d_(tape, x, ...)                                                               \
     nm_max_pool2d_with(tape, x, NM_OPTIONS(nm_pool2d_options, NM_POOL2D_DEFAULTS, __VA_ARGS__))
 NM_API nm_tensor *nm_max_pool2d_with(nm_tape *tape, nm_tensor *x, const nm_pool2d_options *options);
+
+/* The mean and the largest value of each channel over the whole image: [n, 1, 1, channels]. Equal
+ * ones share the gradient of the largest, where nm_max_pool2d(.global = true) gives it to the
+ * first. */
+NM_API nm_tensor *nm_global_avg_pool(nm_tape *tape, nm_tensor *x);
+NM_API nm_tensor *nm_global_max_pool(nm_tape *tape, nm_tensor *x);
 
 /* The mean under the kernel. */
 #define nm_avg_pool2d(...) NM_CALL(2, nm_avg_pool2d, NM_END(nm_pool2d_options), __VA_ARGS__)

@@ -2,7 +2,7 @@
  */
 #include "models/table.h"
 #include "models/weight.h"
-#include "ops/linear.h"
+#include "ops/linear/sides.h"
 
 typedef struct conv2d_layer_options {
     NM_LAYER_FIELDS;
@@ -71,7 +71,9 @@ static void check_options(const void *options, const nm_value *at, nm_diagnostic
     const conv2d_layer_options *o = options;
     check_one_or_two("kernel", &o->kernel, at, d);
     check_one_or_two("stride", &o->stride, at, d);
-    check_one_or_two("padding", &o->padding, at, d);
+    if (o->padding.count != 4) {
+        check_one_or_two("padding", &o->padding, at, d);
+    }
     check_one_or_two("dilation", &o->dilation, at, d);
     if (o->channels % o->groups) {
         nm_diagnose(d, at, "conv2d: %lld channels do not divide into %lld groups",
@@ -90,7 +92,7 @@ static const nm_option rows[] = {
     {NM_FIELD(conv2d_layer_options, stride), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .doc = "step from one output to the next"},
     {NM_FIELD(conv2d_layer_options, padding), NM_OPTION_INTS, .min = 0, .max = 1e4,
-     .doc = "zeros on each side; 1 keeps the size of the image for kernel 3"},
+     .named = nm_padding_names, .doc = "zeros around the image: " NM_PADDING_FORM},
     {NM_FIELD(conv2d_layer_options, dilation), NM_OPTION_INTS, .min = 1, .max = 1e4,
      .doc = "distance of the kernel's taps"},
     {NM_FIELD(conv2d_layer_options, groups), NM_OPTION_INT, .min = 1, .max = 1e7,
@@ -100,14 +102,14 @@ static const nm_option rows[] = {
 static const nm_spec spec = NM_LAYER_SPEC(conv2d_layer_options, defaults, rows, check_options);
 
 const nm_layer_type nm_layer_conv2d = {
-    .item = NM_ITEM(nm_layer_type, "conv2d", "convolution of images", .also = "conv convolution",
-                    .spec = &spec,
-                    .doc = "x [batch, height, width, in], weight [channels, kernel height, kernel "
-                           "width, in / groups], bias [channels]; y [batch, height', width', "
-                           "channels] with height' = (height + 2 padding - dilation (kernel - 1) - "
-                           "1) / stride + 1, rounded down.\n"
-                           "With weight_norm the parameters are weight_v and weight_g: w = g v / "
-                           "||v||; weight: {...} has other ways to make the weight."),
+    .item = NM_ITEM(
+        nm_layer_type, "conv2d", "convolution of images", .also = "conv convolution", .spec = &spec,
+        .doc = "x [batch, height, width, in], weight [channels, kernel height, kernel "
+               "width, in / groups], bias [channels]; y [batch, height', width', "
+               "channels] with height' = (height + 2 padding - dilation (kernel - 1) - "
+               "1) / stride + 1, rounded down; with padding: same, height / stride, rounded up.\n"
+               "With weight_norm the parameters are weight_v and weight_g: w = g v / "
+               "||v||; weight: {...} has other ways to make the weight."),
     .prefix = "conv",
     .state_size = sizeof(nm_weight),
     .build = conv2d_build,

@@ -34,10 +34,20 @@ bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *c)
 
 /* ---- Images with their padding ---- */
 
+/* As much behind as before, or as the last place needs. */
+static int64_t padded_size(int64_t size, int64_t padding, int64_t places, int64_t stride,
+                           int64_t taps)
+{
+    const int64_t all = size + 2 * padding, needed = (places - 1) * stride + taps;
+    return all > needed ? all : needed;
+}
+
 static job make_job(const nm_conv *c, const float *x)
 {
-    return (job){
-        .conv = c, .x = x, .height = c->h + 2 * c->padding[0], .width = c->w + 2 * c->padding[1]};
+    return (job){.conv = c,
+                 .x = x,
+                 .height = padded_size(c->h, c->padding[0], c->oh, c->stride[0], c->kh),
+                 .width = padded_size(c->w, c->padding[1], c->ow, c->stride[1], c->kw)};
 }
 
 static int64_t padded_count(const job *j)

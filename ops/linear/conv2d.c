@@ -35,10 +35,27 @@ static nm_conv conv_of_options(const nm_conv2d_options *o)
     nm_conv c = {.groups = o->groups, .bf16 = o->precision == NM_PRECISION_BF16};
     for (int i = 0; i < 2; i++) {
         c.stride[i] = pair_item(&o->stride, i, 1);
-        c.padding[i] = pair_item(&o->padding, i, 0);
         c.dilation[i] = pair_item(&o->dilation, i, 1);
     }
     return c;
+}
+
+/* What stands before is the convolution's padding; what behind follows from the sizes. */
+static nm_sides take_sides(nm_conv *c, const nm_conv2d_options *o)
+{
+    const int64_t image[2] = {c->h, c->w}, kernel[2] = {c->kh, c->kw};
+    int64_t reach[2];
+    for (int i = 0; i < 2; i++) {
+        if (__builtin_mul_overflow(kernel[i] - 1, c->dilation[i], &reach[i]) ||
+            reach[i] > INT64_MAX / 4) {
+            reach[i] = INT64_MAX / 4; /* fits nowhere */
+        }
+        reach[i] += 1;
+    }
+    const nm_sides s = nm_find_sides(&o->padding, image, reach, c->stride);
+    c->padding[0] = s.before[0];
+    c->padding[1] = s.before[1];
+    return s;
 }
 
 static nm_conv make_conv(const nm_conv2d_options *o, const nm_shape *x, const nm_shape *w,
@@ -48,16 +65,17 @@ static nm_conv make_conv(const nm_conv2d_options *o, const nm_shape *x, const nm
     c.n = x->dim[0], c.h = x->dim[1], c.w = x->dim[2], c.c = x->dim[3];
     c.o = w->dim[0], c.kh = w->dim[1], c.kw = w->dim[2];
     c.oh = y->dim[1], c.ow = y->dim[2];
+    take_sides(&c, o);
     return c;
 }
 
 /* How many places a kernel has along one axis; 0 if it does not fit. Sizes may be anything: compare
  * first, multiply then. */
-static int64_t places(const nm_conv *c, int axis, int64_t size, int64_t kernel)
+static int64_t places(const nm_conv *c, const nm_sides *s, int axis, int64_t size, int64_t kernel)
 {
     int64_t last;
-    if (__builtin_add_overflow(size, 2 * c->padding[axis] - 1, &last) || kernel < 1 || last < 0 ||
-        kernel - 1 > last / c->dilation[axis]) {
+    if (__builtin_add_overflow(size, s->before[axis] + s->after[axis] - 1, &last) || kernel < 1 ||
+        last < 0 || kernel - 1 > last / c->dilation[axis]) {
         return 0;
     }
     return (last - c->dilation[axis] * (kernel - 1)) / c->stride[axis] + 1;
@@ -65,15 +83,15 @@ static int64_t places(const nm_conv *c, int axis, int64_t size, int64_t kernel)
 
 static nm_status check_options(nm_infer *infer, const nm_conv2d_options *o)
 {
-    const nm_ints *lists[] = {&o->stride, &o->padding, &o->dilation};
-    static const char *const names[] = {"stride", "padding", "dilation"};
-    for (int i = 0; i < 3; i++) {
+    const nm_ints *lists[] = {&o->stride, &o->dilation};
+    static const char *const names[] = {"stride", "dilation"};
+    for (int i = 0; i < 2; i++) {
         if (lists[i]->count > 2) {
             return nm_infer_fail(infer, "%s takes one number, or two: vertical, horizontal",
                                  names[i]);
         }
     }
-    return NM_OK;
+    return nm_check_sides(infer, &o->padding);
 }
 
 /* Checks x against w, and finds the shape of y. */
@@ -94,7 +112,9 @@ static nm_status check_fit(nm_infer *infer, const nm_conv2d_options *o, const nm
         return nm_infer_fail(infer, "the channels do not fit: x %s, w %s, groups %lld", x_text,
                              w_text, (long long)c.groups);
     }
-    int64_t oh = places(&c, 0, x->dim[1], w->dim[1]), ow = places(&c, 1, x->dim[2], w->dim[2]);
+    c.h = x->dim[1], c.w = x->dim[2], c.kh = w->dim[1], c.kw = w->dim[2];
+    const nm_sides s = take_sides(&c, o);
+    int64_t oh = places(&c, &s, 0, c.h, c.kh), ow = places(&c, &s, 1, c.w, c.kw);
     if (oh < 1 || ow < 1) {
         return nm_infer_fail(infer,
                              "the kernel of w %s, with padding [%lld, %lld] and dilation "

@@ -4,6 +4,7 @@
 
 #include "ops/linear.h"
 #include "ops/linear/precision.h"
+#include "ops/linear/sides.h"
 
 extern const nm_port nm_conv2d_inputs[3];
 extern const nm_port nm_conv2d_outputs[1];
@@ -24,7 +25,12 @@ nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *options, nm_te
 /* The rows of conv2d's options in a struct that has these fields. */
 #define NM_CONV2D_ROWS(type_)                                                                      \
     NM_CONV2D_ROW(type_, stride, 1, "step of the kernel: one number, or vertical and horizontal"), \
-        NM_CONV2D_ROW(type_, padding, 0, "zeros added on each side: one number, or two"),          \
+        {NM_FIELD(type_, padding),                                                                 \
+         NM_OPTION_INTS,                                                                           \
+         .min = 0,                                                                                 \
+         .max = 65536,                                                                             \
+         .named = nm_padding_names,                                                                \
+         .doc = "zeros around the image: " NM_PADDING_FORM},                                       \
         NM_CONV2D_ROW(type_, dilation, 1, "distance of the kernel's taps: one number, or two"),    \
         {NM_FIELD(type_, groups), NM_OPTION_INT,                                                   \
          .doc = "the channels fall into so many groups that do not mix", .min = 1,                 \

@@ -26,7 +26,8 @@ static bool halves(const nm_graph_step *step)
     const nm_pool2d_options *o = step->options;
     return step->op == &nm_op_max_pool2d && !o->global && is_all(&o->kernel, 2) &&
            (!o->stride.count || is_all(&o->stride, 2)) &&
-           (!o->padding.count || is_all(&o->padding, 0));
+           (!o->padding.count || (is_all(&o->padding, 0) && o->padding.count < 4)) &&
+           (!o->dilation.count || is_all(&o->dilation, 1)) && !o->ceil_mode;
 }
 
 static bool adds_alike(const nm_match *m)

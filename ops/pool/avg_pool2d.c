@@ -19,6 +19,9 @@ static nm_status avg_pool2d_infer(nm_infer *infer)
 {
     nm_pool p;
     nm_status status = nm_pool_infer(infer, infer->options, infer->in[0], &p);
+    if (status == NM_OK && p.dilated) {
+        return nm_infer_fail(infer, "a mean has no dilation");
+    }
     if (status == NM_OK) {
         infer->out[0] = nm_pool_output(&p);
     }
@@ -70,14 +73,16 @@ static nm_tensor *avg_pool2d_grad_vjp(nm_vjp *v, int input)
 static const nm_sample avg_pool2d_samples[] = {
     {.options = "{kernel: 2}", .in = {NM_NORMAL(2, 4, 5, 2)}},
     {.options = "{kernel: 3, stride: 2, padding: 1}", .in = {NM_NORMAL(1, 5, 4, 3)}},
-    {.options = "{kernel: 3, stride: 2, padding: 1, count_padding: false}",
+    {.options = "{kernel: 3, stride: 2, padding: 1, count_include_pad: false}",
      .in = {NM_NORMAL(1, 5, 4, 3)}},
     {.options = "{global: true}", .in = {NM_NORMAL(2, 3, 2, 2)}},
+    {.options = "{kernel: 3, stride: 2, padding: [1, 0, 0, 1], ceil_mode: true}",
+     .in = {NM_NORMAL(1, 5, 4, 2)}},
 };
 static const nm_sample avg_pool2d_grad_samples[] = {
     {.options = "{kernel: 2, size: [4, 5]}", .in = {NM_NORMAL(2, 2, 2, 2)}},
     {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4]}", .in = {NM_NORMAL(1, 3, 2, 3)}},
-    {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4], count_padding: false}",
+    {.options = "{kernel: 3, stride: 2, padding: 1, size: [5, 4], count_include_pad: false}",
      .in = {NM_NORMAL(1, 3, 2, 3)}},
     {.options = "{global: true, size: [2, 3]}", .in = {NM_NORMAL(2, 1, 1, 2)}},
 };
@@ -90,7 +95,9 @@ static const nm_port dx_port[] = {{.name = "dx", .doc = "[n, h, w, channels]"}};
 NM_OP(avg_pool2d, x_port, y_port, avg_pool2d_infer, 0, "mean under a window",
       .spec = &nm_pool2d_spec,
       .doc = "y[n, i, j, c] = the mean of x[n, k, l, c] with (k, l) in window (i, j).\n"
-             "oh = (h + 2 padding - kernel) / stride + 1, rounded down; ow likewise.")
+             "oh = (h + padding - kernel) / stride + 1 with the padding of both sides, rounded\n"
+             "down (up by ceil_mode); ow likewise. What a window has outside of the padding does\n"
+             "not count.")
 
 NM_OP(avg_pool2d_grad, dy_port, dx_port, avg_pool2d_grad_infer, 0, "gradient of avg_pool2d",
       .spec = &nm_pool2d_grad_spec,

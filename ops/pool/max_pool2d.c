@@ -135,7 +135,8 @@ static nm_status max_pool2d_grad_infer(nm_infer *infer)
 static bool overlap(const nm_pool *p)
 {
     return p->stride[0] != p->kernel[0] || p->stride[1] != p->kernel[1] || p->padding[0] ||
-           p->padding[1];
+           p->padding[1] || p->dilated || p->oh * p->kernel[0] > p->h ||
+           p->ow * p->kernel[1] > p->w;
 }
 
 /* max_pool2d's own indices lie in their windows. Others may come, and then everything is scattered.
@@ -202,6 +203,9 @@ static const nm_sample max_pool2d_samples[] = {
     {.options = "{kernel: [3, 2], stride: [2, 1], padding: [1, 0]}",
      .in = {NM_DISTINCT(1, 5, 4, 3)}},
     {.options = "{global: true}", .in = {NM_DISTINCT(2, 3, 2, 2)}},
+    {.options = "{kernel: 2, ceil_mode: true}", .in = {NM_DISTINCT(1, 3, 5, 2)}},
+    {.options = "{kernel: 2, stride: 1, dilation: 2, padding: [0, 1, 1, 0]}",
+     .in = {NM_DISTINCT(1, 4, 5, 2)}},
 };
 static const nm_sample max_pool2d_grad_samples[] = {
     {.options = "{kernel: 2, size: [4, 5]}",
@@ -229,11 +233,12 @@ static const nm_port gather_in[] = {{.name = "x", .doc = "[n, h, w, channels]"},
 static const nm_port gather_out[] = {{.name = "y", .doc = "[n, oh, ow, channels]"}};
 
 const nm_op nm_op_max_pool2d = {
-    .item =
-        NM_ITEM(nm_op, "max_pool2d", "largest value under a window", .spec = &nm_pool2d_spec,
-                .doc = "y[n, i, j, c] = the largest x[n, k, l, c] with (k, l) in window (i, j).\n"
-                       "oh = (h + 2 padding - kernel) / stride + 1, rounded down; ow likewise.\n"
-                       "The first of several largest gets the gradient; a NaN wins."),
+    .item = NM_ITEM(
+        nm_op, "max_pool2d", "largest value under a window", .spec = &nm_pool2d_spec,
+        .doc = "y[n, i, j, c] = the largest x[n, k, l, c] with (k, l) in window (i, j).\n"
+               "oh = (h + padding - dilation (kernel - 1) - 1) / stride + 1 with the padding\n"
+               "of both sides, rounded down (up by ceil_mode); ow likewise.\n"
+               "The first of several largest gets the gradient; a NaN wins."),
     .inputs = x_port,
     .outputs = out_ports,
     .input_count = 1,

@@ -36,11 +36,38 @@ NM_INLINE void NAME(window)(const real *image, const nm_pool *p, nm_window w, re
     }
 }
 
+/* A window whose places stand apart. The shape rule has seen to it that one is in the image. */
+static void NAME(window_apart)(const real *image, const nm_pool *p, int64_t row, int64_t column,
+                               real *y, int32_t *index)
+{
+    bool first = true;
+    for (int64_t k = 0; k < p->kernel[0] * p->kernel[1]; k++) {
+        const int64_t i = row * p->stride[0] - p->padding[0] + k / p->kernel[1] * p->dilation[0];
+        const int64_t j = column * p->stride[1] - p->padding[1] + k % p->kernel[1] * p->dilation[1];
+        if (i < 0 || i >= p->h || j < 0 || j >= p->w) {
+            continue;
+        }
+        const int32_t place = (int32_t)(i * p->w + j);
+        const real *x = image + place * p->c;
+        for (int64_t c = 0; c < p->c; c++) {
+            real largest = first ? x[c] : y[c];
+            int32_t where = first ? place : index[c];
+            TAKE(x[c], place);
+            y[c] = largest;
+            index[c] = where;
+        }
+        first = false;
+    }
+}
+
 /* One output row: windows side by side, channels innermost. */
 KERNEL static void NAME(row)(const real *image, const nm_pool *p, int64_t row, real *y,
                              int32_t *index)
 {
-    for (int64_t column = 0; column < p->ow; column++, y += p->c, index += p->c) {
+    for (int64_t column = 0; p->dilated && column < p->ow; column++) {
+        NAME(window_apart)(image, p, row, column, y + column * p->c, index + column * p->c);
+    }
+    for (int64_t column = 0; !p->dilated && column < p->ow; column++, y += p->c, index += p->c) {
         const nm_window w = nm_pool_window(p, row, column);
         const int64_t place = w.top * p->w + w.left;
         if (w.bottom - w.top == 2 && w.right - w.left == 2) {

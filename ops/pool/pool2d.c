@@ -1,5 +1,7 @@
 #include "ops/pool/pool2d.h"
 
+#include "ops/linear/sides.h"
+
 static int64_t pair_item(const nm_ints *list, int i, int64_t standard)
 {
     return list->count == 0 ? standard : list->at[list->count == 1 ? 0 : i];
@@ -11,14 +13,26 @@ static void fill_options(nm_pool *p, const nm_pool2d_options *o)
     for (int i = 0; i < 2; i++) {
         p->kernel[i] = o->global ? size[i] : pair_item(&o->kernel, i, 0);
         p->stride[i] = o->global ? 1 : pair_item(&o->stride, i, p->kernel[i]);
-        p->padding[i] = o->global ? 0 : pair_item(&o->padding, i, 0);
+        p->dilation[i] = o->global ? 1 : pair_item(&o->dilation, i, 1);
+        p->dilated = p->dilated || p->dilation[i] != 1;
+        p->reach[i] = p->dilation[i] == 1 ? p->kernel[i] : (p->kernel[i] - 1) * p->dilation[i] + 1;
     }
-    p->count_padding = o->count_padding;
+    const nm_ints none = NM_NO_LIST;
+    const nm_sides s = nm_find_sides(o->global ? &none : &o->padding, size, p->reach, p->stride);
+    for (int i = 0; i < 2; i++) {
+        p->padding[i] = s.before[i];
+        p->end[i] = size[i] + s.after[i];
+    }
+    p->count_include_pad = o->count_include_pad;
 }
 
-static bool pads(const nm_pool2d_options *o)
+static bool is_plain(const nm_ints *list, int64_t value)
 {
-    return pair_item(&o->padding, 0, 0) || pair_item(&o->padding, 1, 0);
+    bool plain = true;
+    for (int i = 0; i < list->count; i++) {
+        plain = plain && list->at[i] == value;
+    }
+    return plain;
 }
 
 static nm_status check_options(nm_infer *infer, const nm_pool2d_options *o)
@@ -26,15 +40,16 @@ static nm_status check_options(nm_infer *infer, const nm_pool2d_options *o)
     if (!o->global && o->kernel.count == 0) {
         return nm_infer_fail(infer, "give a kernel, or global: true for the whole image");
     }
-    if (o->global && (o->kernel.count || o->stride.count || pads(o))) {
-        return nm_infer_fail(infer, "global: true takes the whole image; leave kernel, stride and "
-                                    "padding out");
+    if (o->global && (o->kernel.count || o->stride.count || !is_plain(&o->padding, 0) ||
+                      !is_plain(&o->dilation, 1))) {
+        return nm_infer_fail(infer, "global: true takes the whole image; leave kernel, stride, "
+                                    "padding and dilation out");
     }
-    if (o->kernel.count > 2 || o->stride.count > 2 || o->padding.count > 2) {
-        return nm_infer_fail(infer, "kernel, stride and padding take one number, or two: vertical, "
-                                    "horizontal");
+    if (o->kernel.count > 2 || o->stride.count > 2 || o->dilation.count > 2) {
+        return nm_infer_fail(infer, "kernel, stride and dilation take one number, or two: "
+                                    "vertical, horizontal");
     }
-    return NM_OK;
+    return nm_check_sides(infer, &o->padding);
 }
 
 static nm_status check_sizes(nm_infer *infer, const nm_pool *p)
@@ -42,19 +57,36 @@ static nm_status check_sizes(nm_infer *infer, const nm_pool *p)
     const int64_t size[2] = {p->h, p->w};
     static const char *const axes[] = {"height", "width"};
     for (int i = 0; i < 2; i++) {
-        if (p->padding[i] > p->kernel[i] / 2) {
+        const int64_t after = p->end[i] - size[i];
+        const int64_t padding = p->padding[i] > after ? p->padding[i] : after;
+        if (padding > p->reach[i] / 2) {
             return nm_infer_fail(infer, "the padding %lld is more than half the kernel %lld",
-                                 (long long)p->padding[i], (long long)p->kernel[i]);
+                                 (long long)padding, (long long)p->reach[i]);
         }
-        if (size[i] < 1 || p->kernel[i] < 1 || p->kernel[i] - 2 * p->padding[i] > size[i]) {
+        if (size[i] < 1 || p->kernel[i] < 1 || p->reach[i] - p->padding[i] > p->end[i]) {
             return nm_infer_fail(infer,
                                  "the kernel %lld does not fit into the %s %lld with padding "
                                  "%lld; make it smaller",
-                                 (long long)p->kernel[i], axes[i], (long long)size[i],
-                                 (long long)p->padding[i]);
+                                 (long long)p->reach[i], axes[i], (long long)size[i],
+                                 (long long)padding);
+        }
+        if (p->kernel[i] > 1 && p->dilation[i] > size[i]) { /* a window might hold nothing */
+            return nm_infer_fail(infer, "the dilation %lld is more than the %s %lld",
+                                 (long long)p->dilation[i], axes[i], (long long)size[i]);
         }
     }
     return NM_OK;
+}
+
+/* Windows along one axis. Rounded up, the last one must still begin in the image or before it. */
+static int64_t count_windows(const nm_pool *p, int i, int64_t size, bool ceil_mode)
+{
+    const int64_t left = p->end[i] - (p->reach[i] - p->padding[i]), stride = p->stride[i];
+    int64_t windows = left / stride + 1;
+    if (ceil_mode && left % stride && windows * stride < size + p->padding[i]) {
+        windows++;
+    }
+    return windows;
 }
 
 nm_status nm_pool_infer(nm_infer *infer, const nm_pool2d_options *o, const nm_shape *x, nm_pool *p)
@@ -71,8 +103,8 @@ nm_status nm_pool_infer(nm_infer *infer, const nm_pool2d_options *o, const nm_sh
     fill_options(p, o);
     status = check_sizes(infer, p);
     if (status == NM_OK) {
-        p->oh = (p->h - (p->kernel[0] - 2 * p->padding[0])) / p->stride[0] + 1;
-        p->ow = (p->w - (p->kernel[1] - 2 * p->padding[1])) / p->stride[1] + 1;
+        p->oh = count_windows(p, 0, p->h, o->ceil_mode);
+        p->ow = count_windows(p, 1, p->w, o->ceil_mode);
     }
     return status;
 }
@@ -140,13 +172,21 @@ nm_pool2d_options nm_pool_plain_options(const nm_pool2d_grad_options *o)
      .doc = "height and width of the window: one number, or two"},                                 \
         {NM_FIELD(nm_pool2d_options, stride), NM_OPTION_INTS, .min = 1, .max = NM_NO_LIMIT,        \
          .doc = "step of the window: one number, or two; default: the kernel"},                    \
-        {NM_FIELD(nm_pool2d_options, padding), NM_OPTION_INTS, .min = 0, .max = NM_NO_LIMIT,       \
-         .doc = "rows and columns added on each side, at most half the kernel"},                   \
+        {NM_FIELD(nm_pool2d_options, padding),                                                     \
+         NM_OPTION_INTS,                                                                           \
+         .min = 0,                                                                                 \
+         .max = NM_NO_LIMIT,                                                                       \
+         .named = nm_padding_names,                                                                \
+         .doc = "around the image, at most half the kernel: " NM_PADDING_FORM},                    \
+        {NM_FIELD(nm_pool2d_options, dilation), NM_OPTION_INTS, .min = 1, .max = 65536,            \
+         .doc = "distance of the kernel's places: one number, or two"},                            \
         {NM_FIELD(nm_pool2d_options, global), NM_OPTION_BOOL,                                      \
          .doc = "the window is the whole image"},                                                  \
+        {NM_FIELD(nm_pool2d_options, ceil_mode), NM_OPTION_BOOL,                                   \
+         .doc = "the size of y is rounded up: the last window may end outside"},                   \
     {                                                                                              \
-        NM_FIELD(nm_pool2d_options, count_padding), NM_OPTION_BOOL,                                \
-            .doc = "padding counts as zeros in a mean"                                             \
+        NM_FIELD(nm_pool2d_options, count_include_pad), NM_OPTION_BOOL,                            \
+            .also = "count_padding", .doc = "padding counts as zeros in a mean"                    \
     }
 
 static const nm_pool2d_options defaults = {NM_END(nm_pool2d_options), NM_POOL2D_DEFAULTS};

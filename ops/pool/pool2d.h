@@ -15,8 +15,11 @@ typedef struct nm_pool2d_grad_options {
 typedef struct nm_pool {
     int64_t n, h, w, c;
     int64_t oh, ow;
-    int64_t kernel[2], stride[2], padding[2]; /* vertical, horizontal */
-    bool count_padding;
+    int64_t kernel[2], stride[2], padding[2]; /* vertical, horizontal; padding: before the image */
+    int64_t reach[2];                         /* of a window, from its first place to its last */
+    int64_t end[2];                           /* of the image and the padding behind it */
+    int64_t dilation[2];
+    bool dilated, count_include_pad;
 } nm_pool;
 
 /* A window's part inside the image, and how many places it has in all (avg_pool2d's divisor). */
@@ -60,12 +63,12 @@ static inline double nm_pool_image_work(const nm_pool *p)
 static inline nm_window nm_pool_window(const nm_pool *p, int64_t row, int64_t column)
 {
     int64_t top = row * p->stride[0] - p->padding[0], left = column * p->stride[1] - p->padding[1];
-    int64_t bottom = top + p->kernel[0], right = left + p->kernel[1];
+    int64_t bottom = top + p->reach[0], right = left + p->reach[1];
     nm_window w = {top > 0 ? top : 0, bottom < p->h ? bottom : p->h, left > 0 ? left : 0,
-                   right < p->w ? right : p->w, p->kernel[0] * p->kernel[1]};
-    if (!p->count_padding) {
-        w.places = (w.bottom - w.top) * (w.right - w.left);
-    }
+                   right < p->w ? right : p->w, 0};
+    w.places = p->count_include_pad ? ((bottom < p->end[0] ? bottom : p->end[0]) - top) *
+                                          ((right < p->end[1] ? right : p->end[1]) - left)
+                                    : (w.bottom - w.top) * (w.right - w.left);
     return w;
 }
 

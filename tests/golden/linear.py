@@ -103,7 +103,7 @@ def poolings():
                 lambda x: pool(x, (3, 2), (1, 2), (1, 0)))
         pooling(op + "/gaps", (1, 7, 7, 2), "{kernel: 2, stride: 3}", lambda x: pool(x, 2, 3))
     pooling("avg_pool2d/padding_left_out", (1, 6, 5, 2),
-            "{kernel: 3, stride: 2, padding: 1, count_padding: false}",
+            "{kernel: 3, stride: 2, padding: 1, count_include_pad: false}",
             lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False))
     pooling("avg_pool2d/global", (2, 4, 3, 5), "{global: true}",
             lambda x: F.adaptive_avg_pool2d(x, 1))

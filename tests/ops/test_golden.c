@@ -246,6 +246,13 @@ START_TEST(ops_that_move_elements_are_pytorchs_in_both_types)
 }
 END_TEST
 
+START_TEST(windows_of_all_kinds_are_pytorchs_in_both_types)
+{
+    check_wide_file("windows");
+    check_file_in(NM_F32, "windows", false);
+}
+END_TEST
+
 START_TEST(the_basic_ops_are_pytorchs)
 {
     check_file("basic", true);
@@ -288,10 +295,10 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", elementwise_ops_are_pytorchs_in_both_types,
-          reductions_are_pytorchs_in_both_types, ops_that_move_elements_are_pytorchs_in_both_types,
-          the_basic_ops_are_pytorchs, normalization_and_losses_are_pytorchs,
-          losses_made_of_ops_are_pytorchs_in_both_types, the_family_of_normalizations_is_pytorchs,
-          the_family_of_normalizations_is_pytorchs_in_f64,
+TEST_MAIN("ops/golden", windows_of_all_kinds_are_pytorchs_in_both_types,
+          elementwise_ops_are_pytorchs_in_both_types, reductions_are_pytorchs_in_both_types,
+          ops_that_move_elements_are_pytorchs_in_both_types, the_basic_ops_are_pytorchs,
+          normalization_and_losses_are_pytorchs, losses_made_of_ops_are_pytorchs_in_both_types,
+          the_family_of_normalizations_is_pytorchs, the_family_of_normalizations_is_pytorchs_in_f64,
           products_convolutions_and_pooling_are_pytorchs_by_onednn,
           products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)

@@ -24,7 +24,7 @@ START_TEST(padding_is_never_a_maximum_and_counts_in_a_mean_unless_told)
     ASSERT_TENSOR(nm_avg_pool2d(f.tape, x, .kernel = NM_INTS(2), .padding = NM_INTS(1)),
                   (1, 2, 2, 1), -0.25, -0.5, -0.75, -1);
     ASSERT_TENSOR(nm_avg_pool2d(f.tape, x, .kernel = NM_INTS(2), .padding = NM_INTS(1),
-                                .count_padding = false),
+                                .count_include_pad = false),
                   (1, 2, 2, 1), -1, -2, -3, -4);
     end(f);
 }
@@ -102,9 +102,9 @@ START_TEST(windows_that_do_not_fit_are_named)
     nm_avg_pool2d(f.tape, x);
     assert_error(f.context, NM_ERROR_INPUT, "give a kernel, or global: true");
     nm_avg_pool2d(f.tape, x, .kernel = NM_INTS(2), .global = true);
-    assert_error(f.context, NM_ERROR_INPUT, "leave kernel, stride and padding out");
+    assert_error(f.context, NM_ERROR_INPUT, "leave kernel, stride, padding and dilation out");
     nm_avg_pool2d(f.tape, x, .padding = NM_INTS(0, 1), .global = true);
-    assert_error(f.context, NM_ERROR_INPUT, "leave kernel, stride and padding out");
+    assert_error(f.context, NM_ERROR_INPUT, "leave kernel, stride, padding and dilation out");
     nm_max_pool2d(f.tape, x, .kernel = NM_INTS(2), .stride = NM_INTS(0));
     assert_error(f.context, NM_ERROR_INPUT, "stride");
     nm_max_pool2d(f.tape, x, .kernel = NM_INTS(1, 1, 1));

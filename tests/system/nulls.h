@@ -86,6 +86,7 @@
  * const nm_clamp_options *: NULL
  * const nm_concat_options *: NULL
  * const nm_conv2d_activation_options *: NULL
+ * const nm_conv1d_options *: NULL
  * const nm_conv2d_options *: NULL
  * const nm_batch_norm_running_options *: NULL
  * const nm_batch_norm_result *: &normal
