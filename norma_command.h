@@ -3,7 +3,7 @@
  *
  *     static nm_status init(nm_context *context)
  *     {
- *         return nm_register_op(context, &smooth_relu);
+ *         return nm_register_op(context, &softrelu);
  *     }
  *     int main(int argc, char **argv)
  *     {

@@ -2,32 +2,32 @@
  * YAML, in the help and in the gradient check. Link with norma-command.
  *     own_command train net.yaml          with `- gated: {units: 16}` among its layers
  *     own_command predict runs/net new.csv
- *     own_command gradcheck smooth_relu */
+ *     own_command gradcheck softrelu */
 #include <tgmath.h>
 #include <norma.h>
 #include <norma_command.h>
 
 /* ---- The op: y = log(1 + e^x). custom_op.c explains it. ---- */
 
-NM_UNARY(smooth_relu, (x > 0 ? x : 0) + log1p(exp(-fabs(x))))
-static nm_tensor *smooth_relu_vjp(nm_vjp *v, int input)
+NM_UNARY(softrelu, (x > 0 ? x : 0) + log1p(exp(-fabs(x))))
+static nm_tensor *softrelu_vjp(nm_vjp *v, int input)
 {
     return nm_mul(v->tape, v->gout[0], nm_sigmoid(v->tape, v->in[input]));
 }
 static const nm_sample samples[] = {{.in = {NM_NORMAL(3, 4)}}, {.in = {NM_UNIFORM(-30, 30, 9)}}};
-static const nm_op smooth_relu = {.item = NM_ITEM(nm_op, "smooth_relu", "smooth rectifier",
-                                                  .doc = "y = log(1 + e^x), elementwise"),
-                                  .inputs = nm_port_x,
-                                  .outputs = nm_port_y,
-                                  .input_count = 1,
-                                  .output_count = 1,
-                                  .infer = nm_infer_same,
-                                  .forward = smooth_relu_forward,
-                                  .vjp = smooth_relu_vjp,
-                                  .samples = samples,
-                                  .sample_count = NM_COUNT_OF(samples)};
+static const nm_op softrelu = {
+    .item = NM_ITEM(nm_op, "softrelu", "smooth rectifier", .doc = "y = log(1 + e^x), elementwise"),
+    .inputs = nm_port_x,
+    .outputs = nm_port_y,
+    .input_count = 1,
+    .output_count = 1,
+    .infer = nm_infer_same,
+    .forward = softrelu_forward,
+    .vjp = softrelu_vjp,
+    .samples = samples,
+    .sample_count = NM_COUNT_OF(samples)};
 
-/* ---- The layer: y = (x w^T) * smooth_relu(x v^T), a linear map with a gate ---- */
+/* ---- The layer: y = (x w^T) * softrelu(x v^T), a linear map with a gate ---- */
 
 typedef struct gated_options {
     NM_LAYER_FIELDS;
@@ -51,8 +51,7 @@ static nm_status gated_build(nm_layer *layer, const nm_shape *x)
 static nm_tensor *gated_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const gated_state *s = layer->state;
-    nm_tensor *gate =
-        nm_apply1(pass->tape, &smooth_relu, NULL, nm_dense(pass->tape, x, s->v, NULL));
+    nm_tensor *gate = nm_apply1(pass->tape, &softrelu, NULL, nm_dense(pass->tape, x, s->v, NULL));
     return nm_mul(pass->tape, nm_dense(pass->tape, x, s->w, NULL), gate);
 }
 
@@ -63,14 +62,14 @@ static const nm_option rows[] = {NM_LAYER_ROWS(gated_options),
 static const nm_spec spec = NM_LAYER_SPEC(gated_options, defaults, rows, NULL);
 static const nm_layer_type gated = {.item = NM_ITEM(nm_layer_type, "gated",
                                                     "linear map with a gate", .spec = &spec,
-                                                    .doc = "y = (x w^T) * smooth_relu(x v^T)"),
+                                                    .doc = "y = (x w^T) * softrelu(x v^T)"),
                                     .state_size = sizeof(gated_state),
                                     .build = gated_build,
                                     .forward = gated_forward};
 
 static nm_status init(nm_context *context)
 {
-    nm_register_op(context, &smooth_relu);
+    nm_register_op(context, &softrelu);
     return nm_register_layer(context, &gated);
 }
 

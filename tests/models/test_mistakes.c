@@ -264,11 +264,9 @@ static const mistake otherwise[] = {
      "samples\n",
      NULL},
     {"kernel: 3", "kernel: 3, in_channels: 2", "leave it out: it follows from the samples\n", NULL},
-    {"kernel: 3", "kernel: 3, padding: same",
-     "net.yaml:2:47: conv2d: \"padding\" must be an integer, not \"same\"; a padding of 1 keeps "
-     "the "
-     "size for a kernel of 3, of 2 for one of 5\n",
-     "kernel: 3, padding: 1"},
+    {"kernel: 3", "kernel: 3, padding: half",
+     "net.yaml:2:47: conv2d: \"padding\" must be an integer or same, not \"half\"",
+     "kernel: 3, padding: same"},
     {"kernel: 3", "kernel: 3, padding: valid", "not \"valid\"; that is a padding of 0\n",
      "kernel: 3, padding: 0"},
     {"kernel: 3", "kernel: (3, 3)",

@@ -97,13 +97,13 @@ prints "a network of one's own is trained, saved and run from raw samples" "P(in
     example own_network "$temporary/network"
 prints "and its table has its layers" "batch_norm1" example own_network "$temporary/network"
 cat >"$temporary/own.yaml" <<'TEXT'
-model: [gated: {units: 16}, op: {apply: smooth_relu}, dense: {units: 2}]
+model: [gated: {units: 16}, op: {apply: softrelu}, dense: {units: 2}]
 data: {train: {spirals: {points: 400}}, validation: 0.1}
 loss: cross_entropy
 train: {epochs: 3}
 TEXT
-prints "a command of one's own checks its op" "smooth_relu" example own_command gradcheck smooth_relu
-prints "its help has its layer" "y = (x w^T) * smooth_relu(x v^T)" example own_command help gated
+prints "a command of one's own checks its op" "softrelu" example own_command gradcheck softrelu
+prints "its help has its layer" "y = (x w^T) * softrelu(x v^T)" example own_command help gated
 prints "it trains a network with its layer" "saved in" \
     example own_command train "$temporary/own.yaml" --out "$temporary/own"
 prints "and predicts with it" "0: class " example own_command predict "$temporary/own" "$temporary/new.npy"
