@@ -32,9 +32,10 @@ static const nm_sample dynamic_tanh_samples[] = {
 };
 
 NM_COMPOSED_OP(dynamic_tanh, inputs, nm_port_y, 0, "tanh with a slope, a scale and a shift",
-               .doc = "y = scale * tanh(alpha * x) + shift. With t = tanh(alpha x) and d = dy scale:\n"
-                      "dx = d alpha (1 - t^2), dalpha = sum of d x (1 - t^2) over all elements.\n"
-                      "Zhu and others 2025, arXiv 2503.10622.")
+               .doc =
+                   "y = scale * tanh(alpha * x) + shift. With t = tanh(alpha x) and d = dy scale:\n"
+                   "dx = d alpha (1 - t^2), dalpha = sum of d x (1 - t^2) over all elements.\n"
+                   "Zhu and others 2025, arXiv 2503.10622.")
 
 nm_tensor *nm_dynamic_tanh(nm_tape *tape, nm_tensor *x, nm_tensor *alpha, nm_tensor *scale,
                            nm_tensor *shift)

@@ -1,5 +1,5 @@
-/* Spectral normalization: a weight divided by an estimate of its largest singular value. As a matrix
- * W of one row for each output,
+/* Spectral normalization: a weight divided by an estimate of its largest singular value. As a
+ * matrix W of one row for each output,
  *
  *     y = w / sigma,  sigma = left . W right
  *
@@ -7,8 +7,8 @@
  * with them, the gradient is exact. Promises:
  *
  * 1. A weight of zeros gives zeros, not NaN.
- * 2. An iteration leaves both vectors at length 1, or as they are where a weight of zeros would make
- *    them zeros. */
+ * 2. An iteration leaves both vectors at length 1, or as they are where a weight of zeros would
+ * make them zeros. */
 #include "ops/norm/spectral_norm.h"
 
 #include <math.h>
@@ -125,11 +125,12 @@ static const nm_sample spectral_norm_samples[] = {
 };
 
 NM_COMPOSED_OP(spectral_norm, inputs, outputs, 0, "divides a weight by its largest singular value",
-               .doc = "y = w / sigma, sigma = left . W right with w as a matrix W, [out, rest]. The\n"
-                      "vectors are constants: dw = (dy - (dy . y) left right^T) / sigma, which is\n"
-                      "the gradient of dividing by the singular value itself only as far as power\n"
-                      "iteration has found it. A weight of zeros gives zeros.\n"
-                      "Miyato and others 2018, arXiv 1802.05957.")
+               .doc =
+                   "y = w / sigma, sigma = left . W right with w as a matrix W, [out, rest]. The\n"
+                   "vectors are constants: dw = (dy - (dy . y) left right^T) / sigma, which is\n"
+                   "the gradient of dividing by the singular value itself only as far as power\n"
+                   "iteration has found it. A weight of zeros gives zeros.\n"
+                   "Miyato and others 2018, arXiv 1802.05957.")
 
 nm_tensor *nm_spectral_norm(nm_tape *tape, nm_tensor *w, nm_tensor *left, nm_tensor *right)
 {

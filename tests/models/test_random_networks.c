@@ -32,13 +32,17 @@ static void add_layers(writer *w, int count);
 /* Keeps the shape, so that it may stand in a residual. */
 static void add_linear(writer *w)
 {
-    static const char *const dense[] = {"{dense: {units: 6}}", "{dense: {units: 6, bias: false}}",
-                                        "{dense: {units: 6, weight_norm: {axis: 0}}}"};
+    static const char *const dense[] = {
+        "{dense: {units: 6}}", "{dense: {units: 6, bias: false}}",
+        "{dense: {units: 6, weight_norm: {axis: 0}}}",
+        "{dense: {units: 6, weight: {spectral_norm: true}}}",
+        "{dense: {units: 6, weight: {weight_standardization: {scaled: true}}}}"};
     static const char *const conv[] = {
         "{conv2d: {channels: 6, kernel: 3, padding: 1}}",
         "{conv2d: {channels: 6, kernel: 3, padding: 1, bias: false}}",
-        "{conv2d: {channels: 6, kernel: 1, weight_norm: {axis: 0}}}"};
-    add(w, w->images ? conv[below(w, 3)] : dense[below(w, 3)]);
+        "{conv2d: {channels: 6, kernel: 1, weight_norm: {axis: 0}}}",
+        "{conv2d: {channels: 6, kernel: 1, weight: {spectral_norm: {iterations: 2}}}}"};
+    add(w, w->images ? conv[below(w, 4)] : dense[below(w, 5)]);
 }
 
 static void add_norm(writer *w)
@@ -54,8 +58,11 @@ static void add_norm(writer *w)
         "layer_norm",
         "{rms_norm: {affine: false}}",
         "{group_norm: {groups: 3}}",
+        "{batch_renorm: {warmup: 1, ramp: 2}}",
+        "{ghost_batch_norm: {size: 3}}",
+        "dynamic_tanh",
     };
-    add(w, norms[below(w, 10)]);
+    add(w, norms[below(w, 13)]);
 }
 
 static void add_other(writer *w)
