@@ -30,6 +30,10 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 /* y = x, broadcast to y's shape. */
 nm_status nm_elementwise_repeat(const nm_run *run);
 
+/* In a loop: no vectors, which at a length of their own may be rounded otherwise, as gcc 12 does
+ * with -O3: multiply and add in one instruction here, in two there. */
+#define NM_ONE_BY_ONE __asm__ volatile("")
+
 /* For one type: the function `name_of` of an element, and the row function `name`. */
 #define NM_ROW(name, type, inputs, ...)                                                            \
     NM_INLINE type name##_of(const void *options, type a, type b, type c)                          \
@@ -46,6 +50,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
         type *y = ys;                                                                              \
         for (; n < NM_BLOCK && n > 0; n--) {                                                       \
             *y++ = name##_of(options, *a++, *b++, *c++);                                           \
+            NM_ONE_BY_ONE;                                                                         \
         }                                                                                          \
         n &= -(int64_t)NM_BLOCK; /* as the compiler should know */                                 \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \

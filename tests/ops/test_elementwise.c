@@ -162,5 +162,55 @@ START_TEST(an_element_does_not_depend_on_how_many_there_are)
 }
 END_TEST
 
+/* The first n of `many` elements of an op's result, into `values`; false if it is not for f32 or
+ * these values. */
+static bool result_of(nm_context *context, const nm_op *op, int64_t n, double *values)
+{
+    nm_tensor *in[NM_MAX_INPUTS] = {NULL}, *y;
+    nm_tape *tape = nm_tape_create(context);
+    for (int k = 0; k < op->input_count; k++) {
+        in[k] = nm_tensor_create(context, NM_F32, NM_SHAPE(n));
+        for (int64_t i = 0; i < n; i++) {
+            nm_tensor_set(in[k], i, (double)(i * (k + 1) % 97) / 32 - 1.5 + 0.01 * k);
+        }
+    }
+    const bool fine = nm_apply(tape, op, in, op->input_count, NULL, &y) == NM_OK;
+    for (int64_t i = 0; fine && i < n; i++) {
+        values[i] = nm_tensor_get(y, i);
+    }
+    nm_context_clear_error(context);
+    for (int k = 0; k < op->input_count; k++) {
+        nm_tensor_destroy(in[k]);
+    }
+    nm_tape_destroy(tape);
+    return fine;
+}
+
+START_TEST(so_it_is_for_every_elementwise_op)
+{
+    fixture f = begin(1);
+    int compared = 0;
+    for (int i = 0; i < nm_item_count(f.context, NM_KIND_OP); i++) {
+        const nm_op *op = (const nm_op *)(const void *)nm_item_at(f.context, NM_KIND_OP, i);
+        double many[100], few[100];
+        if (!(op->flags & NM_OP_ELEMENTWISE) || !result_of(f.context, op, 100, many)) {
+            continue;
+        }
+        for (int64_t n = 1; n < 20; n++) {
+            ck_assert(result_of(f.context, op, n, few));
+            for (int64_t k = 0; k < n; k++) {
+                ck_assert_msg(many[k] == few[k] || (isnan(many[k]) && isnan(few[k])),
+                              "%s, element %d of %d: %.9g, of 100: %.9g", op->item.name, (int)k,
+                              (int)n, few[k], many[k]);
+                compared++;
+            }
+        }
+    }
+    ck_assert_int_gt(compared, 20 * 190);
+    end(f);
+}
+END_TEST
+
 TEST_MAIN("ops/elementwise", every_broadcast_takes_the_elements_that_its_rule_names,
-          threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are)
+          threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are,
+          so_it_is_for_every_elementwise_op)
