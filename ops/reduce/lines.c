@@ -44,7 +44,7 @@ nm_status nm_along_lines(const nm_run *run, int axis, nm_lines_fn f32, nm_lines_
     const size_t bytes = nm_tensor_bytes(run->out[0]);
     work w = {.lines = run->dtype == NM_F64 ? f64 : f32,
               .item = nm_dtype_size(run->dtype),
-              .n = shape->dim[axis],
+              .n = axis < 0 ? 1 : shape->dim[axis],
               .inputs = run->inputs,
               .x = {run->x[0], run->x[run->inputs - 1]},
               .y = run->y[0]};
@@ -78,6 +78,8 @@ nm_tensor *nm_sum_of_lines(nm_tape *tape, nm_tensor *x, int axis)
         return NULL;
     }
     nm_shape shape = *nm_tensor_shape(x);
-    shape.dim[axis] = 1;
+    if (axis >= 0) {
+        shape.dim[axis] = 1;
+    }
     return nm_sum_to(tape, x, shape);
 }

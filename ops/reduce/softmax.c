@@ -4,6 +4,7 @@
 #include "ops/define.h"
 #include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
+#include "ops/reduce/axes.h"
 #include "ops/reduce/lines.h"
 #include "ops/loss.h"
 #include "ops/reduce/softmax.h"
@@ -17,9 +18,11 @@ int nm_softmax_axis(const void *options, const nm_shape *shape)
 nm_status nm_softmax_infer(nm_infer *infer)
 {
     const nm_softmax_options *o = infer->options;
-    int axis;
-    nm_status status = nm_infer_axis(infer, 0, o->axis, &axis);
-    return status == NM_OK ? nm_infer_same(infer) : status;
+    char text[NM_SHAPE_TEXT];
+    return nm_axis_of(infer->in[0], o->axis) >= 0
+               ? nm_infer_same(infer)
+               : nm_infer_fail(infer, "%s %s has no axis %lld", infer->op->inputs[0].name,
+                               nm_shape_text(infer->in[0], text), (long long)o->axis);
 }
 
 #define SOFTMAX_LINES(name, real)                                                                  \

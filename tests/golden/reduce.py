@@ -91,4 +91,10 @@ golden("cumsum/reverse", lambda x: x.flip(0).cumsum(0).flip(0), N(5, 3), options
 golden("cumsum/exclusive", lambda x: x.cumsum(0) - x, N(5, 3), options="{exclusive: true}")
 golden("cumsum/wide", lambda x: x.cumsum(0), N(4, 70), second=False)
 golden("cumsum/rank_0", lambda x: x.cumsum(0), N())
+for op, function in (("softmax", torch.softmax), ("log_softmax", torch.log_softmax)):
+    for axis in (0, 1, -1):
+        golden("%s/axis_%d" % (op, axis), lambda x: function(x, axis), N(3, 4, 5), options="{axis: %d}" % axis)
+    for axis in (0, -1):
+        golden("%s/rank_0_axis_%d" % (op, axis), lambda x: function(x, axis), N(), options="{axis: %d}" % axis,
+               second=False)
 golden.write()

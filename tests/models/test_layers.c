@@ -50,6 +50,8 @@ static const struct {
     {"softplus", "[softplus: {beta: 2, threshold: 3}]", {1, {4}}},
     {"hard_sigmoid", "[hard_sigmoid: {alpha: 0.3}]", {1, {4}}},
     {"hard_swish", "[hard_swish]", {1, {4}}},
+    {"prelu", "[prelu: {init: -0.5}]", {1, {4}}},
+    {"prelu", "[prelu: {shared: false}]", {3, {4, 3, 2}}},
     {"softmax", "[softmax]", {1, {4}}},
     {"log_softmax", "[log_softmax: {axis: 1}]", {2, {4, 2}}},
     {"max_pool2d", "[max_pool2d: {kernel: 2}]", {3, {4, 4, 2}}},
