@@ -262,7 +262,7 @@ NM_API nm_tensor *nm_apply3(nm_tape *tape, const nm_op *op, const void *options,
 
 /* The options of ops that are told a shape (reshape, broadcast_to, sum_to). */
 typedef struct nm_shape_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_shape_options));
+    NM_STRUCT_SIZE(nm_shape_options);
     nm_ints shape NM_DEFAULT(NM_NO_LIST);
 } nm_shape_options;
 

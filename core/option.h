@@ -11,6 +11,20 @@
 #include "core/value.h"
 
 #ifdef __cplusplus
+/* What options of an op begin with. No number that stands where an option does becomes one: a value
+ * without a name, nm_sum(tape, x, 1), is refused here too. */
+struct nm_options_have_names {
+    size_t size;
+    constexpr nm_options_have_names(size_t bytes) : size(bytes)
+    {
+    }
+    template <class T> nm_options_have_names(T) = delete;
+    constexpr operator size_t() const
+    {
+        return size;
+    }
+};
+
 extern "C" {
 #endif
 
@@ -22,13 +36,13 @@ extern "C" {
  * of, or is refused by the call. */
 #define NM_LIST ((const struct nm_list *)(uintptr_t)0x4e4d4c53)
 
-typedef struct nm_ints {
-    const struct nm_list *list; /* NM_LIST */
+typedef struct nm_list_written_NM_INTS { /* its name is for compilers' messages */
+    const struct nm_list *list;          /* NM_LIST */
     int count;
     int64_t at[NM_MAX_LIST];
 } nm_ints;
 
-typedef struct nm_floats {
+typedef struct nm_list_written_NM_FLOATS {
     const struct nm_list *list; /* NM_LIST */
     int count;
     double at[NM_MAX_LIST];
@@ -285,12 +299,14 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
  * stand in: an array with a name, or NM_NUMBERS(). */
 #ifdef __cplusplus
 #define NM_DEFAULT(...) = __VA_ARGS__ /* a member's default, for C++ */
+#define NM_STRUCT_SIZE(type) nm_options_have_names struct_size = sizeof(type)
 #define NM_END(type)
 #define NM_OPTIONS(type, defaults, ...) (&nm_lvalue(type{__VA_ARGS__}))
 #define NM_OPTIONS_SET(type, defaults, member, value, ...)                                         \
     (&nm_lvalue(nm_set_member(type{__VA_ARGS__}, &type::member, value)))
 #else
 #define NM_DEFAULT(...)
+#define NM_STRUCT_SIZE(type) size_t struct_size  /* the first member of each such struct */
 #define NM_END(type) .struct_size = sizeof(type) /* the end of a list of options */
 #define NM_OPTIONS_VALUE(type, defaults, ...)                                                      \
     (__extension__({                                                                               \
@@ -324,9 +340,14 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
     NM_SET_8(o, r, s, t, u, v, w, x, y)                                                            \
     NM_SET_8(o, z, aa, bb, cc, dd, ee, ff, gg)                                                     \
     (void)(0 too_many);
+/* Where a value does not compile, gcc and clang show these lines, so they say how lists are
+ * written.
+ */
 #define NM_SET_8(o, a, b, c, d, e, f, g, h)                                                        \
-    (void)(o a), (void)(o b), (void)(o c), (void)(o d);                                            \
-    (void)(o e), (void)(o f), (void)(o g), (void)(o h);
+    NM_LISTS_ARE_WRITTEN_NM_INTS(o, a, b, c, d)                                                    \
+    NM_LISTS_ARE_WRITTEN_NM_INTS(o, e, f, g, h)
+#define NM_LISTS_ARE_WRITTEN_NM_INTS(o, a, b, c, d)                                                \
+    (void)(o a), (void)(o b), (void)(o c), (void)(o d); /* .axes = NM_INTS(0, 1), NM_FLOATS(.5) */
 
 /* Beside each such struct stands a function that sets it to its defaults, for languages that have
  * neither these macros nor members' defaults: nm_softmax_options_init(&options). Defined so: */

@@ -20,7 +20,7 @@ NM_API nm_tensor *nm_neg(nm_tape *tape, nm_tensor *x);               /* -x */
 NM_API nm_tensor *nm_affine(nm_tape *tape, nm_tensor *x, double scale, double shift);
 
 typedef struct nm_affine_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_affine_options));
+    NM_STRUCT_SIZE(nm_affine_options);
     double scale NM_DEFAULT(1);
     double shift NM_DEFAULT(0);
 } nm_affine_options;
@@ -42,7 +42,7 @@ NM_API nm_tensor *nm_pow_tensor(nm_tape *tape, nm_tensor *x, nm_tensor *exponent
 #define NM_POW_BY_INPUT NM_NO_LIMIT /* the exponent is the second input */
 
 typedef struct nm_pow_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_pow_options));
+    NM_STRUCT_SIZE(nm_pow_options);
     double exponent NM_DEFAULT(NM_POW_BY_INPUT);
 } nm_pow_options;
 
@@ -81,7 +81,7 @@ NM_API nm_tensor *nm_minimum(nm_tape *tape, nm_tensor *a, nm_tensor *b); /* min(
 NM_API nm_tensor *nm_where(nm_tape *tape, nm_tensor *condition, nm_tensor *a, nm_tensor *b);
 
 typedef struct nm_clamp_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_clamp_options));
+    NM_STRUCT_SIZE(nm_clamp_options);
     double min NM_DEFAULT(-NM_NO_LIMIT); /* none */
     double max NM_DEFAULT(NM_NO_LIMIT);  /* none */
 } nm_clamp_options;
@@ -109,7 +109,7 @@ NM_API nm_tensor *nm_hard_swish(nm_tape *tape, nm_tensor *x); /* x min(max(x + 3
 NM_API nm_tensor *nm_prelu(nm_tape *tape, nm_tensor *x, nm_tensor *weight);
 
 typedef struct nm_leaky_relu_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_leaky_relu_options));
+    NM_STRUCT_SIZE(nm_leaky_relu_options);
     double negative_slope NM_DEFAULT(0.01); /* below 0 */
 } nm_leaky_relu_options;
 NM_API void nm_leaky_relu_options_init(nm_leaky_relu_options *options);
@@ -125,7 +125,7 @@ NM_API nm_tensor *nm_leaky_relu_with(nm_tape *tape, nm_tensor *x,
                                      const nm_leaky_relu_options *options);
 
 typedef struct nm_elu_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_elu_options));
+    NM_STRUCT_SIZE(nm_elu_options);
     double alpha NM_DEFAULT(1); /* -alpha is what it tends to below 0 */
 } nm_elu_options;
 NM_API void nm_elu_options_init(nm_elu_options *options);
@@ -146,7 +146,7 @@ NM_API nm_tensor *nm_elu_with(nm_tape *tape, nm_tensor *x, const nm_elu_options 
 NM_API nm_tensor *nm_celu_with(nm_tape *tape, nm_tensor *x, const nm_elu_options *options);
 
 typedef struct nm_softplus_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_softplus_options));
+    NM_STRUCT_SIZE(nm_softplus_options);
     double beta NM_DEFAULT(1); /* how sharply it bends at 0 */
     double threshold NM_DEFAULT(20);
 } nm_softplus_options;
@@ -161,7 +161,7 @@ NM_API void nm_softplus_options_init(nm_softplus_options *options);
 NM_API nm_tensor *nm_softplus_with(nm_tape *tape, nm_tensor *x, const nm_softplus_options *options);
 
 typedef struct nm_hard_sigmoid_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_hard_sigmoid_options));
+    NM_STRUCT_SIZE(nm_hard_sigmoid_options);
     double alpha NM_DEFAULT(1.0 / 6);
     double beta NM_DEFAULT(0.5);
 } nm_hard_sigmoid_options;
@@ -181,7 +181,7 @@ NM_API nm_tensor *nm_hard_sigmoid_with(nm_tape *tape, nm_tensor *x,
 enum { NM_GELU_EXACT, NM_GELU_TANH };
 
 typedef struct nm_gelu_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_gelu_options));
+    NM_STRUCT_SIZE(nm_gelu_options);
     int approximate NM_DEFAULT(NM_GELU_EXACT); /* NM_GELU_EXACT or NM_GELU_TANH */
 } nm_gelu_options;
 NM_API void nm_gelu_options_init(nm_gelu_options *options);

@@ -41,7 +41,7 @@ NM_API bool nm_has_bf16(void);
 NM_API bool nm_context_emulate_bf16(nm_context *context, bool on);
 
 typedef struct nm_matmul_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_matmul_options));
+    NM_STRUCT_SIZE(nm_matmul_options);
     bool transpose_a NM_DEFAULT(false);         /* of its last two axes */
     bool transpose_b NM_DEFAULT(false);         /* the same */
     int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision */
@@ -58,7 +58,7 @@ NM_API nm_tensor *nm_matmul_with(nm_tape *tape, nm_tensor *a, nm_tensor *b,
                                  const nm_matmul_options *options);
 
 typedef struct nm_dense_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_dense_options));
+    NM_STRUCT_SIZE(nm_dense_options);
     int precision NM_DEFAULT(NM_PRECISION_F32); /* nm_precision, of the gradients' products too */
 } nm_dense_options;
 NM_API void nm_dense_options_init(nm_dense_options *options);
@@ -73,7 +73,7 @@ NM_API nm_tensor *nm_dense_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_te
                                 const nm_dense_options *options);
 
 typedef struct nm_dense_activation_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_dense_activation_options));
+    NM_STRUCT_SIZE(nm_dense_activation_options);
     int precision NM_DEFAULT(NM_PRECISION_F32);    /* as nm_dense_options */
     int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* nm_activation */
 } nm_dense_activation_options;
@@ -100,7 +100,7 @@ NM_API nm_tensor *nm_dense_activation_with(nm_tape *tape, nm_tensor *x, nm_tenso
 /* Lists of one number (both directions) or two (vertical, horizontal); a padding also of four: top,
  * bottom, left, right. */
 typedef struct nm_conv2d_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_conv2d_options));
+    NM_STRUCT_SIZE(nm_conv2d_options);
     nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
     nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* zeros on each side, or NM_PADDING_SAME */
     nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1)); /* distance of the kernel's taps */
@@ -125,7 +125,7 @@ NM_API nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_t
                                  const nm_conv2d_options *options);
 
 typedef struct nm_conv1d_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_conv1d_options));
+    NM_STRUCT_SIZE(nm_conv1d_options);
     int64_t stride NM_DEFAULT(1);
     nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* one number, two (before, behind), or same */
     int64_t dilation NM_DEFAULT(1);
@@ -147,7 +147,7 @@ NM_API nm_tensor *nm_conv1d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_t
 
 /* conv2d's options, and what y goes through in the end. */
 typedef struct nm_conv2d_activation_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_conv2d_activation_options));
+    NM_STRUCT_SIZE(nm_conv2d_activation_options);
     nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
     nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));
     nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1));
@@ -170,7 +170,7 @@ NM_API nm_tensor *nm_conv2d_activation_with(nm_tape *tape, nm_tensor *x, nm_tens
                                             const nm_conv2d_activation_options *options);
 
 typedef struct nm_pool2d_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_pool2d_options));
+    NM_STRUCT_SIZE(nm_pool2d_options);
     nm_ints kernel NM_DEFAULT(NM_NO_LIST);         /* required unless global; at most 65536 */
     nm_ints stride NM_DEFAULT(NM_NO_LIST);         /* default: the kernel */
     nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));  /* as conv2d's, at most half the kernel */

@@ -12,7 +12,7 @@ extern "C" {
  * The largest element is subtracted first, so neither overflows. */
 
 typedef struct nm_softmax_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_softmax_options));
+    NM_STRUCT_SIZE(nm_softmax_options);
     int64_t axis NM_DEFAULT(-1); /* negative ones count from the end */
 } nm_softmax_options;
 NM_API void nm_softmax_options_init(nm_softmax_options *options);
@@ -37,7 +37,7 @@ NM_API nm_tensor *nm_log_softmax_with(nm_tape *tape, nm_tensor *x,
 typedef enum nm_loss_reduction { NM_LOSS_MEAN, NM_LOSS_SUM, NM_LOSS_NONE } nm_loss_reduction;
 
 typedef struct nm_cross_entropy_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_cross_entropy_options));
+    NM_STRUCT_SIZE(nm_cross_entropy_options);
     double label_smoothing
         NM_DEFAULT(0); /* 0..1: how much of the target is spread over all classes evenly */
     int64_t ignore_index NM_DEFAULT(-100); /* rows with this label count for nothing */
@@ -81,7 +81,7 @@ NM_API nm_tensor *nm_weighted_cross_entropy_with(nm_tape *tape, nm_tensor *logit
                                                  const nm_cross_entropy_options *options);
 
 typedef struct nm_mse_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_mse_options));
+    NM_STRUCT_SIZE(nm_mse_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
 } nm_mse_options;
 NM_API void nm_mse_options_init(nm_mse_options *options);
@@ -97,7 +97,7 @@ NM_API nm_tensor *nm_mse_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
                               const nm_mse_options *options);
 
 typedef struct nm_huber_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_huber_options));
+    NM_STRUCT_SIZE(nm_huber_options);
     double delta NM_DEFAULT(1); /* above 0; in the unit of x */
 } nm_huber_options;
 NM_API void nm_huber_options_init(nm_huber_options *options);
@@ -116,7 +116,7 @@ NM_API nm_tensor *nm_huber_with(nm_tape *tape, nm_tensor *x, const nm_huber_opti
  * the sum, or nothing. x and target have the same shape: [n] against [n, 1] is an error. */
 
 typedef struct nm_l1_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_l1_options));
+    NM_STRUCT_SIZE(nm_l1_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
 } nm_l1_options;
 NM_API void nm_l1_options_init(nm_l1_options *options);
@@ -131,7 +131,7 @@ NM_API nm_tensor *nm_l1_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
                              const nm_l1_options *options);
 
 typedef struct nm_smooth_l1_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_smooth_l1_options));
+    NM_STRUCT_SIZE(nm_smooth_l1_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
     double beta NM_DEFAULT(1);              /* above 0 */
 } nm_smooth_l1_options;
@@ -149,7 +149,7 @@ NM_API nm_tensor *nm_smooth_l1_with(nm_tape *tape, nm_tensor *x, nm_tensor *targ
                                     const nm_smooth_l1_options *options);
 
 typedef struct nm_bce_with_logits_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_bce_with_logits_options));
+    NM_STRUCT_SIZE(nm_bce_with_logits_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
 } nm_bce_with_logits_options;
 NM_API void nm_bce_with_logits_options_init(nm_bce_with_logits_options *options);
@@ -184,7 +184,7 @@ NM_API nm_tensor *nm_bce_with_logits_with(nm_tape *tape, nm_tensor *x, nm_tensor
                                           const nm_bce_with_logits_options *options);
 
 typedef struct nm_kl_div_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_kl_div_options));
+    NM_STRUCT_SIZE(nm_kl_div_options);
     /* An nm_loss_reduction, or NM_KL_BATCH: the sum over the length of the first axis, which is the
      * divergence of a batch of distributions. The mean is over elements. */
     int reduction NM_DEFAULT(NM_LOSS_MEAN);
@@ -204,7 +204,7 @@ NM_API nm_tensor *nm_kl_div_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
                                  const nm_kl_div_options *options);
 
 typedef struct nm_hinge_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_hinge_options));
+    NM_STRUCT_SIZE(nm_hinge_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
     double margin NM_DEFAULT(1);
 } nm_hinge_options;
@@ -220,7 +220,7 @@ NM_API nm_tensor *nm_hinge_with(nm_tape *tape, nm_tensor *x, nm_tensor *target,
                                 const nm_hinge_options *options);
 
 typedef struct nm_cosine_embedding_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_cosine_embedding_options));
+    NM_STRUCT_SIZE(nm_cosine_embedding_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
     double margin NM_DEFAULT(0);            /* -1 to 1 */
 } nm_cosine_embedding_options;
@@ -241,7 +241,7 @@ NM_API nm_tensor *nm_cosine_embedding_with(nm_tape *tape, nm_tensor *a, nm_tenso
                                            const nm_cosine_embedding_options *options);
 
 typedef struct nm_triplet_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_triplet_options));
+    NM_STRUCT_SIZE(nm_triplet_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */
     double margin NM_DEFAULT(1);
     double p NM_DEFAULT(2);      /* of the norm, from 1 on, or NM_NORM_MAX */
@@ -264,7 +264,7 @@ NM_API nm_tensor *nm_triplet_with(nm_tape *tape, nm_tensor *anchor, nm_tensor *p
 /* ---- Dropout ---- */
 
 typedef struct nm_dropout_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_dropout_options));
+    NM_STRUCT_SIZE(nm_dropout_options);
     double p NM_DEFAULT(0.5); /* the probability of a zero; at least 0 and below 1 */
     int64_t seed
         NM_DEFAULT(0); /* says which elements are zero; give every call and every step another */

@@ -31,7 +31,7 @@ typedef enum nm_norm_mode {
 } nm_norm_mode;
 
 typedef struct nm_batch_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_options));
+    NM_STRUCT_SIZE(nm_batch_norm_options);
     int64_t axis NM_DEFAULT(-1); /* of the channels; negative ones count from the end */
     double eps NM_DEFAULT(1e-5); /* added to the variance, inside the root; not below 0 */
     /* subtract the mean, do not divide: y = scale * (x - mean) + shift */
@@ -89,7 +89,7 @@ NM_API nm_status nm_batch_norm_move(nm_tape *tape, nm_tensor *x, const nm_batch_
                                     double momentum);
 
 typedef struct nm_batch_norm_running_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_running_options));
+    NM_STRUCT_SIZE(nm_batch_norm_running_options);
     int64_t axis NM_DEFAULT(-1); /* these as in nm_batch_norm_options */
     double eps NM_DEFAULT(1e-5);
     bool mean_only NM_DEFAULT(false);
@@ -126,7 +126,7 @@ NM_API nm_tensor *nm_batch_norm_running_with(nm_tape *tape, nm_tensor *x, nm_ten
  * The result is that of the ops one after the other; what lies between them is never written. */
 
 typedef struct nm_batch_norm_activation_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_batch_norm_activation_options));
+    NM_STRUCT_SIZE(nm_batch_norm_activation_options);
     int64_t axis NM_DEFAULT(-1); /* these as in nm_batch_norm_options */
     double eps NM_DEFAULT(1e-5);
     int mode NM_DEFAULT(NM_TRAINING);
@@ -162,7 +162,7 @@ NM_API nm_batch_norm_result nm_batch_norm_max_pool2d_with(
  * of the family below are this with some axes or others. */
 
 typedef struct nm_normalize_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_normalize_options));
+    NM_STRUCT_SIZE(nm_normalize_options);
     /* those that a set lies along; negative ones count from the end; empty: all */
     nm_ints axes NM_DEFAULT(NM_LIST_OF(1, -1));
     int64_t groups NM_DEFAULT(1); /* parts of `axis` that are sets of their own */
@@ -220,7 +220,7 @@ NM_API nm_normalize_result nm_normalize_with(nm_tape *tape, nm_tensor *x, nm_ten
 
 /* Layer norm: a set is one sample's features. Ba, Kiros, Hinton 2016, arXiv 1607.06450. */
 typedef struct nm_layer_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_layer_norm_options));
+    NM_STRUCT_SIZE(nm_layer_norm_options);
     int64_t axis NM_DEFAULT(-1); /* the first of the axes normalized; all behind it are too */
     double eps NM_DEFAULT(1e-5);
 } nm_layer_norm_options;
@@ -251,7 +251,7 @@ NM_API nm_tensor *nm_rms_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *scale
 /* Instance norm: a set is one channel of one sample, at all places. Ulyanov, Vedaldi, Lempitsky
  * 2016, arXiv 1607.08022. */
 typedef struct nm_instance_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_instance_norm_options));
+    NM_STRUCT_SIZE(nm_instance_norm_options);
     int64_t axis NM_DEFAULT(-1); /* of the channels; that of the samples is 0 */
     double eps NM_DEFAULT(1e-5);
 } nm_instance_norm_options;
@@ -273,7 +273,7 @@ NM_API nm_tensor *nm_instance_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *
 /* Group norm: a set is one group of neighbouring channels of one sample, at all places. Wu, He
  * 2018, arXiv 1803.08494. One group: layer norm over all of a sample. */
 typedef struct nm_group_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_group_norm_options));
+    NM_STRUCT_SIZE(nm_group_norm_options);
     int64_t groups NM_DEFAULT(32); /* must divide the channels */
     int64_t axis NM_DEFAULT(-1);   /* of the channels; that of the samples is 0 */
     double eps NM_DEFAULT(1e-5);
@@ -293,7 +293,7 @@ NM_API nm_tensor *nm_group_norm_with(nm_tape *tape, nm_tensor *x, nm_tensor *sca
 
 /* To the length 1: y = x / sqrt(sum of x^2 + eps) along the axes. */
 typedef struct nm_l2_normalize_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_l2_normalize_options));
+    NM_STRUCT_SIZE(nm_l2_normalize_options);
     nm_ints axes NM_DEFAULT(NM_LIST_OF(1, -1)); /* empty: all */
     double eps NM_DEFAULT(1e-12);
 } nm_l2_normalize_options;
@@ -312,7 +312,7 @@ NM_API nm_tensor *nm_l2_normalize_with(nm_tape *tape, nm_tensor *x,
 /* Filter response norm: y = scale * x / sqrt(mean of x^2 + eps) + shift over the places, behind
  * which stands maximum(y, threshold). Singh, Krishnan 2019, arXiv 1911.09737. */
 typedef struct nm_filter_response_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_filter_response_norm_options));
+    NM_STRUCT_SIZE(nm_filter_response_norm_options);
     int64_t axis NM_DEFAULT(-1); /* of the channels; that of the samples is 0 */
     double eps NM_DEFAULT(1e-6);
 } nm_filter_response_norm_options;
@@ -342,7 +342,7 @@ NM_API nm_tensor *nm_dynamic_tanh(nm_tape *tape, nm_tensor *x, nm_tensor *alpha,
 /* y = gain * (w - mean) / sqrt(var + eps) for each row of w, [out, ...]. Qiao and others 2019,
  * arXiv 1903.10520. */
 typedef struct nm_weight_standardization_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_weight_standardization_options));
+    NM_STRUCT_SIZE(nm_weight_standardization_options);
     double eps NM_DEFAULT(1e-5);
 } nm_weight_standardization_options;
 NM_API void nm_weight_standardization_options_init(nm_weight_standardization_options *options);
@@ -376,7 +376,7 @@ NM_API nm_tensor *nm_spectral_norm(nm_tape *tape, nm_tensor *w, nm_tensor *left,
 #define NM_KEEP_NO_AXIS (-1)
 
 typedef struct nm_weight_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_weight_norm_options));
+    NM_STRUCT_SIZE(nm_weight_norm_options);
     /* the kept one, from 0; NM_KEEP_NO_AXIS: one norm for all of v, g is [] */
     int64_t axis NM_DEFAULT(0);
 } nm_weight_norm_options;

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 typedef struct nm_reduce_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_reduce_options));
+    NM_STRUCT_SIZE(nm_reduce_options);
     nm_ints axes
         NM_DEFAULT(NM_NO_LIST); /* those that go; negative ones count from the end; empty: all */
     bool keepdims NM_DEFAULT(false); /* leave the axes that go, with length 1 */
@@ -56,7 +56,7 @@ NM_API nm_tensor *nm_min_with(nm_tape *tape, nm_tensor *x, const nm_reduce_optio
 NM_API nm_tensor *nm_prod_with(nm_tape *tape, nm_tensor *x, const nm_reduce_options *options);
 
 typedef struct nm_var_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_var_options));
+    NM_STRUCT_SIZE(nm_var_options);
     nm_ints axes NM_DEFAULT(NM_NO_LIST); /* those that go; empty: all */
     bool keepdims NM_DEFAULT(false);     /* leave them, with length 1 */
     double correction NM_DEFAULT(1);     /* 0: the mean square */
@@ -89,7 +89,7 @@ NM_API nm_tensor *nm_logsumexp_with(nm_tape *tape, nm_tensor *x, const nm_reduce
 #define NM_NORM_MAX NM_NO_LIMIT /* the largest absolute value */
 
 typedef struct nm_norm_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_norm_options));
+    NM_STRUCT_SIZE(nm_norm_options);
     nm_ints axes NM_DEFAULT(NM_NO_LIST); /* those that go; empty: all */
     bool keepdims NM_DEFAULT(false);     /* leave them, with length 1 */
     double p NM_DEFAULT(2);              /* or NM_NORM_MAX */
@@ -107,7 +107,7 @@ NM_API nm_tensor *nm_norm_with(nm_tape *tape, nm_tensor *x, const nm_norm_option
 #define NM_ARG_ALL INT32_MIN /* all elements in order, as one line */
 
 typedef struct nm_argmax_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_argmax_options));
+    NM_STRUCT_SIZE(nm_argmax_options);
     int64_t axis NM_DEFAULT(NM_ARG_ALL);
     bool keepdims NM_DEFAULT(false);
 } nm_argmax_options;
@@ -130,7 +130,7 @@ NM_API nm_tensor *nm_argmax_with(nm_tape *tape, nm_tensor *x, const nm_argmax_op
 NM_API nm_tensor *nm_argmin_with(nm_tape *tape, nm_tensor *x, const nm_argmax_options *options);
 
 typedef struct nm_cumsum_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_cumsum_options));
+    NM_STRUCT_SIZE(nm_cumsum_options);
     int64_t axis NM_DEFAULT(0);       /* negative counts from the end */
     bool exclusive NM_DEFAULT(false); /* without the element itself */
     bool reverse NM_DEFAULT(false);   /* from the end on */

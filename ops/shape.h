@@ -18,7 +18,7 @@ NM_API nm_tensor *nm_broadcast_to(nm_tape *tape, nm_tensor *x, nm_shape shape);
 NM_API nm_tensor *nm_reshape(nm_tape *tape, nm_tensor *x, nm_shape shape);
 
 typedef struct nm_permute_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_permute_options));
+    NM_STRUCT_SIZE(nm_permute_options);
     nm_ints axes NM_DEFAULT(
         NM_NO_LIST); /* axis i of the result is axes[i] of x; empty: all in reverse order */
 } nm_permute_options;
@@ -34,7 +34,7 @@ NM_API nm_tensor *nm_permute_with(nm_tape *tape, nm_tensor *x, const nm_permute_
 
 /* Lists with one item for each axis in `axes`. An empty list stands for its default. */
 typedef struct nm_slice_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_slice_options));
+    NM_STRUCT_SIZE(nm_slice_options);
     nm_ints axes
         NM_DEFAULT(NM_NO_LIST); /* default: the first ones, in order; axes not named stay whole */
     nm_ints start NM_DEFAULT(
@@ -59,7 +59,7 @@ NM_API nm_tensor *nm_slice_grad(nm_tape *tape, nm_tensor *y, nm_shape shape,
                                 const nm_slice_options *options);
 
 typedef struct nm_concat_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_concat_options));
+    NM_STRUCT_SIZE(nm_concat_options);
     int64_t axis NM_DEFAULT(0); /* negative counts from the end */
 } nm_concat_options;
 NM_API void nm_concat_options_init(nm_concat_options *options);
@@ -78,7 +78,7 @@ NM_API nm_tensor *nm_concat_with(nm_tape *tape, nm_tensor *const *tensors, int c
 /* ---- Other axes for the same elements ---- */
 
 typedef struct nm_axes_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_axes_options));
+    NM_STRUCT_SIZE(nm_axes_options);
     nm_ints axes NM_DEFAULT(NM_NO_LIST); /* negative ones count from the end */
 } nm_axes_options;
 NM_API void nm_axes_options_init(nm_axes_options *options);
@@ -106,7 +106,7 @@ NM_API nm_tensor *nm_expand(nm_tape *tape, nm_tensor *x, nm_shape shape);
 /* ---- Put together, cut, repeated ---- */
 
 typedef struct nm_stack_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_stack_options));
+    NM_STRUCT_SIZE(nm_stack_options);
     int64_t axis NM_DEFAULT(0); /* in the result; negative counts from its end */
 } nm_stack_options;
 NM_API void nm_stack_options_init(nm_stack_options *options);
@@ -123,7 +123,7 @@ NM_API nm_tensor *nm_stack_with(nm_tape *tape, nm_tensor *const *tensors, int co
                                 const nm_stack_options *options);
 
 typedef struct nm_parts_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_parts_options));
+    NM_STRUCT_SIZE(nm_parts_options);
     nm_ints sizes NM_DEFAULT(NM_NO_LIST);
     int64_t axis NM_DEFAULT(0);
 } nm_parts_options;
@@ -142,7 +142,7 @@ NM_API nm_status nm_split(nm_tape *tape, nm_tensor *x, int64_t axis, nm_ints siz
 NM_API nm_tensor *nm_flip_with(nm_tape *tape, nm_tensor *x, const nm_axes_options *options);
 
 typedef struct nm_tile_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_tile_options));
+    NM_STRUCT_SIZE(nm_tile_options);
     nm_ints repeats NM_DEFAULT(NM_NO_LIST);
 } nm_tile_options;
 NM_API void nm_tile_options_init(nm_tile_options *options);
@@ -157,7 +157,7 @@ NM_API void nm_tile_options_init(nm_tile_options *options);
 NM_API nm_tensor *nm_tile_with(nm_tape *tape, nm_tensor *x, const nm_tile_options *options);
 
 typedef struct nm_factor_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_factor_options));
+    NM_STRUCT_SIZE(nm_factor_options);
     int64_t factor NM_DEFAULT(1);
 } nm_factor_options;
 
@@ -169,7 +169,7 @@ NM_API nm_tensor *nm_pixel_unshuffle(nm_tape *tape, nm_tensor *x, int64_t factor
 enum { NM_PAD_CONSTANT, NM_PAD_REFLECT, NM_PAD_EDGE, NM_PAD_WRAP };
 
 typedef struct nm_pad_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_pad_options));
+    NM_STRUCT_SIZE(nm_pad_options);
     nm_ints padding NM_DEFAULT(
         NM_NO_LIST); /* one number, one for each axis, or two for each; negative cuts off */
     nm_ints axes NM_DEFAULT(NM_NO_LIST); /* empty: all */
@@ -190,7 +190,7 @@ NM_API nm_tensor *nm_pad_with(nm_tape *tape, nm_tensor *x, const nm_pad_options 
 /* ---- By indices (i32, i64 or u8), negative ones counted from the end ---- */
 
 typedef struct nm_gather_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_gather_options));
+    NM_STRUCT_SIZE(nm_gather_options);
     int64_t axis NM_DEFAULT(0); /* negative counts from the end */
 } nm_gather_options;
 NM_API void nm_gather_options_init(nm_gather_options *options);
@@ -228,7 +228,7 @@ NM_API nm_tensor *nm_index_select_with(nm_tape *tape, nm_tensor *x, nm_tensor *i
 NM_API nm_tensor *nm_embedding(nm_tape *tape, nm_tensor *index, nm_tensor *weight);
 
 typedef struct nm_one_hot_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_one_hot_options));
+    NM_STRUCT_SIZE(nm_one_hot_options);
     int64_t num_classes NM_DEFAULT(1);
 } nm_one_hot_options;
 
@@ -240,7 +240,7 @@ NM_API nm_tensor *nm_one_hot(nm_tape *tape, nm_tensor *index, int64_t num_classe
 enum { NM_UPSAMPLE_NEAREST, NM_UPSAMPLE_BILINEAR };
 
 typedef struct nm_upsample_options {
-    size_t struct_size NM_DEFAULT(sizeof(nm_upsample_options));
+    NM_STRUCT_SIZE(nm_upsample_options);
     nm_ints size NM_DEFAULT(NM_NO_LIST);    /* height and width; one number: both */
     nm_floats scale NM_DEFAULT(NM_NO_LIST); /* or how many times those of x */
     int mode NM_DEFAULT(NM_UPSAMPLE_NEAREST);

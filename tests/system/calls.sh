@@ -24,6 +24,8 @@ for compiler in gcc clang; do
     says_at_the_call $compiler "$integer" 'nm_sum(t, x, .axes = {1})'
     says_at_the_call $compiler "$integer" 'nm_max_pool2d(t, x, .kernel = 2)'
     says_at_the_call $compiler "$integer" 'nm_conv2d(t, x, w, NULL, .padding = {1})'
+    says_at_the_call $compiler "$integer" 'nm_sum(t, x, .axes = 1)'
+    claim "$compiler says how a list is written" "$(grep -q NM_INTS said || cat said)"
     says_at_the_call $compiler 'requires 5 arguments|too few arguments' 'nm_dense(t, x, w)'
     says_at_the_call $compiler 'expected expression' 'nm_dense(t, x, w, .precision = 1)'
     says_at_the_call $compiler 'requires|too few arguments' 'nm_batch_norm(t, x)'
@@ -35,6 +37,18 @@ for compiler in gcc clang; do
         'nm_batch_norm_running(t, x, w, w, w, w, 1, 0.1)' \
         '(nm_optimizer_create(NULL, &nm_sgd(0.1), NULL, 0), x)'; do
         says_at_the_call $compiler 'expected .{1,3}\)' "$call"
+    done
+done
+
+# A value without a name is none in C++ either, which has lists of values for structs.
+for compiler in g++ clang++; do
+    command -v $compiler >/dev/null || continue
+    for call in 'nm_sum(t, x, 1)' 'nm_batch_norm(t, x, w, w, 1e-3)' 'nm_dense(t, x, w, nullptr, 1)'; do
+        printf '%s\n' '#include <norma.h>' 'nm_tensor *f(nm_tape *t, nm_tensor *x, nm_tensor *w)' '{' \
+            "    return (void)w, $call;" '}' >wrong.cpp
+        $compiler -std=c++17 -I"$NORMA_SOURCE" -c wrong.cpp -o wrong.o >said 2>&1
+        claim "$compiler refuses $call" \
+            "$(grep -qE 'wrong.cpp:4:[0-9]+: error: .*nm_options_have_names' said || cat said)"
     done
 done
 
