@@ -76,6 +76,10 @@ void tell_warning(void *user, nm_log_level level, const char *message);
 int report_error(nm_context *context);
 /* A message of the command's own: "norma: ...", then exit code 2. */
 int bad_usage(const char *format, ...) NM_PRINTF(1, 2);
+/* What the program is called, which has nm_main() perhaps under a name of its own; and as it was
+ * called, for commands that are to be typed again. */
+const char *program_name(void);
+const char *program_word(void);
 
 /* Whether to use colours on a stream: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool use_colour(int descriptor);

@@ -1,5 +1,6 @@
 /* Errors and warnings on standard error: each on a line, under those that name a place the line it
  * is in, with a caret. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +13,38 @@
 
 static const char key; /* of the session that is attached to a context */
 
-static const char *error_prefix(void)
+const char *program_name(void)
 {
-    return use_colour(STDERR_FILENO) ? "\033[1;31mnorma:\033[0m " : "norma: ";
+    return program_invocation_short_name;
+}
+
+const char *program_word(void)
+{
+    return strcmp(program_name(), "norma") == 0 ? program_name() : program_invocation_name;
+}
+
+#define PREFIX_TEXT 128
+
+/* "norma: ", of the program's name, in red if it is `marked`. */
+static const char *prefix_of(char text[PREFIX_TEXT], bool marked)
+{
+    snprintf(text, PREFIX_TEXT, marked ? "\033[1;31m%.64s:\033[0m " : "%.64s: ", program_name());
+    return text;
+}
+
+static const char *error_prefix(char text[PREFIX_TEXT])
+{
+    return prefix_of(text, use_colour(STDERR_FILENO));
 }
 
 int bad_usage(const char *format, ...)
 {
-    char text[4096], clean[4096];
+    char text[4096], clean[4096], prefix[PREFIX_TEXT];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    fprintf(stderr, "%s%s\n", error_prefix(), nm_text_clean(text, true, clean, sizeof clean));
+    fprintf(stderr, "%s%s\n", error_prefix(prefix), nm_text_clean(text, true, clean, sizeof clean));
     return EXIT_INPUT;
 }
 
@@ -107,8 +127,9 @@ static void print_message(const session *s, const char *message, const char *pre
 
 void tell_warning(void *user, nm_log_level level, const char *message)
 {
+    char prefix[PREFIX_TEXT];
     if (level == NM_LOG_WARNING) {
-        print_message(user, message, "norma: ");
+        print_message(user, message, prefix_of(prefix, false));
     }
 }
 
@@ -128,8 +149,9 @@ void session_attach(const session *s, nm_context *context)
 
 int report_error(nm_context *context)
 {
+    char prefix[PREFIX_TEXT];
     const session **attached = nm_context_attach(context, &key, sizeof *attached, NULL);
     nm_status status = nm_context_status(context);
-    print_message(attached ? *attached : NULL, nm_context_error(context), error_prefix());
+    print_message(attached ? *attached : NULL, nm_context_error(context), error_prefix(prefix));
     return status == NM_ERROR_INPUT || status == NM_ERROR_FORMAT ? EXIT_INPUT : EXIT_FAILED;
 }

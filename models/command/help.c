@@ -116,7 +116,8 @@ const command command_ops = {
 
 static void print_command(const command *c)
 {
-    printf("usage: norma %s %s%s\n\n", c->name, c->usage, c->flags[0].name ? " [options]" : "");
+    printf("usage: %s %s %s%s\n\n", program_name(), c->name, c->usage,
+           c->flags[0].name ? " [options]" : "");
     print_wrapped(c->doc, 0);
     if (c->flags[0].name) {
         print_heading("Options");
@@ -132,14 +133,16 @@ static void print_command(const command *c)
 static void print_overview(const nm_context *context, const command *const *commands)
 {
     char title[KIND_TITLE];
-    puts("Norma: train small networks with batch and weight normalization.\n\n"
-         "usage: norma COMMAND [arguments]");
+    printf("Norma: train small networks with batch and weight normalization.\n\n"
+           "usage: %s COMMAND [arguments]\n",
+           program_name());
     print_heading("Commands");
     for (int i = 0; commands[i]; i++) {
         printf("  %-24s %s\n", commands[i]->name, commands[i]->summary);
     }
-    puts("\n`norma help NAME` tells about each of these, about ops, which `norma ops` lists, and "
-         "about any\noption of them:");
+    printf("\n`%s help NAME` tells about each of these, about ops, which `%s ops` lists, and "
+           "about any\noption of them:\n",
+           program_name(), program_name());
     for (int i = 0; kinds_in_order[i] != NM_KIND_OP; i++) {
         print_heading(kind_title(kinds_in_order[i], title));
         print_items(context, kinds_in_order[i]);
@@ -211,8 +214,8 @@ static int unknown_name(nm_context *context, const arguments *a)
     const char *names[MOST_NAMES];
     const char *best = nm_nearest(name, names, help_names(context, a->commands, names));
     return best ? bad_usage("nothing is called \"%s\"; did you mean \"%s\"?", name, best)
-                : bad_usage("nothing is called \"%s\"; `norma help` and `norma ops` list the names",
-                            name);
+                : bad_usage("nothing is called \"%s\"; `%s help` and `%s ops` list the names", name,
+                            program_name(), program_name());
 }
 
 static bool print_found_command(const command *const *commands, const char *name)

@@ -31,7 +31,8 @@ static int unknown_flag(const command *c, const char *text)
     if (near) {
         return bad_usage("%s: unknown option %s; did you mean %s?", c->name, text, near);
     }
-    return bad_usage("%s: unknown option %s; `norma help %s` lists them", c->name, text, c->name);
+    return bad_usage("%s: unknown option %s; `%s help %s` lists them", c->name, text,
+                     program_name(), c->name);
 }
 
 /* Takes one "--flag", "--flag value" or "--flag=value"; moves `at` past it. */
@@ -88,9 +89,9 @@ static int parse(arguments *a, char **words, int count)
         }
     }
     if (a->count < c->least || (c->most >= 0 && a->count > c->most)) {
-        return bad_usage("%s: %s; usage: norma %s %s", c->name,
+        return bad_usage("%s: %s; usage: %s %s %s", c->name,
                          a->count < c->least ? "an argument is missing" : "too many arguments",
-                         c->name, c->usage);
+                         program_name(), c->name, c->usage);
     }
     return EXIT_FINE;
 }
@@ -123,7 +124,7 @@ static int unknown_command(const char *name)
     if (near) {
         return bad_usage("unknown command \"%s\"; did you mean \"%s\"?", name, near);
     }
-    return bad_usage("unknown command \"%s\"; `norma help` lists them", name);
+    return bad_usage("unknown command \"%s\"; `%s help` lists them", name, program_name());
 }
 
 /* A program that goes on with half of the results would be misled by exit code 0. Where something
@@ -175,7 +176,7 @@ static int run(const command *c, char **words, int count, init_fn *init)
     session_begin(&s, &a);
     nm_context *context = nm_open(&(nm_context_options){.log = tell_warning, .log_user = &s});
     if (!context) {
-        fprintf(stderr, "norma: out of memory\n");
+        fprintf(stderr, "%s: out of memory\n", program_name());
         return EXIT_FAILED;
     }
     session_attach(&s, context);

@@ -103,6 +103,7 @@ loss: cross_entropy
 train: {epochs: 3}
 TEXT
 prints "a command of one's own checks its op" "softrelu" example own_command gradcheck softrelu
+prints "its help calls it by its name" "usage: example_own_command COMMAND" example own_command help
 prints "its help has its layer" "y = (x w^T) * softrelu(x v^T)" example own_command help gated
 prints "it trains a network with its layer" "saved in" \
     example own_command train "$temporary/own.yaml" --out "$temporary/own"

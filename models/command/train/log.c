@@ -47,7 +47,7 @@ static void add_processor(json_line *line)
 
 static void add_command(json_line *line, nm_context *context, const arguments *a)
 {
-    const char *words[2 + 2 * MAX_VALUES + MAX_VALUES] = {"norma", a->command->name};
+    const char *words[2 + 2 * MAX_VALUES + MAX_VALUES] = {program_word(), a->command->name};
     int count = 2;
     for (int i = 0; i < a->word_count && count < NM_COUNT_OF(words); i++) {
         words[count++] = a->words[i];

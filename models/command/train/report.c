@@ -112,7 +112,7 @@ static int add_file(const run *r, char file[RUN_PATH], const char **words)
 static char *resume_command(const run *r)
 {
     char file[RUN_PATH];
-    const char *words[2 * MAX_VALUES + 12] = {"norma", "train"};
+    const char *words[2 * MAX_VALUES + 12] = {program_word(), "train"};
     int count = 2 + add_file(r, file, words + 2);
     static const char *const several[] = {"--folds", "--seeds"};
     for (int i = 0; i < 2; i++) {

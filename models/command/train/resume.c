@@ -145,7 +145,7 @@ static nm_status refuse(const run *r, const differences *all)
 {
     char file[RUN_PATH];
     path_join(file, r->folder, "network.yaml");
-    const char *const words[] = {"norma", "train", file, "--out", r->folder, "--resume"};
+    const char *const words[] = {program_word(), "train", file, "--out", r->folder, "--resume"};
     char *typed = shell_words(r->context, words, NM_COUNT_OF(words));
     nm_status status = nm_fail(r->context, NM_ERROR_INPUT,
                                "%s is a run of another configuration:\n%sto go on as it was: %s; "
@@ -164,7 +164,8 @@ static nm_status check(const run *r, const differences *all, nm_document *stored
 static nm_status tell(const run *r, const differences *all, nm_document *stored)
 {
     if (all->told_count) {
-        fprintf(stderr, "norma: %s goes on with other values:\n%s", r->folder, all->told.at);
+        fprintf(stderr, "%s: %s goes on with other values:\n%s", program_name(), r->folder,
+                all->told.at);
         tell_schedule(r, stored);
     }
     return NM_OK;

@@ -130,16 +130,16 @@ static void tell_taken(const run *r)
     if (!path || r->quiet) {
         return;
     }
-    fprintf(stderr, "norma: %d of %d tensors taken from %s: %.*s%s\n", t.taken, all, path,
-            NAMES_SHOWN, names, strlen(names) > NAMES_SHOWN ? "..." : "");
+    fprintf(stderr, "%s: %d of %d tensors taken from %s: %.*s%s\n", program_name(), t.taken, all,
+            path, NAMES_SHOWN, names, strlen(names) > NAMES_SHOWN ? "..." : "");
     if (t.except) {
-        fprintf(stderr, "norma: %d left out by \"except\"\n", t.except);
+        fprintf(stderr, "%s: %d left out by \"except\"\n", program_name(), t.except);
     }
     if (t.prepared_otherwise) {
-        fputs(
-            "norma: samples are standardized by the new data, not as those that these weights were "
-            "trained on; train.from.preparation: taken keeps that\n",
-            stderr);
+        fprintf(stderr,
+                "%s: samples are standardized by the new data, not as those that these weights "
+                "were trained on; train.from.preparation: taken keeps that\n",
+                program_name());
     }
 }
 
