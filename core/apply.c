@@ -83,7 +83,7 @@ static nm_status check_count(nm_context *context, const nm_op *op, int inputs)
 {
     bool variadic = op->input_count && op->inputs[op->input_count - 1].flags & NM_PORT_VARIADIC;
     int most = variadic ? NM_MAX_INPUTS : op->input_count;
-    if (inputs > most) {
+    if (inputs > most || inputs < 0) {
         return op_fail(context, op, "takes at most %d inputs, not %d", most, inputs);
     }
     for (int i = inputs; i < op->input_count; i++) {
@@ -265,8 +265,9 @@ static nm_status make_outputs(nm_tape *tape, const nm_op *op, const void *option
     nm_status status = infer_shapes(tape, op, options, dtype, in, inputs, &infer);
     for (int i = 0; i < op->output_count && status == NM_OK; i++) {
         nm_tensor *view_of = op->flags & NM_OP_VIEW && i == 0 ? in[0] : NULL;
-        status = make_output(tape, infer.out_dtype[i], &infer.out[i], nm_shape_count(&infer.out[i]),
-                             view_of, &out[i]);
+        const nm_dtype type = infer.out_dtype[i];
+        const int64_t count = nm_dtype_size(type) ? nm_shape_count(&infer.out[i]) : -1;
+        status = make_output(tape, type, &infer.out[i], count, view_of, &out[i]);
         if (status == NM_OK) {
             out[i]->output = (uint8_t)i;
         }
@@ -326,6 +327,11 @@ NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
         out[i]->node = tape->node_count;
         out[i]->requires_grad = nm_port_differentiable(&op->outputs[i], out[i]);
     }
+#ifdef NM_GUARD
+    for (int i = 0; i < slots + op->output_count; i++) {
+        node->sums[i] = nm_tensor_sum(node->tensors[i]);
+    }
+#endif
     tape->nodes[tape->node_count++] = node;
     return NM_OK;
 }
@@ -385,11 +391,25 @@ static __attribute__((noinline)) nm_status compose(nm_tape *tape, const nm_op *o
     return check_results(tape->context, op, out);
 }
 
+/* Of an op that nobody registered. */
+static nm_status check_descriptor(nm_context *context, const nm_op *op)
+{
+    return op->compose || (op->infer && (op->forward || op->flags & NM_OP_VIEW))
+               ? NM_OK
+               : nm_fail(context, NM_ERROR_INPUT,
+                         "the op \"%s\" has no %s; nm_register_op() says what else it lacks",
+                         op->item.name ? op->item.name : "",
+                         op->infer ? "computation (forward)" : "shape rule (infer)");
+}
+
 static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
                        const void *options, nm_tensor **out)
 {
     call c = {.dtype = NM_F32};
-    nm_status status = check_inputs(tape, op, inputs, in, &c);
+    nm_status status = check_descriptor(tape->context, op);
+    if (status == NM_OK) {
+        status = check_inputs(tape, op, inputs, in, &c);
+    }
     if (status == NM_OK) {
         status = check_options(tape->context, op, &options);
     }
@@ -470,7 +490,7 @@ __attribute__((noinline, cold)) void nm_name_failure(nm_context *context, const 
     if (context->status == NM_OK) {
         nm_fail(context, NM_ERROR_INTERNAL, "%s: it failed (%s) and did not say why", op->item.name,
                 nm_status_name(status));
-    } else if (!strstr(context->error, op->item.name)) {
+    } else if (op->item.name && !strstr(context->error, op->item.name)) {
         nm_fail_in(context, "%s", op->item.name);
     }
     if (scope && status != NM_ERROR_NUMERIC && !strstr(context->error, scope)) {

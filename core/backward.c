@@ -7,6 +7,7 @@
  * 4. Without graph creation, memory goes back to the pool on the way: what a vjp made and did not
  *    return, a gradient once its node has passed it on, and (unless the graph is kept) the node's
  *    outputs. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/guard.h"
@@ -193,6 +194,26 @@ static bool was_changed(const nm_tensor *x, uint64_t clock)
     return x->changed > clock;
 }
 
+/* Whether something may have changed since the node was made: without a look at each tensor. */
+NM_INLINE bool may_be_changed(const pass *p, const nm_node *node)
+{
+#ifdef NM_GUARD
+    return p->context && node;
+#else
+    return node->clock != p->context->clock;
+#endif
+}
+
+static bool is_changed(const nm_node *node, int i)
+{
+#ifdef NM_GUARD
+    if (node->sums[i] != nm_tensor_sum(node->tensors[i])) {
+        return true;
+    }
+#endif
+    return was_changed(node->tensors[i], node->clock);
+}
+
 /* Tensors of a node that were changed since the node had them: vjps find no elements there (all of
  * them: `data`), and those that do without notice nothing. */
 static void hide_changed(nm_node *node, void **data)
@@ -200,7 +221,7 @@ static void hide_changed(nm_node *node, void **data)
     for (int i = 0; i < node->inputs + node->outputs; i++) {
         nm_tensor *x = node->tensors[i];
         data[i] = NULL;
-        if (x && x->data && was_changed(x, node->clock)) {
+        if (x && x->data && is_changed(node, i)) {
             data[i] = x->data;
             x->data = NULL;
             x->stale = true;
@@ -242,9 +263,8 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
     if (reached && find_needed(p, node, need, gin)) {
         const char *scope = p->tape->scope;
         p->tape->scope = node->scope;
-        status = node->clock == p->context->clock
-                     ? run_vjp(p, node, index, gout, need, gin)
-                     : run_vjp_carefully(p, node, index, gout, need, gin);
+        status = may_be_changed(p, node) ? run_vjp_carefully(p, node, index, gout, need, gin)
+                                         : run_vjp(p, node, index, gout, need, gin);
         nm_tape_recycle_recent(p->tape); /* promise 4 */
         p->tape->scope = scope;
         if (status != NM_OK && status != NM_ERROR_NUMERIC) {
@@ -268,10 +288,11 @@ static nm_status walk(pass *p)
     const bool recording = nm_tape_set_recording(p->tape, p->graph && !p->tape->trace);
     nm_status status = NM_OK;
     p->tape->collecting = !p->graph;
+    p->tape->running = true;
     for (int64_t i = p->last; i >= 0 && status == NM_OK; i--) {
         status = visit(p, p->tape->nodes[i], i);
     }
-    p->tape->collecting = false;
+    p->tape->running = p->tape->collecting = false;
     nm_tape_set_recording(p->tape, recording);
     return status;
 }
@@ -304,6 +325,7 @@ static nm_status deposit(pass *p, nm_tensor *leaf)
         return NM_ERROR_MEMORY;
     }
     nm_tensor *grad = leaf->grad;
+    nm_tensor_note_change(grad); /* it may have been computed with */
     if (grad->data) {
         nm_tensor *in[] = {grad, pending};
         return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)leaf->dtype, in, 2, &grad);
@@ -361,7 +383,8 @@ nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
     if (context->status == NM_OK && !loss) {
         return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
     }
-    if (context->status != NM_OK || check_trace(tape) != NM_OK || check_loss(tape, loss) != NM_OK ||
+    if (context->status != NM_OK || check_trace(tape) != NM_OK ||
+        nm_tape_check_rest(tape, __func__) != NM_OK || check_loss(tape, loss) != NM_OK ||
         find_engine_ops(tape) != NM_OK) {
         return context->status;
     }
@@ -409,40 +432,69 @@ nm_status nm_backward_in_trace(nm_tape *tape, nm_tensor *loss, nm_tensor *seed,
 
 /* ---- Gradients with respect to any tensors ---- */
 
+/* Whether a tensor can be one of a call on that tape. `what` and `index` name it. */
+static nm_status check_place(const nm_tape *tape, const char *what, int index, const nm_tensor *x)
+{
+    if (!x) {
+        return nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: %s %d is NULL", what, index);
+    }
+    if (x->context != tape->context || (x->tape && x->tape != tape)) {
+        return nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: %s %d belongs to another %s",
+                       what, index, x->context != tape->context ? "context" : "tape");
+    }
+    if (x->dead) {
+        char name[64];
+        snprintf(name, sizeof name, "nm_gradients: %s %d", what, index);
+        return nm_refuse_elements(x, name);
+    }
+    return NM_OK;
+}
+
+static nm_status check_gradient_input(const nm_tape *tape, int i, const nm_tensor *x)
+{
+    nm_status status = check_place(tape, "input", i, x);
+    return status != NM_OK || x->requires_grad
+               ? status
+               : nm_fail(tape->context, NM_ERROR_INPUT,
+                         "nm_gradients: input %d does not require a gradient; ask for it before "
+                         "computing with it (nm_tensor_set_requires_grad)",
+                         i);
+}
+
+/* `g`: the output's gradient; NULL: ones. */
+static nm_status check_gradient_output(const nm_tape *tape, int i, const nm_tensor *y,
+                                       const nm_tensor *g)
+{
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    nm_status status = check_place(tape, "output", i, y);
+    if (status == NM_OK && g) {
+        status = check_place(tape, "the gradient of output", i, g);
+    }
+    if (status != NM_OK || !g || (nm_same_shape(g, y) && g->dtype == y->dtype)) {
+        return status;
+    }
+    return nm_fail(tape->context, NM_ERROR_INPUT,
+                   "nm_gradients: output %d is %s %s, but its gradient %s %s", i,
+                   nm_dtype_name((nm_dtype)y->dtype), nm_shape_text(&y->shape, a),
+                   nm_dtype_name((nm_dtype)g->dtype), nm_shape_text(&g->shape, b));
+}
+
 static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
                                      nm_tensor *const *output_grads, int output_count,
                                      nm_tensor *const *inputs, int input_count)
 {
-    nm_context *context = tape->context;
-    for (int i = 0; i < input_count; i++) {
-        if (inputs[i] && inputs[i]->dead) {
-            return nm_refuse_elements(inputs[i], "nm_gradients: an input");
-        }
-        if (!inputs[i] || !inputs[i]->requires_grad) {
-            return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: input %d %s", i,
-                           inputs[i] ? "does not require a gradient; ask for it before computing "
-                                       "with it (nm_tensor_set_requires_grad)"
-                                     : "is NULL");
-        }
+    nm_status status = nm_tape_check_rest(tape, "nm_gradients");
+    if (status == NM_OK && (output_count < 0 || input_count < 0)) {
+        status = nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: of %d outputs and %d inputs",
+                         output_count, input_count);
     }
-    for (int i = 0; i < output_count; i++) {
-        if (!outputs[i]) {
-            return nm_fail(context, NM_ERROR_INPUT, "nm_gradients: output %d is NULL", i);
-        }
-        if (outputs[i]->dead) {
-            return nm_refuse_elements(outputs[i], "nm_gradients: an output");
-        }
-        const nm_tensor *g = output_grads ? output_grads[i] : NULL;
-        if (g &&
-            (!nm_shape_equal(&g->shape, &outputs[i]->shape) || g->dtype != outputs[i]->dtype)) {
-            char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-            return nm_fail(
-                context, NM_ERROR_INPUT, "nm_gradients: output %d is %s %s, but its gradient %s %s",
-                i, nm_dtype_name((nm_dtype)outputs[i]->dtype), nm_shape_text(&outputs[i]->shape, a),
-                nm_dtype_name((nm_dtype)g->dtype), nm_shape_text(&g->shape, b));
-        }
+    for (int i = 0; i < input_count && status == NM_OK; i++) {
+        status = check_gradient_input(tape, i, inputs[i]);
     }
-    return NM_OK;
+    for (int i = 0; i < output_count && status == NM_OK; i++) {
+        status = check_gradient_output(tape, i, outputs[i], output_grads ? output_grads[i] : NULL);
+    }
+    return status;
 }
 
 /* Marks every tensor on a way from a requested input to an output. */

@@ -55,6 +55,14 @@ nm_context *nm_context_create(const nm_context_options *options)
     return context;
 }
 
+const char *nm_context_label(nm_context *context, const char *text)
+{
+    if (!context->labels) {
+        context->labels = nm_map_create(context);
+    }
+    return context->labels ? nm_map_intern(context->labels, text) : NULL;
+}
+
 /* ---- State of modules ---- */
 
 #define STATE_OFFSET ((sizeof(nm_attachment) + 15) & ~(size_t)15)
@@ -125,6 +133,9 @@ static void end(nm_context *context)
         nm_map_destroy(context->kinds[kind]);
         context->kinds[kind] = NULL;
     }
+    nm_map_destroy(context->labels);
+    context->labels = NULL;
+    nm_tapes_forget(context);
     nm_context_trim(context);
     if (context->blocks > 1) {
         outlive(context);

@@ -68,6 +68,10 @@ NM_API nm_context *nm_context_create(const nm_context_options *options);
  * takes the context's memory along. NULL is fine. */
 NM_API void nm_context_destroy(nm_context *context);
 
+/* A copy of the text that lives as long as the context; the same one for the same text. For few
+ * texts: none is ever forgotten. NULL without memory. The library's own. */
+const char *nm_context_label(nm_context *context, const char *text);
+
 /* Another context reads what was made in this one, or does no more: as long as one does, the
  * context does not end, whatever its user says. In any thread. The library's own. */
 void nm_context_hold(nm_context *context);

@@ -52,10 +52,12 @@ struct nm_context {
     nm_status status;
     char error[NM_ERROR_TEXT];
     nm_map *kinds[NM_KIND_COUNT];
+    nm_map *labels; /* texts that live as long as it does; NULL: none so far */
     nm_buffer *pool[NM_SIZE_CLASSES];
     size_t pool_bytes, pool_peak;
     nm_attachment *attachments;
     nm_tape *tapes;    /* all that are there */
+    nm_tape *buried;   /* destroyed, but for the headers of their tensors */
     nm_trace *trace;   /* a dry run that is being kept; NULL: none */
     nm_tensor *doomed; /* destroyed by their users, but needed by a tape; linked by `grad` */
     uint64_t clock;    /* changes of tensors that a node needs */
@@ -66,6 +68,9 @@ struct nm_context {
 
 /* One of its `blocks` less; with the last one it is freed. */
 void nm_context_let_go(nm_context *context);
+
+/* The map's own copy of the name, which is added if it is not there. NULL without memory. */
+const char *nm_map_intern(nm_map *map, const char *name);
 
 /* What nm_context_attach() made for `key`; NULL: nothing yet. */
 void *nm_context_attached(const nm_context *context, const void *key);
@@ -116,6 +121,7 @@ struct nm_tensor {
             bool doomed;   /* own tensors: destroyed, but for what a tape needs */
             bool dead;     /* of a tape, from before its last reset */
             bool stale;    /* while a node is visited: changed since that had it; `data` is NULL */
+            bool borrows;  /* of a tape: over memory of a caller's through another tensor */
         };
         uint64_t fates; /* all of them, to be cleared at once */
     };
@@ -194,6 +200,9 @@ typedef struct nm_node {
     uint64_t clock; /* the context's, when it was recorded */
     int16_t inputs, outputs;
     uint32_t differentiable; /* bit i: a gradient can go to input i */
+#ifdef NM_GUARD
+    uint64_t sums[NM_MAX_INPUTS + NM_MAX_OUTPUTS]; /* of the tensors' elements, when it had them */
+#endif
     nm_tensor *tensors[];
 } nm_node;
 
@@ -211,6 +220,11 @@ typedef struct nm_arena {
 
 /* `size` bytes, a multiple of 16 and aligned to it, from a chunk that has room for them. */
 void *nm_arena_grow(nm_context *context, nm_arena *arena, size_t size);
+
+/* From its beginning again; what was there is forgotten. */
+void nm_arena_rewind(nm_arena *arena);
+void nm_arena_free(nm_context *context, nm_arena *arena);
+#define NM_TENSOR_BYTES ((sizeof(nm_tensor) + 15) & ~(size_t)15) /* of a header in one */
 
 /* `size` bytes, aligned to 16, until the arena is rewound. */
 static inline void *nm_arena_take(nm_context *context, nm_arena *arena, size_t size)
@@ -233,11 +247,18 @@ static inline void *nm_arena_take(nm_context *context, nm_arena *arena, size_t s
 #define NM_ARENAS 2
 #endif
 
+/* Whether tensors of the context's tapes see memory of a caller's through another tensor. `instead`
+ * (NULL: they stay) is what they see from now on. */
+bool nm_tapes_borrow(const nm_context *context, const void *data, const nm_tensor *instead);
+/* Frees what is left of the tapes that were destroyed. */
+void nm_tapes_forget(nm_context *context);
+
 struct nm_tape {
     nm_context *context;
     nm_tape *next; /* of the context's */
     nm_arena nodes_memory, tensors_memory[NM_ARENAS];
-    int arena; /* of this step */
+    nm_arena texts_memory[NM_ARENAS]; /* of scopes and names that its user gave */
+    int arena;                        /* of this step */
     nm_node **nodes;
     int64_t node_count, node_capacity;
     nm_tensor *free_tensors;
@@ -245,6 +266,8 @@ struct nm_tape {
     nm_tensor *recent; /* tensors made since the running vjp (or formula of an op) began */
     bool collecting;   /* a backward pass without a graph runs, or a formula: see `recent` */
     bool recording, anomaly, dry;
+    bool running;             /* a backward pass: what takes its nodes away is refused */
+    bool held;                /* by a network's forward pass */
     nm_trace *trace;          /* keeps what is done, in a dry run; NULL: nobody does */
     const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
     const char *scope;
@@ -340,6 +363,21 @@ NM_INLINE void nm_tape_recycle_recent(nm_tape *tape)
     }
 }
 
+#ifdef NM_GUARD
+/* A number that tells other elements apart: so those are found that were changed through a pointer
+ * without a word (nm_tensor_touch()). */
+static inline uint64_t nm_tensor_sum(const nm_tensor *x)
+{
+    const unsigned char *bytes = x ? x->data : NULL;
+    const size_t size = bytes ? nm_bytes(x->count, nm_dtype_size((nm_dtype)x->dtype)) : 0;
+    uint64_t sum = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++) {
+        sum = (sum ^ bytes[i]) * 1099511628211u;
+    }
+    return sum;
+}
+#endif
+
 static inline nm_tensor **nm_node_inputs(nm_node *node)
 {
     return node->tensors;
@@ -349,6 +387,12 @@ static inline nm_tensor **nm_node_outputs(nm_node *node)
 {
     return node->tensors + node->inputs;
 }
+
+/* A copy of the text until the reset after the next, as tensors of the tape are known. NULL gives
+ * NULL, and so does a lack of memory. */
+const char *nm_tape_copy_text(nm_tape *tape, const char *text);
+/* NM_OK, or an error of `function` while a backward pass runs. */
+nm_status nm_tape_check_rest(const nm_tape *tape, const char *function);
 
 /* A tensor of the tape that has no elements yet, in a dry run or to be filled in at once. */
 nm_tensor *nm_tape_empty(nm_tape *tape, nm_dtype dtype, const nm_shape *shape);

@@ -97,6 +97,9 @@ nm_status nm_infer_axis(const nm_infer *infer, int input, int64_t axis, int *out
 {
     NM_GIVEN(infer, NM_ERROR_INPUT);
     NM_REQUIRE(infer->context, out, NM_ERROR_INPUT);
+    if (input < 0 || input >= infer->inputs || !infer->in[input]) {
+        return nm_infer_fail(infer, "there is no input %d", input);
+    }
     *out = nm_shape_axis(infer->in[input], axis);
     if (*out < 0) {
         char text[NM_SHAPE_TEXT];
@@ -108,7 +111,7 @@ nm_status nm_infer_axis(const nm_infer *infer, int input, int64_t axis, int *out
 
 nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output)
 {
-    NM_GIVEN(vjp, NULL);
+    NM_GIVEN(vjp && output >= 0 && output < vjp->outputs, NULL);
     const nm_tensor *y = vjp->out[output];
     return vjp->gout[output] ? vjp->gout[output]
                              : nm_full(vjp->tape, (nm_dtype)y->dtype, y->shape, 0);

@@ -117,6 +117,15 @@ nm_status nm_map_add(nm_map *map, const char *name, void *value)
     return add_entry(map, name, value, NULL);
 }
 
+const char *nm_map_intern(nm_map *map, const char *name)
+{
+    const int entry = find_entry(map, name);
+    if (entry < 0 && add_entry(map, name, NULL, NULL) != NM_OK) {
+        return NULL;
+    }
+    return map->entries[entry < 0 ? map->count - 1 : entry].name;
+}
+
 void *nm_map_find(const nm_map *map, const char *name)
 {
     NM_GIVEN(map && name, NULL);
@@ -325,6 +334,30 @@ nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
                        nm_kind_name(kind), item->name);
     }
     return add_entry(context->kinds[kind], item->name, NULL, item);
+}
+
+/* The other kind that the item is registered as; -1: none. */
+static int kind_of_other(const nm_context *context, nm_kind kind, const nm_item *item)
+{
+    for (int other = 0; other < NM_KIND_COUNT; other++) {
+        if (other != (int)kind && nm_find(context, (nm_kind)other, item->name) == item) {
+            return other;
+        }
+    }
+    return -1;
+}
+
+nm_status nm_item_check(nm_context *context, nm_kind kind, const nm_item *item)
+{
+    NM_REQUIRE(context, item, NM_ERROR_INPUT);
+    const nm_item *known = nm_item_at(context, kind, 0);
+    const int other = item->name ? kind_of_other(context, kind, item) : -1;
+    if (other < 0 && item->abi == NM_ABI && item->name && (!known || known->size == item->size)) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_INPUT, "\"%s\" is %s%s, where a choice of kind %s is wanted",
+                   item->name ? item->name : "", other < 0 ? "something else" : "of kind ",
+                   other < 0 ? "" : nm_kind_name((nm_kind)other), nm_kind_name(kind));
 }
 
 const nm_item *nm_find(const nm_context *context, nm_kind kind, const char *name)

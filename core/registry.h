@@ -51,6 +51,10 @@ NM_API const char *nm_kind_name(nm_kind kind); /* "op", "layer", ... */
  * a missing or ill-formed name, or a name that is taken. */
 NM_API nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item);
 
+/* Whether an item that a program chose is of that kind: nm_cosine() is no optimizer. One that
+ * nobody registered may be. NM_ERROR_INPUT names both kinds. The library's own. */
+nm_status nm_item_check(nm_context *context, nm_kind kind, const nm_item *item);
+
 /* The item of that name, or NULL, without an error. */
 NM_API const nm_item *nm_find(const nm_context *context, nm_kind kind, const char *name);
 /* The same, but a missing name is an error that suggests the nearest one:

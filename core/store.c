@@ -13,6 +13,8 @@ struct nm_store {
     nm_context *context;
     nm_map *entries;
     bool filled;      /* from a file */
+    int holders;      /* of the same context, that need it after its user is done with it */
+    bool closed;      /* by its user; goes with the last holder */
     int readers;      /* tapes of other contexts; atomic */
     uint64_t changes; /* of what is trainable */
 };
@@ -47,9 +49,26 @@ static void destroy_entry(nm_context *context, nm_entry *entry)
     }
 }
 
+void nm_store_hold(nm_store *store)
+{
+    if (store) {
+        store->holders++;
+    }
+}
+
+void nm_store_release(nm_store *store)
+{
+    if (store && --store->holders == 0 && store->closed) {
+        nm_store_destroy(store);
+    }
+}
+
 void nm_store_destroy(nm_store *store)
 {
-    if (!store) {
+    if (!store || store->holders) {
+        if (store) {
+            store->closed = true;
+        }
         return;
     }
     for (int i = 0; i < nm_map_count(store->entries); i++) {

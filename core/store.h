@@ -38,7 +38,8 @@ typedef struct nm_entry {
 typedef struct nm_store nm_store;
 
 NM_API nm_store *nm_store_create(nm_context *context);
-/* Destroys the tensors too; NULL is fine. */
+/* Destroys the tensors too; NULL is fine. Optimizers, traced networks and models that were made
+ * with it go on: it ends with the last of them. */
 NM_API void nm_store_destroy(nm_store *store);
 NM_API nm_context *nm_store_context(const nm_store *store);
 
@@ -85,6 +86,11 @@ NM_API nm_status nm_store_write(const nm_store *store, const char *prefix,
  * begin with it. */
 NM_API nm_status nm_store_read(nm_store *store, const char *prefix, const nm_tensor_file *file);
 /* ---- The library's own ---- */
+
+/* As long as it is held, it does not end, whatever its user says. By the context's own thread. NULL
+ * is fine. */
+void nm_store_hold(nm_store *store);
+void nm_store_release(nm_store *store);
 
 /* The tape, of another context and without recording, may read the store's tensors, and what else
  * is their context's user's own. Until nm_store_take_back(), by the same thread, they cannot be

@@ -6,60 +6,6 @@
 #include "core/guard.h"
 #include "core/internal.h"
 
-/* ---- Arenas ---- */
-
-#define CHUNK_BYTES ((size_t)1 << 14) /* the first one has so much; later ones */
-#define CHUNK_LIMIT ((size_t)1 << 20) /* have twice as much as the one before, up to this */
-
-/* A new chunk behind the current one. */
-static nm_chunk *add_chunk(nm_context *context, nm_arena *arena, size_t size)
-{
-    size_t bytes = arena->current ? 2 * arena->current->size : CHUNK_BYTES;
-    bytes = bytes > CHUNK_LIMIT ? CHUNK_LIMIT : bytes;
-    bytes = bytes < size ? size : bytes;
-    nm_chunk *chunk = nm_alloc_zero(context, 1, NM_CHUNK_HEAD + bytes);
-    if (chunk) {
-        nm_chunk **place = arena->current ? &arena->current->next : &arena->first;
-        *chunk = (nm_chunk){.next = *place, .size = bytes};
-        *place = chunk;
-    }
-    return chunk;
-}
-
-void *nm_arena_grow(nm_context *context, nm_arena *arena, size_t size)
-{
-    nm_chunk *next = arena->current ? arena->current->next : arena->first;
-    while (next && next->size < size) { /* left from an earlier step, too small for this one */
-        next = next->next;
-    }
-    if (!next) {
-        next = add_chunk(context, arena, size);
-    }
-    if (!next) {
-        return NULL;
-    }
-    arena->current = next;
-    next->used = size;
-    return (char *)next + NM_CHUNK_HEAD;
-}
-
-static void arena_rewind(nm_arena *arena)
-{
-    for (nm_chunk *chunk = arena->first; chunk; chunk = chunk->next) {
-        chunk->used = 0;
-    }
-    arena->current = NULL;
-}
-
-static void arena_free(nm_context *context, nm_arena *arena)
-{
-    while (arena->first) {
-        nm_chunk *chunk = arena->first;
-        arena->first = chunk->next;
-        nm_free(context, chunk);
-    }
-}
-
 /* ---- Life ---- */
 
 nm_tape *nm_tape_create(nm_context *context)
@@ -74,13 +20,11 @@ nm_tape *nm_tape_create(nm_context *context)
     return tape;
 }
 
-#define TENSOR_BYTES ((sizeof(nm_tensor) + 15) & ~(size_t)15)
-
 /* Takes the step's tensors back; their headers stay for a while, and know it. */
 static void bury(nm_arena *arena)
 {
     for (nm_chunk *chunk = arena->first; chunk; chunk = chunk->next) {
-        for (size_t at = 0; at < chunk->used; at += TENSOR_BYTES) {
+        for (size_t at = 0; at < chunk->used; at += NM_TENSOR_BYTES) {
             nm_tensor *tensor = (nm_tensor *)(void *)((char *)chunk + NM_CHUNK_HEAD + at);
             nm_buffer_release(tensor->buffer);
             tensor->buffer = NULL;
@@ -108,13 +52,30 @@ static void destroy_doomed(nm_context *context)
     }
 }
 
+nm_status nm_tape_check_rest(const nm_tape *tape, const char *function)
+{
+    return tape->running ? nm_fail(tape->context, NM_ERROR_INPUT,
+                                   "%s: a backward pass runs on the tape; wait for its end, or use "
+                                   "another tape",
+                                   function)
+                         : NM_OK;
+}
+
+/* The label stays, where the next step's are. */
+static void rewind_texts(nm_tape *tape)
+{
+    nm_arena_rewind(&tape->texts_memory[tape->arena]);
+    tape->scope = nm_tape_copy_text(tape, tape->scope);
+}
+
 void nm_tape_reset(nm_tape *tape)
 {
-    NM_GIVEN(tape, );
+    NM_GIVEN(tape && nm_tape_check_rest(tape, __func__) == NM_OK, );
     bury(&tape->tensors_memory[tape->arena]);
     tape->arena = (tape->arena + 1) % NM_ARENAS;
-    arena_rewind(&tape->tensors_memory[tape->arena]);
-    arena_rewind(&tape->nodes_memory);
+    nm_arena_rewind(&tape->tensors_memory[tape->arena]);
+    rewind_texts(tape);
+    nm_arena_rewind(&tape->nodes_memory);
     tape->node_count = 0;
     tape->free_tensors = NULL;
     tape->recent = NULL;
@@ -124,11 +85,31 @@ void nm_tape_reset(nm_tape *tape)
     }
 }
 
+/* The headers of its tensors stay for a while, and know that they are dead. */
+static void keep_headers(nm_tape *tape)
+{
+    nm_context *context = tape->context;
+#ifndef NM_GUARD
+    nm_tapes_forget(context);
+#endif
+    tape->next = context->buried;
+    context->buried = tape;
+    if (context->closed) {
+        nm_tapes_forget(context);
+    }
+}
+
 void nm_tape_destroy(nm_tape *tape)
 {
-    if (!tape) {
+    if (!tape || nm_tape_check_rest(tape, __func__) != NM_OK) {
         return;
     }
+    if (tape->held) {
+        nm_fail(tape->context, NM_ERROR_INPUT,
+                "nm_tape_destroy: a network's forward pass runs on the tape, which is not its own");
+        return;
+    }
+    nm_tape_enter(tape, NULL);
     nm_tape_reset(tape);
     for (nm_tape **at = &tape->context->tapes; *at; at = &(*at)->next) {
         if (*at == tape) {
@@ -136,12 +117,9 @@ void nm_tape_destroy(nm_tape *tape)
             break;
         }
     }
-    for (int i = 0; i < NM_ARENAS; i++) {
-        arena_free(tape->context, &tape->tensors_memory[i]);
-    }
-    arena_free(tape->context, &tape->nodes_memory);
+    nm_arena_free(tape->context, &tape->nodes_memory);
     nm_free(tape->context, tape->nodes);
-    nm_free(tape->context, tape);
+    keep_headers(tape);
 }
 
 nm_context *nm_tape_context(const nm_tape *tape)
@@ -173,6 +151,11 @@ bool nm_tape_set_recording(nm_tape *tape, bool on)
 {
     NM_GIVEN(tape, false);
     return exchange(&tape->recording, on);
+}
+
+bool nm_tape_hold(nm_tape *tape, bool on)
+{
+    return exchange(&tape->held, on);
 }
 
 bool nm_tape_set_anomaly(nm_tape *tape, bool on)
@@ -215,12 +198,22 @@ bool nm_tape_is_dry(const nm_tape *tape)
     return tape->dry;
 }
 
+const char *nm_tape_enter(nm_tape *tape, const char *label)
+{
+    const char *old = tape->scope;
+    tape->scope = label;
+    return old;
+}
+
+/* What a dry pass finds out may outlive its tape: a trial, a graph. */
 const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
 {
     NM_GIVEN(tape, NULL);
-    const char *old = tape->scope;
-    tape->scope = scope;
-    return old;
+    if (!scope || scope == tape->scope) {
+        return nm_tape_enter(tape, scope);
+    }
+    return nm_tape_enter(tape, tape->dry ? nm_context_label(tape->context, scope)
+                                         : nm_tape_copy_text(tape, scope));
 }
 
 /* ---- Tensors of the tape ---- */
@@ -228,7 +221,7 @@ const char *nm_tape_set_scope(nm_tape *tape, const char *scope)
 nm_tensor *nm_tape_new_header(nm_tape *tape)
 {
     nm_tensor *tensor =
-        nm_arena_take(tape->context, &tape->tensors_memory[tape->arena], TENSOR_BYTES);
+        nm_arena_take(tape->context, &tape->tensors_memory[tape->arena], NM_TENSOR_BYTES);
     if (tensor) {
         tensor->context = tape->context;
         tensor->tape = tape;

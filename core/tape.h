@@ -25,7 +25,10 @@ extern "C" {
 typedef struct nm_tape nm_tape;
 
 NM_API nm_tape *nm_tape_create(nm_context *context);
-NM_API void nm_tape_destroy(nm_tape *tape); /* NULL is fine */
+/* NULL is fine. Its tensors are gone, as after a reset: one that is used after that is an error, at
+ * least until another tape of the context is destroyed (with -Dguard=true, as long as the context).
+ * While a backward pass runs on it (an op's vjp), neither this nor a reset is possible. */
+NM_API void nm_tape_destroy(nm_tape *tape);
 /* Forgets all nodes and tensors; keeps the memory for the next step. A tensor that is used after
  * that is an error, at least up to the reset after the next; built with -Dguard=true, 63 resets
  * long. */
@@ -45,9 +48,16 @@ NM_API bool nm_tape_set_dry(nm_tape *tape, bool on);
 NM_API bool nm_tape_is_recording(const nm_tape *tape);
 NM_API bool nm_tape_is_anomalous(const nm_tape *tape);
 NM_API bool nm_tape_is_dry(const nm_tape *tape);
-/* A label for the nodes that follow, such as a layer's name, used in messages. Kept by pointer;
- * NULL for none. Returns the old one. */
+/* A label for the nodes that follow, such as a layer's name, used in messages. It is copied; NULL
+ * for none. Returns the old one, a text of the tape's that is to be put back before the reset. */
 NM_API const char *nm_tape_set_scope(nm_tape *tape, const char *scope);
+
+/* The same with a label of nm_context_label(), which is not copied. The library's own. */
+const char *nm_tape_enter(nm_tape *tape, const char *label);
+
+/* While it is held, by a forward pass of a network that runs on it, nm_tape_destroy() is an error.
+ * Returns whether it was. The library's own. */
+bool nm_tape_hold(nm_tape *tape, bool on);
 
 /* What the ops since the last reset did (dry or not). */
 typedef struct nm_tape_cost {

@@ -39,12 +39,15 @@ bool nm_dtype_is_float(nm_dtype dtype)
 
 /* ---- Shapes ---- */
 
+/* Whether there is a shape whose dimensions can be read. */
+static bool is_shape(const nm_shape *shape)
+{
+    return shape && (unsigned)shape->rank <= NM_MAX_RANK;
+}
+
 int64_t nm_shape_count(const nm_shape *shape)
 {
-    NM_GIVEN(shape, -1);
-    if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {
-        return -1;
-    }
+    NM_GIVEN(is_shape(shape), -1);
     int64_t count = 1;
     bool overflow = false;
     for (int i = 0; i < shape->rank; i++) {
@@ -59,7 +62,7 @@ int64_t nm_shape_count(const nm_shape *shape)
 
 bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
 {
-    NM_GIVEN(a && b, false);
+    NM_GIVEN(is_shape(a) && is_shape(b), false);
     if (a->rank != b->rank) {
         return false;
     }
@@ -73,7 +76,7 @@ bool nm_shape_equal(const nm_shape *a, const nm_shape *b)
 
 bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out)
 {
-    NM_GIVEN(a && b && out, false);
+    NM_GIVEN(is_shape(a) && is_shape(b) && out, false);
     if (a->rank < b->rank) {
         const nm_shape *swap = a;
         a = b;
@@ -94,7 +97,7 @@ bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out)
 
 int nm_shape_axis(const nm_shape *shape, int64_t axis)
 {
-    NM_GIVEN(shape, -1);
+    NM_GIVEN(is_shape(shape), -1);
     axis += axis < 0 ? shape->rank : 0;
     return axis >= 0 && axis < shape->rank ? (int)axis : -1;
 }
@@ -124,7 +127,8 @@ char *nm_shape_place_text(const nm_shape *shape, int64_t index, char text[NM_SHA
 {
     NM_GIVEN(shape && text, NULL);
     nm_shape place = *shape;
-    for (int i = shape->rank - 1; i >= 0; i--) {
+    place.rank = is_shape(shape) ? shape->rank : 0;
+    for (int i = place.rank - 1; i >= 0; i--) {
         place.dim[i] = shape->dim[i] ? index % shape->dim[i] : 0;
         index /= shape->dim[i] ? shape->dim[i] : 1;
     }
@@ -148,6 +152,7 @@ void nm_tensor_share(nm_tensor *tensor, nm_tensor *from)
         return;
     }
     tensor->data = from->data;
+    tensor->borrows = !from->buffer;
     if (from->context != tensor->context) {
         return; /* lent: as the caller's memory is; counting its holders is not for this thread */
     }
@@ -279,17 +284,30 @@ static bool is_needed(const nm_context *context)
     return tape;
 }
 
+/* Whether it is over memory of its user's. */
+static bool is_wrapped(const nm_tensor *tensor)
+{
+    return !tensor->buffer && tensor->data && tensor->count;
+}
+
+/* Whether tensors of tapes see that memory through it. */
+static bool is_borrowed(const nm_tensor *tensor)
+{
+    return is_wrapped(tensor) && nm_tapes_borrow(tensor->context, tensor->data, NULL);
+}
+
 /* Keeps a tensor that its user is done with for the tapes' backward passes. Its elements must be
  * its own then: without memory for that, a backward pass that needs them says so. */
 static void doom(nm_tensor *tensor)
 {
     nm_context *context = tensor->context;
-    if (!tensor->buffer && tensor->data && tensor->count) {
+    if (is_wrapped(tensor)) {
         const void *data = tensor->data;
         tensor->data = NULL;
         if (nm_tensor_allocate(tensor) == NM_OK) {
             memcpy(tensor->data, data, nm_tensor_bytes(tensor));
         }
+        nm_tapes_borrow(context, data, tensor);
     }
     tensor->doomed = true;
     tensor->grad = context->doomed;
@@ -306,12 +324,14 @@ void nm_tensor_destroy(nm_tensor *tensor)
         refuse_destruction(tensor);
         return;
     }
-    if (tensor->grad) {
-        nm_tensor_release(tensor->grad);
-        nm_free(context, tensor->grad);
-        tensor->grad = NULL;
+    nm_tensor *gradient = tensor->grad;
+    tensor->grad = NULL;
+    if (gradient) { /* as any other: it may have been computed with */
+        gradient->owned = false;
+        gradient->name = NULL;
+        nm_tensor_destroy(gradient);
     }
-    if (tensor->recorded && is_needed(context)) {
+    if (tensor->recorded && (is_needed(context) || is_borrowed(tensor))) {
         doom(tensor);
         return;
     }
@@ -362,8 +382,8 @@ nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
 {
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     if (tensor->tape) {
-        tensor->name = name; /* like a scope: kept by pointer */
-        return NM_OK;
+        tensor->name = nm_tape_copy_text(tensor->tape, name);
+        return name && !tensor->name ? NM_ERROR_MEMORY : NM_OK;
     }
     char *copy = nm_copy_string(tensor->context, name);
     if (name && !copy) {

@@ -37,7 +37,8 @@ typedef struct nm_shape {
 /* Elements; -1 if the product overflows, a dimension is negative or the rank is out of range. */
 NM_API int64_t nm_shape_count(const nm_shape *shape);
 NM_API bool nm_shape_equal(const nm_shape *a, const nm_shape *b);
-/* NumPy's broadcasting of two shapes; false if they do not fit. */
+/* NumPy's broadcasting of two shapes; false if they do not fit. As above, one of a rank that is out
+ * of range is equal to none and fits none. */
 NM_API bool nm_shape_broadcast(const nm_shape *a, const nm_shape *b, nm_shape *out);
 /* Turns an axis that may be negative (from the end) into 0..rank-1; -1 if it is out of range. */
 NM_API int nm_shape_axis(const nm_shape *shape, int64_t axis);
@@ -88,7 +89,8 @@ NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
 NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
 /* Says that elements were changed through a pointer (nm_tensor_data() and its like), as the
  * functions here say it themselves: a backward pass that needs what was there is then an error that
- * names the op which had read it, not a wrong gradient. */
+ * names the op which had read it, not a wrong gradient. A library built with -Dguard=true sees by
+ * the elements themselves where this was forgotten. */
 NM_API void nm_tensor_touch(nm_tensor *tensor);
 /* Whether elements may be changed: not while predictors of other contexts read them. The library's
  * own. */
@@ -106,7 +108,7 @@ NM_API nm_status nm_tensor_get_f32(const nm_tensor *tensor, float *values, int64
 NM_API nm_status nm_tensor_set_f64(nm_tensor *tensor, const double *values, int64_t count);
 NM_API nm_status nm_tensor_set_f32(nm_tensor *tensor, const float *values, int64_t count);
 
-/* A name for messages; copied for own tensors. NULL if none was given. */
+/* A name for messages; copied. NULL if none was given. */
 NM_API const char *nm_tensor_name(const nm_tensor *tensor);
 NM_API nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name);
 

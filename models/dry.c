@@ -77,9 +77,9 @@ nm_tensor *nm_layer_run_dry(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     if (layer->type == &nm_layer_dense && nm_tensor_shape(x)->rank > 2 && !m->spread) {
         m->spread = layer;
     }
-    const char *outer = nm_tape_set_scope(pass->tape, layer->label);
+    const char *outer = nm_tape_enter(pass->tape, layer->label);
     nm_tensor *y = run(layer, pass, x);
-    nm_tape_set_scope(pass->tape, outer);
+    nm_tape_enter(pass->tape, outer);
     if (!y && !m->failed) {
         m->failed = layer->at; /* the innermost comes first */
     }

@@ -17,6 +17,9 @@ nm_status nm_initialize(const nm_choice *choice, uint64_t seed, nm_tensor *tenso
 {
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     NM_REQUIRE(nm_tensor_context(tensor), choice && choice->item, NM_ERROR_INPUT);
+    if (nm_item_check(nm_tensor_context(tensor), NM_KIND_INITIALIZER, choice->item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     const nm_initializer_type *type = (const nm_initializer_type *)choice->item;
     const void *options = nm_choice_options(choice);
     const char *name = nm_tensor_name(tensor);

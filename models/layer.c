@@ -27,6 +27,7 @@ static nm_tensor *add_tensor(nm_layer *layer, const char *suffix, nm_role role, 
                              nm_dtype dtype, nm_shape shape)
 {
     char name[LONGEST_NAME];
+    NM_GIVEN(nm_context_status(layer->context) == NM_OK, NULL);
     int length = snprintf(name, sizeof name, "%s.%s", layer->name, suffix);
     if (length >= LONGEST_NAME) {
         nm_layer_fail(layer, "its name is longer than %d bytes; choose shorter names",

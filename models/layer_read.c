@@ -73,7 +73,9 @@ static void name_layer(nm_layer *layer, const nm_layers *before, const char *pre
         snprintf(own, sizeof own, "unknown%d", before->count + 1);
     }
     layer->name = nm_format(layer->context, "%s%s%s", prefix ? prefix : "", prefix ? "." : "", own);
-    layer->label = layer->name ? nm_format(layer->context, "layer \"%s\"", layer->name) : NULL;
+    char *label = layer->name ? nm_format(layer->context, "layer \"%s\"", layer->name) : NULL;
+    layer->label = label ? nm_context_label(layer->context, label) : NULL;
+    nm_free(layer->context, label);
 }
 
 /* Notes the name, which must be new. */

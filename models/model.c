@@ -15,7 +15,6 @@ static void destroy_record(layer_record *record)
         layer->type->destroy(layer);
     }
     nm_free(layer->context, layer->name);
-    nm_free(layer->context, layer->label);
     nm_free(layer->context, record);
 }
 
@@ -28,7 +27,9 @@ static void destroy_now(nm_model *model)
     nm_free(context, model->records);
     nm_traced_destroy(model->traced);
     nm_map_destroy(model->names);
-    if (!model->is_wrapped) {
+    if (model->is_wrapped) {
+        nm_store_release(model->store);
+    } else {
         nm_store_destroy(model->store);
     }
     nm_saved_close(&model->saved);
@@ -76,7 +77,10 @@ nm_status nm_model_expect_readers(nm_model *model)
 
 void nm_model_destroy(nm_model *model)
 {
-    if (!model) {
+    if (!model || model->holders) {
+        if (model) {
+            model->closed = true;
+        }
         return;
     }
     if (model->store && nm_store_readers(model->store)) {
@@ -86,6 +90,18 @@ void nm_model_destroy(nm_model *model)
         return;
     }
     destroy_now(model);
+}
+
+void nm_model_hold(nm_model *model)
+{
+    model->holders++;
+}
+
+void nm_model_release(nm_model *model)
+{
+    if (--model->holders == 0 && model->closed) {
+        nm_model_destroy(model);
+    }
 }
 
 /* ---- Use ---- */
@@ -198,7 +214,7 @@ int nm_model_layer_count(const nm_model *model)
 
 nm_layer_summary nm_model_layer_at(const nm_model *model, int index)
 {
-    NM_GIVEN(model, ((nm_layer_summary){0}));
+    NM_GIVEN(model && index >= 0 && index < model->count, ((nm_layer_summary){0}));
     const layer_record *record = model->records[index];
     return (nm_layer_summary){
         .name = record->layer.name,

@@ -145,7 +145,7 @@ typedef struct nm_layer_summary {
     int64_t bytes;         /* of what its ops make */
 } nm_layer_summary;
 
-/* In the file's order; outer layers come before inner ones. */
+/* In the file's order; outer layers come before inner ones. Zeros for an index out of range. */
 NM_API int nm_model_layer_count(const nm_model *model);
 NM_API nm_layer_summary nm_model_layer_at(const nm_model *model, int index);
 /* The sums over layers of depth 0, and the last one's output. Name and type are NULL. */

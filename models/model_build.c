@@ -65,6 +65,8 @@ static void report(nm_model *m, nm_diagnostics *d)
 {
     if (nm_context_status(m->context) != NM_OK) {
         nm_diagnose_standing(d, m->failed);
+    } else if (m->stage != MODEL_READY && !d->count) {
+        nm_diagnose(d, m->failed, "model: a forward pass returned NULL and did not say why");
     }
 }
 
@@ -73,6 +75,11 @@ static bool find_input(nm_model *m, const nm_shape *sample, nm_diagnostics *d)
 {
     char own[NM_SHAPE_TEXT], given[NM_SHAPE_TEXT];
     bool known = m->input.rank >= 0;
+    if (sample && (nm_shape_count(sample) < 0 || sample->rank >= NM_MAX_RANK)) {
+        nm_diagnose(d, NULL, "model: a sample's shape is of rank 0 to %d, and not %s of rank %d",
+                    NM_MAX_RANK - 1, nm_shape_text(sample, given), sample->rank);
+        return false;
+    }
     if (known && sample && !nm_shape_equal(&m->input, sample)) {
         nm_diagnose(d, m->input_at, "model: \"input\" is %s, but the samples are %s",
                     nm_shape_text(&m->input, own), nm_shape_text(sample, given));
@@ -105,11 +112,11 @@ void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_opti
 
 /* ---- Trials ---- */
 
-/* Where the layer of that label stands: messages and nodes hold the very text. */
+/* Where the layer of that label stands. */
 static const nm_value *place_of(const nm_model *m, const char *label)
 {
     for (int i = 0; i < m->count; i++) {
-        if (m->records[i]->layer.label == label) {
+        if (label && m->records[i]->layer.label && !strcmp(m->records[i]->layer.label, label)) {
             return m->records[i]->layer.at;
         }
     }

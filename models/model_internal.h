@@ -44,6 +44,8 @@ struct nm_model {
     bool full;     /* there would be more than NM_MODEL_MAX_LAYERS */
     nm_map *names; /* of layers, to their records */
     nm_store *store;
+    int holders;     /* predictors of the same context, passes that run */
+    bool closed;     /* by its user; goes with the last holder */
     bool is_wrapped; /* the store is the program's, and the one layer its forward pass */
     nm_network network;
     char *description;       /* the part `model` as text: the network's */
@@ -68,6 +70,9 @@ static inline layer_record *record_of(nm_layer *layer)
 
 /* Makes ready for a model to be destroyed while others read it: it stays until they are done. */
 nm_status nm_model_expect_readers(nm_model *model);
+/* As long as it is held, it does not end, whatever its user says. */
+void nm_model_hold(nm_model *model);
+void nm_model_release(nm_model *model);
 /* nm_model_predict() with another's graphs of the model's passes; NULL: layer by layer. */
 nm_tensor *nm_model_predict_by(nm_model *model, nm_traced *traced, nm_tape *tape, nm_tensor *x);
 

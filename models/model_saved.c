@@ -123,6 +123,10 @@ static void take_saved(nm_model *m, nm_saved *saved)
 {
     nm_tensor_file_destroy(saved->file);
     saved->file = NULL;
+    if (m->saved.document && m->saved.document == m->document) { /* which the layers are from */
+        m->own_document = m->saved.document;
+        m->saved.document = NULL;
+    }
     nm_saved_close(&m->saved);
     m->saved = *saved;
     m->schema = saved->schema;

@@ -37,6 +37,7 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
                         .traced = model->traced,
                         .temperature = model->saved.temperature};
     p->is_classifier = model->schema && model->schema->classes > 0 && (!type || type->wants_labels);
+    nm_model_hold(model);
     p->tape = nm_tape_create(context);
     if (!model->schema) {
         nm_fail(context, NM_ERROR_INPUT, "the network does not say what its samples are");
@@ -75,10 +76,11 @@ nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, si
 nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predictor)
 {
     NM_REQUIRE(context, predictor, NULL);
-    if (predictor->model->is_wrapped) {
+    if (predictor->model->is_wrapped && !predictor->model->network.reentrant) {
         nm_fail(context, NM_ERROR_INPUT,
                 "nm_predictor_share: the network is the program's own (nm_model_wrap), and only it "
-                "knows whether threads may run it; make one for each thread");
+                "knows whether threads may run it; say so by nm_network.reentrant, or make one for "
+                "each thread");
         return NULL;
     }
     nm_predictor *p =
@@ -114,6 +116,9 @@ void nm_predictor_close(nm_predictor *p)
     }
     nm_tape_destroy(p->tape);
     nm_model_destroy(p->own);
+    if (!read) {
+        nm_model_release(p->model);
+    }
     nm_free(p->context, p);
     if (read) {
         nm_store_take_back(read);

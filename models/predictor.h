@@ -25,7 +25,8 @@ NM_API nm_predictor *nm_predictor_open(nm_context *context, const char *path);
  */
 NM_API nm_predictor *nm_predictor_open_memory(nm_context *context, const void *data, size_t size,
                                               const char *name);
-/* The same with a model that has a schema, which must outlive the predictor and is folded. `loss`
+/* The same with a model that has a schema, and is folded; it stays as long as the predictor does,
+ * and its schema must. `loss`
  * says what its outputs mean (NULL: what the model was saved with). */
 NM_API nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss);
 /* The same network for another thread: a predictor in `context`, which is that thread's, that reads
@@ -50,7 +51,8 @@ NM_API nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
  * a document or schema of yours that the model was made with.
  *
  * To be called in any thread, while no other closes or changes `predictor`. Layers of your own must
- * not write to their state in inference. NULL on failure. */
+ * not write to their state in inference; a network of your own (nm_model_wrap()) says that its
+ * forward() does not, by nm_network.reentrant. NULL on failure. */
 NM_API nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predictor);
 NM_API void nm_predictor_close(nm_predictor *predictor); /* NULL is fine */
 

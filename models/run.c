@@ -3,13 +3,26 @@
 #include "core/guard.h"
 #include "models/model_internal.h"
 
+/* NULL is always with an error. */
+static nm_tensor *forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    nm_tensor *y = layer->type->forward(layer, pass, x);
+    nm_context *context = nm_tape_context(pass->tape);
+    if (!y && nm_context_status(context) == NM_OK) {
+        nm_fail(context, NM_ERROR_INTERNAL,
+                "%s: the forward pass of \"%s\" returned NULL and did not say why", layer->label,
+                layer->type->item.name);
+    }
+    return y;
+}
+
 /* A layer that draws from the stream on its own is noticed, and has drawn nothing. */
 static nm_tensor *run_traced(void *self, const void *of, nm_tensor *x)
 {
     nm_layer *layer = self;
     const nm_pass *pass = of;
     const uint64_t position = pass->random ? pass->random->position : 0;
-    nm_tensor *y = layer->type->forward(layer, pass, x);
+    nm_tensor *y = forward(layer, pass, x);
     if (pass->random && pass->random->position != position && nm_tape_is_traced(pass->tape)) {
         pass->random->position = position;
         nm_tape_note_obstacle(pass->tape, "draws random numbers otherwise than by nm_tape_draw()");
@@ -24,9 +37,9 @@ static nm_tensor *run(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     if (layer->model->stage != MODEL_READY) {
         return nm_layer_run_dry(layer, pass, x);
     }
-    const char *outer = nm_tape_set_scope(pass->tape, layer->label);
+    const char *outer = nm_tape_enter(pass->tape, layer->label);
     nm_tensor *y = nm_trace_part(pass->tape, &layer_part, layer, pass, x);
-    nm_tape_set_scope(pass->tape, outer);
+    nm_tape_enter(pass->tape, outer);
     return y;
 }
 

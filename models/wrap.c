@@ -18,9 +18,8 @@ static nm_status network_build(nm_layer *layer, const nm_shape *x)
 
 static nm_tensor *network_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
-    const nm_network *network = layer->state;
-    nm_tape_set_scope(pass->tape, NULL); /* scopes within are the program's */
-    return network->forward(network->self, pass, x);
+    nm_tape_enter(pass->tape, NULL); /* scopes within are the program's */
+    return nm_network_forward(layer->state, pass, x);
 }
 
 static const nm_layer_type network_type = {
@@ -200,8 +199,9 @@ static nm_status add_network(nm_model *m, const nm_network *network)
     m->layers = (nm_layers){layer, layer, 1};
     m->network.description = network->description;
     m->network.wants_data = network->wants_data;
+    m->network.reentrant = network->reentrant;
     layer->name = nm_copy_string(m->context, network_type.item.name);
-    layer->label = nm_copy_string(m->context, network_type.item.name);
+    layer->label = nm_context_label(m->context, network_type.item.name);
     return layer->name && layer->label ? NM_OK : NM_ERROR_MEMORY;
 }
 
@@ -210,6 +210,12 @@ nm_model *nm_model_wrap(const nm_network *network, nm_shape sample)
     NM_GIVEN(network && network->store, NULL);
     nm_context *context = nm_store_context(network->store);
     NM_REQUIRE(context, network->forward, NULL);
+    if (nm_shape_count(&sample) < 0 || sample.rank >= NM_MAX_RANK) {
+        nm_fail(context, NM_ERROR_INPUT,
+                "nm_model_wrap: a sample's shape is of rank 0 to %d, without negative numbers",
+                NM_MAX_RANK - 1);
+        return NULL;
+    }
     nm_model *m = nm_context_status(context) == NM_OK ? nm_model_make(context, NULL) : NULL;
     if (!m || !m->names || !m->store) {
         nm_model_destroy(m);
@@ -217,6 +223,7 @@ nm_model *nm_model_wrap(const nm_network *network, nm_shape sample)
     }
     nm_store_destroy(m->store);
     m->store = m->network.store = network->store;
+    nm_store_hold(m->store);
     m->is_wrapped = true;
     nm_diagnostics d;
     nm_diagnostics_begin(&d, context);

@@ -207,6 +207,14 @@ static void limit_chunks(void *arg, int64_t begin, int64_t end)
     run_chunks(arg, begin, end, limit_chunk);
 }
 
+/* Backward passes that need them as they were are errors from now on. */
+static void touch_gradients(nm_store *store)
+{
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_tensor_touch(nm_tensor_grad(nm_store_at(store, i)->tensor));
+    }
+}
+
 nm_status nm_clip_values(nm_store *store, double scale, double limit)
 {
     NM_GIVEN(store, NM_ERROR_INPUT);
@@ -214,6 +222,7 @@ nm_status nm_clip_values(nm_store *store, double scale, double limit)
     nm_status status = begin_work(&w, store);
     if (status == NM_OK) {
         nm_parallel(nm_store_context(store), w.chunks, GRAIN, limit_chunks, &w);
+        touch_gradients(store);
     }
     end_work(&w);
     return status == NM_OK ? nm_context_status(nm_store_context(store)) : status;

@@ -39,6 +39,7 @@ nm_status nm_metrics_choose(nm_context *context, const nm_choices *given, const 
     *metrics = (nm_choices){0};
     NM_REQUIRE(context, given, NM_ERROR_INPUT);
     NM_REQUIRE(context, loss && loss->type, NM_ERROR_INPUT);
+    NM_REQUIRE(context, given->count >= 0 && given->count <= NM_MAX_CHOICES, NM_ERROR_INPUT);
     nm_status status = NM_OK;
     *metrics = *given;
     if (!given->count && loss->type->metric) {
@@ -46,7 +47,9 @@ nm_status nm_metrics_choose(nm_context *context, const nm_choices *given, const 
         *metrics = (nm_choices){.count = usual != NULL, .at = {{.item = usual}}};
     }
     for (int i = 0; i < metrics->count && status == NM_OK; i++) {
-        status = check_fits(context, nm_metric_type_of(&metrics->at[i]), loss);
+        status = nm_item_check(context, NM_KIND_METRIC, metrics->at[i].item);
+        status = status == NM_OK ? check_fits(context, nm_metric_type_of(&metrics->at[i]), loss)
+                                 : status;
         status = status == NM_OK ? check_differs(context, metrics, i) : status;
     }
     return status;
@@ -118,7 +121,7 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     nm_tape_reset(e->tape);
     const nm_pass pass = {.tape = e->tape};
     nm_tensor *x = nm_tape_wrap(e->tape, NM_F32, batch->shape, batch->x);
-    nm_tensor *outputs = x ? e->network->forward(e->network->self, &pass, x) : NULL;
+    nm_tensor *outputs = nm_network_forward(e->network, &pass, x);
     nm_status status = nm_context_status(nm_tape_context(e->tape));
     if (!outputs) {
         return status;

@@ -20,6 +20,9 @@ nm_status nm_loss_begin(nm_loss *loss, nm_context *context, const nm_choice *cho
         return nm_fail(context, NM_ERROR_INPUT,
                        "no loss is given; choose one, such as cross_entropy");
     }
+    if (nm_item_check(context, NM_KIND_LOSS, item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     *loss = (nm_loss){
         .context = context, .type = type_of(choice), .options = nm_choice_options(choice)};
     return item->spec ? nm_spec_check(context, item->spec, item->name, loss->options) : NM_OK;
@@ -131,9 +134,9 @@ nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs, co
 nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
                            nm_tensor *targets)
 {
-    const char *scope = nm_tape_set_scope(tape, "loss");
+    const char *scope = nm_tape_enter(tape, "loss");
     nm_tensor *result = loss->type->compute(loss->options, tape, outputs, targets);
-    nm_tape_set_scope(tape, scope);
+    nm_tape_enter(tape, scope);
     return result;
 }
 

@@ -235,6 +235,9 @@ nm_status nm_metric_check(nm_context *context, const nm_choice *choice, int64_t 
 {
     NM_GIVEN(context, NM_ERROR_INPUT);
     NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
+    if (nm_item_check(context, NM_KIND_METRIC, choice->item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     const nm_metric_type *type = nm_metric_type_of(choice);
     return type->check ? type->check(context, nm_choice_options(choice), width) : NM_OK;
 }

@@ -3,6 +3,19 @@
 #include "core/graph/parts.h"
 #include "core/guard.h"
 
+nm_tensor *nm_network_forward(const nm_network *network, const nm_pass *pass, nm_tensor *x)
+{
+    nm_context *context = nm_tape_context(pass->tape);
+    const bool held = nm_tape_hold(pass->tape, true);
+    nm_tensor *y = x ? network->forward(network->self, pass, x) : NULL;
+    nm_tape_hold(pass->tape, held);
+    if (x && !y && nm_context_status(context) == NM_OK) {
+        nm_fail(context, NM_ERROR_INTERNAL,
+                "the network's forward() returned NULL and did not say why (nm_fail)");
+    }
+    return y;
+}
+
 typedef struct dry_run {
     const nm_network *network;
     const nm_pass *pass;
@@ -15,7 +28,7 @@ static nm_status forward(void *self, nm_tape *tape, nm_tensor *const *in, nm_ten
     nm_pass pass = *d->pass;
     pass.tape = tape;
     pass.random = d->pass->random ? &random : NULL;
-    out[0] = d->network->forward(d->network->self, &pass, in[0]);
+    out[0] = nm_network_forward(d->network, &pass, in[0]);
     if (pass.random && random.position != d->pass->random->position) {
         nm_tape_note_obstacle(tape, "draws random numbers otherwise than by nm_tape_draw()");
     }

@@ -51,6 +51,10 @@ typedef struct nm_network {
      * knows. */
     const char *description;
     bool wants_data; /* run one pass with `initialize` on the first batch before training */
+    /* forward() in inference may run in several threads at once, on tapes of other contexts: it
+     * changes nothing that is not the pass's. Then predictors may share it
+     * (nm_predictor_share()). */
+    bool reentrant;
     /* A pass over a batch of shape x as pass->training and initialize say, without elements, on a
      * tape of its own; nothing changes by it. Fails as forward() would, so that it is known before
      * the first step. NULL: forward() will tell. */
@@ -64,6 +68,8 @@ typedef struct nm_network {
  * Layers that do what no graph can hold are steps that call them. NULL on failure. */
 NM_API nm_graph *nm_network_trace(const nm_network *network, const nm_pass *pass, nm_dtype dtype,
                                   nm_shape x);
+/* Its forward pass; NULL is always with an error. The library's own. */
+nm_tensor *nm_network_forward(const nm_network *network, const nm_pass *pass, nm_tensor *x);
 /* The same as a graph of another context, in inference. The library's own. */
 nm_graph *nm_network_trace_in(nm_context *context, const nm_network *network, const nm_pass *pass,
                               nm_dtype dtype, nm_shape x);

@@ -36,6 +36,9 @@ struct nm_optimizer {
 static nm_status copy_options(nm_optimizer *o, const nm_choice *choice)
 {
     const nm_item *item = choice->item;
+    if (item && nm_item_check(o->context, NM_KIND_OPTIMIZER, item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     if (!item || !item->spec || (!choice->options && !choice->own.size)) {
         return nm_fail(o->context, NM_ERROR_INPUT,
                        "no optimizer and its options are given; choose one, such as sgd");
@@ -141,6 +144,7 @@ nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice, cons
     }
     o->context = context;
     o->store = store;
+    nm_store_hold(store);
     o->entries = nm_store_count(store);
     if (build(o, choice, groups, groups ? group_count : 0) != NM_OK) {
         nm_optimizer_destroy(o);
@@ -154,10 +158,12 @@ void nm_optimizer_destroy(nm_optimizer *o)
     if (!o) {
         return;
     }
+    nm_store *store = o->store;
     nm_store_destroy(o->state);
     nm_free(o->context, o->members);
     nm_free(o->context, o->options);
     nm_free(o->context, o);
+    nm_store_release(store);
 }
 
 /* ---- A step ----
@@ -320,7 +326,7 @@ int nm_optimizer_count(const nm_optimizer *o)
 
 nm_member nm_optimizer_at(const nm_optimizer *o, int index)
 {
-    NM_GIVEN(o, ((nm_member){0}));
+    NM_GIVEN(o && index >= 0 && index < o->count, ((nm_member){0}));
     const member *m = &o->members[index];
     return (nm_member){.entry = m->entry,
                        .rate = o->common.rate * m->rate,

@@ -92,7 +92,7 @@ typedef struct nm_optimizer_type {
 
 typedef struct nm_optimizer nm_optimizer;
 
-/* For all parameters of `store`, which must outlive it, as `choice` says; its options are copied.
+/* For all parameters of `store`, as `choice` says; its options are copied.
  * `groups` may be NULL; they freeze and free parameters of the store. NULL on failure. */
 NM_API nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choice,
                                          const nm_group *groups, int group_count);
@@ -126,7 +126,7 @@ typedef struct nm_member {
     double weight_decay;   /* 0 where there is none */
 } nm_member;
 
-/* In the store's order, buffers left out. */
+/* In the store's order, buffers left out. Zeros for an index out of range. */
 NM_API int nm_optimizer_count(const nm_optimizer *optimizer);
 NM_API nm_member nm_optimizer_at(const nm_optimizer *optimizer, int index);
 

@@ -59,6 +59,10 @@ nm_status nm_schedule_begin(nm_schedule *schedule, nm_context *context, const nm
     const void *options = choice && choice->item ? nm_choice_options(choice)
                           : item->spec           ? item->spec->defaults
                                                  : NULL;
+    *schedule = (nm_schedule){.type = &nm_schedule_constant};
+    if (nm_item_check(context, NM_KIND_SCHEDULE, item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     *schedule = (nm_schedule){.type = (const nm_schedule_type *)(const void *)item,
                               .options = options,
                               .steps = steps > 0 ? steps : 1,

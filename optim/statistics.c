@@ -129,10 +129,7 @@ static nm_status run_batch(nm_statistics *s, const nm_network *network, nm_tape 
 {
     nm_tape_reset(tape);
     const nm_pass pass = {.tape = tape, .statistics = s};
-    nm_tensor *x = nm_tape_wrap(tape, NM_F32, batch->shape, batch->x);
-    if (x) {
-        network->forward(network->self, &pass, x);
-    }
+    nm_network_forward(network, &pass, nm_tape_wrap(tape, NM_F32, batch->shape, batch->x));
     return nm_context_status(s->context);
 }
 

@@ -47,10 +47,8 @@ static nm_pass pass_of(const nm_batch_step *s, nm_tape *tape, nm_random *random)
 
 static nm_status run_on_tape(const nm_batch_step *s, double *loss)
 {
-    const nm_network *network = s->network;
     const nm_pass pass = pass_of(s, s->tape, s->random);
-    nm_tensor *x = nm_batch_samples(s->tape, s->batch);
-    nm_tensor *y = x ? network->forward(network->self, &pass, x) : NULL;
+    nm_tensor *y = nm_network_forward(s->network, &pass, nm_batch_samples(s->tape, s->batch));
     nm_tensor *result = nm_loss_of(s->loss, s->tape, y, s->batch);
     *loss = result ? nm_tensor_item(result) : (double)NAN;
     nm_status status = nm_context_status(nm_tape_context(s->tape));
@@ -70,7 +68,7 @@ static nm_status forward(void *self, nm_tape *tape, nm_tensor *const *in, nm_ten
     const nm_batch_step *s = self;
     nm_random random = *s->random;
     const nm_pass pass = pass_of(s, tape, &random);
-    nm_tensor *y = s->network->forward(s->network->self, &pass, in[0]);
+    nm_tensor *y = nm_network_forward(s->network, &pass, in[0]);
     out[0] = y ? nm_loss_compute(s->loss, tape, y, in[1]) : NULL;
     if (random.position != s->random->position) {
         nm_tape_note_obstacle(tape, "draws random numbers otherwise than by nm_tape_draw()");

@@ -27,6 +27,7 @@ typedef struct kept {
 struct nm_traced {
     nm_context *context;
     nm_network inner, outer;
+    bool holds; /* its store */
     bool folded;
     /* Of folded passes: those that nm_traced_fold() found, which others may read; and what only
      * other shapes have. NULL: none. */
@@ -62,6 +63,8 @@ nm_traced *nm_traced_create(const nm_network *network)
         traced->outer.self = traced->outer.traced = traced;
         traced->outer.forward = forward;
         traced->outer.try_on = network->try_on ? try_on : NULL;
+        traced->holds = true;
+        nm_store_hold(network->store);
     }
     return traced;
 }
@@ -87,7 +90,9 @@ void nm_traced_destroy(nm_traced *traced)
         traced->destroy_attached(traced->context, traced->attached);
         nm_free(traced->context, traced->attached);
     }
+    nm_store *held = traced->holds ? traced->inner.store : NULL;
     nm_free(traced->context, traced);
+    nm_store_release(held);
 }
 
 void *nm_traced_attach(nm_traced *traced, size_t size,
@@ -129,8 +134,7 @@ static bool same_key(const key *a, const key *b)
 /* The whole network as a part: where it does what no graph can hold, the graph is one call. */
 static nm_tensor *run_inner(void *self, const void *pass, nm_tensor *x)
 {
-    const nm_network *inner = self;
-    return inner->forward(inner->self, pass, x);
+    return nm_network_forward(self, pass, x);
 }
 
 static const nm_graph_part inner_part = {"network", run_inner};
@@ -249,7 +253,7 @@ nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *
     NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
     if ((nm_tape_is_traced(pass->tape) && !nm_tape_is_traced_for_step(pass->tape)) ||
         pass->initialize || pass->statistics || nm_tape_context(pass->tape) != traced->context) {
-        return traced->inner.forward(traced->inner.self, pass, x);
+        return nm_network_forward(&traced->inner, pass, x);
     }
     if (pass->training) {
         traced->folded = false;

@@ -26,7 +26,7 @@ extern "C" {
 
 typedef struct nm_traced nm_traced;
 
-/* `network` is copied; what it points to must outlive the result. NULL on failure. */
+/* `network` is copied; what it points to but the store must outlive the result. NULL on failure. */
 NM_API nm_traced *nm_traced_create(const nm_network *network);
 NM_API void nm_traced_destroy(nm_traced *traced); /* NULL is fine */
 /* The network to use in place of the first: what the trainer and nm_evaluate() take. */

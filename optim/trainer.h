@@ -171,7 +171,7 @@ typedef struct nm_trainer_setup {
  * before its first step is refused here, a line for every independent mistake. What is right but
  * seldom meant is logged as a warning. */
 NM_API nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup);
-NM_API void nm_trainer_destroy(nm_trainer *trainer); /* NULL is fine */
+NM_API void nm_trainer_destroy(nm_trainer *trainer); /* NULL is fine; not while it runs */
 /* The same mistakes, to `d`, without a trainer, files or warnings. Options without an optimizer,
  * where `d` has errors already, are those of a part that is wrong or missing: only the rest is
  * looked at. Groups freeze and free parameters here too. */

@@ -237,8 +237,24 @@ static void check_nested(const checker *c, const nm_option *option, const void *
     }
 }
 
-static void check_choice(const checker *c, const nm_choice *choice)
+/* Whether the item is of the option's kind. The context's error is free: here all go to `d`. */
+static bool check_kind(const checker *c, const nm_option *option, const nm_choice *choice)
 {
+    nm_context *context = c->d->context;
+    if (!choice->item || nm_context_status(context) != NM_OK ||
+        nm_item_check(context, option->kind, choice->item) == NM_OK) {
+        return true;
+    }
+    nm_fail_in(context, "%s: \"%s\"", c->what, option->name);
+    nm_diagnose_standing(c->d, NULL);
+    return false;
+}
+
+static void check_choice(const checker *c, const nm_option *option, const nm_choice *choice)
+{
+    if (!check_kind(c, option, choice)) {
+        return;
+    }
     const nm_spec *spec = choice->item ? choice->item->spec : NULL;
     const void *options = nm_choice_options(choice);
     if (spec && choice->own.size && choice->own.size != spec->size) {
@@ -260,7 +276,7 @@ static void check_choices(const checker *c, const nm_option *option, const nm_ch
         if (!list->at[i].item) {
             nm_diagnose(c->d, NULL, "%s: \"%s\"[%d] has no item", c->what, option->name, i);
         }
-        check_choice(c, &list->at[i]);
+        check_choice(c, option, &list->at[i]);
     }
 }
 
@@ -276,7 +292,7 @@ static void check_option(const checker *c, const nm_option *option)
     case NM_OPTION_FLOATS: check_floats(c, option, field); break;
     case NM_OPTION_STRUCT: check_nested(c, option, field); break;
     case NM_OPTION_NUMBERS: check_numbers(c, option, field); break;
-    case NM_OPTION_CHOICE: check_choice(c, field); break;
+    case NM_OPTION_CHOICE: check_choice(c, option, field); break;
     case NM_OPTION_CHOICES: check_choices(c, option, field); break;
     case NM_OPTION_BOOL:
     case NM_OPTION_STRING:

@@ -413,6 +413,7 @@ nm_status nm_data_open_set(nm_context *context, const nm_data_options *options,
     *data = (nm_data){.train.context = context};
     NM_REQUIRE(context, options, NM_ERROR_INPUT);
     NM_REQUIRE(context, schema, NM_ERROR_INPUT);
+    NM_REQUIRE(context, (unsigned)which <= NM_SET_TEST, NM_ERROR_INPUT);
     nm_status status = open_one(context, options, schema, which, data);
     const nm_dataset *sets[] = {&data->train, &data->validation, &data->test};
     if (status == NM_OK && !sets[which]->count) {

@@ -178,6 +178,18 @@ static nm_status check_finite(const nm_dataset *set, const char *what, nm_dtype 
                    (long long)(at / width), isnan(value) ? "NaN" : "an infinity");
 }
 
+/* Of arrays that a program gave. */
+static nm_status check_alignment(const nm_dataset *set, const char *what, nm_dtype dtype,
+                                 const void *values)
+{
+    const size_t size = nm_dtype_size(dtype);
+    return !size || (uintptr_t)values % size == 0
+               ? NM_OK
+               : nm_fail(set->context, NM_ERROR_INPUT,
+                         "%ss are at %p, which is not aligned for %s (a multiple of %zu)", what,
+                         values, nm_dtype_name(dtype), size);
+}
+
 static nm_status check_samples(const nm_dataset *set)
 {
     if (!set->samples || set->count < 1) {
@@ -188,6 +200,7 @@ static nm_status check_samples(const nm_dataset *set)
                        nm_dtype_name(set->dtype));
     }
     nm_status status = check_shape(set, "sample", &set->shape);
+    status = status == NM_OK ? check_alignment(set, "sample", set->dtype, set->samples) : status;
     return status != NM_OK || set->dtype == NM_U8 || set->missing
                ? status
                : check_finite(set, "sample", set->dtype, set->samples, nm_shape_count(&set->shape));
@@ -197,6 +210,9 @@ static nm_status check_targets(nm_dataset *set)
 {
     if (!set->targets) {
         return NM_OK;
+    }
+    if (check_alignment(set, "target", set->target_dtype, set->targets) != NM_OK) {
+        return NM_ERROR_INPUT;
     }
     if (set->target_dtype == NM_I32 && set->target_shape.rank == 0) {
         return check_labels(set);

@@ -320,6 +320,11 @@ static void plan_workers(nm_loader *l)
 static nm_status check(const nm_loader *l, const nm_loader_options *options, bool augment)
 {
     nm_diagnostics d;
+    if (l->set.count < 1 || !nm_dtype_size(l->set.dtype) || nm_shape_count(&l->set.shape) < 1) {
+        return nm_fail(l->context, NM_ERROR_INPUT,
+                       "loader: the data set has no samples, or of no type or shape that is one "
+                       "(nm_dataset_check())");
+    }
     nm_diagnostics_begin(&d, l->context);
     nm_loader_diagnose(&l->set, options, augment, NULL, &d);
     return nm_diagnostics_end(&d);

@@ -42,6 +42,9 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
     NM_REQUIRE(context, set, NM_ERROR_INPUT);
     *set = (nm_dataset){.context = context};
     NM_REQUIRE(context, choice && choice->item, NM_ERROR_INPUT);
+    if (nm_item_check(context, NM_KIND_DATASET, choice->item) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
     const nm_dataset_type *type = (const nm_dataset_type *)choice->item;
     const nm_spec *spec = type->item.spec;
     const void *options = nm_choice_options(choice);

@@ -66,6 +66,7 @@ struct nm_trainer {
     bool has_fingerprints;    /* they are taken when first needed */
     uint64_t fingerprints[3]; /* of the training, validation and test set */
     bool prepared;            /* data-dependent initialization is done */
+    bool running;             /* nm_trainer_run() */
     volatile sig_atomic_t stop;
 };
 

@@ -59,10 +59,7 @@ static void initialize_by(const nm_learner *l, const nm_batch *batch)
     const nm_pass pass = {.tape = l->tape, .random = &random, .training = true, .initialize = true};
     nm_tape_reset(l->tape);
     const bool recording = nm_tape_set_recording(l->tape, false);
-    nm_tensor *x = nm_batch_samples(l->tape, batch);
-    if (x) {
-        l->network->forward(l->network->self, &pass, x);
-    }
+    nm_network_forward(l->network, &pass, nm_batch_samples(l->tape, batch));
     nm_tape_set_recording(l->tape, recording);
 }
 

@@ -14,7 +14,6 @@ static nm_random random_of_batch(const nm_trainer *t)
 
 static void initialize_by(nm_trainer *t, const nm_batch *batch)
 {
-    const nm_network *network = t->setup.network;
     nm_random random = random_of_batch(t);
     const nm_pass pass = {.tape = t->tape,
                           .random = &random,
@@ -23,10 +22,8 @@ static void initialize_by(nm_trainer *t, const nm_batch *batch)
                           .precision = (nm_precision)t->setup.options.precision};
     nm_tape_reset(t->tape);
     const bool recording = nm_tape_set_recording(t->tape, false);
-    nm_tensor *x = nm_tape_wrap(t->tape, NM_F32, batch->shape, batch->x);
-    if (x) {
-        network->forward(network->self, &pass, x);
-    }
+    nm_network_forward(t->setup.network, &pass,
+                       nm_tape_wrap(t->tape, NM_F32, batch->shape, batch->x));
     nm_tape_set_recording(t->tape, recording);
 }
 

@@ -79,9 +79,19 @@ void nm_trainer_check(nm_context *context, const nm_trainer_setup *setup, nm_dia
     nm_trainer_destroy(t);
 }
 
+/* NM_OK, or an error of `function`, which a callback or the network itself called. */
+static nm_status check_rest(const nm_trainer *t, const char *function)
+{
+    return t->running ? nm_fail(t->context, NM_ERROR_INPUT,
+                                "%s: the trainer is running; wait for the end of nm_trainer_run(), "
+                                "which nm_trainer_stop() brings",
+                                function)
+                      : NM_OK;
+}
+
 void nm_trainer_destroy(nm_trainer *t)
 {
-    if (!t) {
+    if (!t || check_rest(t, __func__) != NM_OK) {
         return;
     }
     nm_loss_end(&t->loss);
@@ -210,15 +220,8 @@ nm_taken nm_trainer_taken(const nm_trainer *trainer)
     return trainer->taken;
 }
 
-nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
+static nm_status run(nm_trainer *t)
 {
-    NM_GIVEN(t, NM_ERROR_INPUT);
-    if (!t->train) {
-        return nm_fail(t->context, NM_ERROR_INPUT, "train: this trainer was made to evaluate only");
-    }
-    t->stop = 0;
-    t->began = nm_steady_seconds() - t->seconds;
-    bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
     nm_status status = nm_trainer_start(t);
     warn_of_unmoved_statistics(t);
     warn_of_stopping_by_training(t);
@@ -231,6 +234,24 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     if (status == NM_OK && !(t->stop && t->progress.step < t->steps)) {
         status = nm_trainer_conclude(t);
     }
+    return status;
+}
+
+nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
+{
+    NM_GIVEN(t, NM_ERROR_INPUT);
+    if (!t->train) {
+        return nm_fail(t->context, NM_ERROR_INPUT, "train: this trainer was made to evaluate only");
+    }
+    if (check_rest(t, __func__) != NM_OK) {
+        return NM_ERROR_INPUT;
+    }
+    t->stop = 0;
+    t->began = nm_steady_seconds() - t->seconds;
+    bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
+    t->running = true;
+    nm_status status = run(t);
+    t->running = false;
     nm_tape_set_anomaly(t->tape, anomaly);
     nm_tape_reset(t->tape);
     t->seconds = nm_steady_seconds() - t->began;

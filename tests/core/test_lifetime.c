@@ -199,6 +199,40 @@ START_TEST(a_change_that_a_gradient_would_notice_is_an_error_that_names_the_op)
 }
 END_TEST
 
+START_TEST(a_build_for_hunting_finds_changes_that_nobody_told_of)
+{
+    fixture f = begin(NULL);
+    nm_tensor *loss = nm_sum(f.tape, nm_square(f.tape, f.w));
+    nm_tensor_f32(f.w)[0] = 7;
+    nm_backward(f.tape, loss, 0);
+#ifdef NM_GUARD
+    assert_error(f.context, NM_ERROR_INPUT, "was changed after the forward pass had read it");
+#else
+    assert_fine(f.context);
+#endif
+    end(f, NULL);
+}
+END_TEST
+
+START_TEST(a_build_for_hunting_knows_tensors_of_many_steps_before)
+{
+#ifdef NM_GUARD
+    const int resets = 63;
+#else
+    const int resets = 1;
+#endif
+    fixture f = begin(NULL);
+    nm_tensor *old = nm_exp(f.tape, f.w);
+    for (int i = 0; i < resets; i++) {
+        nm_tape_reset(f.tape);
+        nm_exp(f.tape, f.w);
+        ck_assert_ptr_null(nm_tensor_data(old));
+        assert_error(f.context, NM_ERROR_INPUT, "is from before nm_tape_reset()");
+    }
+    end(f, NULL);
+}
+END_TEST
+
 START_TEST(a_change_that_no_gradient_needs_is_none)
 {
     fixture f = begin(NULL);
@@ -295,6 +329,8 @@ TEST_MAIN("core/lifetime", a_tensor_destroyed_before_the_backward_pass_that_need
           early_destruction_survives_the_failure_of_every_allocation,
           a_tensor_kept_over_a_reset_is_an_error_that_says_so,
           a_change_that_a_gradient_would_notice_is_an_error_that_names_the_op,
+          a_build_for_hunting_finds_changes_that_nobody_told_of,
+          a_build_for_hunting_knows_tensors_of_many_steps_before,
           a_change_that_no_gradient_needs_is_none,
           a_change_of_elements_that_are_shared_is_seen_by_all_who_have_them,
           a_detached_tensor_shares_changes_or_has_a_copy,

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/initializer.h"
 #include "models/open.h"
 #include "models/predictor.h"
+#include "ops/linear.h"
 #include "optim/data/open_file.h"
 #include "optim/optimizers.h"
 #include "tests/test.h"
@@ -363,6 +365,59 @@ START_TEST(a_sharer_holds_no_parameters)
 }
 END_TEST
 
+/* ---- A network of the program's own ---- */
+
+static nm_tensor *own_forward(void *self, const nm_pass *pass, nm_tensor *x)
+{
+    const nm_tensor *const *weight = self;
+    return nm_dense(pass->tape, x, (nm_tensor *)(uintptr_t)*weight, NULL);
+}
+
+START_TEST(a_network_of_ones_own_is_shared_if_it_says_that_it_may_be)
+{
+    nm_context *context = nm_open(&(nm_context_options){.threads = 1}), *mine = nm_open(NULL);
+    nm_store *store = nm_store_create(context);
+    nm_tensor *weight = nm_parameter(store, "weight", NM_WEIGHT, NM_SHAPE(3, INPUTS));
+    nm_network network = {.self = &weight, .store = store, .forward = own_forward};
+    nm_schema *schema = nm_schema_create(context);
+    schema->shape = NM_SHAPE(INPUTS);
+    schema->classes = 3;
+    for (int may = 0; may < 2; may++) {
+        network.reentrant = may;
+        nm_model *model = nm_model_wrap(&network, NM_SHAPE(INPUTS));
+        nm_model_set_schema(model, schema);
+        nm_predictor *first = nm_predictor_create(model, NULL);
+        nm_predictor *predictor = nm_predictor_share(mine, first);
+        if (!may) {
+            ck_assert_ptr_null(predictor);
+            assert_error(mine, NM_ERROR_INPUT, "nm_network.reentrant");
+        } else {
+            float expected[ROWS * 3];
+            ck_assert(predict_all(context, first, expected));
+            worker workers[THREADS];
+            for (int i = 0; i < THREADS; i++) {
+                workers[i] = (worker){.network = first, .expected = expected};
+                ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, serve, &workers[i]), 0);
+            }
+            for (int i = 0; i < THREADS; i++) {
+                pthread_join(workers[i].thread, NULL);
+                ck_assert_int_eq(workers[i].wrong, 0);
+            }
+            nm_tensor_fill(weight, 1);
+            assert_error(context, NM_ERROR_INPUT, "weight is read by 1 predictors");
+        }
+        nm_predictor_close(predictor);
+        nm_predictor_close(first);
+        nm_model_destroy(model);
+    }
+    assert_fine(context);
+    nm_schema_destroy(schema);
+    nm_store_destroy(store);
+    nm_close(mine);
+    nm_close(context);
+}
+END_TEST
+
 static const nm_predictor *lent; /* for the scenario */
 
 static nm_status share_and_run(test_memory *memory)
@@ -396,4 +451,5 @@ TEST_MAIN("models/share", four_threads_compute_the_bits_of_one,
           predictors_and_contexts_may_be_closed_in_any_order,
           a_network_that_was_closed_while_it_was_read_goes_with_the_next_one,
           closing_the_context_first_is_told, what_is_shared_cannot_be_changed,
-          a_sharer_holds_no_parameters, running_out_of_memory_is_an_error_and_leaves_nothing)
+          a_sharer_holds_no_parameters, a_network_of_ones_own_is_shared_if_it_says_that_it_may_be,
+          running_out_of_memory_is_an_error_and_leaves_nothing)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every public function takes the NULL that a failed call returned.
+"""Every public function takes the NULL that a failed call returned, and numbers that are out of range.
 
 Makes the list of public functions from norma.h, and from it a program that calls each: with all
 pointers NULL, and with each of them NULL in turn; with an error standing in the context, and
-without. No call may crash, put another error in the place of the one that stands, give success where
+without. Then with each number negative, each enum and each shape's rank out of range. No call may crash, put another error in the place of the one that stands, give success where
 what it works on is NULL, or fail without a message. What other arguments are, nulls.h says by their
 types: a type that is not there fails the test.
 """
@@ -125,10 +125,23 @@ def value(kind, given):
     return None
 
 
-def call(function, nulls, given, empty=None):
-    """The source of one call with NULL at those places, and an empty struct at one."""
+# What no number, index, count, enum or shape is. (A count above what an array holds cannot be seen.)
+OUT_OF_RANGE = {
+    "int": ["-1", "INT32_MIN"], "int64_t": ["-1", "INT64_MIN"],
+    "nm_shape": ["(nm_shape){.rank = 100}", "(nm_shape){.rank = -3}", "(nm_shape){.rank = 1, .dim = {-1}}"],
+    "const nm_shape *": ["&(nm_shape){.rank = 100}", "&(nm_shape){.rank = -3}"],
+    **{enum: [f"({enum})77", f"({enum})-1"] for enum in (
+        "nm_dtype", "nm_kind", "nm_role", "nm_purpose", "nm_activation", "nm_set", "nm_status",
+        "nm_log_level")},
+}
+
+
+def call(function, nulls, given, empty=None, other=None):
+    """The source of one call with NULL at those places, an empty struct at one, another value at one."""
     name, result, types = function
     arguments = ["NULL" if i in nulls else value(t, given) for i, t in enumerate(types)]
+    if other:
+        arguments[other[0]] = other[1]
     if empty is not None:
         arguments[empty] = f"&({empty_type(types[empty])}){{0}}"
     text = f"{name}({', '.join(arguments)})"
@@ -143,8 +156,8 @@ def call(function, nulls, given, empty=None):
     if nothing and nulls and wrong and name not in FINE_WITH_NOTHING:
         kind, text = "MUST_FAIL", wrong
     flags = [name not in CHANGES_THE_ERROR | ENDS_THE_CONTEXT, bool(has_context)]
-    places = ", ".join("NULL" if i in nulls else "empty" if i == empty else "_"
-                       for i in range(len(types)))
+    places = ", ".join("NULL" if i in nulls else "empty" if i == empty
+                       else other[1] if other and i == other[0] else "_" for i in range(len(types)))
     return (f'    {kind}("{name}({places})", {int(flags[0])}, {int(flags[1])}, {text});'
             if kind != "CALL" else
             f'    CALL("{name}({places})", {int(flags[0])}, {int(flags[1])}, (void){text});')
@@ -211,6 +224,8 @@ def program(listed, given):
         calls += [line for nulls in sets for line in opening(function, nulls, given)]
         calls += [call(function, set(), given, i) for i, t in enumerate(function[2])
                   if empty_type(t) in EMPTY and is_pointer(t)]
+        calls += [call(function, set(), given, None, (i, odd)) for i, t in enumerate(function[2])
+                  for odd in OUT_OF_RANGE.get(t, [])]
     return '#include "nulls.h"\n\nvoid call_all(void)\n{\n' + "\n".join(calls) + "\n}\n"
 
 
