@@ -17,6 +17,7 @@
 #include "ops/basic.h"
 #include "ops/define.h"
 #include "ops/linear.h"
+#include "ops/norm.h"
 #include "ops/table.h"
 
 enum { W, LEFT, RIGHT, INPUTS };
