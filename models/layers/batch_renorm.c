@@ -4,8 +4,8 @@
  *     r = clip(deviation / running deviation, 1 / r_max, r_max),
  *     d = clip((mean - running mean) / running deviation, -d_max, d_max)
  *
- * so that where nothing is clipped, training normalizes by the running statistics as evaluation does.
- * Promises:
+ * so that where nothing is clipped, training normalizes by the running statistics as evaluation
+ * does. Promises:
  *
  * 1. r and d are constants for the gradient, which is batch norm's times r: dx = scale r inverse
  *    (dy - mean of dy - xhat mean of dy xhat). It is not the derivative of the function, in which r
@@ -168,18 +168,19 @@ static const nm_option rows[] = {
 static const nm_spec spec = NM_LAYER_SPEC(renorm_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_batch_renorm = {
-    .item = NM_ITEM(nm_layer_type, "batch_renorm",
-                    "batch norm that trains by running statistics, for small batches",
-                    .also = "batch_renormalization", .spec = &spec,
-                    .doc = "y = scale * (xhat * r + d) + shift, where xhat is batch norm's in "
-                           "training, r = deviation / running deviation and d = (mean - running "
-                           "mean) / running deviation, clipped: within the limits, training "
-                           "normalizes as evaluation does. For the gradient r and d are constants "
-                           "(it is batch norm's, times r), so differences do not agree with it, "
-                           "nor are they meant to. Its running statistics frozen, it takes them "
-                           "in training too.\n"
-                           "Ioffe 2017, arXiv 1702.03275, with 5000 batches of warmup, and a ramp of "
-                           "some 20000."),
+    .item =
+        NM_ITEM(nm_layer_type, "batch_renorm",
+                "batch norm that trains by running statistics, for small batches",
+                .also = "batch_renormalization", .spec = &spec,
+                .doc = "y = scale * (xhat * r + d) + shift, where xhat is batch norm's in "
+                       "training, r = deviation / running deviation and d = (mean - running "
+                       "mean) / running deviation, clipped: within the limits, training "
+                       "normalizes as evaluation does. For the gradient r and d are constants "
+                       "(it is batch norm's, times r), so differences do not agree with it, "
+                       "nor are they meant to. Its running statistics frozen, it takes them "
+                       "in training too.\n"
+                       "Ioffe 2017, arXiv 1702.03275, with 5000 batches of warmup, and a ramp of "
+                       "some 20000."),
     .prefix = "brn",
     .state_size = sizeof(renorm_state),
     .build = renorm_build,

@@ -53,7 +53,8 @@ static nm_tensor *normalize_by_learned(const frn_layer_options *o, const frn_sta
     if (places.count) {
         squares = nm_mean(tape, squares, .axes = places, .keepdims = true);
     }
-    nm_tensor *eps = nm_affine(tape, nm_abs(tape, nm_along_axis(tape, s->eps, NULL, NULL, x, axis)), 1, o->eps);
+    nm_tensor *eps =
+        nm_affine(tape, nm_abs(tape, nm_along_axis(tape, s->eps, NULL, NULL, x, axis)), 1, o->eps);
     nm_tensor *y = nm_mul(tape, x, nm_rsqrt(tape, nm_add(tape, squares, eps)));
     y = nm_mul(tape, y, nm_along_axis(tape, s->scale, NULL, NULL, x, axis));
     return nm_add(tape, y, nm_along_axis(tape, s->shift, NULL, NULL, x, axis));
@@ -139,11 +140,12 @@ static const nm_option dyt_rows[] = {
 static const nm_spec dyt_spec = NM_LAYER_SPEC(dyt_layer_options, dyt_defaults, dyt_rows, NULL);
 
 const nm_layer_type nm_layer_dynamic_tanh = {
-    .item = NM_ITEM(nm_layer_type, "dynamic_tanh", "tanh with a slope, in place of a normalization",
-                    .also = "dyt", .spec = &dyt_spec,
-                    .doc = "y = scale * tanh(alpha * x) + shift, with one alpha for the layer and a "
-                           "scale and a shift for each index of the last axis. It has no "
-                           "statistics.\nZhu and others 2025, arXiv 2503.10622."),
+    .item =
+        NM_ITEM(nm_layer_type, "dynamic_tanh", "tanh with a slope, in place of a normalization",
+                .also = "dyt", .spec = &dyt_spec,
+                .doc = "y = scale * tanh(alpha * x) + shift, with one alpha for the layer and a "
+                       "scale and a shift for each index of the last axis. It has no "
+                       "statistics.\nZhu and others 2025, arXiv 2503.10622."),
     .prefix = "dyt",
     .state_size = sizeof(dyt_state),
     .build = dyt_build,

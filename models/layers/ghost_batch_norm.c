@@ -1,5 +1,5 @@
-/* Ghost batch norm: batch norm on parts of the batch. Hoffer, Hubara, Soudry 2017, arXiv 1705.08741.
- * Promises:
+/* Ghost batch norm: batch norm on parts of the batch. Hoffer, Hubara, Soudry 2017, arXiv
+ * 1705.08741. Promises:
  *
  * 1. In training each part of `size` samples is normalized with its own statistics. What is left
  *    over is a part by itself; if it has one value a channel, it joins the part before it.
@@ -66,8 +66,8 @@ static nm_status move(const void *data, nm_tensor *const *in)
         const double var = (1 - m) * nm_tensor_get(in[RUNNING_VAR], c);
         status = nm_tensor_set(in[RUNNING_MEAN], c, mean + m * nm_tensor_get(in[MEAN], i));
         if (status == NM_OK) {
-            status = nm_tensor_set(in[RUNNING_VAR], c,
-                                   var + m * unbiased * nm_tensor_get(in[VAR], i));
+            status =
+                nm_tensor_set(in[RUNNING_VAR], c, var + m * unbiased * nm_tensor_get(in[VAR], i));
         }
     }
     return status;
@@ -88,7 +88,8 @@ static nm_tensor *normalize_parts(nm_layer *layer, nm_tape *tape, nm_tensor *x, 
     if (first > 0 || last < whole->dim[0]) {
         x = nm_slice(tape, x, .axes = NM_INTS(0), .start = NM_INTS(first), .stop = NM_INTS(last));
     }
-    nm_shape flat = *whole, split = {.rank = whole->rank + 1, .dim = {parts, (last - first) / parts}};
+    nm_shape flat = *whole,
+             split = {.rank = whole->rank + 1, .dim = {parts, (last - first) / parts}};
     nm_normalize_options n = {NM_NORMALIZE_DEFAULTS, .eps = o->eps, NM_END(nm_normalize_options)};
     flat.dim[0] = last - first;
     n.axes.count = 0;
@@ -166,13 +167,14 @@ static const nm_option rows[] = {
 static const nm_spec spec = NM_LAYER_SPEC(ghost_options, defaults, rows, NULL);
 
 const nm_layer_type nm_layer_ghost_batch_norm = {
-    .item = NM_ITEM(nm_layer_type, "ghost_batch_norm", "batch norm on parts of the batch",
-                    .also = "gbn", .spec = &spec,
-                    .doc = "In training, every `size` samples are normalized with statistics of "
-                           "their own, which keeps a large batch as noisy as small ones; what is "
-                           "left over is a part by itself. The running statistics move once a part, "
-                           "in order. Evaluation is batch norm's, and knows of no parts.\n"
-                           "Hoffer, Hubara, Soudry 2017, arXiv 1705.08741."),
+    .item =
+        NM_ITEM(nm_layer_type, "ghost_batch_norm", "batch norm on parts of the batch",
+                .also = "gbn", .spec = &spec,
+                .doc = "In training, every `size` samples are normalized with statistics of "
+                       "their own, which keeps a large batch as noisy as small ones; what is "
+                       "left over is a part by itself. The running statistics move once a part, "
+                       "in order. Evaluation is batch norm's, and knows of no parts.\n"
+                       "Hoffer, Hubara, Soudry 2017, arXiv 1705.08741."),
     .prefix = "gbn",
     .state_size = sizeof(ghost_state),
     .build = ghost_build,

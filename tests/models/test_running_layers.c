@@ -1,5 +1,5 @@
-/* Batch renorm and ghost batch norm, whose training and evaluation differ; filter response norm and
- * dynamic tanh, whose do not. */
+/* Batch renorm, ghost batch norm, switchable norm and iterative whitening, whose training and
+ * evaluation differ; filter response norm, whose do not. */
 #include <math.h>
 
 #include "ops/norm.h"
@@ -56,7 +56,8 @@ START_TEST(renorms_gradient_takes_r_and_d_as_constants)
 {
     fixture f = begin_f64("[batch_renorm: {warmup: 0, ramp: 0, r_max: 1.5, d_max: 0.5, axis: 1}]",
                           NM_SHAPE(2, 7));
-    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(5, 2, 7), 3), *dy = normal(&f, NM_F64, NM_SHAPE(5, 2, 7), 4);
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(5, 2, 7), 3),
+              *dy = normal(&f, NM_F64, NM_SHAPE(5, 2, 7), 4);
     nm_tensor_set_requires_grad(x, true);
     nm_tensor_set(named(&f, "brn1.running_mean"), 0, 2);
     nm_tensor_set(named(&f, "brn1.running_var"), 1, 9);
@@ -81,7 +82,8 @@ END_TEST
 /* ludvb/batchrenorm averages the deviation, not the variance. */
 START_TEST(ludvb_the_running_variance_is_a_mean_of_variances)
 {
-    fixture a = begin_f64("[batch_renorm]", NM_SHAPE(4)), b = begin_f64("[batch_norm]", NM_SHAPE(4));
+    fixture a = begin_f64("[batch_renorm]", NM_SHAPE(4)),
+            b = begin_f64("[batch_norm]", NM_SHAPE(4));
     for (uint64_t n = 0; n < 4; n++) {
         nm_tensor *x = normal(&a, NM_F64, NM_SHAPE(6, 4), n);
         nm_tensor *z = normal(&b, NM_F64, NM_SHAPE(6, 4), n);
@@ -178,9 +180,8 @@ END_TEST
 
 START_TEST(filter_response_norm_is_its_formula_and_a_learned_eps_the_same)
 {
-    static const char *const layers[] = {
-        "[filter_response_norm: {eps: 0.25}]",
-        "[filter_response_norm: {eps: 0, learned_eps: true}]"};
+    static const char *const layers[] = {"[filter_response_norm: {eps: 0.25}]",
+                                         "[filter_response_norm: {eps: 0, learned_eps: true}]"};
     for (int k = 0; k < 2; k++) {
         fixture f = begin_f64(layers[k], NM_SHAPE(2, 3, 2));
         nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(3, 2, 3, 2), 3);
@@ -207,9 +208,128 @@ START_TEST(filter_response_norm_is_its_formula_and_a_learned_eps_the_same)
 }
 END_TEST
 
+/* ---- Switchable norm ---- */
+
+/* With all weight on one kind, it is that one. */
+START_TEST(switchable_norm_is_each_of_its_kinds)
+{
+    for (int64_t k = 0; k < 3; k++) {
+        fixture f = begin_f64("[switchable_norm]", NM_SHAPE(3, 2, 4));
+        nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(5, 3, 2, 4), 3);
+        nm_tensor_set(named(&f, "sn1.mean_weight"), k, 1000);
+        nm_tensor_set(named(&f, "sn1.var_weight"), k, 1000);
+        nm_tensor *y = train(&f, x);
+        nm_tensor *z = k == 0   ? nm_instance_norm(f.tape, x, NULL, NULL)
+                       : k == 1 ? nm_layer_norm(f.tape, x, NULL, NULL, .axis = 1)
+                                : nm_batch_norm(f.tape, x, NULL, NULL);
+        assert_same(y, z, 1e-11);
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
+START_TEST(switchable_norms_statistics_move_as_batch_norms)
+{
+    fixture a = begin_f64("[switchable_norm]", NM_SHAPE(3, 4)),
+            b = begin_f64("[batch_norm]", NM_SHAPE(3, 4));
+    nm_tensor *x = normal(&a, NM_F64, NM_SHAPE(6, 3, 4), 1),
+              *z = normal(&b, NM_F64, NM_SHAPE(6, 3, 4), 1);
+    train(&a, x);
+    train(&b, z);
+    assert_same(named(&a, "sn1.running_var"), named(&b, "bn1.running_var"), 1e-14);
+    assert_same(named(&a, "sn1.running_mean"), named(&b, "bn1.running_mean"), 1e-14);
+    nm_tape_reset(a.tape);
+    nm_tape_reset(b.tape);
+    nm_tensor_destroy(x);
+    nm_tensor_destroy(z);
+    end(&a);
+    end(&b);
+}
+END_TEST
+
+/* ---- Iterative whitening ---- */
+
+/* The covariance of channels i and k of y, [m, channels]. */
+static double covariance(nm_tensor *y, int64_t channels, int64_t i, int64_t k)
+{
+    const int64_t m = nm_tensor_count(y) / channels;
+    double sum = 0, means[2] = {0, 0};
+    for (int64_t n = 0; n < m; n++) {
+        means[0] += nm_tensor_get(y, n * channels + i) / (double)m;
+        means[1] += nm_tensor_get(y, n * channels + k) / (double)m;
+    }
+    for (int64_t n = 0; n < m; n++) {
+        sum += (nm_tensor_get(y, n * channels + i) - means[0]) *
+               (nm_tensor_get(y, n * channels + k) - means[1]) / (double)m;
+    }
+    return sum;
+}
+
+START_TEST(whitened_channels_of_a_group_are_uncorrelated)
+{
+    fixture f =
+        begin_f64("[iterative_whitening: {size: 3, iterations: 30, eps: 1e-9}]", NM_SHAPE(6));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(50, 6), 3);
+    for (int64_t i = 0; i < 50; i++) { /* correlated within groups and across */
+        for (int64_t c = 1; c < 6; c++) {
+            const double before = nm_tensor_get(x, 6 * i + c - 1);
+            nm_tensor_set(x, 6 * i + c, 2 + before + nm_tensor_get(x, 6 * i + c));
+        }
+    }
+    nm_tensor *y = train(&f, x);
+    assert_fine(f.context);
+    for (int64_t i = 0; i < 6; i++) {
+        for (int64_t k = i / 3 * 3; k < i / 3 * 3 + 3; k++) {
+            assert_near(covariance(y, 6, i, k), i == k, 1e-6, 1e-6);
+        }
+    }
+    ck_assert(fabs(covariance(y, 6, 2, 3)) > 1e-3);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(evaluation_whitens_by_what_training_left)
+{
+    fixture f = begin_f64("[iterative_whitening: {size: 2, momentum: 1}]", NM_SHAPE(3, 4));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(9, 3, 4), 3);
+    nm_tensor *y = nm_tensor_keep(train(&f, x));
+    assert_same(evaluate(&f, x), y, 1e-12);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
+START_TEST(too_few_values_to_whiten_are_refused)
+{
+    fixture f = begin("[iterative_whitening]", NM_SHAPE(8));
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(15, 8), 3);
+    ck_assert_ptr_null(train(&f, x));
+    assert_error(
+        f.context, NM_ERROR_INPUT,
+        "layer \"iw1\": iterative_whitening: groups of 4 channels need 16 values a channel "
+        "in training, and its input is [15, 8]");
+    ck_assert_ptr_nonnull(evaluate(&f, x));
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+    refused(
+        "[iterative_whitening]", NM_SHAPE(6),
+        "net.yaml:1:2: layer \"iw1\": iterative_whitening: its input [batch, 6] must have channels "
+        "on its last axis that divide into groups of 4; give another size");
+}
+END_TEST
+
 TEST_MAIN("models/running_layers", renorm_is_batch_norm_at_first,
           renorm_without_limits_trains_by_running_statistics,
           renorms_gradient_takes_r_and_d_as_constants,
           ludvb_the_running_variance_is_a_mean_of_variances, every_part_is_normalized_by_itself,
           running_statistics_move_once_a_part_in_order, keras_15790_evaluation_knows_of_no_parts,
-          filter_response_norm_is_its_formula_and_a_learned_eps_the_same)
+          filter_response_norm_is_its_formula_and_a_learned_eps_the_same,
+          switchable_norm_is_each_of_its_kinds, switchable_norms_statistics_move_as_batch_norms,
+          whitened_channels_of_a_group_are_uncorrelated, evaluation_whitens_by_what_training_left,
+          too_few_values_to_whiten_are_refused)
