@@ -290,6 +290,31 @@ START_TEST(an_index_out_of_range_is_named_with_its_place)
 }
 END_TEST
 
+START_TEST(windows_that_are_none_are_refused)
+{
+    fixture f = begin();
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(1, 4, 4, 2), 1), *y;
+    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(3, 3, 3, 2), 1);
+    nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(1, 2, 3));
+    assert_error(f.context, NM_ERROR_INPUT, "conv2d: padding takes one number, two");
+    nm_conv2d(f.tape, x, w, NULL, .padding = NM_INTS(NM_PADDING_SAME, 1));
+    assert_error(f.context, NM_ERROR_INPUT, "or same");
+    nm_max_pool2d(f.tape, x, .kernel = NM_INTS(2), .padding = NM_INTS(0, 2, 0, 0));
+    assert_error(f.context, NM_ERROR_INPUT, "the padding 2 is more than half the kernel 2");
+    nm_max_pool2d(f.tape, x, .kernel = NM_INTS(2), .dilation = NM_INTS(5));
+    assert_error(f.context, NM_ERROR_INPUT, "max_pool2d: ");
+    nm_avg_pool2d(f.tape, x, .kernel = NM_INTS(2), .dilation = NM_INTS(2));
+    assert_error(f.context, NM_ERROR_INPUT, "avg_pool2d: a mean has no dilation");
+    nm_call(f.tape, "avg_pool2d", &x, 1, "{kernel: 2, count_padding: false}", &y, 1);
+    assert_error(f.context, NM_ERROR_INPUT, "did you mean \"count_include_pad\"?");
+    nm_conv1d(f.tape, x, w, NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "conv1d: x [1, 4, 4, 2] and w [3, 3, 3, 2] must be");
+    nm_global_avg_pool(f.tape, nm_full(f.tape, NM_F32, NM_SHAPE(2, 3), 1));
+    assert_error(f.context, NM_ERROR_INPUT, "global_avg_pool: x [2, 3] is no [n, ..., channels]");
+    end(f);
+}
+END_TEST
+
 START_TEST(one_index_may_be_named_many_times)
 {
     fixture f = begin();
@@ -306,5 +331,5 @@ TEST_MAIN("ops/catalogue", nan_stays_and_is_nobodys_equal,
           an_exponent_is_given_once, an_old_name_of_an_option_leads_to_the_new_one,
           a_reduction_of_nothing_is_what_pytorch_says, a_variance_of_too_few_is_not_finite,
           axes_that_are_none_are_named, views_move_elements_of_every_type,
-          shapes_that_do_not_fit_are_refused_with_the_numbers,
+          shapes_that_do_not_fit_are_refused_with_the_numbers, windows_that_are_none_are_refused,
           an_index_out_of_range_is_named_with_its_place, one_index_may_be_named_many_times)
