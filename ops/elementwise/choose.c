@@ -79,7 +79,7 @@ static nm_tensor *maximum_grad_vjp(nm_vjp *v, int input)
 #define MOST ((real)((const nm_clamp_options *)options)->max)
 
 NM_UNARY(clamp, (x < LEAST ? LEAST : x) > MOST ? MOST : (x < LEAST ? LEAST : x))
-NM_SLOPE(clamp_grad, (a >= LEAST) & (a <= MOST) ? b : 0) /* a = x, b = dy */
+NM_SLOPE(clamp_grad, ((a >= LEAST) & (a <= MOST)) ? b : 0) /* a = x, b = dy */
 #define clamp_bend nm_no_bend
 
 /* ---- The ops ---- */

@@ -12,7 +12,7 @@
 
 NM_UNARY(hard_sigmoid, LINE(x) < 0 ? 0 : LINE(x) > 1 ? 1 : LINE(x))
 /* a = x, b = dy */
-NM_SLOPE(hard_sigmoid_grad, (LINE(a) > 0) & (LINE(a) < 1) ? OPTION(alpha) * b : 0)
+NM_SLOPE(hard_sigmoid_grad, ((LINE(a) > 0) & (LINE(a) < 1)) ? OPTION(alpha) * b : 0)
 #define hard_sigmoid_bend nm_no_bend
 
 /* ---- hard_swish: x times the line (x + 3) / 6 within 0..1 ---- */
