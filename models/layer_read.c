@@ -22,15 +22,19 @@ static const char *prefix_of(const nm_layer_type *type)
     return type->prefix ? type->prefix : type->item.name;
 }
 
-/* How many layers with this prefix stand there already. */
-static int count_alike(const nm_layers *layers, const nm_layer_type *type)
+/* How many layers with this prefix stand there already, this one noted: the first of each prefix in
+ * a list counts them. */
+static int count_alike(nm_layer *layer, const nm_layers *before)
 {
-    int count = 0;
-    for (const nm_layer *layer = layers->first; layer; layer = layer->next) {
-        const nm_layer_type *other = layer->type;
-        count += other == type || (other && !strcmp(prefix_of(other), prefix_of(type)));
+    nm_model *m = layer->model;
+    char key[128];
+    const nm_layer *list = before->first ? before->first : layer;
+    snprintf(key, sizeof key, "%p %.60s", (const void *)list, prefix_of(layer->type));
+    layer_record *first = nm_map_find(m->alike, key);
+    if (!first && nm_map_add(m->alike, key, record_of(layer)) == NM_OK) {
+        first = record_of(layer);
     }
-    return count;
+    return first ? first->alike++ : 0;
 }
 
 static const char *given_name(const nm_layer *layer)
@@ -63,12 +67,12 @@ static void name_layer(nm_layer *layer, const nm_layers *before, const char *pre
 {
     char own[2 * LONGEST_NAME + 16];
     const char *given = given_name(layer);
+    const int alike = layer->type ? count_alike(layer, before) : 0;
     if (given) {
         check_given_name(layer, given, d);
         snprintf(own, sizeof own, "%.*s", LONGEST_NAME, given);
     } else if (layer->type) {
-        snprintf(own, sizeof own, "%.60s%d", prefix_of(layer->type),
-                 count_alike(before, layer->type) + 1);
+        snprintf(own, sizeof own, "%.60s%d", prefix_of(layer->type), alike + 1);
     } else {
         snprintf(own, sizeof own, "unknown%d", before->count + 1);
     }

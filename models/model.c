@@ -27,6 +27,7 @@ static void destroy_now(nm_model *model)
     nm_free(context, model->records);
     nm_traced_destroy(model->traced);
     nm_map_destroy(model->names);
+    nm_map_destroy(model->alike);
     if (model->is_wrapped) {
         nm_store_release(model->store);
     } else {

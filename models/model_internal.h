@@ -17,6 +17,7 @@ typedef struct layer_record {
     nm_layer layer; /* first: a layer is its record */
     int depth;
     bool has_children;
+    int alike;   /* of the first of its prefix in a list: how many there are */
     bool broken; /* its options could not be read; the type may be NULL */
     nm_shape output;
     layer_cost cost;
@@ -43,6 +44,7 @@ struct nm_model {
     int count, capacity;
     bool full;     /* there would be more than NM_MODEL_MAX_LAYERS */
     nm_map *names; /* of layers, to their records */
+    nm_map *alike; /* of lists and prefixes, to the first record */
     nm_store *store;
     int holders;     /* predictors of the same context, passes that run */
     bool closed;     /* by its user; goes with the last holder */

@@ -70,6 +70,7 @@ nm_model *nm_model_make(nm_context *context, nm_document *document)
     m->input.rank = m->output.rank = -1;
     m->network = (nm_network){.self = m, .forward = network_forward, .try_on = nm_model_try};
     m->names = nm_map_create(context);
+    m->alike = m->names ? nm_map_create(context) : NULL;
     m->store = m->network.store = nm_store_create(context);
     return m;
 }

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/claim.sh"
 build=$NORMA_BUILD/tests/hunting
 unset LD_LIBRARY_PATH # of the library that has other sanitizers
-programs="core_test_lifetime core_test_misuse core_test_tape ops_test_basic ops_test_batch_norm optim_test_traced
-    models_test_norm_layers models_test_misuse"
+programs="core_test_lifetime core_test_misuse core_test_tensor ops_test_running ops_test_weight_norm optim_test_traced
+    models_test_norm_layers models_test_misuse models_test_random_networks"
 
 build_it()
 {
