@@ -9,6 +9,9 @@ static const char state_key;
 
 #ifdef NM_HAVE_ONEDNN
 
+#include <stdlib.h>
+#include <sys/resource.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -32,10 +35,33 @@ static nm_onednn_switches *find_switches(nm_context *context)
     return b ? &b->switches : NULL;
 }
 
+#define RESERVE ((size_t)32 << 20) /* bytes that oneDNN takes for one product, at the very most */
+
+/* Whether the system says how much memory the process may have. */
+static bool is_limited(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* oneDNN does not look whether it got the memory that it asked for. So where memory can run out, as
+ * much is asked for before; where it is not there, Norma's own kernels compute. */
+static bool has_room(void)
+{
+    void *volatile room = malloc(RESERVE); /* a compiler may think that it always succeeds */
+    const bool there = room != NULL;
+    free(room);
+    return there;
+}
+
 nm_backend *nm_onednn_backend(nm_context *context)
 {
     nm_backend *b = find_backend(context);
     if (!b || b->switches.off) {
+        return NULL;
+    }
+    b->limited = b->stream ? b->limited : is_limited();
+    if (b->limited && !has_room()) {
         return NULL;
     }
     if (!b->stream &&

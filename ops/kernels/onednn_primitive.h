@@ -51,6 +51,7 @@ typedef struct nm_backend {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     nm_primitive *buckets[NM_PRIMITIVE_BUCKETS];
+    bool limited; /* memory, by the system: it is looked for before each use */
 } nm_backend;
 
 /* NULL: switched off or not to be had. */
