@@ -675,6 +675,11 @@ nm_tensor *nm_tensor_grad(nm_tensor *tensor)
     return !tensor->tape && tensor->grad && tensor->grad->data ? tensor->grad : NULL;
 }
 
+const void *nm_tensor_grad_data(const nm_tensor *tensor)
+{
+    return tensor->grad ? tensor->grad->data : NULL;
+}
+
 void nm_tensor_clear_grad(nm_tensor *tensor)
 {
     NM_GIVEN(tensor, );

@@ -121,6 +121,8 @@ NM_API nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_gr
 /* The gradient that nm_backward() added up in a tensor of your own, or NULL if there is none.
  * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). */
 NM_API nm_tensor *nm_tensor_grad(nm_tensor *tensor);
+/* Its elements, or NULL. The library's own. */
+const void *nm_tensor_grad_data(const nm_tensor *tensor);
 /* The same as an array of `count` elements, which are the tensor's own; zeros where there is none.
  * NM_ERROR_INPUT for a tensor that requires no gradient, or belongs to a tape. */
 NM_API nm_status nm_tensor_get_grad_f64(nm_tensor *tensor, double *values, int64_t count);

@@ -14,6 +14,7 @@ typedef struct member {
     nm_dtype dtype;
     int64_t count; /* elements */
     nm_tensor *state[NM_OPTIMIZER_STATES];
+    char *values, *states[NM_OPTIMIZER_STATES]; /* elements: those of a store stay where they are */
     const char *gradient; /* in this step; NULL: there is none, or it is frozen */
     double trust;         /* in this step */
 } member;
@@ -69,6 +70,7 @@ static nm_status add_states(nm_optimizer *o, member *m, int states)
         if (!m->state[i]) {
             return nm_context_status(o->context);
         }
+        m->states[i] = nm_tensor_data(m->state[i]);
     }
     return NM_OK;
 }
@@ -98,6 +100,7 @@ static nm_status add_member(nm_optimizer *o, const nm_entry *entry, const nm_set
                   .rate = setting->rate,
                   .dtype = dtype,
                   .count = nm_tensor_count(entry->tensor),
+                  .values = nm_tensor_data(entry->tensor),
                   .weight_decay = setting->weight_decay != NM_DEFAULT_DECAY ? setting->weight_decay
                                   : decays                                  ? o->common.weight_decay
                                                                             : 0};
@@ -186,9 +189,8 @@ static int64_t find_gradients(nm_optimizer *o)
     int64_t elements = 0;
     for (int i = 0; i < o->count; i++) {
         member *m = &o->members[i];
-        nm_tensor *gradient = m->entry->trainable ? nm_tensor_grad(m->entry->tensor) : NULL;
-        m->gradient = gradient ? nm_tensor_data(gradient) : NULL;
-        elements += gradient ? m->count : 0;
+        m->gradient = m->entry->trainable ? nm_tensor_grad_data(m->entry->tensor) : NULL;
+        elements += m->gradient ? m->count : 0;
     }
     return elements;
 }
@@ -202,7 +204,8 @@ static int64_t end_of_part(const move *all, int64_t count, int64_t at)
 
 /* Elements first..last of a member, into `u`, one of all.common; states that nobody has stay NULL.
  */
-static void set_stretch(const move *all, const member *m, int64_t first, int64_t last, nm_update *u)
+static inline void set_stretch(const move *all, const member *m, int64_t first, int64_t last,
+                               nm_update *u)
 {
     const size_t offset = (size_t)first * (m->dtype == NM_F32 ? sizeof(float) : sizeof(double));
     u->rate = all->common.rate * m->rate;
@@ -210,10 +213,10 @@ static void set_stretch(const move *all, const member *m, int64_t first, int64_t
     u->trust = m->trust;
     u->dtype = m->dtype;
     u->count = last - first;
-    u->parameter = (char *)nm_tensor_data(m->entry->tensor) + offset;
+    u->parameter = m->values + offset;
     u->gradient = m->gradient + offset;
     for (int i = 0; i < all->optimizer->states; i++) {
-        u->state[i] = (char *)nm_tensor_data(m->state[i]) + offset;
+        u->state[i] = m->states[i] + offset;
     }
 }
 

@@ -15,7 +15,6 @@
 
 #define MOST_ROWS 4
 #define MOST_VECTORS 4
-#define FEW 4
 
 /* All rows and vectors of a tile. Unrolled, so that the sums are registers. */
 #define EACH(r, v, ...)                                                                            \
@@ -51,29 +50,30 @@ WIDE NM_INLINE void plain_tile(const nm_gemm *g, int64_t i, int64_t j, const int
 }
 
 /* Some rows from column 0 on. The last tile goes over some of the one before it. */
-WIDE NM_INLINE void plain_rows(const nm_gemm *g, int64_t i, const int rows, const int vectors)
+WIDE NM_INLINE void plain_rows(const nm_gemm *g, int64_t i, const int rows)
 {
-    const int64_t wide = vectors * LANES;
+    const int64_t n = g->n;
     int64_t j = 0;
-    for (; j + wide <= g->n; j += wide) {
-        plain_tile(g, i, j, rows, vectors);
+    for (; j + 4 * LANES <= n; j += 4 * LANES) {
+        plain_tile(g, i, j, rows, 4);
     }
-    for (; j < g->n; j += LANES) {
-        plain_tile(g, i, j + LANES <= g->n ? j : g->n - LANES, rows, 1);
+    if (j + 2 * LANES <= n) {
+        plain_tile(g, i, j, rows, 2);
+        j += 2 * LANES;
+    }
+    for (; j < n; j += LANES) {
+        plain_tile(g, i, j + LANES <= n ? j : n - LANES, rows, 1);
     }
 }
 
 WIDE static void plain(const nm_gemm *g)
 {
     int64_t i = 0;
-    for (; i + 4 <= g->m && g->k < FEW; i += 4) { /* tiles are soon done: few of them */
-        plain_rows(g, i, 4, 4);
-    }
     for (; i + 4 <= g->m; i += 4) {
-        plain_rows(g, i, 4, 2);
+        plain_rows(g, i, 4);
     }
     for (; i < g->m; i++) {
-        plain_rows(g, i, 1, 4);
+        plain_rows(g, i, 1);
     }
 }
 
