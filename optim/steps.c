@@ -7,7 +7,6 @@
 #include "core/graph/step.h"
 #include "core/guard.h"
 #include "ops/basic.h"
-#include "optim/learn.h"
 #include "optim/traced.h"
 
 #define KEPT 8 /* steps; beyond that the one that was used longest ago goes */
@@ -48,7 +47,8 @@ static nm_pass pass_of(const nm_batch_step *s, nm_tape *tape, nm_random *random)
 static nm_status run_on_tape(const nm_batch_step *s, double *loss)
 {
     const nm_pass pass = pass_of(s, s->tape, s->random);
-    nm_tensor *y = nm_network_forward(s->network, &pass, nm_batch_samples(s->tape, s->batch));
+    nm_tensor *x = nm_tape_wrap(s->tape, NM_F32, s->batch->shape, s->batch->x);
+    nm_tensor *y = nm_network_forward(s->network, &pass, x);
     nm_tensor *result = nm_loss_of(s->loss, s->tape, y, s->batch);
     *loss = result ? nm_tensor_item(result) : (double)NAN;
     nm_status status = nm_context_status(nm_tape_context(s->tape));
