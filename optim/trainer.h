@@ -41,7 +41,30 @@ typedef struct nm_early_stopping {
 
 #define NM_EARLY_STOPPING_DEFAULTS .on = true, .patience = 5
 
+/* Averages of the parameters, which evaluations, the network that is kept, and after
+ * nm_trainer_run() the network itself have in the place of the last ones; training goes on with
+ * those, and checkpoints hold both. */
+typedef enum nm_average_kind {
+    NM_AVERAGE_EXPONENTIAL, /* a = decay * a + (1 - decay) * parameter */
+    NM_AVERAGE_EQUAL        /* the mean over the last part of the run; arXiv 1803.05407 */
+} nm_average_kind;
+
+typedef struct nm_averaging {
+    bool on;       /* not an option: set wherever the part is given */
+    int kind;      /* an nm_average_kind */
+    double decay;  /* of the exponential one, below 1 */
+    double last;   /* of the equal one: the part of the run, above 0, at most 1 */
+    int64_t every; /* updates from one that counts to the next */
+    /* Batch norm's running statistics are found for the averages by a pass over the training set
+     * (nm_recalibrate()) before each evaluation; else they are the last ones. */
+    bool recalibrate;
+} nm_averaging;
+
+#define NM_AVERAGING_DEFAULTS                                                                      \
+    .on = true, .decay = 0.999, .last = 0.25, .every = 1, .recalibrate = true
+
 extern NM_API const nm_spec nm_early_stopping_spec;
+extern NM_API const nm_spec nm_averaging_spec;
 
 /* By what the best network is known on the validation set, for keep_best and early stopping.
  * Without a validation set the last network is kept, and early stopping goes by the training loss,
@@ -64,6 +87,7 @@ typedef struct nm_train_options {
     const nm_value *groups; /* a list of nm_group */
     int64_t seed;           /* of shuffling, augmentation and dropout */
     nm_early_stopping early_stopping;
+    nm_averaging average;
     bool keep_best;           /* in a file of its own; without a validation set, the last one */
     int best_by;              /* nm_best_by */
     int64_t evaluate_every;   /* epochs; the last one is always evaluated */

@@ -12,6 +12,7 @@
 #define VERSION NM_FORMAT_VERSION
 #define MODEL NM_MODEL_PREFIX
 #define OPTIMIZER "optimizer."
+#define AVERAGE "average."
 
 /* ---- Progress as metadata ---- */
 
@@ -75,6 +76,7 @@ static const field fields[] = {
     NEW_INTEGER(watch.waited, 0),
     NEW_INTEGER(watch.resting, 0),
     NEW_INTEGER(watch.drops, 0),
+    NEW_INTEGER(averaged, 0),
 };
 
 static nm_status write_field(nm_tensor_writer *writer, const field *f, const nm_progress *progress)
@@ -139,6 +141,9 @@ static nm_status fill_checkpoint(nm_trainer *t, nm_tensor_writer *writer)
     if (status == NM_OK) {
         status = nm_store_write(nm_optimizer_state(t->optimizer), OPTIMIZER, writer);
     }
+    if (status == NM_OK && t->average) {
+        status = nm_store_write(t->average, AVERAGE, writer);
+    }
     return status;
 }
 
@@ -164,7 +169,7 @@ static nm_status check_progress(const nm_trainer *t)
                : nm_fail_in(t->context, "not written; save between two updates, as in on_step");
 }
 
-nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
+static nm_status write_checkpoint(nm_trainer *t, const char *path)
 {
     nm_tensor_writer *writer = nm_tensor_writer_create(t->context);
     if (!writer) {
@@ -175,6 +180,15 @@ nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
     if (status == NM_OK) status = check_progress(t);
     if (status == NM_OK) status = fill_checkpoint(t, writer);
     return finish(t->context, writer, path, status);
+}
+
+/* What training goes on from are the last weights, also where the averages are in their place. */
+nm_status nm_checkpoint_write(nm_trainer *t, const char *path)
+{
+    const bool was_averaged = t->is_averaged;
+    nm_average_leave(t);
+    nm_status status = write_checkpoint(t, path);
+    return was_averaged && status == NM_OK ? nm_average_enter(t) : status;
 }
 
 static nm_status fill_network(const nm_trainer *t, nm_tensor_writer *writer)
@@ -254,6 +268,14 @@ static void forget_state(nm_store *state)
     }
 }
 
+/* Those of a run that took none, or takes none any more, begin anew. */
+static nm_status read_average(const nm_trainer *t, const nm_tensor_file *file,
+                              nm_progress *progress)
+{
+    progress->averaged = t->average ? progress->averaged : 0;
+    return progress->averaged ? nm_store_read(t->average, AVERAGE, file) : NM_OK;
+}
+
 /* Everything is checked before anything is changed; the network's own reading does so too, and the
  * optimizer's state, which is all zeros here, can be taken back. */
 static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
@@ -264,7 +286,9 @@ static nm_status take_checkpoint(nm_trainer *t, const nm_tensor_file *file)
     if (status == NM_OK) status = nm_marks_check(t, file);
     if (status == NM_OK) status = read_progress(t, file, &progress);
     if (status == NM_OK) status = nm_store_read(state, OPTIMIZER, file);
+    if (status == NM_OK) status = read_average(t, file, &progress);
     if (status != NM_OK) {
+        forget_state(state);
         return status;
     }
     status = nm_store_read(t->setup.network->store, MODEL, file);

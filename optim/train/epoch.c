@@ -79,6 +79,7 @@ static nm_status evaluate_all(nm_trainer *t)
 {
     const nm_network *network = t->setup.network;
     nm_status status = find_baselines(t);
+    status = status == NM_OK ? nm_average_enter(t) : status;
     if (t->validation && status == NM_OK) {
         status = nm_trainer_measure(t, network, t->validation, &t->progress.validation);
     }
@@ -86,7 +87,9 @@ static nm_status evaluate_all(nm_trainer *t)
         status = nm_trainer_measure(t, network, t->test, &t->progress.test);
     }
     nm_trainer_watch(t);
-    return status == NM_OK ? judge(t) : status;
+    status = status == NM_OK ? judge(t) : status;
+    nm_average_leave(t);
+    return status;
 }
 
 /* ---- The end of an epoch ---- */

@@ -26,6 +26,7 @@ typedef struct nm_progress {
     int64_t bad_epoch; /* since which an evaluation's loss is not finite; -1: it is */
     double first_loss; /* train_loss of the first epoch; NaN: none yet */
     nm_watch watch;    /* the schedule's */
+    int64_t averaged;  /* updates in the averages */
 } nm_progress;
 
 /* One update in the making. */
@@ -45,6 +46,8 @@ struct nm_trainer {
     nm_choices metrics;       /* of the options, or the loss's usual one */
     nm_schedule schedule;
     nm_optimizer *optimizer;
+    nm_store *average; /* of the network's tensors, by their names; NULL: none are taken */
+    bool is_averaged;  /* the averages are in the network, and the last weights are here */
     nm_tape *tape;
     nm_loader *train, *validation, *test;             /* the last two NULL: none */
     nm_numbers guess;                                 /* the setup's, or own_guess; count 0: none */
@@ -107,6 +110,13 @@ nm_status nm_trainer_guess(nm_trainer *trainer, nm_loader *loader, nm_evaluation
 bool nm_trainer_weighs_classes(const nm_trainer *trainer);
 nm_status nm_trainer_guess_weighted(nm_trainer *trainer, const nm_dataset *set,
                                     nm_evaluation *result);
+
+/* average.c: makes room; counts the update that was made; puts the averages, if there are any, in
+ * the weights' place, with running statistics for them; takes them out again, to the bit. */
+nm_status nm_average_create(nm_trainer *trainer);
+void nm_average_move(nm_trainer *trainer);
+nm_status nm_average_enter(nm_trainer *trainer);
+void nm_average_leave(nm_trainer *trainer);
 
 /* epoch.c: what is left of the running epoch; what follows when it is over. */
 nm_status nm_trainer_run_epoch(nm_trainer *trainer);

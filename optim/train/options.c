@@ -17,6 +17,31 @@ const nm_spec nm_early_stopping_spec = {.name = "nm_early_stopping",
                                         .options = early_rows,
                                         .count = NM_COUNT_OF(early_rows)};
 
+/* ---- Averages ---- */
+
+static const nm_averaging averaging_defaults = {NM_AVERAGING_DEFAULTS};
+static const char *const average_kinds[] = {"exponential", "equal", NULL};
+static const nm_option averaging_rows[] = {
+    {NM_FIELD(nm_averaging, kind), NM_OPTION_ENUM, .names = average_kinds,
+     .doc = "exponential: decay * average + (1 - decay) * parameter; equal: the mean over the last "
+            "part of the run"},
+    {NM_FIELD(nm_averaging, decay), NM_OPTION_FLOAT, .max = 1, .flags = NM_MAX_OPEN,
+     .doc = "how much of the exponential average stays"},
+    {NM_FIELD(nm_averaging, last), NM_OPTION_FLOAT, .max = 1, .flags = NM_MIN_OPEN,
+     .doc = "the part of the run that the equal mean is taken over"},
+    {NM_FIELD(nm_averaging, every), NM_OPTION_INT, .min = 1, .max = 1e9,
+     .doc = "updates from one that counts to the next"},
+    {NM_FIELD(nm_averaging, recalibrate), NM_OPTION_BOOL,
+     .doc =
+         "find batch norm's running statistics for the averages, by a pass over the training set "
+         "before each evaluation"},
+};
+const nm_spec nm_averaging_spec = {.name = "nm_averaging",
+                                   .size = sizeof(nm_averaging),
+                                   .defaults = &averaging_defaults,
+                                   .options = averaging_rows,
+                                   .count = NM_COUNT_OF(averaging_rows)};
+
 /* ---- Train ---- */
 
 #define MOST 1e15 /* epochs, updates: beyond what any run makes */
@@ -66,6 +91,9 @@ static const nm_option rows[] = {
     {NM_FIELD(nm_train_options, early_stopping), NM_OPTION_STRUCT, .spec = &nm_early_stopping_spec,
      .doc = "end the run when it gets no better on the validation set, or without one in the "
             "training loss"},
+    {NM_FIELD(nm_train_options, average), NM_OPTION_STRUCT, .also = "ema swa averaging",
+     .spec = &nm_averaging_spec,
+     .doc = "evaluate and keep averages of the weights over updates, not the last ones"},
     {NM_FIELD(nm_train_options, keep_best), NM_OPTION_BOOL, .also = "save_best save_best_only",
      .doc =
          "keep the best network in a file of its own: the best on the validation set, or without "

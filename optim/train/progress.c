@@ -66,6 +66,12 @@ static nm_status check_best(const nm_trainer *t, const nm_progress *p)
                     "%g, but only %" PRId64 " updates were made",
                     p->waited, p->reference, p->step);
     }
+    if (p->averaged > p->step) {
+        return fail(t,
+                    "the checkpoint's averages are of %" PRId64 " updates, but only %" PRId64
+                    " were made",
+                    p->averaged, p->step);
+    }
     const nm_watch *w = &p->watch;
     if (w->waited > p->step || w->drops > p->step || isinf(w->best)) {
         return fail(t,

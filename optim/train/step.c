@@ -162,6 +162,7 @@ nm_status nm_trainer_update(nm_trainer *t)
         return status;
     }
     count_step(t);
+    nm_average_move(t);
     t->training_seconds += nm_steady_seconds() - begin;
     return nm_trainer_report(t, t->setup.callbacks.on_step);
 }

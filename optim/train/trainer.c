@@ -53,7 +53,11 @@ static nm_status build(nm_trainer *t)
     nm_diagnostics d;
     nm_diagnostics_begin(&d, t->context);
     nm_trainer_plan(t, &d);
-    return nm_diagnostics_end(&d) == NM_OK ? name_files(t) : nm_context_status(t->context);
+    nm_status status = nm_diagnostics_end(&d);
+    if (status == NM_OK && t->optimizer && t->setup.options.average.on) {
+        status = nm_average_create(t);
+    }
+    return status == NM_OK ? name_files(t) : status;
 }
 
 nm_trainer *nm_trainer_create(nm_context *context, const nm_trainer_setup *setup)
@@ -99,6 +103,7 @@ void nm_trainer_destroy(nm_trainer *t)
     nm_loader_destroy(t->validation);
     nm_loader_destroy(t->test);
     nm_optimizer_destroy(t->optimizer);
+    nm_store_destroy(t->average);
     nm_tape_destroy(t->tape);
     nm_free(t->context, t->own_guess);
     nm_free(t->context, t->taken.names);
@@ -234,7 +239,7 @@ static nm_status run(nm_trainer *t)
     if (status == NM_OK && !(t->stop && t->progress.step < t->steps)) {
         status = nm_trainer_conclude(t);
     }
-    return status;
+    return status == NM_OK ? nm_average_enter(t) : status;
 }
 
 nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
@@ -247,6 +252,7 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
         return NM_ERROR_INPUT;
     }
     t->stop = 0;
+    nm_average_leave(t);
     t->began = nm_steady_seconds() - t->seconds;
     bool anomaly = nm_tape_set_anomaly(t->tape, t->setup.options.anomaly);
     t->running = true;

@@ -78,7 +78,7 @@ static void assert_same_files(nm_context *context, const char *first, const char
     nm_free(context, bytes[1]);
 }
 
-static bool falls;
+static bool falls, averages;
 
 static void begin_with(small_run *r, const char *folder, int64_t accumulate,
                        const nm_choice *optimizer)
@@ -87,6 +87,9 @@ static void begin_with(small_run *r, const char *folder, int64_t accumulate,
     r->setup.options.accumulate = accumulate;
     if (optimizer) {
         r->setup.options.optimizer = *optimizer;
+    }
+    if (averages) {
+        r->setup.options.average = (nm_averaging){NM_AVERAGING_DEFAULTS, .decay = 0.7};
     }
     if (falls) {
         r->setup.options.schedule = nm_plateau(.factor = 0.5, .patience = 0, .threshold = 1);
@@ -138,6 +141,15 @@ START_TEST(so_it_does_with_a_schedule_that_looks_at_evaluations)
     compare_with_resumed(7, 1, &sgd);
     compare_with_resumed(13, 1, &sgd);
     falls = false;
+}
+END_TEST
+
+START_TEST(so_it_does_with_averages)
+{
+    averages = true;
+    compare_with_resumed(7, 1, NULL);
+    compare_with_resumed(12, 1, NULL);
+    averages = false;
 }
 END_TEST
 
@@ -725,7 +737,8 @@ START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 END_TEST
 
 TEST_MAIN("optim/train/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bit_for_bit,
-          so_it_does_with_every_optimizer, so_it_does_with_a_schedule_that_looks_at_evaluations,
+          so_it_does_with_averages, so_it_does_with_every_optimizer,
+          so_it_does_with_a_schedule_that_looks_at_evaluations,
           a_run_resumed_several_times_is_still_the_same, a_finished_run_can_be_extended,
           resuming_a_finished_run_reports_its_results_again,
           a_best_that_was_chosen_by_something_else_does_not_count,
