@@ -30,7 +30,7 @@ build_with() # NAME VARIABLE=VALUE... MESON'S OPTIONS...
     quietly in_root env "${@:2:2}" meson setup "build/$name" --werror -Dtests=false "${@:4}"
     quietly in_root ninja -C "build/$name" norma
     mkdir -p "$FOLDER/$name"
-    cp "$root/root/norma/build/$name/norma" "$FOLDER/$name/"
+    cp "$root/srv/norma/build/$name/norma" "$FOLDER/$name/"
     patchelf --set-interpreter "$root/lib64/ld-linux-x86-64.so.2" --force-rpath \
         --set-rpath "$libraries:$root$old/usr/lib/x86_64-linux-gnu" "$FOLDER/$name/norma"
     "$FOLDER/$name/norma" version

@@ -8,7 +8,7 @@ install gcc libc6-dev pkg-config meson ninja-build libyaml-dev zlib1g-dev
 say "meson setup build && ninja -C build && meson install -C build && ldconfig"
 quietly in_root sh -c "meson setup build --werror -Dopenmp=disabled && ninja -C build && meson install -C build && ldconfig"
 not_linked_to 'dnnl|gomp' in_root ldd /usr/local/bin/norma
-train "$root/root/norma/build" in_root norma
+train "$root/srv/norma/build" in_root norma
 
 install check g++
 say "The same with Check"

@@ -172,7 +172,7 @@ make_root()
     bounded 900 env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase "$1" "$root" "$uri" \
         >"$FOLDER/log" 2>&1 || cannot "debootstrap did not make it, by: $(tail -n 1 "$FOLDER/log")"
     configure_root
-    copy_source "$root/root/norma"
+    copy_source "$root/srv/norma"
 }
 
 # in_root COMMAND...: as root there, with an empty environment, for an hour at most.
@@ -181,7 +181,7 @@ in_root()
     bounded 3600 bash -euc "$mount_system"'
         exec chroot "$0" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             HOME=/root LANG=C.UTF-8 \
-            sh -euc "cd /root/norma; exec \"\$@\"" sh "$@"' "$root" "$@"
+            sh -euc "cd /srv/norma; exec \"\$@\"" sh "$@"' "$root" "$@"
 }
 
 # online COMMAND...: what installs packages, among other things. Its failure says nothing of Norma where the
@@ -226,7 +226,7 @@ libraries_by()
 }
 
 # Fetches and unpacks the source $1, without what Debian adds, and goes there.
-unpack='mkdir "/root/$1"; cd "/root/$1"
+unpack='mkdir "/srv/$1"; cd "/srv/$1"
     apt-get source --print-uris "$1" >uris
     sed -n "s/^.\(.*\.orig\.tar\.[a-z0-9]*\). [^ ]* [0-9]* \(.*\)/\1 archive \2/p" uris |
         xargs /usr/lib/apt/apt-helper download-file

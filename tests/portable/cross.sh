@@ -16,11 +16,11 @@ cross()
         packages_of "$1" "$2"
     fi
     write_wrapper "$qemu"
-    describe "$2" "$3" "$4" "$qemu" >"$root/root/machine"
+    describe "$2" "$3" "$4" "$qemu" >"$root/srv/machine"
     say "Building"
-    quietly in_root meson setup build --werror --cross-file /root/machine
+    quietly in_root meson setup build --werror --cross-file /srv/machine
     quietly in_root ninja -C build
-    train "$root/root/norma/build" in_root $qemu build/norma
+    train "$root/srv/norma/build" in_root $qemu build/norma
     tests_of_units "$qemu"
 }
 
@@ -57,7 +57,7 @@ c = '$1-gcc'
 ar = '$1-ar'
 strip = '$1-strip'
 pkg-config = 'pkg-config'
-${4:+exe_wrapper = '/root/emulated'}
+${4:+exe_wrapper = '/srv/emulated'}
 [properties]
 pkg_config_libdir = '/opt/libraries/pkgconfig'
 [host_machine]
@@ -72,8 +72,8 @@ TEXT
 write_wrapper() # QEMU
 {
     [ -n "$1" ] || return 0
-    mkdir "$root/root/by_qemu"
-    printf '#!/bin/sh\nexec %s /root/norma/build/norma "$@"\n' "$1" >"$root/root/by_qemu/norma"
-    printf '#!/bin/sh\nexport NORMA_BUILD=/root/by_qemu\nexec %s "$@"\n' "$1" >"$root/root/emulated"
-    chmod +x "$root/root/by_qemu/norma" "$root/root/emulated"
+    mkdir "$root/srv/by_qemu"
+    printf '#!/bin/sh\nexec %s /srv/norma/build/norma "$@"\n' "$1" >"$root/srv/by_qemu/norma"
+    printf '#!/bin/sh\nexport NORMA_BUILD=/srv/by_qemu\nexec %s "$@"\n' "$1" >"$root/srv/emulated"
+    chmod +x "$root/srv/by_qemu/norma" "$root/srv/emulated"
 }

@@ -11,5 +11,5 @@ quietly in_root env CC=musl-gcc PKG_CONFIG_LIBDIR=/opt/musl/pkgconfig \
     meson setup build --werror -Dopenmp=disabled -Donednn=disabled
 quietly in_root ninja -C build
 not_linked_to 'libc\.so\.6' in_root readelf -d build/norma
-train "$root/root/norma/build" in_root build/norma
+train "$root/srv/norma/build" in_root build/norma
 tests in_root tests/run build --suite core --suite ops --suite optim --suite models
