@@ -4,16 +4,16 @@
  *     S = Xc^T Xc / m + eps I,   S_N = S / tr S,   P <- (3 P - P P P S_N) / 2, from P = I,
  *     y = Xc P / sqrt(tr S)
  *
- * after which channels of a group are uncorrelated as far as the iterations go. P S_N is kept beside
- * P, which gives the same numbers; multiplied together again each time, rounding would grow until
- * after some dozen iterations nothing else is left. Promises:
+ * after which channels of a group are uncorrelated as far as the iterations go. P S_N is kept
+ * beside P, which gives the same numbers; multiplied together again each time, rounding would grow
+ * until after some dozen iterations nothing else is left. Promises:
  *
  * 1. All of it is made of ops, so the gradient is that of the iterations, whatever eigenvalues are
  *    alike. (That of the eigenvectors has 1 / (l_i - l_j).)
  * 2. In evaluation the running means and whitening matrices are taken, which move once a batch in
  *    training.
- * 3. A batch with less than four values a channel for each channel of a group is refused: the matrix
- *    would say more of chance than of the data. */
+ * 3. A batch with less than four values a channel for each channel of a group is refused: the
+ * matrix would say more of chance than of the data. */
 #include "models/table.h"
 #include "ops/basic.h"
 #include "ops/linear.h"
@@ -26,9 +26,9 @@ typedef struct whitening_options {
 } whitening_options;
 
 typedef struct whitening_state {
-    nm_tensor *scale, *shift;               /* NULL: not affine */
+    nm_tensor *scale, *shift;                   /* NULL: not affine */
     nm_tensor *running_mean, *running_whitener; /* [channels], [groups, size, size] */
-    nm_tensor *identity;                    /* [size, size] */
+    nm_tensor *identity;                        /* [size, size] */
 } whitening_state;
 
 #define LEAST_VALUES 4 /* for each channel of a group */
@@ -50,12 +50,14 @@ static nm_status whitening_build(nm_layer *layer, const nm_shape *x)
     char text[NM_SHAPE_TEXT];
     const int64_t channels = x->rank > 1 ? x->dim[x->rank - 1] : 0, size = o->size;
     if (!channels || channels % size) {
-        return nm_layer_fail(layer, "its input %s must have channels on its last axis that divide "
-                                    "into groups of %lld; give another size",
+        return nm_layer_fail(layer,
+                             "its input %s must have channels on its last axis that divide "
+                             "into groups of %lld; give another size",
                              nm_shape_text(x, text), (long long)size);
     }
     if (o->affine) {
-        s->scale = nm_layer_constant_parameter(layer, "scale", NM_NORM_SCALE, NM_SHAPE(channels), 1);
+        s->scale =
+            nm_layer_constant_parameter(layer, "scale", NM_NORM_SCALE, NM_SHAPE(channels), 1);
         s->shift = nm_layer_parameter(layer, "shift", NM_NORM_SHIFT, NM_SHAPE(channels), NULL);
     }
     s->running_mean = nm_layer_buffer(layer, "running_mean", NM_SHAPE(channels), 0);
@@ -148,8 +150,8 @@ static nm_tensor *whiten(nm_layer *layer, const nm_pass *pass, nm_tensor *x, boo
     nm_tape *tape = pass->tape;
     const int64_t channels = nm_tensor_count(s->running_mean), values = nm_tensor_shape(x)->dim[0];
     nm_tensor *mean = batch ? nm_mean(tape, x, .axes = NM_INTS(0)) : s->running_mean;
-    nm_tensor *Xc = nm_reshape(tape, nm_sub(tape, x, mean),
-                               NM_SHAPE(values, channels / o->size, o->size));
+    nm_tensor *Xc =
+        nm_reshape(tape, nm_sub(tape, x, mean), NM_SHAPE(values, channels / o->size, o->size));
     Xc = nm_permute(tape, Xc, .axes = NM_INTS(1, 0, 2));
     nm_tensor *whitener = batch ? whitener_of(layer, tape, Xc) : s->running_whitener;
     nm_tensor *in[INPUTS] = {mean, whitener, s->running_mean, s->running_whitener};

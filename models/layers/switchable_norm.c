@@ -94,8 +94,8 @@ static nm_tensor *mix(nm_tape *tape, nm_tensor *weight, nm_tensor *const of[KIND
 {
     nm_tensor *shares = nm_softmax(tape, weight), *sum = NULL;
     for (int k = 0; k < KINDS; k++) {
-        nm_tensor *share = nm_slice(tape, shares, .axes = NM_INTS(0), .start = NM_INTS(k),
-                                    .stop = NM_INTS(k + 1));
+        nm_tensor *share =
+            nm_slice(tape, shares, .axes = NM_INTS(0), .start = NM_INTS(k), .stop = NM_INTS(k + 1));
         nm_tensor *term = nm_mul(tape, of[k], share);
         sum = k ? nm_add(tape, sum, term) : term;
     }

@@ -20,9 +20,8 @@ typedef struct pair {
 } pair;
 
 #define MEAN_LOOP(real)                                                                            \
-    NM_KERNEL_##real static void average_move_##real(real *restrict average,                       \
-                                                     const real *restrict now, int64_t count,      \
-                                                     real weight)                                  \
+    NM_KERNEL_##real static void average_move_##real(                                              \
+        real *restrict average, const real *restrict now, int64_t count, real weight)              \
     {                                                                                              \
         NM_SIMD for (int64_t i = 0; i < count; i++)                                                \
         {                                                                                          \
@@ -93,7 +92,7 @@ static void each(nm_trainer *t, bool parameters,
 static double weight_of(const nm_trainer *t)
 {
     const double n = (double)t->progress.averaged;
-    return n <= 1                                                   ? 1
+    return n <= 1                                              ? 1
            : t->setup.options.average.kind == NM_AVERAGE_EQUAL ? 1 / n
                                                                : 1 - t->setup.options.average.decay;
 }
@@ -143,7 +142,8 @@ static bool has_statistics(const nm_trainer *t)
     for (int i = 0; i < nm_store_count(store); i++) {
         const nm_entry *entry = nm_store_at(store, i);
         const char *last = strrchr(entry->name, '.');
-        if (entry->role == NM_BUFFER && entry->trainable && last && !strcmp(last, ".running_mean")) {
+        if (entry->role == NM_BUFFER && entry->trainable && last &&
+            !strcmp(last, ".running_mean")) {
             return true;
         }
     }
@@ -157,9 +157,10 @@ static nm_status recalibrate(nm_trainer *t)
     if (status != NM_ERROR_INPUT) {
         return status;
     }
-    nm_context_log(t->context, NM_LOG_WARNING,
-                   "average: the running statistics stay the last ones, not those of the averages: %s",
-                   nm_context_error(t->context));
+    nm_context_log(
+        t->context, NM_LOG_WARNING,
+        "average: the running statistics stay the last ones, not those of the averages: %s",
+        nm_context_error(t->context));
     nm_context_clear_error(t->context);
     t->setup.options.average.recalibrate = false;
     return NM_OK;
@@ -173,9 +174,7 @@ nm_status nm_average_enter(nm_trainer *t)
     each(t, true, swap_one);
     each(t, false, keep_one);
     t->is_averaged = true;
-    return t->setup.options.average.recalibrate && has_statistics(t)
-               ? recalibrate(t)
-               : NM_OK;
+    return t->setup.options.average.recalibrate && has_statistics(t) ? recalibrate(t) : NM_OK;
 }
 
 void nm_average_leave(nm_trainer *t)

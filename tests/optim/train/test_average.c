@@ -99,7 +99,8 @@ START_TEST(what_is_kept_is_what_was_evaluated)
     nm_trainer_evaluate(s.run.trainer, &s.run.data.test, &again);
     ck_assert(again.loss == s.run.result.test_loss);
     nm_tensor_file *best = nm_tensor_file_read(s.run.context, test_path("kept/best.safetensors"));
-    nm_tensor_file *last = nm_tensor_file_read(s.run.context, test_path("kept/checkpoint.safetensors"));
+    nm_tensor_file *last =
+        nm_tensor_file_read(s.run.context, test_path("kept/checkpoint.safetensors"));
     assert_fine(s.run.context);
     nm_tensor *kept = nm_tensor_file_find(best, "first.weight");
     nm_tensor *raw = nm_tensor_file_find(last, "model.first.weight");
@@ -135,7 +136,8 @@ START_TEST(statistics_that_cannot_be_found_again_are_told)
     small_train(&s.run);
     assert_fine(s.run.context);
     const char *warnings = test_warnings();
-    ck_assert_msg(strstr(warnings, "the running statistics stay the last ones") != NULL, "%s", warnings);
+    ck_assert_msg(strstr(warnings, "the running statistics stay the last ones") != NULL, "%s",
+                  warnings);
     small_end(&s.run, NULL);
 }
 END_TEST
