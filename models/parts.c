@@ -5,10 +5,10 @@
 
 static const nm_item parts[] = {
     NM_ITEM(nm_item, "file", "a network's file", .spec = &nm_file_spec,
-            .doc = "model: [dense: {units: 16}, relu, dense: {units: 3}]\n"
-                   "data: {train: {csv: {path: train.csv}}, batch: 16}\n"
-                   "loss: cross_entropy\n"
-                   "train: {epochs: 20, optimizer: {sgd: {rate: 0.1}}}"),
+            .doc = "    model: [dense: {units: 16}, relu, dense: {units: 3}]\n"
+                   "    data: {train: {csv: {path: train.csv}}, batch: 16}\n"
+                   "    loss: cross_entropy\n"
+                   "    train: {epochs: 20, optimizer: {sgd: {rate: 0.1}}}"),
     NM_ITEM(nm_item, "model", "the network", .spec = &nm_model_spec,
             .doc = "A list of layers, or a map of these options. A layer is a name (relu), or a "
                    "name with options (dense: {units: 10})."),
@@ -17,26 +17,28 @@ static const nm_item parts[] = {
     NM_ITEM(nm_item, "validation", "a part of data: what is held out of the training set",
             .spec = &nm_split_spec,
             .doc = "A fraction, or a map of these options:\n"
-                   "data: {validation: 0.2}\n"
-                   "data: {validation: {share: 0.2, groups: patient}}\n"
-                   "data: {validation: {indices: validation.csv}}"),
+                   "    data: {validation: 0.2}\n"
+                   "    data: {validation: {share: 0.2, groups: patient}}\n"
+                   "    data: {validation: {indices: validation.csv}}"),
     NM_ITEM(nm_item, "loss", "what training makes small",
             .doc = "The name of a loss, or a name with options:\n"
-                   "loss: cross_entropy\n"
-                   "loss: {cross_entropy: {ignore_index: 255}}"),
+                   "    loss: cross_entropy\n"
+                   "    loss: {cross_entropy: {ignore_index: 255}}"),
     NM_ITEM(nm_item, "train", "how the network is trained", .spec = &nm_train_spec),
     NM_ITEM(nm_item, "warmup", "a part of train: a learning rate that rises at first",
-            .spec = &nm_warmup_spec, .doc = "train: {warmup: {epochs: 5}}"),
+            .spec = &nm_warmup_spec, .doc = "    train: {warmup: {epochs: 5}}"),
     NM_ITEM(nm_item, "early_stopping", "a part of train: an end where it gets no better",
-            .spec = &nm_early_stopping_spec, .doc = "train: {early_stopping: {patience: 5}}"),
+            .spec = &nm_early_stopping_spec, .doc = "    train: {early_stopping: {patience: 5}}"),
+    NM_ITEM(nm_item, "average", "a part of train: averages of weights instead of the last ones",
+            .spec = &nm_averaging_spec, .doc = "    train: {average: {kind: equal, last: 0.25}}"),
     NM_ITEM(nm_item, "from", "a part of train: a saved network to start from",
             .spec = &nm_from_spec,
             .doc = "What fits by name and shape is taken over, and what does not is listed:\n"
-                   "train: {from: runs/net}\n"
-                   "train: {from: {path: runs/net, except: \"dense2.*\"}}"),
+                   "    train: {from: runs/net}\n"
+                   "    train: {from: {path: runs/net, except: \"dense2.*\"}}"),
     NM_ITEM(nm_item, "groups", "a part of train: parameters treated otherwise, by name",
             .spec = &nm_group_spec,
-            .doc = "A list:\ntrain: {groups: [{match: \"conv*\", frozen: true}, {match: "
+            .doc = "A list:\n    train: {groups: [{match: \"conv*\", frozen: true}, {match: "
                    "\"*.bias\", rate: 2}]}"),
 };
 

@@ -74,18 +74,38 @@ static int terminal_width(void)
     return size.ws_col < 100 ? size.ws_col : 100;
 }
 
-/* How much of a line of `length` bytes goes into `width` columns: up to a space, or its first word.
+/* Lines that begin with a space are kept as they are. Of others, a break within a sentence is no
+ * more than a blank. */
+static int line_length(const char *text)
+{
+    size_t length = strcspn(text, "\n");
+    while (*text != ' ' && length && text[length] && !strchr(".:;", text[length - 1]) &&
+           !strchr(" \n", text[length + 1])) {
+        length += 1 + strcspn(text + length + 1, "\n");
+    }
+    return (int)length;
+}
+
+/* How much of a line of `length` bytes goes into `width` columns: up to a blank, or its first word.
  */
 static int fitting(const char *text, int length, int width)
 {
     if (length <= width || *text == ' ') {
-        return length; /* lines that begin with a space are kept as they are */
+        return length;
     }
     int fits = width;
-    while (fits > 0 && text[fits] != ' ') {
+    while (fits > 0 && text[fits] != ' ' && text[fits] != '\n') {
         fits--;
     }
     return fits > 0 ? fits : (int)strcspn(text, " \n");
+}
+
+static void print_line(const char *text, int length)
+{
+    for (int i = 0; i < length; i++) {
+        putchar(text[i] == '\n' ? ' ' : text[i]);
+    }
+    putchar('\n');
 }
 
 void print_wrapped_from(int column, const char *text, int indent)
@@ -93,8 +113,9 @@ void print_wrapped_from(int column, const char *text, int indent)
     const int width = terminal_width();
     for (bool first = true; *text || first; first = false) {
         const int at = first ? column : indent;
-        int length = fitting(text, (int)strcspn(text, "\n"), width - at);
-        printf("%*s%.*s\n", first || !length ? 0 : indent, "", length, text);
+        const int length = fitting(text, line_length(text), width - at);
+        printf("%*s", first || !length ? 0 : indent, "");
+        print_line(text, length);
         text += length;
         text += *text == ' ' || *text == '\n';
     }

@@ -315,4 +315,12 @@ START_TEST(a_list_of_texts_from_c_is_checked_and_told_as_text)
 }
 END_TEST
 
-TEST_MAIN("core/option_choices", a_choice_is_a_name_or_a_name_with_options, several_choices_are_a_list_or_one_alone, numbers_have_no_limit_to_their_count_and_may_be_a_word, a_choice_must_be_one_known_name_with_options_it_takes, a_choice_is_read_alone_too, a_text_of_options_is_read, a_wrong_text_of_options_names_the_thing, a_word_may_stand_for_a_number, a_choice_of_true_false_and_more_takes_all_words_for_true_and_false, a_list_of_texts_is_of_any_length_and_one_text_is_a_list, what_is_no_list_of_texts_is_refused, a_list_of_texts_from_c_is_checked_and_told_as_text)
+TEST_MAIN("core/option_choices", a_choice_is_a_name_or_a_name_with_options,
+          several_choices_are_a_list_or_one_alone,
+          numbers_have_no_limit_to_their_count_and_may_be_a_word,
+          a_choice_must_be_one_known_name_with_options_it_takes, a_choice_is_read_alone_too,
+          a_text_of_options_is_read, a_wrong_text_of_options_names_the_thing,
+          a_word_may_stand_for_a_number,
+          a_choice_of_true_false_and_more_takes_all_words_for_true_and_false,
+          a_list_of_texts_is_of_any_length_and_one_text_is_a_list,
+          what_is_no_list_of_texts_is_refused, a_list_of_texts_from_c_is_checked_and_told_as_text)

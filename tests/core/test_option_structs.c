@@ -214,4 +214,10 @@ START_TEST(a_nested_default_that_is_on_is_told_as_yaml)
 }
 END_TEST
 
-TEST_MAIN("core/option_structs", a_struct_from_c_is_checked_like_a_file, a_hostile_index_or_count_from_c_is_caught, limits_on_no_side_still_exclude_what_is_no_number, the_check_across_fields_runs_for_c_too, a_nested_struct_is_checked_once_any_field_of_it_is_set, a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked, an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml, defaults_of_several_things_are_told_as_yaml)
+TEST_MAIN("core/option_structs", a_struct_from_c_is_checked_like_a_file,
+          a_hostile_index_or_count_from_c_is_caught,
+          limits_on_no_side_still_exclude_what_is_no_number, the_check_across_fields_runs_for_c_too,
+          a_nested_struct_is_checked_once_any_field_of_it_is_set,
+          a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked,
+          an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml,
+          defaults_of_several_things_are_told_as_yaml)

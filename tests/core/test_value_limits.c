@@ -246,4 +246,13 @@ START_TEST(a_standing_error_moves_into_the_list_but_memory_stays)
 }
 END_TEST
 
-TEST_MAIN("core/value_limits", sixty_four_levels_are_read_and_sixty_five_are_not, a_file_may_have_one_mebibyte_and_no_more, hostile_files_fail_in_a_moment, a_map_of_many_keys_is_checked_in_a_moment, billions_of_laughs_are_counted_before_they_expand, exactly_as_many_values_as_allowed_are_read, aliases_cannot_nest_deeper_than_the_limit, an_alias_gives_the_value_it_names, an_alias_must_name_a_finished_value, a_file_may_have_256_anchors, tag_directives_are_refused, diagnostics_collect_every_error_with_its_place, too_many_diagnostics_are_counted, a_first_message_too_long_is_cut_not_lost, a_standing_error_moves_into_the_list_but_memory_stays)
+TEST_MAIN("core/value_limits", sixty_four_levels_are_read_and_sixty_five_are_not,
+          a_file_may_have_one_mebibyte_and_no_more, hostile_files_fail_in_a_moment,
+          a_map_of_many_keys_is_checked_in_a_moment,
+          billions_of_laughs_are_counted_before_they_expand,
+          exactly_as_many_values_as_allowed_are_read, aliases_cannot_nest_deeper_than_the_limit,
+          an_alias_gives_the_value_it_names, an_alias_must_name_a_finished_value,
+          a_file_may_have_256_anchors, tag_directives_are_refused,
+          diagnostics_collect_every_error_with_its_place, too_many_diagnostics_are_counted,
+          a_first_message_too_long_is_cut_not_lost,
+          a_standing_error_moves_into_the_list_but_memory_stays)

@@ -197,4 +197,6 @@ START_TEST(a_locale_with_a_decimal_comma_changes_no_number)
 }
 END_TEST
 
-TEST_MAIN("core/value_numbers", integers_are_read_whole_or_not_at_all, floats_are_read_whole_or_not_at_all, floats_are_written_shortest, every_float_reads_back_as_itself, a_locale_with_a_decimal_comma_changes_no_number)
+TEST_MAIN("core/value_numbers", integers_are_read_whole_or_not_at_all,
+          floats_are_read_whole_or_not_at_all, floats_are_written_shortest,
+          every_float_reads_back_as_itself, a_locale_with_a_decimal_comma_changes_no_number)

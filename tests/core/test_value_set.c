@@ -169,4 +169,8 @@ START_TEST(set_keeps_the_limits)
 }
 END_TEST
 
-TEST_MAIN("core/value_set", set_replaces_adds_and_descends, set_takes_any_yaml_value, values_set_have_their_place_in_the_assignment, set_leaves_old_values_and_what_aliases_share_alone, set_says_what_is_there_when_it_cannot_descend, an_ill_formed_assignment_is_an_error, set_keeps_the_limits)
+TEST_MAIN("core/value_set", set_replaces_adds_and_descends, set_takes_any_yaml_value,
+          values_set_have_their_place_in_the_assignment,
+          set_leaves_old_values_and_what_aliases_share_alone,
+          set_says_what_is_there_when_it_cannot_descend, an_ill_formed_assignment_is_an_error,
+          set_keeps_the_limits)

@@ -242,8 +242,37 @@ START_TEST(no_option_is_of_any_type)
 }
 END_TEST
 
+/* A line of a text that is followed by another of the same sentence has no room for its first word.
+ */
+static void check_filled(const char *name, const char *text)
+{
+    for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const size_t length = (size_t)(end - line), word = strcspn(end + 1, " \n");
+        const bool goes_on = length && *line != ' ' && word && end[1] != ' ' && end[1] != '(' &&
+                             !strchr(".:;", end[-1]);
+        ck_assert_msg(!goes_on || length + 1 + word > 80, "%s: this line ends early: %.*s", name,
+                      (int)length, line);
+    }
+}
+
+START_TEST(lines_of_help_are_filled)
+{
+    nm_context *context = nm_open(NULL);
+    int looked_at = 0;
+    for (int i = 0; i < nm_item_count(context, NM_KIND_OP); i++) {
+        const char *name = nm_item_at(context, NM_KIND_OP, i)->name;
+        const char *text = norma("help", name)->out, *options = strstr(text, "\n\n");
+        check_filled(name, options ? options + 2 : text);
+        looked_at++;
+    }
+    ck_assert_int_gt(looked_at, 40);
+    nm_close(context);
+}
+END_TEST
+
 TEST_MAIN("models/help", help_of_an_item_has_every_option_with_default_range_and_meaning,
           help_finds_every_option_by_its_name_and_says_whose_it_is,
           help_tells_all_that_a_name_stands_for, help_takes_the_path_that_set_takes,
           a_misspelt_option_is_told_with_the_one_that_was_meant, help_fits_the_width_of_the_page,
-          the_reference_has_every_option_with_default_range_and_meaning, no_option_is_of_any_type)
+          the_reference_has_every_option_with_default_range_and_meaning, no_option_is_of_any_type,
+          lines_of_help_are_filled)
