@@ -78,7 +78,7 @@ static const coverage users[] = {
     {15, "silent shape errors: pytorch#16045", "ops/test_loss.c", "mse_refuses_to_broadcast"},
     {15, "the same, of layers: tiny-dnn#593, nntrainer#2155", "models/test_model.c",
      "a_shape_that_does_not_fit_names_the_layer_and_both_shapes"},
-    {16, "a decimal comma from the locale: libfann#32", "core/test_value.c",
+    {16, "a decimal comma from the locale: libfann#32", "core/test_value_numbers.c",
      "a_locale_with_a_decimal_comma_changes_no_number"},
     {16, "the same, of a data file", "optim/data/csv/test_csv.c", "the_locale_does_not_matter"},
 };
