@@ -287,6 +287,26 @@ static nm_status grow_nodes(nm_tape *tape)
     return NM_OK;
 }
 
+/* A node with room for `slots` inputs; it keeps its own copy of options that are not the defaults.
+ */
+NM_INLINE nm_node *new_node(nm_tape *tape, const nm_op *op, const void *options, int slots)
+{
+    const size_t tensors = (size_t)(slots + op->output_count);
+    const bool copies = options && options != op->item.spec->defaults;
+    const size_t option_bytes = copies ? op->item.spec->size : 0;
+    const size_t head = (sizeof(nm_node) + tensors * sizeof(nm_tensor *) + 15) & ~(size_t)15;
+    nm_node *node = nm_arena_take(tape->context, &tape->nodes_memory, head + option_bytes);
+    if (node) {
+        node->op = op;
+        node->scope = tape->scope;
+        node->clock = tape->context->clock;
+        node->options = copies ? memcpy((char *)node + head, options, option_bytes) : options;
+        node->inputs = (int16_t)slots;
+        node->outputs = (int16_t)op->output_count;
+    }
+    return node;
+}
+
 /* `all_there`: none of the inputs is NULL. */
 NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
                            uint32_t differentiable, bool all_there, nm_tensor *const *in,
@@ -296,22 +316,11 @@ NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
         return NM_ERROR_MEMORY;
     }
     /* Optional inputs that were left out at the end stand in the node as NULL. */
-    int slots = inputs > op->input_count ? inputs : op->input_count;
-    size_t tensors = (size_t)(slots + op->output_count), option_bytes = 0;
-    if (options && options != op->item.spec->defaults) {
-        option_bytes = op->item.spec->size;
-    }
-    size_t head = (sizeof(nm_node) + tensors * sizeof(nm_tensor *) + 15) & ~(size_t)15;
-    nm_node *node = nm_arena_take(tape->context, &tape->nodes_memory, head + option_bytes);
+    const int slots = inputs > op->input_count ? inputs : op->input_count;
+    nm_node *node = new_node(tape, op, options, slots);
     if (!node) {
         return NM_ERROR_MEMORY;
     }
-    node->op = op;
-    node->scope = tape->scope;
-    node->clock = tape->context->clock;
-    node->options = option_bytes ? memcpy((char *)node + head, options, option_bytes) : options;
-    node->inputs = (int16_t)slots;
-    node->outputs = (int16_t)op->output_count;
     node->differentiable = differentiable;
     nm_tensor **tensor = node->tensors;
     for (int i = 0; i < slots; i++) {
@@ -348,48 +357,7 @@ static nm_status check_outputs_finite(nm_tape *tape, const nm_op *op, nm_tensor 
     return NM_OK;
 }
 
-/* ---- Ops made of others ---- */
-
-static nm_status check_results(nm_context *context, const nm_op *op, nm_tensor *const *out)
-{
-    for (int i = 0; i < op->output_count && context->status == NM_OK; i++) {
-        if (!out[i] && !(op->outputs[i].flags & NM_PORT_OPTIONAL)) {
-            return nm_fail(context, NM_ERROR_INTERNAL, "%s: its formula gave no %s", op->item.name,
-                           op->outputs[i].name);
-        }
-    }
-    return context->status;
-}
-
-/* `recorded`: nodes hold what the formula makes. Else it is given back at its end, but for the
- * results; within another formula or a gradient, at the end of that. */
-static __attribute__((noinline)) nm_status compose(nm_tape *tape, const nm_op *op,
-                                                   nm_tensor *const *in, int inputs,
-                                                   const void *options, bool recorded,
-                                                   nm_tensor **out)
-{
-    nm_tensor *all[NM_MAX_INPUTS] = {NULL};
-    const bool collects = !recorded && !tape->collecting && !tape->dry;
-    for (int i = 0; i < inputs; i++) {
-        all[i] = in[i];
-    }
-    for (int i = 0; i < op->output_count; i++) {
-        out[i] = NULL;
-    }
-    nm_compose c = {tape, op, options, inputs, all, out};
-    tape->collecting |= collects;
-    out[0] = op->compose(&c);
-    if (collects) {
-        tape->collecting = false;
-        for (int i = 0; i < op->output_count; i++) {
-            if (out[i]) {
-                out[i]->fresh = false;
-            }
-        }
-        nm_tape_recycle_recent(tape);
-    }
-    return check_results(tape->context, op, out);
-}
+/* ---- nm_apply ---- */
 
 /* Of an op that nobody registered. */
 static nm_status check_descriptor(nm_context *context, const nm_op *op)
@@ -400,6 +368,29 @@ static nm_status check_descriptor(nm_context *context, const nm_op *op)
                          "the op \"%s\" has no %s; nm_register_op() says what else it lacks",
                          op->item.name ? op->item.name : "",
                          op->infer ? "computation (forward)" : "shape rule (infer)");
+}
+
+/* An op with a computation of its own, whose inputs and options have been checked. */
+static nm_status compute(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
+                         const void *options, const call *c, nm_tensor **out)
+{
+    nm_status status = make_outputs(tape, op, options, c->dtype, in, inputs, out);
+    if (status == NM_OK && op->forward && !tape->dry) {
+        status = run_op(tape->context, op, options, c->dtype, false, in, inputs, out);
+    } else if (status == NM_OK && tape->trace) {
+        status = nm_trace_op(tape, op, options, in, inputs, out);
+        if (!nm_trace_differentiates(tape->trace)) {
+            return status;
+        }
+    }
+    if (status == NM_OK && tape->anomaly) {
+        status = check_outputs_finite(tape, op, out);
+    }
+    if (status == NM_OK && c->differentiable && tape->recording && op->vjp) {
+        status = record(tape, op, options, c->differentiable, false, in, inputs, out);
+    }
+    tape->cost.ops += status == NM_OK;
+    return status;
 }
 
 static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
@@ -413,29 +404,12 @@ static nm_status apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int
     if (status == NM_OK) {
         status = check_options(tape->context, op, &options);
     }
-    if (status == NM_OK && op->compose) {
-        const bool recorded = c.differentiable && tape->recording;
-        return compose(tape, op, in, inputs, options, recorded, out);
+    if (status != NM_OK) {
+        return status;
     }
-    if (status == NM_OK) {
-        status = make_outputs(tape, op, options, c.dtype, in, inputs, out);
-    }
-    if (status == NM_OK && op->forward && !tape->dry) {
-        status = run_op(tape->context, op, options, c.dtype, false, in, inputs, out);
-    } else if (status == NM_OK && tape->trace) {
-        status = nm_trace_op(tape, op, options, in, inputs, out);
-        if (!nm_trace_differentiates(tape->trace)) {
-            return status;
-        }
-    }
-    if (status == NM_OK && tape->anomaly) {
-        status = check_outputs_finite(tape, op, out);
-    }
-    if (status == NM_OK && c.differentiable && tape->recording && op->vjp) {
-        status = record(tape, op, options, c.differentiable, false, in, inputs, out);
-    }
-    tape->cost.ops += status == NM_OK;
-    return status;
+    return op->compose ? nm_run_composed(tape, op, in, inputs, options,
+                                         c.differentiable && tape->recording, out)
+                       : compute(tape, op, in, inputs, options, &c, out);
 }
 
 /* ---- The short way ---- */

@@ -42,7 +42,7 @@ static nm_status check(const nm_tensor *tensor, const array *a)
     if (a->count != tensor->count) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "%s %s has %lld elements, and the array is said to have %lld",
-                       tensor->name ? tensor->name : "tensor", nm_shape_text(&tensor->shape, text),
+                       nm_tensor_title(tensor), nm_shape_text(&tensor->shape, text),
                        (long long)tensor->count, (long long)a->count);
     }
     return NM_OK;
@@ -136,7 +136,7 @@ static nm_status check_grad(nm_tensor *tensor, const array *a)
     if (status != NM_OK || (tensor->requires_grad && !tensor->tape)) {
         return status;
     }
-    return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s", tensor->name ? tensor->name : "tensor",
+    return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s", nm_tensor_title(tensor),
                    tensor->tape ? "belongs to a tape, and has no gradient of its own; "
                                   "nm_gradients() computes it"
                                 : "requires no gradient (nm_tensor_set_requires_grad)");

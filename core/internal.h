@@ -157,6 +157,12 @@ nm_status nm_element_check(nm_tensor *tensor, double value);
 /* A header for the tensor's gradient, without elements yet, unless it has one. */
 nm_status nm_tensor_make_grad(nm_tensor *tensor);
 
+/* What messages call it. */
+static inline const char *nm_tensor_title(const nm_tensor *tensor)
+{
+    return tensor->name ? tensor->name : "tensor";
+}
+
 /* Whether it has elements; else an error. NULL, of a call that failed, has none. */
 bool nm_tensor_has_elements(const nm_tensor *tensor);
 /* The error for elements that are not there. */
@@ -421,6 +427,11 @@ nm_status nm_backward_in_trace(nm_tape *tape, nm_tensor *loss, nm_tensor *seed,
 /* Runs an op's computation on allocated outputs: no checks, no recording. */
 nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,
                     nm_tensor *const *in, int inputs, nm_tensor *const *out);
+/* Runs an op that is made of others. `recorded`: nodes hold what its formula makes; else that is
+ * given back at its end, but for the results; within another formula or a gradient, at the end of
+ * that. */
+nm_status nm_run_composed(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
+                          const void *options, bool recorded, nm_tensor **out);
 /* A failure names its op, whatever the op said, and the scope (NULL: none). */
 void nm_name_failure(nm_context *context, const nm_op *op, const char *scope, nm_status status);
 /* In anomaly mode: fails if one of the tensors has a NaN or infinity. `of` says what they are. */
