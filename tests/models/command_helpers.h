@@ -27,6 +27,7 @@ typedef struct running_options {
     const char *variable; /* set in the environment, */
     const char *set_to;   /* to this */
     rlim_t file_limit;    /* files cannot grow beyond: a full disk; 0: they can */
+    int ignores; /* a signal that it finds ignored; 0: none, however the tests were started */
 } running_options;
 
 typedef struct ended {
@@ -63,6 +64,16 @@ static inline void redirect(int to, const char *path)
     }
 }
 
+/* Signals as a terminal's shell has them: nohup and background jobs of scripts ignore some, and
+ * whoever runs the tests from there would hand that on. */
+static inline void reset_signals(int ignores)
+{
+    static const int all[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXFSZ};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        signal(all[i], all[i] == ignores ? SIG_IGN : SIG_DFL);
+    }
+}
+
 /* In the child. */
 static inline void become(const char *const *words, running_options o)
 {
@@ -71,6 +82,7 @@ static inline void become(const char *const *words, running_options o)
     for (int i = 0; words[i] && i + 1 < MAX_WORDS; i++) {
         command[i + 1] = words[i];
     }
+    reset_signals(o.ignores);
     unsetenv("NO_COLOR");
     if (o.variable) {
         setenv(o.variable, o.set_to, 1);

@@ -228,15 +228,19 @@ END_TEST
 /* ---- Interrupted ---- */
 
 /* Starts a run that ends only when told, and waits until it has made an epoch. */
-static pid_t start_endless(const char *file, const char *out)
+static pid_t start_endless_as(const char *file, const char *out, running_options o)
 {
     char name[256];
     pid_t child = start(
-        WORDS("train", file, "--out", out, ENDLESS, "--set", "train.checkpoint_every_steps=30"),
-        (running_options){0});
+        WORDS("train", file, "--out", out, ENDLESS, "--set", "train.checkpoint_every_steps=30"), o);
     snprintf(name, sizeof name, "%s/checkpoint.safetensors", out);
     wait_for(name);
     return child;
+}
+
+static pid_t start_endless(const char *file, const char *out)
+{
+    return start_endless_as(file, out, (running_options){0});
 }
 
 START_TEST(an_interrupted_run_exits_with_128_and_the_signal)
@@ -309,9 +313,7 @@ END_TEST
 START_TEST(a_signal_that_was_ignored_stays_so)
 {
     write_text("net.yaml", network);
-    signal(SIGHUP, SIG_IGN); /* as nohup has it; children inherit it */
-    pid_t child = start_endless("net.yaml", "nohup");
-    signal(SIGHUP, SIG_DFL);
+    pid_t child = start_endless_as("net.yaml", "nohup", (running_options){.ignores = SIGHUP});
     kill(child, SIGHUP);
     usleep(100000);
     kill(child, SIGINT);
