@@ -165,6 +165,7 @@ static nm_status run_in(nm_plan *plan, nm_buffer *block, nm_tensor *const *in,
                         nm_tensor *const *out)
 {
     void *x[NM_GRAPH_MAX_INPUTS], *y[NM_GRAPH_MAX_OUTPUTS];
+    x[0] = y[0] = NULL; /* where there is none */
     for (int i = 0; i < plan->input_count; i++) {
         x[i] = in[i]->data;
     }
