@@ -181,9 +181,11 @@ static void free_tape(nm_tape *tape)
 
 void nm_tapes_forget(nm_context *context)
 {
+    context->blocks++; /* the last tape may be the last that keeps a closed context */
     while (context->buried) {
         nm_tape *tape = context->buried;
         context->buried = tape->next;
         free_tape(tape);
     }
+    nm_context_let_go(context);
 }

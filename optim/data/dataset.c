@@ -32,9 +32,36 @@ int64_t nm_dataset_counted(const nm_dataset *set)
     return labels ? counted : set->count;
 }
 
-void nm_dataset_close(nm_dataset *set)
+/* ---- Its end ---- */
+
+struct nm_dataset_life {
+    nm_context *context;
+    nm_dataset_life *of; /* of what it is a view of; NULL: of none */
+    int holders;
+    bool closed;     /* by its user, and goes with the last holder */
+    nm_dataset kept; /* since then */
+};
+
+nm_status nm_dataset_begin_life(nm_dataset *set, nm_dataset_life *of)
 {
-    NM_GIVEN(set, );
+    set->life = nm_alloc_zero(set->context, 1, sizeof *set->life);
+    if (set->life) {
+        set->life->context = set->context;
+        set->life->of = nm_dataset_hold(of);
+    }
+    return set->life ? NM_OK : NM_ERROR_MEMORY;
+}
+
+nm_dataset_life *nm_dataset_hold(nm_dataset_life *life)
+{
+    if (life) {
+        life->holders++;
+    }
+    return life;
+}
+
+static void give_back(const nm_dataset *set)
+{
     for (size_t i = 0; i < sizeof set->memory / sizeof *set->memory; i++) {
         nm_free(set->context, set->memory[i]);
     }
@@ -42,6 +69,29 @@ void nm_dataset_close(nm_dataset *set)
         nm_tensor_destroy(set->tensors[i]);
     }
     nm_schema_destroy(set->schema);
+    if (set->life) {
+        nm_dataset_release(set->life->of);
+        nm_free(set->context, set->life);
+    }
+}
+
+void nm_dataset_release(nm_dataset_life *life)
+{
+    if (life && --life->holders == 0 && life->closed) {
+        const nm_dataset kept = life->kept;
+        give_back(&kept);
+    }
+}
+
+void nm_dataset_close(nm_dataset *set)
+{
+    NM_GIVEN(set, );
+    if (set->life && set->life->holders) {
+        set->life->kept = *set;
+        set->life->closed = true;
+    } else {
+        give_back(set);
+    }
     *set = (nm_dataset){0};
 }
 

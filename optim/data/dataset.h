@@ -69,6 +69,9 @@ typedef struct nm_dataset {
     const char *target_source;
     void *memory[6];       /* what nm_dataset_close() gives back with nm_free() */
     nm_tensor *tensors[2]; /* ... and with nm_tensor_destroy() */
+    /* The library's own: by which loaders and views keep all that after it was closed. NULL: the
+     * program filled the set in itself, and its memory must outlive them. */
+    struct nm_dataset_life *life;
 } nm_dataset;
 
 /* A kind of data set, as registered. `open` fills `set` (zeros, but for `context` and `ignored`)
@@ -105,11 +108,13 @@ NM_API nm_status nm_dataset_open(nm_context *context, const nm_choice *choice,
  * ignored plus one (0: all of them are). For sets
  * that a program fills in itself; the loader takes them as checked. Without `rows`. */
 NM_API nm_status nm_dataset_check(nm_dataset *set);
-NM_API void nm_dataset_close(nm_dataset *set); /* leaves it empty; an empty one is fine */
+/* Leaves it empty; an empty one is fine. What loaders and views have of a set that
+ * nm_dataset_open() opened goes with the last of them. */
+NM_API void nm_dataset_close(nm_dataset *set);
 
 /* Two views of the same samples: `part` gets about `fraction` (above 0, below 1) of them, chosen at
- * random by `seed` alone, `rest` all others, both in the set's order. The set must outlive the
- * views, which are closed as any other. NM_ERROR_INPUT if one of them would be empty. */
+ * random by `seed` alone, `rest` all others, both in the set's order. They are closed as any other.
+ * NM_ERROR_INPUT if one of them would be empty. */
 NM_API nm_status nm_dataset_split(const nm_dataset *set, double fraction, uint64_t seed,
                                   nm_dataset *rest, nm_dataset *part);
 

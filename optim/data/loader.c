@@ -25,14 +25,15 @@ typedef struct slot {
 
 struct nm_loader {
     nm_context *context;
-    nm_dataset set; /* its memory stays the caller's */
+    nm_dataset set; /* held by its life */
     nm_loader_options options;
     uint64_t seed;
     int64_t size;                      /* elements of a sample */
     size_t sample_bytes, target_bytes; /* of a row of the set */
     int64_t batches, samples, largest; /* of an epoch; samples of its largest batch */
     nm_affine affine, target_affine;
-    int64_t target_size; /* elements of a target that is values; 0: labels, or none */
+    double *target_means; /* [2][target_size]: a copy of theirs, and the deviations; NULL: none */
+    int64_t target_size;  /* elements of a target that is values; 0: labels, or none */
     nm_image image;
     nm_balance balance;   /* empty: each sample once */
     unsigned char *moved; /* [workers][2]: a sample between two steps of augmentation */
@@ -229,13 +230,34 @@ static nm_status make_sample_affine(nm_loader *l)
     return status;
 }
 
+/* Batches hand them out, and whose they are may be gone then. */
+static nm_status copy_target_means(nm_loader *l)
+{
+    nm_loader_options *o = &l->options;
+    const size_t size = (size_t)l->target_size;
+    if (!o->target_mean || !o->target_deviation) {
+        return NM_OK;
+    }
+    l->target_means = nm_alloc_zero(l->context, 2 * size, sizeof *l->target_means);
+    if (!l->target_means) {
+        return NM_ERROR_MEMORY;
+    }
+    o->target_mean = memcpy(l->target_means, o->target_mean, size * sizeof(double));
+    o->target_deviation =
+        memcpy(l->target_means + size, o->target_deviation, size * sizeof(double));
+    return NM_OK;
+}
+
 static nm_status make_affines(nm_loader *l)
 {
     nm_status status = make_sample_affine(l);
     if (status == NM_OK && l->target_size) {
         const nm_shape flat = NM_SHAPE(l->target_size);
-        status = nm_affine_create(l->context, &flat, false, 1, l->options.target_mean,
-                                  l->options.target_deviation, &l->target_affine);
+        status = copy_target_means(l);
+        status = status != NM_OK
+                     ? status
+                     : nm_affine_create(l->context, &flat, false, 1, l->options.target_mean,
+                                        l->options.target_deviation, &l->target_affine);
     }
     return status;
 }
@@ -368,6 +390,7 @@ nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
     }
     *l =
         (nm_loader){.context = context, .set = *set, .options = *options, .seed = seed, .next = -1};
+    nm_dataset_hold(set->life);
     l->options.batch = nm_loader_batch(options, set->count);
     if (!augment) {
         nm_loader_plain(&l->options);
@@ -393,6 +416,8 @@ void nm_loader_destroy(nm_loader *l)
     nm_affine_destroy(l->context, &l->affine);
     nm_affine_destroy(l->context, &l->target_affine);
     nm_balance_destroy(&l->balance);
+    nm_dataset_release(l->set.life);
+    nm_free(l->context, l->target_means);
     nm_free(l->context, l->order);
     nm_free(l->context, l);
 }

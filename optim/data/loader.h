@@ -80,8 +80,9 @@ typedef struct nm_batch {
 typedef struct nm_loader nm_loader;
 
 /* For training (`augment`), or for evaluation: no shuffling, cropping, flipping or shifting, and
- * the last batch is kept, so that every sample comes once and in order. The set, opened by
- * nm_dataset_open(), must outlive the loader; the options need not. NULL on failure: options out of
+ * the last batch is kept, so that every sample comes once and in order. A set that was opened by
+ * nm_dataset_open() may be closed before the loader; one that a program filled in must outlive it.
+ * The options need not. NULL on failure: options out of
  * range or not fitting the samples, or nothing left because a short batch is dropped. */
 NM_API nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                                    const nm_loader_options *options, bool augment, uint64_t seed);

@@ -56,7 +56,9 @@ nm_status nm_dataset_open(nm_context *context, const nm_choice *choice, const nm
                         .groups_column = reading->groups,
                         .order_column = reading->order};
     nm_status status = spec ? nm_spec_check(context, spec, type->item.name, options) : NM_OK;
-    if (status == NM_OK && (status = open_and_check(type, options, reading, set)) != NM_OK) {
+    status = status == NM_OK ? open_and_check(type, options, reading, set) : status;
+    status = status == NM_OK ? nm_dataset_begin_life(set, NULL) : status;
+    if (status != NM_OK) {
         nm_dataset_close(set);
     }
     return status;

@@ -31,6 +31,14 @@ void nm_dataset_add_channel(nm_dataset *set);
  * instead of broadcasting against it. */
 void nm_dataset_values_shape(nm_dataset *set, nm_shape shape);
 
+/* How long memory of a set stays: until its user has closed it and every loader and view, which
+ * hold it, has released it. A view's life holds that of what it is a view of; NULL is fine in all
+ * three. */
+typedef struct nm_dataset_life nm_dataset_life;
+nm_status nm_dataset_begin_life(nm_dataset *set, nm_dataset_life *of);
+nm_dataset_life *nm_dataset_hold(nm_dataset_life *life); /* returns it */
+void nm_dataset_release(nm_dataset_life *life);
+
 /* The `bytes` of elements that the set has at `memory`, to be changed: the same, if they are its
  * own, else a copy that is. NULL on failure. */
 void *nm_dataset_own(nm_dataset *set, const void *memory, size_t bytes);

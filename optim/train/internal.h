@@ -76,6 +76,8 @@ struct nm_trainer {
 /* state.c */
 double nm_steady_seconds(void);
 bool nm_trainer_is_over(const nm_trainer *trainer);
+/* Whether the samples are still there, which are the program's. */
+nm_status nm_trainer_check_data(const nm_trainer *trainer);
 /* Calls a callback, which may be NULL. */
 nm_status nm_trainer_report(nm_trainer *trainer,
                             nm_status (*callback)(void *user, const nm_train_state *state));

@@ -46,6 +46,15 @@ const nm_train_state *nm_trainer_state(nm_trainer *t)
     return s;
 }
 
+nm_status nm_trainer_check_data(const nm_trainer *t)
+{
+    return t->setup.data->train.count || t->setup.only_evaluates
+               ? NM_OK
+               : nm_fail(t->context, NM_ERROR_INPUT,
+                         "train: the trainer's data were closed; close them after "
+                         "nm_trainer_destroy()");
+}
+
 nm_status nm_trainer_report(nm_trainer *t,
                             nm_status (*callback)(void *user, const nm_train_state *state))
 {
@@ -57,7 +66,8 @@ nm_status nm_trainer_report(nm_trainer *t,
         return nm_fail(t->context, status, "a callback ended the training at step %lld",
                        (long long)t->progress.step);
     }
-    return nm_context_status(t->context);
+    status = nm_trainer_check_data(t);
+    return status == NM_OK ? nm_context_status(t->context) : status;
 }
 
 bool nm_trainer_is_over(const nm_trainer *t)

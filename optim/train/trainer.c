@@ -248,7 +248,7 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
     if (!t->train) {
         return nm_fail(t->context, NM_ERROR_INPUT, "train: this trainer was made to evaluate only");
     }
-    if (check_rest(t, __func__) != NM_OK) {
+    if (check_rest(t, __func__) != NM_OK || nm_trainer_check_data(t) != NM_OK) {
         return NM_ERROR_INPUT;
     }
     t->stop = 0;
@@ -271,7 +271,8 @@ nm_status nm_trainer_run(nm_trainer *t, nm_train_result *result)
 nm_status nm_trainer_save(nm_trainer *trainer, const char *path)
 {
     NM_GIVEN(trainer, NM_ERROR_INPUT);
-    return nm_checkpoint_write(trainer, path);
+    const nm_status status = nm_trainer_check_data(trainer);
+    return status == NM_OK ? nm_checkpoint_write(trainer, path) : status;
 }
 
 nm_status nm_trainer_resume(nm_trainer *t, const char *path)

@@ -182,6 +182,10 @@ nm_status nm_dataset_view(const nm_dataset *set, const uint8_t *parts, nm_part p
     view->count = count;
     view->memory[0] = rows;
     view->rows = rows;
+    if (nm_dataset_begin_life(view, set->life) != NM_OK) {
+        nm_dataset_close(view);
+        return NM_ERROR_MEMORY;
+    }
     for (int64_t i = 0; i < set->count; i++) {
         if (parts[i] == part) {
             *rows++ = nm_split_row(set, i);
