@@ -1,0 +1,65 @@
+#include "models/command/page/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOOK 512 /* bytes, in which the mark stands */
+
+void output_begin(output *out, nm_context *context, bool fine)
+{
+    *out = (output){.context = context};
+    if (nm_context_status(context) == NM_OK) {
+        out->to = fine ? open_memstream(&out->text, &out->size) : NULL;
+        if (!out->to) {
+            nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a page)");
+        }
+    }
+}
+
+/* A file that is there and does not have the mark. An empty one belongs to nobody: mktemp makes
+ * such; what is no file, such as /dev/stdout, is not replaced. */
+static bool is_of_others(const char *path)
+{
+    char text[LOOK + 1] = "";
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || !info.st_size) {
+        return false;
+    }
+    FILE *from = fopen(path, "re");
+    if (from) {
+        text[fread(text, 1, LOOK, from)] = 0;
+        fclose(from);
+    }
+    return !strstr(text, OUTPUT_MARK);
+}
+
+static nm_status write_whole(nm_context *context, const output *out, const char *path)
+{
+    if (is_of_others(path)) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "%s: is there already and was not written by norma; name another file, or "
+                       "remove it",
+                       path);
+    }
+    nm_file *file = nm_file_create(context, path);
+    if (!file) {
+        return nm_context_status(context);
+    }
+    nm_file_write(file, out->text, out->size); /* a failure is the commit's too */
+    return nm_file_commit(file);
+}
+
+nm_status output_end(output *out, const char *path)
+{
+    nm_context *context = out->context;
+    if (out->to && fclose(out->to) != 0) {
+        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a page)");
+    }
+    if (nm_context_status(context) == NM_OK) {
+        write_whole(context, out, path);
+    }
+    free(out->text);
+    *out = (output){.context = context};
+    return nm_context_status(context);
+}
