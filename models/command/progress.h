@@ -29,4 +29,7 @@ void progress_epoch(progress *p, int64_t epoch, const char *summary);
 /* Clears the bar, so that other output can follow. The last epoch has a line, too. */
 void progress_end(progress *p);
 
+/* Whether the locale's text is UTF-8, as the environment has it. */
+bool terminal_speaks_unicode(void);
+
 #endif

@@ -114,9 +114,9 @@ static void put_grid(FILE *to, const figure_grid *g)
 static void put_description(FILE *to, const figure *f)
 {
     char x[FIGURE_LABEL], y[FIGURE_LABEL];
-    fprintf(to, "%s: %s%s over %s%s.", f->grid.values ? "Heat map" : "Plot",
-            figure_label(&f->y, y), f->y.logarithmic ? ", logarithmic," : "",
-            figure_label(&f->x, x), f->x.logarithmic ? ", logarithmic" : "");
+    fprintf(to, "%s: %s%s over %s%s.", f->grid.values ? "Heat map" : "Plot", figure_label(&f->y, y),
+            f->y.logarithmic ? ", logarithmic," : "", figure_label(&f->x, x),
+            f->x.logarithmic ? ", logarithmic" : "");
     for (int k = 0; k < f->count; k++) {
         put_series(to, f, &f->series[k]);
     }

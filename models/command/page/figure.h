@@ -34,8 +34,8 @@ typedef struct figure_series {
     const char *name;
     figure_mark mark;
     int64_t count;
-    const double *x; /* [count]; of bars [count + 1], their edges, rising */
-    const double *y; /* [count] */
+    const double *x;          /* [count]; of bars [count + 1], their edges, rising */
+    const double *y;          /* [count] */
     const double *low, *high; /* [count], a band around the line; NULL: none */
 } figure_series;
 

@@ -1,4 +1,5 @@
-/* PNG (RFC 2083): a signature, then chunks: header, rows packed by zlib (each with filter 0), end. */
+/* PNG (RFC 2083): a signature, then chunks: header, rows packed by zlib (each with filter 0), end.
+ */
 
 #include "models/command/page/picture.h"
 

@@ -8,10 +8,10 @@
 
 #include "models/command/page/markup.h"
 
-#define MARGIN 0.04       /* of the axis, beyond the data */
-#define LEAST_SPAN 1e-9   /* of the larger end: closer values cannot be told apart by labels */
-#define MOST_DECIMALS 12  /* of a label */
-#define PLAIN_FROM 1e-4   /* labels of numbers between stand without exponent */
+#define MARGIN 0.04      /* of the axis, beyond the data */
+#define LEAST_SPAN 1e-9  /* of the larger end: closer values cannot be told apart by labels */
+#define MOST_DECIMALS 12 /* of a label */
+#define PLAIN_FROM 1e-4  /* labels of numbers between stand without exponent */
 #define PLAIN_TO 1e6
 #define LARGEST_STEP 1e308
 
@@ -243,8 +243,8 @@ static ticks mark_decades(const scale *s, const decades *d)
 /* The most marks that there is room for. MOST_TICKS of them are too many always. */
 static ticks logarithmic_ticks(const scale *s, int most)
 {
-    static const decades ways[] = {{1, 3, {1, 2, 5}}, {1, 2, {1, 3}}, {1, 1, {1}},  {2, 1, {1}},
-                                   {3, 1, {1}},       {5, 1, {1}},    {10, 1, {1}}, {20, 1, {1}},
+    static const decades ways[] = {{1, 3, {1, 2, 5}}, {1, 2, {1, 3}}, {1, 1, {1}},   {2, 1, {1}},
+                                   {3, 1, {1}},       {5, 1, {1}},    {10, 1, {1}},  {20, 1, {1}},
                                    {50, 1, {1}},      {100, 1, {1}},  {200, 1, {1}}, {400, 1, {1}}};
     ticks t = {0};
     for (int i = 0; i < NM_COUNT_OF(ways); i++) {
@@ -263,7 +263,7 @@ static ticks named_ticks(const figure_axis *axis, int most)
 {
     ticks t = {0};
     const int every = (axis->name_count + most - 1) / most;
-    for (int i = 0; i < axis->name_count; i += every > 0 ? every : 1) {
+    for (int i = 0; i<axis->name_count; i += every> 0 ? every : 1) {
         cut_text(axis->names[i], FIGURE_NUMBER / 2, t.text[t.count], FIGURE_NUMBER);
         add_tick(&t, i);
     }
@@ -277,7 +277,8 @@ ticks ticks_of(const scale *s, const figure_axis *axis, int most)
         return named_ticks(axis, most);
     }
     ticks t = s->logarithmic ? logarithmic_ticks(s, most) : (ticks){0};
-    if (!s->logarithmic || (t.count < 2 && s->high - s->low < 2)) { /* few decades: as on any axis */
+    if (!s->logarithmic ||
+        (t.count < 2 && s->high - s->low < 2)) { /* few decades: as on any axis */
         scale plain = *s;
         plain.low = s->logarithmic ? pow(10, s->low) : s->low;
         plain.high = s->logarithmic ? pow(10, s->high) : s->high;

@@ -37,7 +37,8 @@ const char svg_styles[] =
     ".dot{fill:none;stroke:var(--s);stroke-width:6;stroke-linecap:round;stroke-dasharray:none}"
     ".band{fill:var(--s);fill-opacity:.18;stroke:none}"
     ".point{fill:var(--s);fill-opacity:.75;stroke:none}"
-    ".bar{fill:var(--s);fill-opacity:.7;stroke:none}.cell{fill:var(--s0);shape-rendering:crispEdges}"
+    ".bar{fill:var(--s);fill-opacity:.7;stroke:none}.cell{fill:var(--s0);shape-rendering:"
+    "crispEdges}"
     ".rule{fill:none;stroke:var(--rule)}.axis{fill:none;stroke:var(--soft)}\n"
     "@media(max-width:480px){svg text{font-size:17px}}\n";
 
@@ -124,9 +125,8 @@ static double place_up(const drawing *d, int i)
 
 static void put_turned(const drawing *d, double x, double y, const char *text)
 {
-    fprintf(d->to,
-            "<text class=\"end\" x=\"%.5g\" y=\"%.5g\" transform=\"rotate(-45 %.5g %.5g)\">", x, y,
-            x, y);
+    fprintf(d->to, "<text class=\"end\" x=\"%.5g\" y=\"%.5g\" transform=\"rotate(-45 %.5g %.5g)\">",
+            x, y, x, y);
     put_markup(d->to, text);
     fputs("</text>\n", d->to);
 }
@@ -154,9 +154,12 @@ static double put_ticks(const drawing *d)
 static void put_swatch(const drawing *d, int k, double x, double y)
 {
     const figure_mark mark = d->f->series[k].mark;
-    const char *const class = mark == FIGURE_BARS ? "bar" : mark == FIGURE_POINTS ? "point" : "line";
-    const char *const shape =
-        mark == FIGURE_BARS ? "m6 -6h16v12h-16z" : mark == FIGURE_POINTS ? "m10 -5h10v10h-10z" : "h32";
+    const char *const class = mark == FIGURE_BARS     ? "bar"
+                              : mark == FIGURE_POINTS ? "point"
+                                                      : "line";
+    const char *const shape = mark == FIGURE_BARS     ? "m6 -6h16v12h-16z"
+                              : mark == FIGURE_POINTS ? "m10 -5h10v10h-10z"
+                                                      : "h32";
     fprintf(d->to, "<path class=\"%s s%d\" d=\"M%.5g %.5g%s\"/>\n", class, k % SVG_STYLES, x, y - 4,
             shape);
 }
@@ -189,8 +192,7 @@ static double put_shades(const drawing *d, double y)
     const figure_axis *axis = &d->f->grid.scale;
     y += LINE + 8;
     for (int i = 0; i < 8; i++) {
-        fprintf(d->to,
-                "<path class=\"cell\" fill-opacity=\"%.3g\" d=\"M%.5g %.5gh12v12h-12z\"/>\n",
+        fprintf(d->to, "<path class=\"cell\" fill-opacity=\"%.3g\" d=\"M%.5g %.5gh12v12h-12z\"/>\n",
                 0.04 + 0.86 * i / 7, 12.0 + 12 * i, y - 10);
     }
     snprintf(all, sizeof all, "%s: %s to %s%s", figure_label(axis, text),
@@ -253,7 +255,8 @@ static double put_figure(FILE *to, const figure *f, int number, double top)
 /* The element's beginning goes before what tells its height. */
 static void put_element(FILE *to, double height, const char *attributes, const char *inside)
 {
-    fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %.0f\" role=\"img\"%s>\n",
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %.0f\" role=\"img\"%s>\n",
             SVG_WIDTH, ceil(height), attributes);
     fputs(inside, to);
     fputs("</svg>\n", to);
@@ -302,7 +305,8 @@ static double put_all(FILE *to, nm_context *context, const figure *figures, int 
         const drawing d = {.to = to};
         char title[256];
         put_text(&d, "head", 2, y + LINE,
-                 cut_text(figures[i].title ? figures[i].title : "", (int)(SVG_WIDTH / COLUMN) - 1, title, sizeof title));
+                 cut_text(figures[i].title ? figures[i].title : "", (int)(SVG_WIDTH / COLUMN) - 1,
+                          title, sizeof title));
         y = put_figure(to, &figures[i], i + 1, y + LINE + 4);
         fputs("</g>\n", to);
         y += i + 1 < count ? 16 : 0;
@@ -319,10 +323,11 @@ nm_status svg_write(nm_context *context, const char *path, const figure *figures
     output out;
     output_begin(&out, context, part && fclose(part) == 0);
     if (out.to) {
-        fprintf(out.to,
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %.0f\">\n" OUTPUT_MARK
-                "<style>%s</style>\n<path fill=\"var(--paper)\" d=\"M0 0h%gv%.0fh-%gz\"/>\n%s</svg>\n",
-                SVG_WIDTH, ceil(height), svg_styles, SVG_WIDTH, ceil(height), SVG_WIDTH, inside);
+        fprintf(
+            out.to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %.0f\">\n" OUTPUT_MARK
+            "<style>%s</style>\n<path fill=\"var(--paper)\" d=\"M0 0h%gv%.0fh-%gz\"/>\n%s</svg>\n",
+            SVG_WIDTH, ceil(height), svg_styles, SVG_WIDTH, ceil(height), SVG_WIDTH, inside);
     }
     free(inside);
     return output_end(&out, path);

@@ -4,8 +4,8 @@
 #include "models/command/page/markup.h"
 #include "models/command/page/svg_parts.h"
 
-#define FEW 40          /* points of a line that are marked each */
-#define STRENGTHS 16    /* of a heat map's colour */
+#define FEW 40       /* points of a line that are marked each */
+#define STRENGTHS 16 /* of a heat map's colour */
 
 double svg_x(const drawing *d, double value)
 {
@@ -238,8 +238,8 @@ static void put_cell_values(const drawing *d)
         const int strength = svg_strength(d, c.value);
         if (strength >= 0) {
             fprintf(d->to, "<text class=\"value%s\" x=\"%.5g\" y=\"%.5g\">%s</text>\n",
-                    strength > STRENGTHS / 2 ? " on" : "", c.x + c.width / 2, c.y + c.height / 2 + 4,
-                    figure_number(c.value, text));
+                    strength > STRENGTHS / 2 ? " on" : "", c.x + c.width / 2,
+                    c.y + c.height / 2 + 4, figure_number(c.value, text));
         }
     }
 }

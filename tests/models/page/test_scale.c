@@ -25,10 +25,26 @@ static void check_ticks(const scale *s, const ticks *t, int most)
 }
 
 static const double ends[][2] = {
-    {0, 1},         {0, 0.97},       {-3, 4},          {0, 50000},     {1e-9, 3e-9},
-    {1e15, 1e15},   {5, 5},          {0, 0},           {-7, -7},       {0.999, 1.001},
-    {1e300, 2e300}, {-DBL_MAX, DBL_MAX}, {DBL_MIN, DBL_MIN}, {4e-320, 5e-320}, {12.34, 12.3401},
-    {-1e-5, 1e5},   {1, 1 + 1e-15},  {DBL_MAX, DBL_MAX}, {1e6, 1e6 + 1}, {-0.0, 0.0},
+    {0, 1},
+    {0, 0.97},
+    {-3, 4},
+    {0, 50000},
+    {1e-9, 3e-9},
+    {1e15, 1e15},
+    {5, 5},
+    {0, 0},
+    {-7, -7},
+    {0.999, 1.001},
+    {1e300, 2e300},
+    {-DBL_MAX, DBL_MAX},
+    {DBL_MIN, DBL_MIN},
+    {4e-320, 5e-320},
+    {12.34, 12.3401},
+    {-1e-5, 1e5},
+    {1, 1 + 1e-15},
+    {DBL_MAX, DBL_MAX},
+    {1e6, 1e6 + 1},
+    {-0.0, 0.0},
 };
 
 START_TEST(every_axis_has_ticks_that_rise_and_are_told_apart)
@@ -46,7 +62,7 @@ END_TEST
 
 START_TEST(every_logarithmic_axis_has_ticks_too)
 {
-    static const double over[][2] = {{1, 10},     {0.1, 1e5},   {1e-300, 1e300}, {2, 3}, {5, 5},
+    static const double over[][2] = {{1, 10},      {0.1, 1e5},   {1e-300, 1e300}, {2, 3},   {5, 5},
                                      {1e-9, 2e-9}, {DBL_MIN, 1}, {1, DBL_MAX},    {99, 101}};
     for (size_t i = 0; i < sizeof over / sizeof *over; i++) {
         for (int most = 2; most <= 12; most += 5) {
