@@ -145,6 +145,54 @@ NM_API void nm_conv1d_options_init(nm_conv1d_options *options);
 NM_API nm_tensor *nm_conv1d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                                  const nm_conv1d_options *options);
 
+/* Lists of one number for all axes or three: depth, height, width; a padding also of six: two for
+ * each axis. */
+typedef struct nm_conv3d_options {
+    NM_STRUCT_SIZE(nm_conv3d_options);
+    nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* or NM_PADDING_SAME */
+    nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1));
+    int64_t groups NM_DEFAULT(1);
+    int precision NM_DEFAULT(NM_PRECISION_F32);
+} nm_conv3d_options;
+NM_API void nm_conv3d_options_init(nm_conv3d_options *options);
+
+/* The same for volumes: x [n, d, h, w, c], w [out, kd, kh, kw, c / groups], b [out] or NULL. */
+#define NM_CONV3D_DEFAULTS NM_CONV2D_DEFAULTS
+#define nm_conv3d(...) NM_CALL(4, nm_conv3d, NM_END(nm_conv3d_options), __VA_ARGS__)
+#define nm_conv3d_needs(tape, x, w, b_or_NULL, options)
+#define nm_conv3d_(tape, x, w, b, ...)                                                             \
+    nm_conv3d_with(tape, x, w, b, NM_OPTIONS(nm_conv3d_options, NM_CONV3D_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_conv3d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                 const nm_conv3d_options *options);
+
+/* conv2d's options, and the size that the stride leaves open. */
+typedef struct nm_conv2d_transpose_options {
+    NM_STRUCT_SIZE(nm_conv2d_transpose_options);
+    nm_ints stride NM_DEFAULT(NM_LIST_OF(1, 1));
+    nm_ints padding NM_DEFAULT(NM_LIST_OF(1, 0));        /* cut off y, or NM_PADDING_SAME */
+    nm_ints output_padding NM_DEFAULT(NM_LIST_OF(1, 0)); /* below the stride or the dilation */
+    nm_ints dilation NM_DEFAULT(NM_LIST_OF(1, 1));
+    int64_t groups NM_DEFAULT(1);
+    int precision NM_DEFAULT(NM_PRECISION_F32);
+} nm_conv2d_transpose_options;
+NM_API void nm_conv2d_transpose_options_init(nm_conv2d_transpose_options *options);
+
+/* Transposed convolution, conv2d's gradient in its input: x [n, h, w, c], w [c, kh, kw, out /
+ * groups], b [out] or NULL; y [n, oh, ow, out] with oh = (h - 1) stride - padding of both sides +
+ * dilation (kh - 1) + output_padding + 1; padding same: h stride. */
+#define NM_CONV2D_TRANSPOSE_GEOMETRY NM_CONV2D_GEOMETRY, .output_padding = NM_LIST_OF(1, 0)
+#define NM_CONV2D_TRANSPOSE_DEFAULTS NM_CONV2D_TRANSPOSE_GEOMETRY, .precision = NM_PRECISION_F32
+#define nm_conv2d_transpose(...)                                                                   \
+    NM_CALL(4, nm_conv2d_transpose, NM_END(nm_conv2d_transpose_options), __VA_ARGS__)
+#define nm_conv2d_transpose_needs(tape, x, w, b_or_NULL, options)
+#define nm_conv2d_transpose_(tape, x, w, b, ...)                                                   \
+    nm_conv2d_transpose_with(                                                                      \
+        tape, x, w, b,                                                                             \
+        NM_OPTIONS(nm_conv2d_transpose_options, NM_CONV2D_TRANSPOSE_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_conv2d_transpose_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
+                                           const nm_conv2d_transpose_options *options);
+
 /* conv2d's options, and what y goes through in the end. */
 typedef struct nm_conv2d_activation_options {
     NM_STRUCT_SIZE(nm_conv2d_activation_options);

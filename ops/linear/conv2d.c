@@ -205,11 +205,17 @@ static nm_status conv2d_weight_grad_infer(nm_infer *infer)
     return check_gradient(infer, x, &infer->out[0], dy);
 }
 
-/* Every output takes a kernel's worth of one group's channels. */
+/* Every output takes a kernel's worth of one group's channels; every dy gives it. */
 int64_t nm_conv2d_multiply_adds(const nm_infer *infer)
 {
     const nm_shape *w = infer->in[1];
     return nm_count_multiply_adds(&infer->out[0], w->dim[1] * w->dim[2] * w->dim[3]);
+}
+
+static int64_t conv2d_input_grad_multiply_adds(const nm_infer *infer)
+{
+    const nm_shape *w = infer->in[1];
+    return nm_count_multiply_adds(infer->in[0], w->dim[1] * w->dim[2] * w->dim[3]);
 }
 
 /* ---- Computation ---- */
@@ -244,12 +250,17 @@ static nm_status conv2d_weight_grad_forward(const nm_run *run)
 
 /* ---- Gradients ---- */
 
+static grad_options options_of_size(const nm_conv2d_options *o, int64_t height, int64_t width)
+{
+    grad_options g = {.conv = *o, .size = NM_LIST_OF(2, height, width)};
+    g.conv.struct_size = sizeof g;
+    return g;
+}
+
 static grad_options options_of_gradient(const nm_conv2d_options *o, nm_tensor *like)
 {
     const nm_shape *shape = nm_tensor_shape(like);
-    grad_options g = {.conv = *o, .size = NM_LIST_OF(2, shape->dim[1], shape->dim[2])};
-    g.conv.struct_size = sizeof g;
-    return g;
+    return options_of_size(o, shape->dim[1], shape->dim[2]);
 }
 
 static nm_conv2d_options options_of_conv(const nm_vjp *v)
@@ -394,11 +405,22 @@ const nm_op nm_op_conv2d = {
     .sample_count = NM_COUNT_OF(conv2d_samples),
 };
 
-NM_OP(conv2d_input_grad, input_grad_in, input_grad_out, conv2d_input_grad_infer, 0,
-      "gradient of conv2d in its input", .spec = &grad_spec,
-      .doc =
-          "dx[n, h, w, c] = sum of dy[n, i, j, o] w[o, k, l, c] over the outputs and taps that see "
-          "x[n, h, w, c]: the transposed convolution.")
+const nm_op nm_op_conv2d_input_grad = {
+    .item =
+        NM_ITEM(nm_op, "conv2d_input_grad", "gradient of conv2d in its input", .spec = &grad_spec,
+                .doc = "dx[n, h, w, c] = sum of dy[n, i, j, o] w[o, k, l, c] over the outputs "
+                       "and taps that see x[n, h, w, c]: conv2d_transpose without a bias."),
+    .inputs = input_grad_in,
+    .outputs = input_grad_out,
+    .input_count = 2,
+    .output_count = 1,
+    .infer = conv2d_input_grad_infer,
+    .forward = conv2d_input_grad_forward,
+    .vjp = conv2d_input_grad_vjp,
+    .multiply_adds = conv2d_input_grad_multiply_adds,
+    .samples = conv2d_input_grad_samples,
+    .sample_count = NM_COUNT_OF(conv2d_input_grad_samples),
+};
 
 NM_OP(conv2d_weight_grad, weight_grad_in, weight_grad_out, conv2d_weight_grad_infer, 0,
       "gradient of conv2d in its weights", .spec = &grad_spec,
@@ -424,4 +446,11 @@ nm_tensor *nm_conv2d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *
                           const nm_conv2d_options *o)
 {
     return nm_apply3(tape, &nm_op_conv2d, o, x, w, b);
+}
+
+nm_tensor *nm_conv2d_input_grad(nm_tape *tape, nm_tensor *dy, nm_tensor *w,
+                                const nm_conv2d_options *o, int64_t height, int64_t width)
+{
+    const grad_options g = options_of_size(o, height, width);
+    return nm_apply2(tape, &nm_op_conv2d_input_grad, &g, dy, w);
 }

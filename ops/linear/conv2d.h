@@ -18,6 +18,10 @@ int64_t nm_conv2d_multiply_adds(const nm_infer *infer);
 nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *options, nm_tensor *dy,
                               int input);
 
+/* The gradient of conv2d's input, an image of that size. */
+nm_tensor *nm_conv2d_input_grad(nm_tape *tape, nm_tensor *dy, nm_tensor *w,
+                                const nm_conv2d_options *options, int64_t height, int64_t width);
+
 #define NM_CONV2D_ROW(type_, field_, min_, doc_)                                                   \
     {                                                                                              \
         NM_FIELD(type_, field_), NM_OPTION_INTS, .doc = doc_, .min = min_, .max = 65536            \

@@ -25,12 +25,18 @@ nm_sides nm_find_sides(const nm_ints *padding, const int64_t image[2], const int
     return s;
 }
 
-nm_status nm_check_sides(const nm_infer *infer, const nm_ints *padding)
+bool nm_sides_are_fine(const nm_ints *padding)
 {
     const int count = padding->count;
     bool fine = count == 0 || count == 1 || count == 2 || count == 4;
     for (int i = 0; i < count; i++) {
         fine = fine && (padding->at[i] >= 0 || is_same(padding));
     }
-    return fine ? NM_OK : nm_infer_fail(infer, "padding takes " NM_PADDING_FORM);
+    return fine;
+}
+
+nm_status nm_check_sides(const nm_infer *infer, const nm_ints *padding)
+{
+    return nm_sides_are_fine(padding) ? NM_OK
+                                      : nm_infer_fail(infer, "padding takes " NM_PADDING_FORM);
 }

@@ -14,7 +14,9 @@ typedef struct nm_sides {
  * last. */
 nm_sides nm_find_sides(const nm_ints *padding, const int64_t image[2], const int64_t reach[2],
                        const int64_t stride[2]);
-/* Whether it has one of these forms; else fails. */
+/* Whether it has one of these forms. */
+bool nm_sides_are_fine(const nm_ints *padding);
+/* The same; fails if not. */
 nm_status nm_check_sides(const nm_infer *infer, const nm_ints *padding);
 
 #define NM_PADDING_FORM                                                                            \

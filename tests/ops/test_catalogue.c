@@ -315,6 +315,44 @@ START_TEST(windows_that_are_none_are_refused)
 }
 END_TEST
 
+START_TEST(convolutions_of_other_kinds_refuse_what_does_not_fit)
+{
+    fixture f = begin();
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(1, 3, 3, 2), 1);
+    nm_tensor *w = nm_full(f.tape, NM_F32, NM_SHAPE(2, 3, 3, 4), 1);
+    nm_conv2d_transpose(f.tape, x, w, NULL, .stride = NM_INTS(2), .output_padding = NM_INTS(2));
+    assert_error(f.context, NM_ERROR_INPUT, "output_padding 2 must be below the stride or the");
+    nm_conv2d_transpose(f.tape, x, w, NULL, .stride = NM_INTS(2), .output_padding = NM_INTS(1),
+                        .padding = NM_INTS(NM_PADDING_SAME));
+    assert_error(f.context, NM_ERROR_INPUT, "output_padding 1 beside padding: same");
+    nm_conv2d_transpose(f.tape, x, w, NULL, .padding = NM_INTS(3));
+    assert_error(f.context, NM_ERROR_INPUT, "nothing is left of the output: x [1, 3, 3, 2]");
+    nm_conv2d_transpose(f.tape, x, w, NULL, .padding = NM_INTS(1, 2, 3));
+    assert_error(f.context, NM_ERROR_INPUT, "conv2d_transpose: padding takes one number");
+    nm_conv2d_transpose(f.tape, x, w, NULL, .stride = NM_INTS(1, 2, 3));
+    assert_error(f.context, NM_ERROR_INPUT, "stride takes one number, or two");
+    nm_conv2d_transpose(f.tape, x, w, VECTOR(f, 1, 2));
+    assert_error(f.context, NM_ERROR_INPUT, "b [2] must be [out], [4] here");
+    nm_conv2d_transpose(f.tape, x, nm_transpose(f.tape, w, 0, 3), NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "the channels do not fit: x [1, 3, 3, 2], w [4, 3, 3");
+    nm_conv3d(f.tape, x, w, NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "conv3d: x [1, 3, 3, 2] and w [2, 3, 3, 4] must be");
+    x = nm_full(f.tape, NM_F32, NM_SHAPE(1, 2, 3, 3, 2), 1);
+    w = nm_full(f.tape, NM_F32, NM_SHAPE(2, 3, 2, 2, 2), 1);
+    nm_conv3d(f.tape, x, w, NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "the depth of w [2, 3, 2, 2, 2] does not fit into x");
+    nm_conv3d(f.tape, x, w, NULL, .padding = NM_INTS(1, 2));
+    assert_error(f.context, NM_ERROR_INPUT, "padding takes one number, three (depth");
+    nm_conv3d(f.tape, x, w, NULL, .dilation = NM_INTS(1, 2));
+    assert_error(f.context, NM_ERROR_INPUT, "dilation takes one number, or three");
+    nm_conv3d(f.tape, x, w, VECTOR(f, 1), .padding = NM_INTS(1));
+    assert_error(f.context, NM_ERROR_INPUT, "b [1] must be [out], [2] here");
+    nm_conv3d(f.tape, x, w, NULL, .padding = NM_INTS(1), .groups = 2);
+    assert_error(f.context, NM_ERROR_INPUT, "the channels do not fit");
+    end(f);
+}
+END_TEST
+
 START_TEST(one_index_may_be_named_many_times)
 {
     fixture f = begin();
@@ -332,4 +370,5 @@ TEST_MAIN("ops/catalogue", nan_stays_and_is_nobodys_equal,
           a_reduction_of_nothing_is_what_pytorch_says, a_variance_of_too_few_is_not_finite,
           axes_that_are_none_are_named, views_move_elements_of_every_type,
           shapes_that_do_not_fit_are_refused_with_the_numbers, windows_that_are_none_are_refused,
+          convolutions_of_other_kinds_refuse_what_does_not_fit,
           an_index_out_of_range_is_named_with_its_place, one_index_may_be_named_many_times)

@@ -88,6 +88,8 @@
  * const nm_conv2d_activation_options *: NULL
  * const nm_conv1d_options *: NULL
  * const nm_conv2d_options *: NULL
+ * const nm_conv2d_transpose_options *: NULL
+ * const nm_conv3d_options *: NULL
  * const nm_batch_norm_running_options *: NULL
  * const nm_batch_norm_result *: &normal
  * const nm_cross_entropy_options *: NULL
