@@ -48,7 +48,8 @@ typedef struct nm_matmul_options {
 } nm_matmul_options;
 NM_API void nm_matmul_options_init(nm_matmul_options *options);
 
-/* a [..., m, k] times b [..., k, n] is [..., m, n]; the axes before the last two broadcast. */
+/* a [..., m, k] times b [..., k, n] is [..., m, n]; the axes before the last two broadcast. A
+ * vector a is one row, a vector b one column, and the result has no axis for it. */
 #define NM_MATMUL_DEFAULTS .transpose_a = false, .precision = NM_PRECISION_F32
 #define nm_matmul(...) NM_CALL(3, nm_matmul, NM_END(nm_matmul_options), __VA_ARGS__)
 #define nm_matmul_needs(tape, a, b, options)

@@ -8,6 +8,7 @@
 #include "ops/loss.h"
 #include "ops/norm.h"
 #include "ops/reduce.h"
+#include "ops/sequence.h"
 #include "ops/shape.h"
 
 #ifdef __cplusplus

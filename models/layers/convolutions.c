@@ -69,10 +69,9 @@ static nm_status conv1d_build(nm_layer *layer, const nm_shape *x)
 
 static nm_status conv3d_build(nm_layer *layer, const nm_shape *x)
 {
-    nm_status status =
-        check_input(layer, x, 3, "volumes, [batch, depth, height, width, channels]",
-                    x->rank == 4 ? "[-1, depth, height, width, 1]"
-                                 : "[-1, depth, height, width, channels]");
+    nm_status status = check_input(layer, x, 3, "volumes, [batch, depth, height, width, channels]",
+                                   x->rank == 4 ? "[-1, depth, height, width, 1]"
+                                                : "[-1, depth, height, width, channels]");
     return status == NM_OK ? build(layer, x, 3) : status;
 }
 
@@ -113,8 +112,8 @@ static nm_tensor *turned(nm_tape *tape, nm_tensor *w, int64_t groups)
     return nm_reshape(tape, parts, NM_SHAPE(groups * in, kh, kw, out));
 }
 
-static nm_tensor *conv2d_transpose(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                                   nm_tensor *w, nm_tensor *b)
+static nm_tensor *conv2d_transpose(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *w,
+                                   nm_tensor *b)
 {
     const convolution_options *o = layer->options;
     return nm_conv2d_transpose(pass->tape, x, turned(pass->tape, w, o->groups), b,
@@ -197,8 +196,8 @@ static void check_conv2d_transpose(const void *options, const nm_value *at, nm_d
          .flags = NM_REQUIRED,                                                                     \
          .doc = "output channels"},                                                                \
     {                                                                                              \
-        NM_FIELD(convolution_options, kernel), NM_OPTION_INTS, .also = "kernel_size size",         \
-            .min = 1, .max = 1e4, .flags = NM_REQUIRED, .doc = kernel_                             \
+        NM_FIELD(convolution_options, kernel), NM_OPTION_INTS,                                     \
+            .also = "kernel_size size", .min = 1, .max = 1e4, .flags = NM_REQUIRED, .doc = kernel_ \
     }
 #define ROWS_END(padding_)                                                                         \
     {NM_FIELD(convolution_options, padding),                                                       \

@@ -68,8 +68,8 @@ static bool find_axes(nm_compose *c, const nm_conv2d_transpose_options *o, axis 
 {
     const nm_shape *x = nm_tensor_shape(c->in[0]), *w = nm_tensor_shape(c->in[1]);
     const bool same = o->padding.count == 1 && o->padding.at[0] == NM_PADDING_SAME;
-    const nm_sides s = nm_find_sides(&o->padding, (int64_t[2]){0}, (int64_t[2]){0},
-                                     (int64_t[2]){1, 1});
+    const nm_sides s =
+        nm_find_sides(&o->padding, (int64_t[2]){0}, (int64_t[2]){0}, (int64_t[2]){1, 1});
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
     for (int i = 0; i < 2; i++) {
         axis *at = &axes[i];
@@ -116,8 +116,8 @@ static nm_tensor *conv2d_transpose_compose(nm_compose *c)
         return NULL;
     }
     const nm_conv2d_options conv = options_of_conv(o);
-    nm_tensor *y = nm_conv2d_input_grad(c->tape, c->in[0], c->in[1], &conv,
-                                        at[0].out - at[0].rest, at[1].out - at[1].rest);
+    nm_tensor *y = nm_conv2d_input_grad(c->tape, c->in[0], c->in[1], &conv, at[0].out - at[0].rest,
+                                        at[1].out - at[1].rest);
     if (at[0].rest || at[1].rest) {
         y = nm_pad(c->tape, y, .axes = NM_INTS(1, 2),
                    .padding = NM_INTS(0, at[0].rest, 0, at[1].rest));

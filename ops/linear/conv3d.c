@@ -6,8 +6,7 @@
 #include "ops/linear/conv2d.h"
 #include "ops/table.h"
 
-#define PADDING_FORM                                                                               \
-    "one number, three (depth, height, width), six (two for each axis), or same"
+#define PADDING_FORM "one number, three (depth, height, width), six (two for each axis), or same"
 
 /* What the depth has. */
 typedef struct depth {
@@ -82,14 +81,12 @@ static bool find_depth(nm_compose *c, const nm_conv3d_options *o, depth *d)
                  .kernel = w->dim[1],
                  .stride = nm_item_of(&o->stride, 0),
                  .dilation = nm_item_of(&o->dilation, 0)};
-    bool fits =
-        d->kernel > 0 && !__builtin_mul_overflow(d->kernel - 1, d->dilation, &reach) &&
-        reach < INT64_MAX / 4;
+    bool fits = d->kernel > 0 && !__builtin_mul_overflow(d->kernel - 1, d->dilation, &reach) &&
+                reach < INT64_MAX / 4;
     if (fits) {
         const nm_ints padding = part_of_padding(&o->padding, true);
-        const nm_sides s =
-            nm_find_sides(&padding, (int64_t[]){d->size, 1}, (int64_t[]){reach + 1, 1},
-                          (int64_t[]){d->stride, 1});
+        const nm_sides s = nm_find_sides(&padding, (int64_t[]){d->size, 1},
+                                         (int64_t[]){reach + 1, 1}, (int64_t[]){d->stride, 1});
         d->before = s.before[0];
         d->after = s.after[0];
         const int64_t room = d->size + d->before + d->after - reach - 1;
@@ -107,8 +104,7 @@ static bool find_depth(nm_compose *c, const nm_conv3d_options *o, depth *d)
 static nm_conv2d_options options_of_planes(const nm_conv3d_options *o)
 {
     nm_conv2d_options planes = {NM_END(nm_conv2d_options), NM_CONV2D_DEFAULTS};
-    planes.stride =
-        (nm_ints)NM_LIST_OF(2, nm_item_of(&o->stride, 1), nm_item_of(&o->stride, 2));
+    planes.stride = (nm_ints)NM_LIST_OF(2, nm_item_of(&o->stride, 1), nm_item_of(&o->stride, 2));
     planes.dilation =
         (nm_ints)NM_LIST_OF(2, nm_item_of(&o->dilation, 1), nm_item_of(&o->dilation, 2));
     planes.padding = part_of_padding(&o->padding, false);
@@ -195,8 +191,9 @@ static const nm_port inputs[] = {
 static const nm_port outputs[] = {{.name = "y", .doc = "[n, depth', height', width', out]"}};
 
 NM_COMPOSED_OP(conv3d, inputs, outputs, 0, "convolution of volumes", .spec = &spec,
-               .doc = "The sum over the kernel's taps in depth of a conv2d of the planes that each\n"
-                      "sees; the sizes of all three axes are as conv2d's.")
+               .doc =
+                   "The sum over the kernel's taps in depth of a conv2d of the planes that each\n"
+                   "sees; the sizes of all three axes are as conv2d's.")
 
 nm_tensor *nm_conv3d_with(nm_tape *tape, nm_tensor *x, nm_tensor *w, nm_tensor *b,
                           const nm_conv3d_options *o)

@@ -1,4 +1,6 @@
-/* Matrix products of the last two axes; the axes before them broadcast. */
+/* Matrix products of the last two axes; the axes before them broadcast. A vector is a matrix of one
+ * row on the left, of one column on the right; the result has no axis for it. */
+#include "ops/basic.h"
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
@@ -14,8 +16,12 @@ typedef struct operand {
     bool transposed;
 } operand;
 
-static operand make_operand(const nm_shape *shape, bool transposed)
+static operand make_operand(const nm_shape *shape, bool transposed, bool left)
 {
+    if (shape->rank == 1) {
+        const int64_t length = shape->dim[0];
+        return (operand){.rows = left ? 1 : length, .columns = left ? length : 1};
+    }
     operand o = {.batch = *shape, .transposed = transposed};
     o.batch.rank -= 2;
     o.rows = shape->dim[shape->rank - (transposed ? 1 : 2)];
@@ -35,11 +41,15 @@ static nm_status mismatch(nm_infer *infer, const char *what)
 static nm_status matmul_infer(nm_infer *infer)
 {
     const nm_matmul_options *o = infer->options;
-    if (infer->in[0]->rank < 2 || infer->in[1]->rank < 2) {
-        return mismatch(infer, "both need at least two axes");
+    const int left = infer->in[0]->rank, right = infer->in[1]->rank;
+    if (left < 1 || right < 1) {
+        return mismatch(infer, "both need at least one axis");
     }
-    operand a = make_operand(infer->in[0], o->transpose_a);
-    operand b = make_operand(infer->in[1], o->transpose_b);
+    if ((left == 1 && o->transpose_a) || (right == 1 && o->transpose_b)) {
+        return mismatch(infer, "a vector has nothing to transpose");
+    }
+    operand a = make_operand(infer->in[0], o->transpose_a, true);
+    operand b = make_operand(infer->in[1], o->transpose_b, false);
     if (a.columns != b.rows) {
         return mismatch(infer, "inner sizes differ");
     }
@@ -47,8 +57,12 @@ static nm_status matmul_infer(nm_infer *infer)
     if (!nm_shape_broadcast(&a.batch, &b.batch, out)) {
         return mismatch(infer, "the axes before the last two do not broadcast");
     }
-    out->dim[out->rank++] = a.rows;
-    out->dim[out->rank++] = b.columns;
+    if (left > 1) {
+        out->dim[out->rank++] = a.rows;
+    }
+    if (right > 1) {
+        out->dim[out->rank++] = b.columns;
+    }
     return NM_OK;
 }
 
@@ -56,16 +70,16 @@ static int64_t matmul_multiply_adds(const nm_infer *infer)
 {
     const nm_matmul_options *o = infer->options;
     return nm_count_multiply_adds(&infer->out[0],
-                                  make_operand(infer->in[0], o->transpose_a).columns);
+                                  make_operand(infer->in[0], o->transpose_a, true).columns);
 }
 
-/* The element at which a broadcast operand's matrix for batch number `index` of `out` begins. */
-static int64_t matrix_offset(const operand *o, const nm_shape *out, int64_t index)
+/* The element at which a broadcast operand's matrix for number `index` of the `batch` begins. */
+static int64_t matrix_offset(const operand *o, const nm_shape *batch, int64_t index)
 {
     int64_t offset = 0, stride = o->rows * o->columns;
-    for (int d = out->rank - 3, k = o->batch.rank - 1; d >= 0; d--, k--) {
-        int64_t place = index % out->dim[d], dim = k >= 0 ? o->batch.dim[k] : 1;
-        index /= out->dim[d];
+    for (int d = batch->rank - 1, k = o->batch.rank - 1; d >= 0; d--, k--) {
+        int64_t place = index % batch->dim[d], dim = k >= 0 ? o->batch.dim[k] : 1;
+        index /= batch->dim[d];
         offset += dim == 1 ? 0 : place * stride;
         stride *= dim;
     }
@@ -95,12 +109,14 @@ static nm_status multiply_matrices(const nm_run *run, const nm_shape *a, const n
 static nm_status matmul_forward(const nm_run *run)
 {
     const nm_matmul_options *o = run->options;
-    const nm_shape *out = nm_tensor_shape(run->out[0]);
     const nm_shape *left = nm_tensor_shape(run->in[0]), *right = nm_tensor_shape(run->in[1]);
     if (left->rank == 2 && right->rank == 2) {
         return multiply_matrices(run, left, right);
     }
-    operand a = make_operand(left, o->transpose_a), b = make_operand(right, o->transpose_b);
+    operand a = make_operand(left, o->transpose_a, true);
+    operand b = make_operand(right, o->transpose_b, false);
+    nm_shape batch = *nm_tensor_shape(run->out[0]);
+    batch.rank -= (left->rank > 1) + (right->rank > 1);
     nm_gemm g = {.dtype = run->dtype,
                  .transpose_a = a.transposed,
                  .transpose_b = b.transposed,
@@ -119,8 +135,8 @@ static nm_status matmul_forward(const nm_run *run)
     int64_t item = (int64_t)nm_dtype_size(run->dtype);
     nm_status status = NM_OK;
     for (int64_t i = 0; i < batches && status == NM_OK; i++) {
-        g.a = (const char *)run->x[0] + matrix_offset(&a, out, i) * item;
-        g.b = (const char *)run->x[1] + matrix_offset(&b, out, i) * item;
+        g.a = (const char *)run->x[0] + matrix_offset(&a, &batch, i) * item;
+        g.b = (const char *)run->x[1] + matrix_offset(&b, &batch, i) * item;
         g.c = (char *)run->y[0] + i * size * item;
         status = nm_gemm_run(run->context, &g);
     }
@@ -128,10 +144,9 @@ static nm_status matmul_forward(const nm_run *run)
 }
 
 /* With A = op(a), B = op(b): dA = dC B^T, dB = A^T dC; of a transposed operand, the transpose. */
-static nm_tensor *matmul_vjp(nm_vjp *v, int input)
+static nm_tensor *gradient(const nm_vjp *v, nm_tensor *a, nm_tensor *b, nm_tensor *dc, int input)
 {
     const nm_matmul_options *o = v->options;
-    nm_tensor *a = v->in[0], *b = v->in[1], *dc = v->gout[0];
     bool ta = o->transpose_a, tb = o->transpose_b;
     int p = o->precision;
     if (input == 0) {
@@ -143,6 +158,25 @@ static nm_tensor *matmul_vjp(nm_vjp *v, int input)
               : nm_matmul(v->tape, a, dc, .transpose_a = !ta, .precision = p);
 }
 
+static nm_tensor *with_axis(nm_tape *tape, nm_tensor *x, int axis)
+{
+    return nm_unsqueeze(tape, x, .axes = NM_INTS(axis));
+}
+
+/* Of vectors, as the matrices that they are: a row has an axis in front, over which the engine
+ * sums, a column one behind. */
+static nm_tensor *matmul_vjp(nm_vjp *v, int input)
+{
+    nm_tensor *a = v->in[0], *b = v->in[1], *dc = v->gout[0];
+    const bool row = nm_tensor_shape(a)->rank == 1, column = nm_tensor_shape(b)->rank == 1;
+    a = row ? with_axis(v->tape, a, 0) : a;
+    b = column ? with_axis(v->tape, b, 1) : b;
+    dc = column ? with_axis(v->tape, dc, -1) : dc;
+    dc = row ? with_axis(v->tape, dc, -2) : dc;
+    nm_tensor *g = gradient(v, a, b, dc, input);
+    return column && input ? nm_squeeze(v->tape, g, .axes = NM_INTS(-1)) : g;
+}
+
 static const nm_sample matmul_samples[] = {
     {.in = {NM_NORMAL(3, 4), NM_NORMAL(4, 2)}},
     {.options = "{transpose_a: true}", .in = {NM_NORMAL(4, 3), NM_NORMAL(4, 2)}},
@@ -150,6 +184,9 @@ static const nm_sample matmul_samples[] = {
     {.options = "{transpose_a: true, transpose_b: true}",
      .in = {NM_NORMAL(2, 4, 3), NM_NORMAL(2, 4)}},
     {.in = {NM_NORMAL(2, 1, 2, 3), NM_NORMAL(3, 3, 2)}},
+    {.in = {NM_NORMAL(3), NM_NORMAL(3)}},
+    {.in = {NM_NORMAL(3), NM_NORMAL(2, 3, 2)}},
+    {.options = "{transpose_a: true}", .in = {NM_NORMAL(2, 3, 2), NM_NORMAL(3)}},
 };
 
 static const nm_matmul_options defaults = {NM_END(nm_matmul_options), NM_MATMUL_DEFAULTS};
@@ -162,14 +199,16 @@ static const nm_option options[] = {
 };
 static const nm_spec spec = NM_SPEC(nm_matmul_options, defaults, options);
 
-static const nm_port in_ports[] = {{.name = "a", .doc = "[..., m, k]"},
-                                   {.name = "b", .doc = "[..., k, n]"}};
+static const nm_port in_ports[] = {{.name = "a", .doc = "[..., m, k], or a vector [k]"},
+                                   {.name = "b", .doc = "[..., k, n], or a vector [k]"}};
 static const nm_port out_ports[] = {{.name = "y", .doc = "[..., m, n]"}};
 
 const nm_op nm_op_matmul = {
-    .item = NM_ITEM(nm_op, "matmul", "matrix product", .spec = &spec,
-                    .doc = "y = a b over the last two axes; the axes before them broadcast.\n"
-                           "da = dy b^T, db = a^T dy."),
+    .item = NM_ITEM(
+        nm_op, "matmul", "matrix product", .spec = &spec,
+        .doc = "y = a b over the last two axes; the axes before them broadcast. A vector a is\n"
+               "one row, a vector b one column, and y has no axis for it: of two, y is []\n"
+               "da = dy b^T, db = a^T dy."),
     .inputs = in_ports,
     .outputs = out_ports,
     .input_count = 2,

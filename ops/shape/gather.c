@@ -15,21 +15,22 @@ static int64_t axis_option(const void *options)
 /* Whether `index` lies within x but for the axis. */
 static nm_status check_index(nm_infer *infer)
 {
-    const nm_shape *x = infer->in[0], *index = infer->in[1];
+    const nm_shape x = nm_shape_with_axis(infer->in[0]), index = nm_shape_with_axis(infer->in[1]);
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
     int axis;
-    if (nm_infer_axis(infer, 0, axis_option(infer->options), &axis) != NM_OK) {
+    if (nm_infer_index_axis(infer, axis_option(infer->options), &axis) != NM_OK) {
         return NM_ERROR_INPUT;
     }
-    bool fits = index->rank == x->rank;
-    for (int d = 0; fits && d < x->rank; d++) {
-        fits = d == axis || index->dim[d] <= x->dim[d];
+    bool fits = index.rank == x.rank;
+    for (int d = 0; fits && d < x.rank; d++) {
+        fits = d == axis || index.dim[d] <= x.dim[d];
     }
     return fits ? NM_OK
                 : nm_infer_fail(infer,
                                 "index %s does not lie within x %s: it has as many axes, and none "
                                 "but axis %d is longer",
-                                nm_shape_text(index, a), nm_shape_text(x, b), axis);
+                                nm_shape_text(infer->in[1], a), nm_shape_text(infer->in[0], b),
+                                axis);
 }
 
 static nm_status gather_infer(nm_infer *infer)
@@ -51,7 +52,7 @@ static nm_status scatter_add_infer(nm_infer *infer)
 
 /* A walk over the index tensor: where each of its elements lies in x. */
 typedef struct walk {
-    const nm_shape *shape; /* of index */
+    nm_shape shape; /* of index */
     int64_t stride[NM_MAX_RANK];
     int64_t at[NM_MAX_RANK];
     int64_t offset; /* in x, the axis left out */
@@ -60,19 +61,19 @@ typedef struct walk {
 
 static walk begin(const nm_run *run)
 {
-    const nm_shape *x = nm_tensor_shape(run->in[0]);
-    walk w = {.shape = nm_tensor_shape(run->in[1]),
-              .axis = nm_shape_axis(x, axis_option(run->options))};
-    nm_contiguous_strides(x, w.stride);
+    const nm_shape x = nm_shape_with_axis(nm_tensor_shape(run->in[0]));
+    walk w = {.shape = nm_shape_with_axis(nm_tensor_shape(run->in[1])),
+              .axis = nm_shape_axis(&x, axis_option(run->options))};
+    nm_contiguous_strides(&x, w.stride);
     return w;
 }
 
 static void step(walk *w)
 {
-    for (int d = w->shape->rank - 1; d >= 0; d--) {
+    for (int d = w->shape.rank - 1; d >= 0; d--) {
         const int64_t stride = d == w->axis ? 0 : w->stride[d];
         w->offset += stride;
-        if (++w->at[d] < w->shape->dim[d]) {
+        if (++w->at[d] < w->shape.dim[d]) {
             return;
         }
         w->offset -= stride * w->at[d];
@@ -91,7 +92,7 @@ static void step(walk *w)
 static nm_status move(const nm_run *run, bool take)
 {
     walk w = begin(run);
-    const int64_t length = nm_tensor_shape(run->in[0])->dim[w.axis];
+    const int64_t length = nm_shape_with_axis(nm_tensor_shape(run->in[0])).dim[w.axis];
     const int64_t count = nm_tensor_count(run->in[1]);
     int64_t *indices = nm_read_indices(run, 1, length);
     if (!indices) {
@@ -139,10 +140,12 @@ static nm_tensor *scatter_add_vjp(nm_vjp *v, int input)
 static const nm_sample gather_samples[] = {
     {.in = {NM_NORMAL(4, 3), NM_INDEX(4, 5, 3)}},
     {.options = "{axis: -1}", .in = {NM_NORMAL(2, 3, 4), NM_INDEX(4, 2, 2, 3)}},
+    {.in = {NM_SCALAR_NORMAL, NM_INDEX(1, 2)}},
 };
 static const nm_sample scatter_add_samples[] = {
     {.in = {NM_NORMAL(4, 3), NM_INDEX(4, 5, 3), NM_NORMAL(5, 3)}},
     {.options = "{axis: 1}", .in = {NM_NORMAL(3, 4), NM_INDEX(4, 2, 3), NM_NORMAL(2, 3)}},
+    {.in = {NM_SCALAR_NORMAL, NM_INDEX(1, 2), NM_NORMAL(2)}},
 };
 
 static const nm_gather_options defaults = {NM_END(nm_gather_options), NM_GATHER_DEFAULTS};
@@ -172,7 +175,8 @@ NM_OP(gather, gather_ports, y_port, gather_infer, 0, "elements by their index al
       .spec = &spec, .also = "gather_elements take_along_axis",
       .doc =
           "y[i, j, ...] = x[index[i, j, ...], j, ...] for axis 0, and likewise for others: as in\n"
-          "PyTorch; ONNX's GatherElements. ONNX's Gather is index_select.\n"
+          "PyTorch, where a single number counts as [1]; ONNX's GatherElements. ONNX's Gather is\n"
+          "index_select.\n"
           "dx = zeros, to which dy is added where it was taken from.")
 NM_OP(scatter_add, scatter_ports, x_shape_port, scatter_add_infer, 0,
       "elements added at an index along an axis", .spec = &spec, .also = "scatter_elements",

@@ -1,5 +1,19 @@
 #include "ops/shape/index.h"
 
+nm_shape nm_shape_with_axis(const nm_shape *shape)
+{
+    return shape->rank ? *shape : NM_SHAPE(1);
+}
+
+nm_status nm_infer_index_axis(nm_infer *infer, int64_t axis, int *out)
+{
+    if (infer->in[0]->rank || axis < -1 || axis > 0) {
+        return nm_infer_axis(infer, 0, axis, out);
+    }
+    *out = 0;
+    return NM_OK;
+}
+
 static int64_t index_at(const nm_run *run, int input, int64_t i)
 {
     switch (nm_tensor_dtype(run->in[input])) {

@@ -24,8 +24,13 @@ static nm_status index_select_infer(nm_infer *infer)
     const nm_shape *x = infer->in[0], *index = infer->in[1];
     nm_shape *y = &infer->out[0];
     int axis;
-    if (nm_infer_axis(infer, 0, axis_option(infer->options), &axis) != NM_OK) {
+    if (nm_infer_index_axis(infer, axis_option(infer->options), &axis) != NM_OK) {
         return NM_ERROR_INPUT;
+    }
+    if (!x->rank && nm_shape_count(index) != 1) { /* y is [], too */
+        char text[NM_SHAPE_TEXT];
+        return nm_infer_fail(infer, "a single number has one place, not as many as index %s",
+                             nm_shape_text(index, text));
     }
     if (x->rank - 1 + index->rank > NM_MAX_RANK) {
         return nm_infer_fail(infer, "y would have %d axes; there are at most %d",
@@ -89,9 +94,9 @@ static table table_of(const nm_shape *x, int axis, int64_t count)
 
 static nm_status index_select_forward(const nm_run *run)
 {
-    const nm_shape *x = nm_tensor_shape(run->in[0]);
+    const nm_shape x = nm_shape_with_axis(nm_tensor_shape(run->in[0]));
     const table t =
-        table_of(x, nm_shape_axis(x, axis_option(run->options)), nm_tensor_count(run->in[1]));
+        table_of(&x, nm_shape_axis(&x, axis_option(run->options)), nm_tensor_count(run->in[1]));
     const size_t row = (size_t)t.inner * nm_dtype_size(run->dtype);
     int64_t *index = nm_read_indices(run, 1, t.length);
     if (!index) {
@@ -143,6 +148,9 @@ static nm_status index_select_grad_forward(const nm_run *run)
 static nm_tensor *index_select_vjp(nm_vjp *v, int input)
 {
     const nm_shape *x = nm_tensor_shape(v->in[input]);
+    if (!x->rank) {
+        return v->gout[0];
+    }
     back_options o = {.select = *(const nm_gather_options *)v->options};
     o.select.struct_size = sizeof o;
     o.length = x->dim[nm_shape_axis(x, o.select.axis)];
@@ -202,6 +210,7 @@ static nm_status one_hot_forward(const nm_run *run)
 static const nm_sample index_select_samples[] = {
     {.in = {NM_NORMAL(4, 3), NM_INDEX(4, 5)}},
     {.options = "{axis: 1}", .in = {NM_NORMAL(2, 3, 2), NM_INDEX(3, 2, 2)}},
+    {.in = {NM_SCALAR_NORMAL, NM_INDEX(1, 1)}},
 };
 static const nm_sample index_select_grad_samples[] = {
     {.options = "{length: 4}", .in = {NM_NORMAL(5, 3), NM_INDEX(4, 5)}},
@@ -254,8 +263,10 @@ static const nm_port hot_port[] = {{.name = "y", .doc = "f32 [index..., num_clas
 
 NM_OP(index_select, select_ports, y_port, index_select_infer, 0,
       "slices by their index along an axis", .spec = &spec, .also = "take",
-      .doc = "y = x[..., index, ...] along the axis; index may have any shape: ONNX's Gather.\n"
-             "dx = zeros, to which the slices of dy are added.")
+      .doc =
+          "y = x[..., index, ...] along the axis; index may have any shape: ONNX's Gather. Of a\n"
+          "single number, index has one element, and y is that number.\n"
+          "dx = zeros, to which the slices of dy are added.")
 NM_OP(index_select_grad, back_ports, dx_port, index_select_grad_infer, 0,
       "gradient of index_select", .spec = &back_spec,
       .doc = "dx = zeros, to which the slices of dy are added where the indices say.")

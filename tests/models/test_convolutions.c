@@ -25,9 +25,10 @@ START_TEST(the_layers_of_signals_and_volumes_are_their_ops)
     nm_tape_reset(f.tape);
     nm_tensor_destroy(x);
     end(&f);
-    f = begin_f64("[conv3d: {channels: 2, kernel: [1, 2, 3], stride: [1, 2, 1], padding: [1, 0, 2], "
-                  "dilation: [2, 1, 1]}]",
-                  NM_SHAPE(2, 4, 3, 2));
+    f = begin_f64(
+        "[conv3d: {channels: 2, kernel: [1, 2, 3], stride: [1, 2, 1], padding: [1, 0, 2], "
+        "dilation: [2, 1, 1]}]",
+        NM_SHAPE(2, 4, 3, 2));
     x = normal(&f, NM_F64, NM_SHAPE(2, 2, 4, 3, 2), 1);
     assert_layer_makes(&f, x,
                        nm_conv3d(f.tape, x, named(&f, "conv1.weight"), named(&f, "conv1.bias"),
@@ -44,9 +45,10 @@ END_TEST
 START_TEST(the_transposed_layer_has_conv2ds_order_of_weights)
 {
     enum { OUT = 6, IN = 4, GROUPS = 2, KH = 2, KW = 3 };
-    fixture f = begin_f64("[conv2d_transpose: {channels: 6, kernel: [2, 3], stride: [2, 3], padding: "
-                          "[0, 1], output_padding: [1, 0], groups: 2}]",
-                          NM_SHAPE(3, 2, IN));
+    fixture f =
+        begin_f64("[conv2d_transpose: {channels: 6, kernel: [2, 3], stride: [2, 3], padding: "
+                  "[0, 1], output_padding: [1, 0], groups: 2}]",
+                  NM_SHAPE(3, 2, IN));
     nm_tensor *w = named(&f, "conv1.weight");
     nm_tensor *turned = normal(&f, NM_F64, NM_SHAPE(IN, KH, KW, OUT / GROUPS), 7);
     for (int o = 0; o < OUT; o++) {

@@ -260,6 +260,13 @@ START_TEST(transposed_convolutions_and_those_of_volumes_are_pytorchs_in_both_typ
 }
 END_TEST
 
+START_TEST(ops_of_sequences_and_vectors_are_pytorchs_in_both_types)
+{
+    check_wide_file("sequence");
+    check_file_in(NM_F32, "sequence", false);
+}
+END_TEST
+
 START_TEST(the_basic_ops_are_pytorchs)
 {
     check_file("basic", true);
@@ -302,7 +309,8 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", transposed_convolutions_and_those_of_volumes_are_pytorchs_in_both_types,
+TEST_MAIN("ops/golden", ops_of_sequences_and_vectors_are_pytorchs_in_both_types,
+          transposed_convolutions_and_those_of_volumes_are_pytorchs_in_both_types,
           windows_of_all_kinds_are_pytorchs_in_both_types,
           elementwise_ops_are_pytorchs_in_both_types, reductions_are_pytorchs_in_both_types,
           ops_that_move_elements_are_pytorchs_in_both_types, the_basic_ops_are_pytorchs,

@@ -327,8 +327,12 @@ START_TEST(shapes_that_do_not_fit_are_named)
                  "matmul: inner sizes differ: a [60, 784] times b [100, 10]");
     nm_matmul(f.tape, x, w, .transpose_b = true);
     assert_error(f.context, NM_ERROR_INPUT, "b [100, 10] transposed");
-    nm_matmul(f.tape, w, v);
-    assert_error(f.context, NM_ERROR_INPUT, "both need at least two axes");
+    nm_matmul(f.tape, v, v, .transpose_b = true);
+    assert_error(f.context, NM_ERROR_INPUT, "a vector has nothing to transpose");
+    nm_matmul(f.tape, nm_scalar(f.tape, NM_F32, 1), w);
+    assert_error(f.context, NM_ERROR_INPUT, "both need at least one axis: a [] times b [100, 10]");
+    nm_matmul(f.tape, v, w);
+    assert_error(f.context, NM_ERROR_INPUT, "inner sizes differ: a [10] times b [100, 10]");
     nm_matmul(f.tape, nm_full(f.tape, NM_F32, NM_SHAPE(2, 3, 3), 0),
               nm_full(f.tape, NM_F32, NM_SHAPE(4, 3, 3), 0));
     assert_error(f.context, NM_ERROR_INPUT, "do not broadcast: a [2, 3, 3] times b [4, 3, 3]");

@@ -81,6 +81,7 @@
  * nm_tensor_writer *: writer
  * const nm_affine_options *: NULL
  * const nm_argmax_options *: NULL
+ * const nm_attention_options *: NULL
  * const nm_batch_norm_activation_options *: NULL
  * const nm_batch_norm_options *: NULL
  * const nm_clamp_options *: NULL
@@ -107,6 +108,8 @@
  * const nm_norm_options *: NULL
  * const nm_permute_options *: NULL
  * const nm_pool2d_options *: NULL
+ * const nm_recurrent_inputs *: &(nm_recurrent_inputs){0}
+ * const nm_recurrent_options *: NULL
  * const nm_reduce_options *: NULL
  * const nm_slice_options *: NULL
  * const nm_softmax_options *: NULL

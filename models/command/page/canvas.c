@@ -75,9 +75,11 @@ static canvas_cell *cell_at(const canvas *c, int row, int column)
 
 static void draw_dot(canvas *c, int across, int up, int series)
 {
-    static const unsigned char dots[4][2] = {{0x40, 0x80}, {0x04, 0x20}, {0x02, 0x10}, {0x01, 0x08}};
+    static const unsigned char dots[4][2] = {
+        {0x40, 0x80}, {0x04, 0x20}, {0x02, 0x10}, {0x01, 0x08}};
     const int wide = c->letters ? 1 : 2, high = c->letters ? 1 : 4;
-    canvas_cell *cell = across < 0 || up < 0 ? NULL : cell_at(c, c->rows - 1 - up / high, across / wide);
+    canvas_cell *cell =
+        across < 0 || up < 0 ? NULL : cell_at(c, c->rows - 1 - up / high, across / wide);
     if (cell) {
         cell->mark = (unsigned char)(series % NM_COUNT_OF(colours) + 1);
         cell->dots |= dots[up % high][across % wide];
@@ -174,7 +176,8 @@ static void draw_grid(canvas *c)
         const int64_t r = c->f->y.names ? down : g->rows - 1 - down;
         const int64_t k = (2 * column + 1) * g->columns / (2 * c->columns);
         const double place = scale_place(&s, g->values[r * g->columns + k]);
-        c->cells[i].level = isfinite(place) ? (unsigned char)(1 + fmin(place * SHADES, SHADES - 1)) : 0;
+        c->cells[i].level =
+            isfinite(place) ? (unsigned char)(1 + fmin(place * SHADES, SHADES - 1)) : 0;
     }
 }
 

@@ -23,7 +23,7 @@ terminal terminal_of_output(void)
     struct winsize size = {0};
     terminal t = {80, USUAL_ROWS, terminal_speaks_unicode(), use_colour(STDOUT_FILENO)};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col) {
-        t.columns = size.ws_col < LEAST_COLUMNS   ? LEAST_COLUMNS
+        t.columns = size.ws_col < LEAST_COLUMNS  ? LEAST_COLUMNS
                     : size.ws_col > MOST_COLUMNS ? MOST_COLUMNS
                                                  : size.ws_col;
         t.rows = size.ws_row && size.ws_row < USUAL_ROWS + 8 ? size.ws_row - 8 : USUAL_ROWS;

@@ -86,7 +86,8 @@ START_TEST(a_page_has_no_markup_of_others)
     page_code(p, HOSTILE);
     page_list(p, cells, heads, 1);
     page_figure(p, &hostile);
-    page_table(p, &(table){.title = HOSTILE, .columns = 2, .rows = 1, .heads = heads, .cells = cells});
+    page_table(p,
+               &(table){.title = HOSTILE, .columns = 2, .rows = 1, .heads = heads, .cells = cells});
     ck_assert_int_eq(page_write(p, test_path("page.html")), NM_OK);
     char *text = read_file(context, "page.html");
     ck_assert_ptr_null(strstr(text, "<script"));
@@ -124,7 +125,8 @@ START_TEST(what_norma_did_not_write_stays)
     nm_context *context = test_context(NULL);
     test_write_file(test_path("mine.svg"), "<svg/>", 6);
     ck_assert_int_eq(svg_write(context, test_path("mine.svg"), &hostile, 1), NM_ERROR_INPUT);
-    assert_error(context, NM_ERROR_INPUT, "mine.svg: is there already and was not written by norma");
+    assert_error(context, NM_ERROR_INPUT,
+                 "mine.svg: is there already and was not written by norma");
     ck_assert_int_eq(page_write(page_open(context, "t"), test_path("mine.svg")), NM_ERROR_INPUT);
     nm_context_clear_error(context);
     char *text = read_file(context, "mine.svg");
@@ -161,8 +163,10 @@ START_TEST(there_is_no_nan_in_a_picture)
     };
     nm_context *context = test_context(NULL);
     for (int i = 0; i < 7 * 4; i++) {
-        const figure f = {.title = "t", .x = {.label = "x", .logarithmic = i & 1},
-                          .y = {.label = "y", .logarithmic = i >> 1 & 1}, .series = &all[i / 4],
+        const figure f = {.title = "t",
+                          .x = {.label = "x", .logarithmic = i & 1},
+                          .y = {.label = "y", .logarithmic = i >> 1 & 1},
+                          .series = &all[i / 4],
                           .count = 1};
         char *text = drawn(context, &f);
         const char *marks = strstr(text, "<g clip-path");
@@ -187,14 +191,16 @@ START_TEST(a_line_of_many_points_keeps_its_peaks)
 {
     enum { MANY = 100000 };
     nm_context *context = test_context(NULL);
-    double *x = nm_alloc_zero(context, MANY, sizeof *x), *y = nm_alloc_zero(context, MANY, sizeof *y);
+    double *x = nm_alloc_zero(context, MANY, sizeof *x),
+           *y = nm_alloc_zero(context, MANY, sizeof *y);
     for (int i = 0; i < MANY; i++) {
         x[i] = i;
         y[i] = sin(i);
     }
     y[77777] = 5;
     const figure_series series = {.name = "s", .count = MANY, .x = x, .y = y};
-    const figure f = {.title = "t", .x = {.label = "x"}, .y = {.label = "y"}, .series = &series, .count = 1};
+    const figure f = {
+        .title = "t", .x = {.label = "x"}, .y = {.label = "y"}, .series = &series, .count = 1};
     ck_assert_int_lt(points_of(context, &f), 2500);
     char *text = drawn(context, &f), *line = strstr(text, "class=\"line");
     double lowest = 1e9; /* from the top: the peak is higher than all else */
@@ -235,7 +241,9 @@ static bool is_ascii(const char *text)
 START_TEST(a_terminal_without_unicode_gets_ascii)
 {
     static const double grid[] = {1, 2, NAN, 4};
-    const figure heat = {.title = "한", .x = {.label = "x", .high = 1}, .y = {.label = "y", .high = 1},
+    const figure heat = {.title = "한",
+                         .x = {.label = "x", .high = 1},
+                         .y = {.label = "y", .high = 1},
                          .grid = {2, 2, grid, {.label = HOSTILE}}};
     const terminal t = {60, 10, false, false};
     nm_context *context = test_context(NULL);
@@ -268,11 +276,15 @@ START_TEST(a_curve_is_where_its_values_are)
 {
     static const double x[] = {0, 10}, y[] = {1, 0};
     const figure_series series = {.name = "s", .count = 2, .x = x, .y = y};
-    const figure f = {.title = "t", .x = {.label = "x"}, .y = {.label = "y", .high = 1},
-                      .series = &series, .count = 1};
+    const figure f = {.title = "t",
+                      .x = {.label = "x"},
+                      .y = {.label = "y", .high = 1},
+                      .series = &series,
+                      .count = 1};
     const terminal t = {60, 10, false, false};
     nm_context *context = test_context(NULL);
-    char *text = printed(context, &f, &t), *first = strstr(text, "1.0 +"), *last = strstr(text, "0.0 +");
+    char *text = printed(context, &f, &t), *first = strstr(text, "1.0 +"),
+         *last = strstr(text, "0.0 +");
     ck_assert_int_eq(first[5], '*');
     ck_assert_int_ne(last[5], '*');
     ck_assert_int_eq(strchr(last, '\n')[-1], '*');
