@@ -52,7 +52,7 @@ static bool multiply_directly(nm_context *context, const nm_gemm *g, bool *finis
 {
     const bool f64 = g->dtype == NM_F64;
     const int64_t work = g->m * g->n * g->k;
-    if (work > SMALLEST && g->bf16 && nm_onednn_takes_bf16(context)) {
+    if (!f64 && work > SMALLEST && g->bf16 && nm_onednn_takes_bf16(context)) {
         return false; /* rounded, and by few: oneDNN's */
     }
     if (!f64 && work <= WIDE_SMALL && nm_gemm_wide(g, finished)) {
