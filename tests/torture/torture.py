@@ -414,6 +414,8 @@ def judge_end(scenario, fault, code, words):
         return None if -code in [int(number) for number in fault.sent] else f"signal {-code}"
     if code > 128:
         return None if code - 128 in [int(number) for number in fault.sent] else f"exit code {code}"
+    if code == 127 and fault.limits and "error while loading shared libraries" in words:
+        return None  # not ours yet
     if code not in (0, 1, 2):
         return f"exit code {code}"
     return f"exit code {code} without a word" if code and not words.strip() else None
