@@ -31,7 +31,10 @@ NM_INLINE nm_status run_op(nm_context *context, const nm_op *op, const void *opt
     for (int i = 0; i < run.outputs; i++) {
         run.y[i] = out[i]->data;
     }
-    return op->forward(&run);
+    context->busy++;
+    const nm_status status = op->forward(&run);
+    context->busy--;
+    return status;
 }
 
 nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, nm_dtype dtype,

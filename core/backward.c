@@ -483,7 +483,7 @@ static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
                                      nm_tensor *const *output_grads, int output_count,
                                      nm_tensor *const *inputs, int input_count)
 {
-    nm_status status = nm_tape_check_rest(tape, "nm_gradients");
+    nm_status status = nm_tape_check_no_walk(tape, "nm_gradients");
     if (status == NM_OK && (output_count < 0 || input_count < 0)) {
         status = nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: of %d outputs and %d inputs",
                          output_count, input_count);

@@ -12,6 +12,18 @@ static nm_status check_results(nm_context *context, const nm_op *op, nm_tensor *
     return context->status;
 }
 
+/* It has neither the tape nor its inputs to itself. */
+static void run_formula(nm_compose *c)
+{
+    nm_tape *tape = c->tape;
+    const bool outer = tape->composing;
+    tape->composing = true;
+    tape->context->busy++;
+    c->out[0] = c->op->compose(c);
+    tape->context->busy--;
+    tape->composing = outer;
+}
+
 nm_status nm_run_composed(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
                           const void *options, bool recorded, nm_tensor **out)
 {
@@ -23,9 +35,8 @@ nm_status nm_run_composed(nm_tape *tape, const nm_op *op, nm_tensor *const *in, 
     for (int i = 0; i < op->output_count; i++) {
         out[i] = NULL;
     }
-    nm_compose c = {tape, op, options, inputs, all, out};
     tape->collecting |= collects;
-    out[0] = op->compose(&c);
+    run_formula(&(nm_compose){tape, op, options, inputs, all, out});
     if (collects) {
         tape->collecting = false;
         for (int i = 0; i < op->output_count; i++) {

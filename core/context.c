@@ -136,6 +136,7 @@ static void end(nm_context *context)
     nm_map_destroy(context->labels);
     context->labels = NULL;
     nm_tapes_forget(context);
+    nm_tensors_forget(context);
     nm_context_trim(context);
     if (context->blocks > 1) {
         outlive(context);

@@ -59,7 +59,9 @@ struct nm_context {
     nm_tape *tapes;    /* all that are there */
     nm_tape *buried;   /* destroyed, but for the headers of their tensors */
     nm_trace *trace;   /* a dry run that is being kept; NULL: none */
-    nm_tensor *doomed; /* destroyed by their users, but needed by a tape; linked by `grad` */
+    nm_tensor *doomed; /* destroyed by their users, but needed yet; linked by `grad` */
+    int busy;          /* computations and formulas of ops that run: they have their inputs */
+    uint64_t lost;     /* tensors that were destroyed while graphs compute with them; atomic */
     uint64_t clock;    /* changes of tensors that a node needs */
     size_t blocks;     /* what keeps it: memory given out and not yet back, and its user */
     bool closed;       /* by its user, while blocks were out; the last one frees it */
@@ -102,8 +104,11 @@ struct nm_tensor {
     int64_t count;
     union {
         unsigned char small[NM_SMALL_BYTES]; /* a tape tensor's elements, if they fit */
-        const int *readers; /* own tensors: how many other contexts read them, atomic; NULL: none
-                               ever will */
+        struct {                             /* own tensors */
+            const int
+                *readers; /* how many other contexts read them, atomic; NULL: none ever will */
+            int keepers;  /* graphs and plans that compute with it */
+        };
     };
     nm_tensor *grad; /* own tensors: what nm_backward() added up */
     const char *name;
@@ -162,6 +167,13 @@ static inline const char *nm_tensor_title(const nm_tensor *tensor)
 {
     return tensor->name ? tensor->name : "tensor";
 }
+
+/* Keeps an own tensor of this very context's, although its user destroys it: for a graph or a plan.
+ * nm_context.lost counts those that were; their graphs are of the past. */
+void nm_tensor_keep_for(nm_context *context, nm_tensor *tensor);
+void nm_tensor_give_up(nm_context *context, nm_tensor *tensor);
+/* Frees what was destroyed by its user, as far as nothing needs it any more. */
+void nm_tensors_forget(nm_context *context);
 
 /* Whether it has elements; else an error. NULL, of a call that failed, has none. */
 bool nm_tensor_has_elements(const nm_tensor *tensor);
@@ -274,6 +286,7 @@ struct nm_tape {
     bool recording, anomaly, dry;
     bool running;             /* a backward pass: what takes its nodes away is refused */
     bool held;                /* by a network's forward pass */
+    bool composing;           /* a formula of an op runs: what takes nodes away is refused */
     nm_trace *trace;          /* keeps what is done, in a dry run; NULL: nobody does */
     const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
     const char *scope;
@@ -397,7 +410,8 @@ static inline nm_tensor **nm_node_outputs(nm_node *node)
 /* A copy of the text until the reset after the next, as tensors of the tape are known. NULL gives
  * NULL, and so does a lack of memory. */
 const char *nm_tape_copy_text(nm_tape *tape, const char *text);
-/* NM_OK, or an error of `function` while a backward pass runs. */
+/* NM_OK, or an error of `function` while a backward pass runs; while a formula does, too. */
+nm_status nm_tape_check_no_walk(const nm_tape *tape, const char *function);
 nm_status nm_tape_check_rest(const nm_tape *tape, const char *function);
 
 /* A tensor of the tape that has no elements yet, in a dry run or to be filled in at once. */

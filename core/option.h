@@ -176,7 +176,8 @@ typedef enum nm_option_type {
 
 /* A nested struct is left at the outer struct's default by `null` or `false`, takes the defaults of
  * its own spec by `true`, and is read upon those from a map. So a part that can be switched off has
- * zeros as the outer default and a member that is no option, such as `bool on`, set in its own.
+ * zeros as the outer default and a member that is no option, `bool on`, set in its own; it stands
+ * first, and nm_spec_check() looks at the others where it is set.
  * A null leaves strings, choices, lists of either and NUMBERS at their defaults too; for other
  * types it is an error. */
 

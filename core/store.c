@@ -175,7 +175,7 @@ int64_t nm_store_parameters(const nm_store *store)
 
 uint64_t nm_store_changes(const nm_store *store)
 {
-    return store->changes;
+    return store->changes + __atomic_load_n(&store->context->lost, __ATOMIC_RELAXED);
 }
 
 void nm_store_set_trainable_at(nm_store *store, int index, bool trainable)

@@ -104,6 +104,7 @@ int nm_store_readers(const nm_store *store);
 nm_status nm_store_check_change(const nm_store *store);
 
 /* How often it was said what is trainable. */
+/* Also of tensors that graphs compute with and their users destroyed. */
 uint64_t nm_store_changes(const nm_store *store);
 /* Whether that has filled it once. The library's own. */
 bool nm_store_is_filled(const nm_store *store);

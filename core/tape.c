@@ -35,30 +35,22 @@ static void bury(nm_arena *arena)
     }
 }
 
-/* Destroys what was destroyed already, once no tape has nodes. */
-static void destroy_doomed(nm_context *context)
-{
-    for (const nm_tape *tape = context->tapes; tape; tape = tape->next) {
-        if (tape->node_count) {
-            return;
-        }
-    }
-    while (context->doomed) {
-        nm_tensor *tensor = context->doomed;
-        context->doomed = tensor->grad;
-        tensor->grad = NULL;
-        tensor->recorded = tensor->doomed = false;
-        nm_tensor_destroy(tensor);
-    }
-}
-
-nm_status nm_tape_check_rest(const nm_tape *tape, const char *function)
+nm_status nm_tape_check_no_walk(const nm_tape *tape, const char *function)
 {
     return tape->running ? nm_fail(tape->context, NM_ERROR_INPUT,
                                    "%s: a backward pass runs on the tape; wait for its end, or use "
                                    "another tape",
                                    function)
                          : NM_OK;
+}
+
+nm_status nm_tape_check_rest(const nm_tape *tape, const char *function)
+{
+    return tape->composing ? nm_fail(tape->context, NM_ERROR_INPUT,
+                                     "%s: the formula of an op runs on the tape, which is not its "
+                                     "own",
+                                     function)
+                           : nm_tape_check_no_walk(tape, function);
 }
 
 /* The label stays, where the next step's are. */
@@ -81,7 +73,7 @@ void nm_tape_reset(nm_tape *tape)
     tape->recent = NULL;
     tape->cost = (nm_tape_cost){0};
     if (tape->context->doomed) {
-        destroy_doomed(tape->context);
+        nm_tensors_forget(tape->context);
     }
 }
 

@@ -159,7 +159,7 @@ static bool is_borrowed(const nm_tensor *tensor)
     return is_wrapped(tensor) && nm_tapes_borrow(tensor->context, tensor->data, NULL);
 }
 
-/* Keeps a tensor that its user is done with for the tapes' backward passes. Its elements must be
+/* Keeps a tensor that its user is done with for those who need it yet. Its elements must be
  * its own then: without memory for that, a backward pass that needs them says so. */
 static void doom(nm_tensor *tensor)
 {
@@ -175,6 +175,40 @@ static void doom(nm_tensor *tensor)
     tensor->doomed = true;
     tensor->grad = context->doomed;
     context->doomed = tensor;
+    __atomic_add_fetch(&context->lost, tensor->keepers > 0, __ATOMIC_RELAXED);
+}
+
+void nm_tensor_keep_for(nm_context *context, nm_tensor *tensor)
+{
+    if (tensor && tensor->context == context) {
+        tensor->keepers++;
+    }
+}
+
+void nm_tensor_give_up(nm_context *context, nm_tensor *tensor)
+{
+    if (tensor && tensor->context == context && --tensor->keepers == 0 && tensor->doomed) {
+        nm_tensors_forget(context);
+    }
+}
+
+void nm_tensors_forget(nm_context *context)
+{
+    if (context->busy || is_needed(context)) {
+        return;
+    }
+    nm_tensor *next, *tensor = context->doomed;
+    context->doomed = NULL;
+    for (; tensor; tensor = next) {
+        next = tensor->grad;
+        tensor->grad = tensor->keepers ? context->doomed : NULL;
+        if (tensor->keepers) {
+            context->doomed = tensor;
+        } else {
+            tensor->recorded = tensor->doomed = false;
+            nm_tensor_destroy(tensor);
+        }
+    }
 }
 
 void nm_tensor_destroy(nm_tensor *tensor)
@@ -194,7 +228,8 @@ void nm_tensor_destroy(nm_tensor *tensor)
         gradient->name = NULL;
         nm_tensor_destroy(gradient);
     }
-    if (tensor->recorded && (is_needed(context) || is_borrowed(tensor))) {
+    if (tensor->keepers || context->busy ||
+        (tensor->recorded && (is_needed(context) || is_borrowed(tensor)))) {
         doom(tensor);
         return;
     }
@@ -258,6 +293,12 @@ nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name)
     if (tensor->tape) {
         tensor->name = nm_tape_copy_text(tensor->tape, name);
         return name && !tensor->name ? NM_ERROR_MEMORY : NM_OK;
+    }
+    if (tensor->owned) {
+        return nm_fail(tensor->context, NM_ERROR_INPUT,
+                       "nm_tensor_set_name: %s belongs to its store, its file or the tensor whose "
+                       "gradient it is, which knows it by its name",
+                       nm_tensor_title(tensor));
     }
     char *copy = nm_copy_string(tensor->context, name);
     if (name && !copy) {

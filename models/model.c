@@ -28,11 +28,10 @@ static void destroy_now(nm_model *model)
     nm_traced_destroy(model->traced);
     nm_map_destroy(model->names);
     nm_map_destroy(model->alike);
-    if (model->is_wrapped) {
-        nm_store_release(model->store);
-    } else {
+    if (!model->is_wrapped) {
         nm_store_destroy(model->store);
     }
+    nm_store_release(model->store);
     nm_saved_close(&model->saved);
     nm_free(context, model->description);
     nm_document_destroy(model->own_document);
@@ -153,7 +152,10 @@ nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x)
 {
     NM_GIVEN(model, NULL);
     NM_REQUIRE(model->context, pass && pass->tape, NULL);
-    return forward_by(model, model->traced, pass, x);
+    nm_model_hold(model);
+    nm_tensor *y = forward_by(model, model->traced, pass, x);
+    nm_model_release(model);
+    return y;
 }
 
 nm_status nm_model_fold(nm_model *model)
@@ -188,7 +190,10 @@ nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 {
     NM_GIVEN(model, NULL);
     NM_REQUIRE(model->context, tape, NULL);
-    return nm_model_predict_by(model, model->traced, tape, x);
+    nm_model_hold(model);
+    nm_tensor *y = nm_model_predict_by(model, model->traced, tape, x);
+    nm_model_release(model);
+    return y;
 }
 
 nm_tensor *nm_model_predict_by(nm_model *model, nm_traced *traced, nm_tape *tape, nm_tensor *x)

@@ -95,6 +95,16 @@ static bool find_input(nm_model *m, const nm_shape *sample, nm_diagnostics *d)
     return true;
 }
 
+/* Whoever builds it destroys it on an error, if none of its layers has done so. */
+static void end_building(nm_model *m, nm_diagnostics *d)
+{
+    if (m->closed) {
+        nm_diagnose(d, m->failed, "model: a layer destroyed it while it was being built");
+    }
+    m->closed = false;
+    m->holders--;
+}
+
 void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_options *options,
                     nm_diagnostics *d)
 {
@@ -105,8 +115,10 @@ void nm_model_build(nm_model *model, const nm_shape *sample, const nm_model_opti
     model->options = options ? *options : (nm_model_options){NM_MODEL_DEFAULTS};
     model->options.fuse = model->options.fuse && !model->apart;
     if (find_input(model, sample, d)) {
+        nm_model_hold(model);
         run_dry(model);
         report(model, d);
+        end_building(model, d);
     }
 }
 
@@ -156,9 +168,8 @@ static nm_tensor *try_layers(nm_model *m, const nm_pass *pass, const nm_shape *x
     return y;
 }
 
-nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
+static nm_status try_model(nm_model *m, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
 {
-    nm_model *m = self;
     nm_random random = nm_random_create(m->options.seed, 0);
     nm_pass dry = *pass;
     *trial = (nm_trial){.output = {.rank = -1}};
@@ -179,4 +190,14 @@ nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_tr
     }
     nm_tape_destroy(dry.tape);
     return nm_context_status(m->context);
+}
+
+nm_status nm_model_try(void *self, const nm_pass *pass, const nm_shape *x, nm_trial *trial)
+{
+    nm_model *m = self;
+    nm_context *context = m->context;
+    nm_model_hold(m);
+    const nm_status status = try_model(m, pass, x, trial);
+    nm_model_release(m);
+    return status == NM_OK ? nm_context_status(context) : status;
 }

@@ -72,6 +72,7 @@ nm_model *nm_model_make(nm_context *context, nm_document *document)
     m->names = nm_map_create(context);
     m->alike = m->names ? nm_map_create(context) : NULL;
     m->store = m->network.store = nm_store_create(context);
+    nm_store_hold(m->store); /* its user can get at it, and destroy it */
     return m;
 }
 

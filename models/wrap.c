@@ -222,6 +222,7 @@ nm_model *nm_model_wrap(const nm_network *network, nm_shape sample)
         return NULL;
     }
     nm_store_destroy(m->store);
+    nm_store_release(m->store);
     m->store = m->network.store = network->store;
     nm_store_hold(m->store);
     m->is_wrapped = true;

@@ -111,6 +111,7 @@ static nm_status add_members(nm_optimizer *o, const nm_setting *settings)
 {
     int entries = nm_store_count(o->store);
     o->state = nm_store_create(o->context);
+    nm_store_hold(o->state); /* its user can get at it, and destroy it */
     o->members = nm_alloc_zero(o->context, (size_t)entries, sizeof *o->members);
     o->states = state_count(o);
     nm_status status = nm_context_status(o->context);
@@ -163,6 +164,7 @@ void nm_optimizer_destroy(nm_optimizer *o)
     }
     nm_store *store = o->store;
     nm_store_destroy(o->state);
+    nm_store_release(o->state);
     nm_free(o->context, o->members);
     nm_free(o->context, o->options);
     nm_free(o->context, o);
@@ -264,6 +266,21 @@ static nm_status check_store(const nm_optimizer *o)
     return nm_store_check_change(o->store);
 }
 
+static nm_status check_step(const nm_optimizer *o, int64_t step, double factor, double scale)
+{
+    if (step < 0) {
+        return nm_fail(o->context, NM_ERROR_INPUT,
+                       "nm_optimizer_step: step is %lld; it counts updates from 0",
+                       (long long)step);
+    }
+    return isfinite(factor) && isfinite(scale)
+               ? NM_OK
+               : nm_fail(o->context, NM_ERROR_INPUT,
+                         "nm_optimizer_step: the rate's factor is %g and the gradients' scale %g; "
+                         "both must be finite",
+                         factor, scale);
+}
+
 /* Backward passes that need the parameters as they were are errors from now on. */
 static void touch_moved(const nm_optimizer *o)
 {
@@ -281,7 +298,8 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
         .optimizer = o,
         .common = {
             .options = o->options, .step = step, .rate = o->common.rate * factor, .scale = scale}};
-    nm_status status = check_store(o);
+    nm_status status = check_step(o, step, factor, scale);
+    status = status == NM_OK ? check_store(o) : status;
     if (status == NM_OK) {
         all.elements = find_gradients(o);
         if (o->type->trust) {
@@ -293,11 +311,23 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
     return status;
 }
 
+/* An update that moves nothing is one that its caller means otherwise. */
+static nm_status check_gradients(nm_optimizer *o)
+{
+    return find_gradients(o) || !o->count
+               ? NM_OK
+               : nm_fail(o->context, NM_ERROR_INPUT,
+                         "nm_optimizer_minimize: the loss depends on no parameter that is trained, "
+                         "of the %d the optimizer has",
+                         o->count);
+}
+
 nm_status nm_optimizer_minimize(nm_optimizer *o, nm_tape *tape, nm_tensor *loss, int64_t step)
 {
     NM_GIVEN(o, NM_ERROR_INPUT);
     NM_REQUIRE(o->context, tape, NM_ERROR_INPUT);
     nm_status status = nm_backward(tape, loss, 0);
+    status = status == NM_OK ? check_gradients(o) : status;
     status = status == NM_OK ? nm_optimizer_step(o, step, 1, 1) : status;
     nm_store_clear_grads(o->store);
     return status;

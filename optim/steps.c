@@ -237,7 +237,7 @@ static bool may_plan(const nm_batch_step *s)
            nm_tape_is_recording(tape) && !nm_tape_is_anomalous(tape) && !nm_tape_is_dry(tape);
 }
 
-nm_status nm_batch_step_run(const nm_batch_step *s, double *loss)
+static nm_status run(const nm_batch_step *s, double *loss)
 {
     nm_context *context = nm_tape_context(s->tape);
     *loss = (double)NAN;
@@ -251,4 +251,13 @@ nm_status nm_batch_step_run(const nm_batch_step *s, double *loss)
     void *const in[] = {s->batch->x, s->batch->targets};
     return status == NM_OK ? nm_step_plan_run(plan, s->tape, s->random, in, s->scale, loss)
                            : status;
+}
+
+nm_status nm_batch_step_run(const nm_batch_step *s, double *loss)
+{
+    nm_traced *traced = s->network->traced;
+    nm_traced_hold(traced);
+    const nm_status status = run(s, loss);
+    nm_traced_release(traced);
+    return status;
 }

@@ -27,7 +27,9 @@ typedef struct kept {
 struct nm_traced {
     nm_context *context;
     nm_network inner, outer;
-    bool holds; /* its store */
+    bool holds;  /* its store */
+    int holders; /* passes, trainers */
+    bool closed; /* by its user; goes with the last holder */
     bool folded;
     /* Of folded passes: those that nm_traced_fold() found, which others may read; and what only
      * other shapes have. NULL: none. */
@@ -78,7 +80,10 @@ static void forget(kept *k)
 
 void nm_traced_destroy(nm_traced *traced)
 {
-    if (!traced) {
+    if (!traced || traced->holders) {
+        if (traced) {
+            traced->closed = true;
+        }
         return;
     }
     for (int i = 0; i < KEPT; i++) {
@@ -93,6 +98,20 @@ void nm_traced_destroy(nm_traced *traced)
     nm_store *held = traced->holds ? traced->inner.store : NULL;
     nm_free(traced->context, traced);
     nm_store_release(held);
+}
+
+void nm_traced_hold(nm_traced *traced)
+{
+    if (traced) {
+        traced->holders++;
+    }
+}
+
+void nm_traced_release(nm_traced *traced)
+{
+    if (traced && --traced->holders == 0 && traced->closed) {
+        nm_traced_destroy(traced);
+    }
 }
 
 void *nm_traced_attach(nm_traced *traced, size_t size,
@@ -246,9 +265,8 @@ static nm_tensor *run_kept(kept *k, const nm_pass *pass, nm_tensor *x)
     return y;
 }
 
-nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x)
+static nm_tensor *run_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x)
 {
-    NM_GIVEN(traced, NULL);
     NM_REQUIRE(traced->context, pass && pass->tape, NULL);
     NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
     if ((nm_tape_is_traced(pass->tape) && !nm_tape_is_traced_for_step(pass->tape)) ||
@@ -264,6 +282,15 @@ nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *
     }
     k->used = ++traced->clock;
     return run_kept(k, pass, x);
+}
+
+nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x)
+{
+    NM_GIVEN(traced, NULL);
+    nm_traced_hold(traced);
+    nm_tensor *y = run_forward(traced, pass, x);
+    nm_traced_release(traced);
+    return y;
 }
 
 /* ---- Folding ---- */

@@ -28,7 +28,8 @@ typedef struct nm_traced nm_traced;
 
 /* `network` is copied; what it points to but the store must outlive the result. NULL on failure. */
 NM_API nm_traced *nm_traced_create(const nm_network *network);
-NM_API void nm_traced_destroy(nm_traced *traced); /* NULL is fine */
+/* NULL is fine. Passes that run in it, and trainers of its network, keep it until they are done. */
+NM_API void nm_traced_destroy(nm_traced *traced);
 /* The network to use in place of the first: what the trainer and nm_evaluate() take. */
 NM_API const nm_network *nm_traced_network(const nm_traced *traced);
 /* The same as its forward(). */
@@ -46,6 +47,9 @@ NM_API void nm_traced_unfold(nm_traced *traced);
  * (nm_store_lend()): folded if `traced` is, with the same constants. `traced` may run meanwhile,
  * and must outlive the result. */
 nm_traced *nm_traced_share(nm_context *context, const nm_traced *traced);
+/* Keeps it until it is released as often; NULL is fine. */
+void nm_traced_hold(nm_traced *traced);
+void nm_traced_release(nm_traced *traced);
 bool nm_traced_is_folded(const nm_traced *traced);
 /* State that goes with it: `size` bytes, zeros when asked for first, then always the same. NULL
  * without memory. */

@@ -38,6 +38,9 @@ static void destroy_recipe(nm_context *context, recipe *r)
     for (int i = 0; i < r->outputs; i++) {
         nm_tensor_destroy(r->out[i]);
     }
+    for (int i = 0; i < r->inputs; i++) {
+        nm_tensor_give_up(context, r->in[i]);
+    }
     nm_free(context, r);
 }
 
@@ -130,6 +133,7 @@ static recipe *make(nm_context *context, const nm_graph *graph, const nm_graph_s
     r->options = bytes ? memcpy((char *)r + head, step->options, bytes) : step->options;
     for (int i = 0; i < step->inputs; i++) {
         r->in[i] = step->in[i] < 0 ? NULL : graph->values[step->in[i]].tensor;
+        nm_tensor_keep_for(context, r->in[i]);
     }
     for (int i = 0; i < step->outputs; i++) {
         const nm_graph_value *value = &graph->values[step->out[i]];
@@ -191,7 +195,7 @@ static nm_status settle(nm_graph *graph, nm_constants *constants, const nm_graph
 {
     const recipe *r = find(constants, graph, step);
     for (int i = 0; r && i < step->outputs; i++) {
-        graph->values[step->out[i]].tensor = r->out[i];
+        nm_graph_set_tensor(graph, step->out[i], r->out[i]);
     }
     return r ? NM_OK : nm_context_status(graph->context);
 }

@@ -7,12 +7,21 @@
 
 /* ---- Life ---- */
 
+/* That of another context outlives the graph otherwise (nm_store_lend()). */
+static bool holds_store(const nm_graph *graph)
+{
+    return graph->store && nm_store_context(graph->store) == graph->context;
+}
+
 nm_graph *nm_graph_create(nm_context *context, const nm_store *store)
 {
     nm_graph *graph = nm_alloc_zero(context, 1, sizeof *graph);
     if (graph) {
         graph->context = context;
         graph->store = store;
+        if (holds_store(graph)) {
+            nm_store_hold((nm_store *)(uintptr_t)store); /* its entries are those of values */
+        }
     }
     return graph;
 }
@@ -36,6 +45,7 @@ void nm_graph_cut(nm_graph *graph, int step_count, int value_count)
     }
     while (graph->value_count > value_count) {
         const nm_graph_value *value = &graph->values[--graph->value_count];
+        nm_tensor_give_up(graph->context, value->tensor);
         nm_free(graph->context, value->input >= 0 ? value->name : NULL);
     }
     nm_graph_touch(graph);
@@ -51,7 +61,9 @@ void nm_graph_destroy(nm_graph *graph)
     nm_free(graph->context, graph->learned);
     nm_free(graph->context, graph->steps);
     nm_free(graph->context, graph->values);
+    nm_store *held = holds_store(graph) ? (nm_store *)(uintptr_t)graph->store : NULL;
     nm_free(graph->context, graph);
+    nm_store_release(held);
 }
 
 /* ---- Adding ---- */
@@ -79,6 +91,13 @@ int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape)
     values[graph->value_count] =
         (nm_graph_value){.dtype = dtype, .shape = *shape, .input = -1, .step = -1, .output = -1};
     return graph->value_count++;
+}
+
+void nm_graph_set_tensor(nm_graph *graph, int value, nm_tensor *tensor)
+{
+    nm_tensor_keep_for(graph->context, tensor);
+    nm_tensor_give_up(graph->context, graph->values[value].tensor);
+    graph->values[value].tensor = tensor;
 }
 
 nm_status nm_graph_add_output(nm_graph *graph, int value)

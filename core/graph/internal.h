@@ -30,6 +30,8 @@ struct nm_graph {
 nm_graph *nm_graph_create(nm_context *context, const nm_store *store);
 /* Returns its index; -1 without memory. */
 int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape);
+/* The value is that tensor, which is kept as long as the graph is. */
+void nm_graph_set_tensor(nm_graph *graph, int value, nm_tensor *tensor);
 /* Such an output. */
 nm_status nm_graph_add_output(nm_graph *graph, int value);
 /* A whole step's: the gradient of a tensor of the program's own. */

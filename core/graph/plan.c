@@ -18,6 +18,9 @@ void nm_plan_destroy(nm_plan *plan)
         return;
     }
     nm_context *context = plan->context;
+    for (int i = 0; i < plan->own_count; i++) {
+        nm_tensor_give_up(context, plan->owns[i].tensor);
+    }
     nm_free(context, plan->headers);
     nm_free(context, plan->of);
     nm_free(context, plan->steps);
@@ -105,6 +108,7 @@ static void make_headers(nm_plan *plan, const nm_graph *graph)
         if (value->tensor) {
             plan->owns[plan->own_count++] =
                 (nm_plan_own){value->tensor, value->tensor->data, value->tensor->requires_grad};
+            nm_tensor_keep_for(plan->context, value->tensor);
         }
     }
 }

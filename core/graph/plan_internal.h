@@ -28,7 +28,7 @@ typedef struct nm_plan_alias {
 
 /* A tensor of the program's own, and where its elements were when steps were last told. */
 typedef struct nm_plan_own {
-    const nm_tensor *tensor;
+    nm_tensor *tensor;
     const void *data;
     bool requires_grad;
 } nm_plan_own;

@@ -103,9 +103,11 @@ static nm_status do_step(const nm_plan_step *step, nm_random *random)
 nm_status nm_plan_go(const nm_plan *plan, int first, int last, nm_random *random)
 {
     nm_status status = NM_OK;
+    plan->context->busy++;
     for (int s = first; s < last && status == NM_OK; s++) {
         status = do_step(&plan->steps[s], random);
     }
+    plan->context->busy--;
     return status;
 }
 

@@ -66,8 +66,11 @@ static int add_own(nm_trace *trace, nm_tensor *tensor)
 {
     const int v = nm_trace_add_value(trace, tensor);
     if (v >= 0) {
-        trace->graph->values[v].tensor = tensor;
-        trace->graph->values[v].name = tensor->name;
+        nm_graph_set_tensor(trace->graph, v, tensor);
+        trace->graph->values[v].name =
+            tensor->owned || !tensor->name
+                ? tensor->name
+                : nm_context_label(trace->graph->context, tensor->name); /* it may be renamed */
     }
     return v;
 }

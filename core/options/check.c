@@ -227,11 +227,24 @@ static void check_strings(const checker *c, const nm_option *option, const nm_st
     }
 }
 
+/* Whether a `bool on` that is no option, at its beginning, says other than the outer default. */
+static bool is_switched_on(const checker *c, const nm_option *option, const void *options)
+{
+    for (int i = 0; i < option->spec->count; i++) {
+        if (option->spec->options[i].offset == 0) {
+            return false;
+        }
+    }
+    return c->spec->defaults &&
+           *(const unsigned char *)options !=
+               *(const unsigned char *)nm_option_field(option, c->spec->defaults);
+}
+
 /* A struct left at its default is fine: it may be switched off. */
 static void check_nested(const checker *c, const nm_option *option, const void *options)
 {
     char what[160];
-    if (!is_own_default(c, option)) {
+    if (!is_own_default(c, option) || is_switched_on(c, option, options)) {
         snprintf(what, sizeof what, "%s: %s", c->what, option->name);
         check_struct(option->spec, what, options, c->d);
     }

@@ -39,6 +39,7 @@ typedef struct nm_step {
 struct nm_trainer {
     nm_context *context;
     nm_trainer_setup setup; /* a copy */
+    nm_network network;     /* another: setup.network */
     nm_sgd_options usual;   /* its optimizer's options, where it names none */
     nm_loss loss;
     nm_loader_options loader; /* the data's, with `last_batch` decided */

@@ -1,8 +1,8 @@
 /* The life of a trainer. What happens in a step is in step.c, around epochs in epoch.c; what they
  * all tell of the run is in state.c. */
 #include "core/guard.h"
+#include "optim/traced.h"
 #include "optim/train/internal.h"
-
 #include "optim/train_defaults.h"
 
 #include <string.h>
@@ -28,6 +28,11 @@ static nm_trainer *make(nm_context *context, const nm_trainer_setup *setup)
     }
     t->context = context;
     t->setup = *setup;
+    if (setup->network) {
+        t->network = *setup->network;
+        t->setup.network = &t->network;
+        nm_traced_hold(t->network.traced);
+    }
     nm_train_complete(&t->setup.options, setup->data ? setup->data->train.count : 0,
                       setup->network ? nm_store_parameters(setup->network->store) : 0, &t->usual);
     t->saved_step = -1;
@@ -105,6 +110,7 @@ void nm_trainer_destroy(nm_trainer *t)
     nm_optimizer_destroy(t->optimizer);
     nm_store_destroy(t->average);
     nm_tape_destroy(t->tape);
+    nm_traced_release(t->network.traced);
     nm_free(t->context, t->own_guess);
     nm_free(t->context, t->taken.names);
     nm_free(t->context, t->checkpoint_path);

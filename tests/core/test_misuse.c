@@ -248,6 +248,103 @@ START_TEST(a_descriptor_that_lacks_something_or_lies_is_an_error_of_the_call)
 }
 END_TEST
 
+/* ---- Ops that take away what is not theirs ---- */
+
+static fixture *of_op; /* of the op that runs */
+
+static nm_status eat(const nm_run *run)
+{
+    nm_tensor_destroy(of_op->w);
+    of_op->w = NULL;
+    return odd_forward(run);
+}
+
+static nm_tensor *eat_and_square(nm_compose *c)
+{
+    nm_tensor_destroy(of_op->w);
+    of_op->w = NULL;
+    return nm_square(c->tape, c->in[0]);
+}
+
+static nm_tensor *forget(nm_compose *c)
+{
+    nm_tape_reset(c->tape);
+    return nm_square(c->tape, c->in[0]);
+}
+
+static nm_tensor *end_tape(nm_compose *c)
+{
+    nm_tape_destroy(c->tape);
+    return nm_square(c->tape, c->in[0]);
+}
+
+static nm_tensor *go_back(nm_compose *c)
+{
+    nm_tensor *y = nm_square(c->tape, c->in[0]);
+    nm_backward(c->tape, nm_sum(c->tape, y), 0);
+    return y;
+}
+
+static nm_op made_op(nm_tensor *(*compose)(nm_compose *c))
+{
+    nm_op op = odd;
+    op.infer = NULL;
+    op.forward = NULL;
+    op.vjp = NULL;
+    op.compose = compose;
+    return op;
+}
+
+START_TEST(an_op_that_destroys_its_input_computes_with_it_all_the_same)
+{
+    nm_op plain = odd, elementwise = odd, made = made_op(eat_and_square);
+    plain.forward = elementwise.forward = eat;
+    elementwise.flags = NM_OP_ELEMENTWISE;
+    const nm_op *ops[] = {&plain, &elementwise, &made};
+    mode = -1;
+    for (int i = 0; i < 3; i++) {
+        test_memory memory = {.fail_at = -1};
+        fixture f = begin(&memory);
+        of_op = &f;
+        nm_tensor *y = nm_apply1(f.tape, ops[i], NULL, f.w);
+        ck_assert(nm_tensor_get(y, 1) == (i == 2 ? 4 : 2));
+        ck_assert_ptr_null(f.w);
+        end(f, &memory);
+    }
+}
+END_TEST
+
+START_TEST(a_formula_does_not_take_the_tapes_nodes)
+{
+    nm_tensor *(*const formulas[])(nm_compose *) = {forget, end_tape, go_back};
+    static const char *const said[] = {"nm_tape_reset: the formula of an op runs",
+                                       "nm_tape_destroy: the formula of an op runs",
+                                       "nm_backward: the formula of an op runs"};
+    for (int i = 0; i < 3; i++) {
+        fixture f = begin(NULL);
+        const nm_op made = made_op(formulas[i]);
+        ck_assert_ptr_null(nm_apply1(f.tape, &made, NULL, f.w));
+        assert_error(f.context, NM_ERROR_INPUT, said[i]);
+        nm_tape_reset(f.tape); /* from now on it may */
+        assert_fine(f.context);
+        end(f, NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_name_that_a_store_knows_a_tensor_by_stays)
+{
+    fixture f = begin(NULL);
+    nm_store *store = nm_store_create(f.context);
+    nm_tensor *x = nm_store_add(store, "x", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2));
+    ck_assert_int_eq(nm_tensor_set_name(x, "y"), NM_ERROR_INPUT);
+    assert_error(f.context, NM_ERROR_INPUT, "nm_tensor_set_name: x belongs to its store");
+    ck_assert_str_eq(nm_store_at(store, 0)->name, "x");
+    nm_store_destroy(store);
+    end(f, NULL);
+}
+END_TEST
+
 /* ---- Choices ---- */
 
 START_TEST(an_item_of_another_kind_is_refused)
@@ -270,4 +367,6 @@ TEST_MAIN("core/misuse", a_gradient_that_was_computed_with_outlives_its_tensor,
           a_view_of_wrapped_memory_outlives_the_tensor_over_it, labels_and_names_are_copied,
           what_takes_the_nodes_away_is_refused_while_a_backward_pass_runs,
           a_descriptor_that_lacks_something_or_lies_is_an_error_of_the_call,
+          an_op_that_destroys_its_input_computes_with_it_all_the_same,
+          a_formula_does_not_take_the_tapes_nodes, a_name_that_a_store_knows_a_tensor_by_stays,
           an_item_of_another_kind_is_refused)

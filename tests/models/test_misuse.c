@@ -1,61 +1,6 @@
 /* Training, models and predictors that are held wrongly: closed in another order, chosen of another
  * kind, called from within themselves, given arrays that are none. */
-#include <string.h>
-
-#include "norma.h"
-#include "tests/test.h"
-
-#define COUNT 10
-
-typedef struct bench {
-    nm_context *context;
-    nm_store *store;
-    nm_network network;
-    float x[COUNT * 4 + 1];
-    int32_t labels[COUNT + 1];
-    nm_data data;
-    nm_trainer_setup setup;
-} bench;
-
-static nm_tensor *forward(void *self, const nm_pass *pass, nm_tensor *x)
-{
-    const nm_store *store = self;
-    return nm_dense(pass->tape, x, nm_store_find(store, "w")->tensor, NULL);
-}
-
-static void begin(bench *b, test_memory *memory)
-{
-    memset(b, 0, sizeof *b);
-    nm_context_options options = {.threads = 1, .log = test_log};
-    if (memory) {
-        options.allocator = test_allocator(memory);
-    }
-    b->context = nm_open(&options);
-    b->store = nm_store_create(b->context);
-    nm_store_add(b->store, "w", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, 4));
-    for (int i = 0; i < COUNT * 4; i++) {
-        b->x[i] = (float)(i % 7);
-    }
-    for (int i = 0; i < COUNT; i++) {
-        b->labels[i] = i % 2;
-    }
-    nm_data_options data = NM_DATA_OPTIONS(.loader.batch = 5);
-    data.train = nm_arrays(.count = COUNT, .shape = NM_SHAPE(4), .f32 = b->x, .labels = b->labels);
-    nm_data_open(b->context, &data, &b->data);
-    b->network = (nm_network){.self = b->store, .store = b->store, .forward = forward};
-    b->setup = (nm_trainer_setup){.network = &b->network,
-                                  .data = &b->data,
-                                  .loss = nm_cross_entropy_loss(),
-                                  .options = NM_TRAIN_OPTIONS(.epochs = 2, .optimizer = nm_sgd())};
-    assert_fine(b->context);
-}
-
-static void end(bench *b, test_memory *memory)
-{
-    nm_store_destroy(b->store);
-    nm_data_close(&b->data);
-    test_context_end(b->context, memory);
-}
+#include "tests/models/misuse.h"
 
 /* ---- Choices of another kind ---- */
 
@@ -218,108 +163,6 @@ START_TEST(a_store_stays_for_those_that_were_made_with_it)
 }
 END_TEST
 
-/* ---- Data that are closed ---- */
-
-/* Of values and a view, so that nothing of a batch is the program's. */
-static nm_loader *open_loader(bench *b, nm_data *data)
-{
-    nm_data_options options = NM_DATA_OPTIONS(.loader.batch = 3, .validation.share = 0.3,
-                                              .normalize_targets = NM_NORMALIZE_AUTO);
-    options.train =
-        nm_arrays(.count = COUNT, .shape = NM_SHAPE(4), .f32 = b->x, .values = b->x + COUNT);
-    nm_data_open(b->context, &options, data);
-    return nm_loader_create(b->context, &data->train, &data->loader, true, 3);
-}
-
-START_TEST(a_loader_gives_the_same_batches_once_its_data_are_closed)
-{
-    test_memory memory = {.fail_at = -1};
-    bench b;
-    begin(&b, &memory);
-    nm_data data[2];
-    nm_loader *loader[2];
-    for (int i = 0; i < 2; i++) {
-        loader[i] = open_loader(&b, &data[i]);
-    }
-    nm_data_close(&data[0]);
-    for (int epoch = 0; epoch < 2; epoch++) {
-        nm_batch batch[2] = {{.count = 1}};
-        nm_loader_begin(loader[0], epoch, 0);
-        nm_loader_begin(loader[1], epoch, 0);
-        while (batch[0].count) {
-            nm_loader_next(loader[0], &batch[0]);
-            nm_loader_next(loader[1], &batch[1]);
-            const size_t count = (size_t)batch[0].count;
-            ck_assert_int_eq(batch[0].count, batch[1].count);
-            if (count) {
-                ck_assert_mem_eq(batch[0].x, batch[1].x, count * 4 * sizeof(float));
-                ck_assert_mem_eq(batch[0].targets, batch[1].targets, count * sizeof(float));
-                ck_assert(batch[0].target_mean[0] == batch[1].target_mean[0]);
-            }
-        }
-    }
-    assert_fine(b.context);
-    nm_loader_destroy(loader[1]);
-    nm_data_close(&data[1]);
-    nm_loader_destroy(loader[0]);
-    end(&b, &memory);
-}
-END_TEST
-
-START_TEST(a_part_of_a_split_outlives_the_set)
-{
-    test_memory memory = {.fail_at = -1};
-    bench b;
-    nm_dataset set, rest, part;
-    begin(&b, &memory);
-    const nm_choice choice = {.item = nm_find(b.context, NM_KIND_DATASET, "spirals")};
-    ck_assert_int_eq(nm_dataset_open(b.context, &choice, NULL, &set), NM_OK);
-    ck_assert_int_eq(nm_dataset_split(&set, 0.5, 1, &rest, &part), NM_OK);
-    const uint64_t before = nm_dataset_fingerprint(&rest);
-    nm_dataset_close(&set);
-    nm_dataset_close(&part);
-    ck_assert_uint_eq(nm_dataset_fingerprint(&rest), before);
-    nm_dataset_close(&rest);
-    end(&b, &memory);
-}
-END_TEST
-
-static nm_status close_data(void *user, const nm_train_state *state)
-{
-    if (state->step == 1) {
-        nm_data_close(user);
-    }
-    return NM_OK;
-}
-
-START_TEST(a_trainer_whose_data_are_closed_says_so)
-{
-    bench b;
-    begin(&b, NULL);
-    b.setup.callbacks = (nm_train_callbacks){.user = &b.data, .on_step = close_data};
-    nm_trainer *trainer = nm_trainer_create(b.context, &b.setup);
-    for (int i = 0; i < 2; i++) { /* from a callback, and before */
-        ck_assert_int_eq(nm_trainer_run(trainer, NULL), NM_ERROR_INPUT);
-        assert_error(b.context, NM_ERROR_INPUT, "the trainer's data were closed");
-    }
-    nm_trainer_destroy(trainer);
-    end(&b, NULL);
-}
-END_TEST
-
-START_TEST(a_tape_may_be_the_last_that_is_left_of_a_closed_context)
-{
-    bench b;
-    begin(&b, NULL);
-    nm_tape *tape = nm_tape_create(b.context);
-    nm_full(tape, NM_F32, NM_SHAPE(3), 1);
-    nm_data_close(&b.data);
-    nm_store_destroy(b.store);
-    nm_close(b.context);
-    nm_tape_destroy(tape);
-}
-END_TEST
-
 static nm_model *read_model(const bench *b, nm_document **document)
 {
     static const char text[] =
@@ -450,9 +293,6 @@ TEST_MAIN("models/misuse", a_choice_of_another_kind_is_an_error_that_names_both,
           a_forward_pass_that_returns_null_is_never_taken_for_success,
           a_trainer_that_runs_is_neither_run_nor_destroyed,
           a_forward_pass_does_not_destroy_its_tape, a_store_stays_for_those_that_were_made_with_it,
-          a_loader_gives_the_same_batches_once_its_data_are_closed,
-          a_part_of_a_split_outlives_the_set, a_trainer_whose_data_are_closed_says_so,
-          a_tape_may_be_the_last_that_is_left_of_a_closed_context,
           a_model_stays_for_its_predictors_and_its_parameters_for_the_optimizer,
           a_backward_pass_names_the_layer_of_a_model_that_was_destroyed,
           a_model_from_a_file_takes_other_files_as_often_as_wanted,
