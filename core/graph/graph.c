@@ -13,14 +13,14 @@ static bool holds_store(const nm_graph *graph)
     return graph->store && nm_store_context(graph->store) == graph->context;
 }
 
-nm_graph *nm_graph_create(nm_context *context, const nm_store *store)
+nm_graph *nm_graph_create(nm_context *context, nm_store *store)
 {
     nm_graph *graph = nm_alloc_zero(context, 1, sizeof *graph);
     if (graph) {
         graph->context = context;
         graph->store = store;
         if (holds_store(graph)) {
-            nm_store_hold((nm_store *)(uintptr_t)store); /* its entries are those of values */
+            nm_store_hold(store); /* its entries are those of values */
         }
     }
     return graph;
@@ -61,7 +61,7 @@ void nm_graph_destroy(nm_graph *graph)
     nm_free(graph->context, graph->learned);
     nm_free(graph->context, graph->steps);
     nm_free(graph->context, graph->values);
-    nm_store *held = holds_store(graph) ? (nm_store *)(uintptr_t)graph->store : NULL;
+    nm_store *held = holds_store(graph) ? graph->store : NULL;
     nm_free(graph->context, graph);
     nm_store_release(held);
 }

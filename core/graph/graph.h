@@ -117,7 +117,7 @@ typedef nm_status nm_forward_fn(void *self, nm_tape *tape, nm_tensor *const *in,
 
 /* Runs `forward` once, without elements, on a tape of its own. `store` may be NULL. NULL on
  * failure: the errors of the pass itself, and "cannot be kept as a graph" with the reason. */
-NM_API nm_graph *nm_graph_trace(nm_context *context, const nm_store *store, nm_forward_fn *forward,
+NM_API nm_graph *nm_graph_trace(nm_context *context, nm_store *store, nm_forward_fn *forward,
                                 void *self, const nm_graph_input *inputs, int input_count,
                                 int output_count);
 NM_API void nm_graph_destroy(nm_graph *graph); /* NULL is fine */

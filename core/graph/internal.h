@@ -8,7 +8,7 @@
 
 struct nm_graph {
     nm_context *context;
-    const nm_store *store;
+    nm_store *store;
     nm_graph_value *values;
     int value_count, value_capacity;
     nm_graph_step **steps;
@@ -27,7 +27,7 @@ struct nm_graph {
 
 /* ---- graph.c: making and changing it. A change of steps leaves it not ready. ---- */
 
-nm_graph *nm_graph_create(nm_context *context, const nm_store *store);
+nm_graph *nm_graph_create(nm_context *context, nm_store *store);
 /* Returns its index; -1 without memory. */
 int nm_graph_add_value(nm_graph *graph, nm_dtype dtype, const nm_shape *shape);
 /* The value is that tensor, which is kept as long as the graph is. */

@@ -12,7 +12,7 @@ void nm_tape_note_obstacle(nm_tape *tape, const char *obstacle);
 /* A pass that ends in a loss, with its backward pass: output 0 is the loss, the others are
  * gradients of tensors of the program's own; behind the inputs given comes one more, "seed", the
  * loss's own gradient. NULL without an error: no graph can hold it. */
-nm_graph *nm_graph_trace_step(nm_context *context, const nm_store *store, nm_forward_fn *forward,
+nm_graph *nm_graph_trace_step(nm_context *context, nm_store *store, nm_forward_fn *forward,
                               void *self, const nm_graph_input *inputs, int input_count);
 /* Whether two graphs, of one pass at two times, do the same. */
 bool nm_graph_same(const nm_graph *a, const nm_graph *b);

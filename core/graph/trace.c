@@ -179,9 +179,8 @@ static nm_status trace_into(nm_graph *graph, const wanted *w, const char **obsta
     return status;
 }
 
-nm_graph *nm_graph_trace(nm_context *context, const nm_store *store, nm_forward_fn *forward,
-                         void *self, const nm_graph_input *inputs, int input_count,
-                         int output_count)
+nm_graph *nm_graph_trace(nm_context *context, nm_store *store, nm_forward_fn *forward, void *self,
+                         const nm_graph_input *inputs, int input_count, int output_count)
 {
     NM_GIVEN(context && nm_context_status(context) == NM_OK, NULL);
     NM_REQUIRE(context, forward, NULL);
@@ -208,7 +207,7 @@ nm_graph *nm_graph_trace(nm_context *context, const nm_store *store, nm_forward_
     return graph;
 }
 
-nm_graph *nm_graph_trace_step(nm_context *context, const nm_store *store, nm_forward_fn *forward,
+nm_graph *nm_graph_trace_step(nm_context *context, nm_store *store, nm_forward_fn *forward,
                               void *self, const nm_graph_input *inputs, int input_count)
 {
     const wanted w = {forward, self, inputs, input_count, 1, true};
