@@ -5,50 +5,11 @@
 #include <string.h>
 
 #include "core/op.h"
-#include "core/random.h"
-#include "ops/ops.h"
-#include "tests/test.h"
+#include "tests/ops/ops_test.h"
 
 /* ---- Helpers ---- */
 
-typedef struct bench {
-    nm_context *context;
-    nm_tape *tape;
-} bench;
-
-static bench begin_with(int threads)
-{
-    nm_context_options options = {.threads = threads, .seed = 1};
-    bench b = {.context = nm_context_create(&options)};
-    nm_register_ops(b.context);
-    b.tape = nm_tape_create(b.context);
-    assert_fine(b.context);
-    return b;
-}
-
-static bench begin(void)
-{
-    return begin_with(2);
-}
-
-static void end(bench *b)
-{
-    nm_tape_destroy(b->tape);
-    nm_context_destroy(b->context);
-}
-
-/* Tensors of the tape, so that nothing needs destroying. */
-static nm_tensor *normal(bench *b, nm_dtype dtype, nm_shape shape, double mean, double deviation,
-                         uint64_t stream)
-{
-    nm_random random = nm_random_create(7, stream);
-    nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
-    nm_random_fill_normal(&random, x, mean, deviation);
-    nm_tensor_set_requires_grad(x, true);
-    return x;
-}
-
-static nm_tensor *numbers(bench *b, nm_dtype dtype, nm_shape shape, const double *values)
+static nm_tensor *numbers(fixture *b, nm_dtype dtype, nm_shape shape, const double *values)
 {
     nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
     for (int64_t i = 0; i < nm_tensor_count(x); i++) {
@@ -86,7 +47,7 @@ static void moments(nm_tensor *x, const view *v, int64_t c, double *mean, double
     }
 }
 
-static double gradient_at(bench *b, nm_tensor *loss, nm_tensor *x, int64_t i)
+static double gradient_at(fixture *b, nm_tensor *loss, nm_tensor *x, int64_t i)
 {
     nm_tensor *grad = NULL;
     nm_gradients(b->tape, &loss, NULL, 1, &x, 1, NM_KEEP_GRAPH, &grad);
@@ -95,7 +56,7 @@ static double gradient_at(bench *b, nm_tensor *loss, nm_tensor *x, int64_t i)
 }
 
 /* sum of a * b */
-static nm_tensor *dot(bench *b, nm_tensor *a, nm_tensor *c)
+static nm_tensor *dot(fixture *b, nm_tensor *a, nm_tensor *c)
 {
     return nm_sum_to(b->tape, nm_mul(b->tape, a, c), NM_SCALAR_SHAPE);
 }
@@ -129,7 +90,7 @@ static void check_channel(const view *v, int64_t c, nm_tensor *x, nm_tensor *dy,
 
 static void check_shape(int64_t outer, int64_t channels, int64_t inner, nm_dtype dtype)
 {
-    bench b = begin();
+    fixture b = begin();
     const view v = {outer, channels, inner};
     nm_tensor *x = normal(&b, dtype, NM_SHAPE(outer, channels, inner), 3, 2, 0);
     nm_tensor *dy = normal(&b, dtype, NM_SHAPE(outer, channels, inner), 0.5, 1, 1);
@@ -178,7 +139,7 @@ END_TEST
 
 static void run_threads(int threads, nm_shape shape, int axis, void *y, void *dx, size_t bytes)
 {
-    bench b = begin_with(threads);
+    fixture b = begin_with(threads);
     nm_tensor *x = normal(&b, NM_F32, shape, 1, 3, 0), *dy = normal(&b, NM_F32, shape, 0, 1, 1);
     nm_tensor *out = nm_batch_norm(b.tape, x, NULL, NULL, .axis = axis), *grad = NULL;
     nm_gradients(b.tape, &out, &dy, 1, &x, 1, NM_KEEP_GRAPH, &grad);
@@ -218,7 +179,7 @@ START_TEST(haiku_a_constant_channel_gives_exactly_the_shift)
 {
     static const double constants[] = {0, 1, -3.3, 1e-30, 1e4 + 0.1, 1e30, 16777217};
     static const int64_t rows[] = {2, 3, 60, 1023};
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *shift = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){0.7, -1.3});
     nm_tensor *scale = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){3, 1e5});
     for (size_t k = 0; k < sizeof constants / sizeof *constants; k++) {
@@ -241,7 +202,7 @@ END_TEST
 
 START_TEST(a_constant_channel_has_variance_0_and_a_finite_gradient)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(50, 3), 1234.567);
     nm_tensor_set_requires_grad(x, true);
     nm_tensor *weights = normal(&b, NM_F32, NM_SHAPE(50, 3), 0, 1, 1);
@@ -255,7 +216,7 @@ END_TEST
 
 START_TEST(eps_0_gives_the_shift_and_gradient_0_for_a_constant_channel)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F64, NM_SHAPE(2, 2), (double[]){5, 1, 5, 3});
     nm_tensor *shift = numbers(&b, NM_F64, NM_SHAPE(2), (double[]){0.25, 0});
     nm_tensor *y = nm_batch_norm(b.tape, x, NULL, shift, .eps = 0);
@@ -271,7 +232,7 @@ END_TEST
  * and a deviation of 1e-2 the two terms agree in all of f32's digits. */
 static void check_large_mean(nm_shape shape, int axis, const view *v)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, shape, 1e4, 1e-2, 0);
     nm_tensor *dy = normal(&b, NM_F32, shape, 0, 1, 1);
     nm_batch_norm_options o = {NM_BATCH_NORM_DEFAULTS, .axis = axis, .eps = 1e-12,
@@ -312,7 +273,7 @@ END_TEST
  * back. */
 static void check_outliers(int64_t count, double tolerance)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(2048, 2), 0, 1, 0);
     for (int64_t i = 0; i < count; i++) {
         nm_tensor_set(x, i, 3e4 + (double)i);
@@ -336,7 +297,7 @@ END_TEST
 
 START_TEST(a_nan_stays_in_its_channel)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(40, 3), 0, 1, 0);
     nm_tensor_set(x, 3 * 17 + 1, NAN);
     nm_tensor *y = nm_batch_norm(b.tape, x, NULL, NULL);
@@ -354,7 +315,7 @@ END_TEST
  * directions are one formula, even for three values and a large eps. */
 START_TEST(darknet_one_variance_and_one_eps_in_both_directions)
 {
-    bench b = begin();
+    fixture b = begin();
     const double values[] = {1, 2, 6}, weights[] = {0.3, -1, 2};
     nm_tensor *x = numbers(&b, NM_F64, NM_SHAPE(3, 1), values);
     nm_tensor *w = numbers(&b, NM_F64, NM_SHAPE(3, 1), weights);
@@ -378,7 +339,7 @@ END_TEST
 /* A gradient check that sums the output sees 0 = 0 for any input gradient that adds up to 0. */
 START_TEST(a_plain_sum_of_the_output_hides_the_gradient_and_a_weighted_one_does_not)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(8, 2), 0, 1, 0);
     nm_tensor *w = normal(&b, NM_F64, NM_SHAPE(8, 2), 0, 1, 1);
     nm_tensor *y = nm_batch_norm(b.tape, x, NULL, NULL);
@@ -396,7 +357,7 @@ END_TEST
 /* C-ML copies the batch statistics into a leaf: the gradient is cut where they are used. */
 START_TEST(cml_gradients_flow_through_mean_and_variance)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F64, NM_SHAPE(4, 1), (double[]){1, 2, 4, 9});
     nm_batch_norm_result r = nm_batch_norm_with(b.tape, x, NULL, NULL, NULL, NULL, NULL);
     assert_near(gradient_at(&b, r.mean, x, 3), 1.0 / 4, 1e-14, 0);
@@ -408,7 +369,7 @@ END_TEST
 /* pytorch#7716, fastai#1352, scvi-tools#2314: a last batch of one. */
 START_TEST(a_batch_of_one_is_an_error_that_says_what_to_do)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(1, 100), 0, 1, 0);
     ck_assert_ptr_null(nm_batch_norm(b.tape, x, NULL, NULL));
     assert_error(b.context, NM_ERROR_INPUT,
@@ -429,7 +390,7 @@ END_TEST
 /* pytorch#4741, #5406, caffe#5621: accuracy that depends on the test batch. */
 START_TEST(evaluation_does_not_depend_on_the_batch_size)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *mean = normal(&b, NM_F32, NM_SHAPE(7), 0, 1, 1);
     nm_tensor *var = nm_full(b.tape, NM_F32, NM_SHAPE(7), 1.7);
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(33, 7), 1, 2, 0);
@@ -451,7 +412,7 @@ END_TEST
  * reads the running statistics, changes nothing, and still passes gradients on. */
 START_TEST(a_frozen_batch_norm_is_a_fixed_affine_map_with_gradients)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F64, NM_SHAPE(2, 1), (double[]){3, 5});
     nm_tensor *scale = numbers(&b, NM_F64, NM_SHAPE(1), (double[]){2});
     nm_tensor *shift = numbers(&b, NM_F64, NM_SHAPE(1), (double[]){0.5});
@@ -472,7 +433,7 @@ END_TEST
 
 START_TEST(given_statistics_are_not_used_and_not_changed_in_training)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(6, 2), 0, 1, 0);
     nm_tensor *mean = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){50, 60});
     nm_tensor *var = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){7, 8});
@@ -490,7 +451,7 @@ END_TEST
 /* Ioffe & Szegedy, section 3.3: BN((aW)u) = BN(Wu), and the gradient in aW is 1/a of that in W. */
 START_TEST(the_scale_of_the_input_does_not_matter)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(10, 3), 1, 2, 0);
     nm_tensor *w = normal(&b, NM_F64, NM_SHAPE(10, 3), 0, 1, 1);
     nm_tensor *large = nm_affine(b.tape, x, 1000, 0);
@@ -508,7 +469,7 @@ END_TEST
 
 START_TEST(the_gradient_is_orthogonal_to_ones_and_to_the_result)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(50, 2), 3, 2, 0);
     nm_tensor *dy = normal(&b, NM_F64, NM_SHAPE(50, 2), 1, 1, 1), *dx = NULL;
     nm_tensor *y = nm_batch_norm(b.tape, x, NULL, NULL, .eps = 0);
@@ -527,7 +488,7 @@ END_TEST
 /* Salimans & Kingma, section 2.3. */
 START_TEST(mean_only_batch_norm_subtracts_the_mean_and_does_not_divide)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(4, 1), (double[]){10, 20, 60, 70});
     nm_tensor *shift = numbers(&b, NM_F32, NM_SHAPE(1), (double[]){0.5});
     nm_tensor *y = nm_batch_norm(b.tape, x, NULL, shift, .mean_only = true);
@@ -546,7 +507,7 @@ END_TEST
 
 START_TEST(two_axes_of_one_layout_agree)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(5, 3, 4), 0, 1, 0);
     nm_tensor *last = nm_permute(b.tape, x, .axes = NM_INTS(0, 2, 1));
     nm_tensor *a = nm_batch_norm(b.tape, x, NULL, NULL, .axis = 1);
@@ -562,7 +523,7 @@ END_TEST
 /* A Hessian of -log p through two batch norms is symmetric: u . H v = v . H u. */
 START_TEST(a_hessian_through_batch_norm_is_symmetric)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(6, 3), 0, 1, 0);
     nm_tensor *w = normal(&b, NM_F64, NM_SHAPE(6, 3), 0, 1, 1);
     nm_tensor *directions[] = {normal(&b, NM_F64, NM_SHAPE(6, 3), 0, 1, 2),
@@ -585,7 +546,7 @@ END_TEST
 
 START_TEST(the_gradient_finds_the_statistics_again_if_they_are_not_given)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(9, 5), 2, 3, 0);
     nm_tensor *dy = normal(&b, NM_F32, NM_SHAPE(9, 5), 0, 1, 1);
     nm_tensor *in[] = {x}, *all[4], *out[3], *again[3];
@@ -603,7 +564,7 @@ END_TEST
 
 START_TEST(wrong_inputs_are_named_with_both_shapes)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(4, 6), 0, 1, 0);
     nm_tensor *five = nm_full(b.tape, NM_F32, NM_SHAPE(5), 1);
     ck_assert_ptr_null(nm_batch_norm(b.tape, x, five, NULL));
@@ -663,7 +624,7 @@ START_TEST(a_steady_step_allocates_nothing)
     test_memory memory = {.fail_at = -1};
     nm_context *context = test_context(&memory);
     nm_register_ops(context);
-    bench b = {context, nm_tape_create(context)};
+    fixture b = {context, nm_tape_create(context)};
     long calls = 0;
     for (int step = 0; step < 4; step++) {
         nm_tape_reset(b.tape);

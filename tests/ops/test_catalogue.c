@@ -4,32 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/ops.h"
-#include "tests/test.h"
+#include "tests/ops/ops_test.h"
 
-typedef struct fixture {
-    nm_context *context;
-    nm_tape *tape;
-} fixture;
-
-static fixture begin(void)
-{
-    fixture f = {.context = test_context(NULL)};
-    nm_register_ops(f.context);
-    f.tape = nm_tape_create(f.context);
-    assert_fine(f.context);
-    return f;
-}
-
-static void end(fixture f)
-{
-    nm_tape_destroy(f.tape);
-    nm_context_destroy(f.context);
-}
-
-#define VECTOR(f, ...)                                                                             \
-    nm_tape_wrap((f).tape, NM_F32, NM_SHAPE(sizeof((float[]){__VA_ARGS__}) / sizeof(float)),       \
-                 (float[]){__VA_ARGS__})
 #define NUMBERS(f, ...)                                                                            \
     nm_tape_wrap((f).tape, NM_I64, NM_SHAPE(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),   \
                  (int64_t[]){__VA_ARGS__})
@@ -84,7 +60,7 @@ START_TEST(nan_stays_and_is_nobodys_equal)
     ASSERT_VALUES(f, nm_equal(f.tape, x, x), 0, 1, 0);
     ASSERT_VALUES(f, nm_not_equal(f.tape, x, x), 1, 0, 1);
     ASSERT_VALUES(f, nm_greater_or_equal(f.tape, x, x), 0, 1, 0);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -100,7 +76,7 @@ START_TEST(what_is_hidden_by_a_condition_has_no_gradient_whatever_it_is)
     nm_tensor *y = nm_where(f.tape, NUMBERS(f, 0, 7), a, b);
     ASSERT_VALUES(f, y, 1, 4);
     ASSERT_VALUES(f, gradient(f, nm_mul(f.tape, y, y), a), 0, 8);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -116,7 +92,7 @@ START_TEST(a_condition_may_have_any_type)
     ASSERT_VALUES(f, nm_where(f.tape, f64, a, b), -1, 2, -3);
     ASSERT_VALUES(f, nm_where(f.tape, VECTOR(f, 0, NAN, 2), a, b), -1, 2, 3);
     ASSERT_VALUES(f, nm_where(f.tape, NUMBERS(f, 5), a, VECTOR(f, 9)), 1, 2, 3);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -135,7 +111,7 @@ START_TEST(the_sign_of_a_large_power_and_of_its_slope_is_right_in_f32)
     ck_assert(nm_tensor_get(dx, 0) > 0 && nm_tensor_get(dx, 1) > 0);
     y = nm_pow_tensor(f.tape, x, VECTOR(f, (float)even, (float)even));
     ASSERT_VALUES(f, gradient(f, y, x), -even, even);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -150,7 +126,7 @@ START_TEST(an_exponent_is_given_once)
     in[1] = NULL;
     nm_call(f.tape, "pow", in, 2, "{exponent: 3}", &y, 1);
     ASSERT_VALUES(f, y, 1, 8);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -164,7 +140,7 @@ START_TEST(an_old_name_of_an_option_leads_to_the_new_one)
     assert_error(f.context, NM_ERROR_INPUT, "beta is 0");
     nm_call(f.tape, "celu", &x, 1, "{alpha: 0}", &y, 1);
     assert_error(f.context, NM_ERROR_INPUT, "above 0");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -185,7 +161,7 @@ START_TEST(a_reduction_of_nothing_is_what_pytorch_says)
     assert_error(f.context, NM_ERROR_INPUT, "nothing to take the minimum of");
     nm_argmin(f.tape, none, .axis = 1);
     assert_error(f.context, NM_ERROR_INPUT, "nothing to choose from");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -196,7 +172,7 @@ START_TEST(a_variance_of_too_few_is_not_finite)
     ASSERT_VALUES(f, nm_var(f.tape, x), NAN);
     ASSERT_VALUES(f, nm_var(f.tape, x, .correction = 0), 0);
     ASSERT_VALUES(f, nm_var(f.tape, VECTOR(f, 1, 2), .correction = 3), INFINITY);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -214,7 +190,7 @@ START_TEST(axes_that_are_none_are_named)
     assert_error(f.context, NM_ERROR_INPUT, "cumsum: x [2, 3] has no axis 5");
     nm_norm(f.tape, x, .p = 0.5);
     assert_error(f.context, NM_ERROR_INPUT, "at least 1");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -232,7 +208,7 @@ START_TEST(views_move_elements_of_every_type)
     ASSERT_VALUES(f, parts[0], 1, 4);
     ASSERT_VALUES(f, parts[1], 2, 3, 5, 6);
     ck_assert_ptr_null(parts[2]);
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -265,7 +241,7 @@ START_TEST(shapes_that_do_not_fit_are_refused_with_the_numbers)
     assert_error(f.context, NM_ERROR_INPUT, "x [2, 3] is no [batch, ..., channels]");
     nm_upsample(f.tape, nm_full(f.tape, NM_F32, NM_SHAPE(1, 2, 2, 3), 1));
     assert_error(f.context, NM_ERROR_INPUT, "size or scale");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -286,7 +262,7 @@ START_TEST(an_index_out_of_range_is_named_with_its_place)
     assert_error(f.context, NM_ERROR_INPUT, "src [3, 2] must have the shape of index [1, 2]");
     nm_gather(f.tape, x, NUMBERS(f, 0, 1));
     assert_error(f.context, NM_ERROR_INPUT, "index [2] does not lie within x [3, 2]");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -311,7 +287,7 @@ START_TEST(windows_that_are_none_are_refused)
     assert_error(f.context, NM_ERROR_INPUT, "conv1d: x [1, 4, 4, 2] and w [3, 3, 3, 2] must be");
     nm_global_avg_pool(f.tape, nm_full(f.tape, NM_F32, NM_SHAPE(2, 3), 1));
     assert_error(f.context, NM_ERROR_INPUT, "global_avg_pool: x [2, 3] is no [n, ..., channels]");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -349,7 +325,7 @@ START_TEST(convolutions_of_other_kinds_refuse_what_does_not_fit)
     assert_error(f.context, NM_ERROR_INPUT, "b [1] must be [out], [2] here");
     nm_conv3d(f.tape, x, w, NULL, .padding = NM_INTS(1), .groups = 2);
     assert_error(f.context, NM_ERROR_INPUT, "the channels do not fit");
-    end(f);
+    end(&f);
 }
 END_TEST
 
@@ -359,7 +335,7 @@ START_TEST(one_index_may_be_named_many_times)
     nm_tensor *x = wanted(nm_full(f.tape, NM_F32, NM_SHAPE(2, 2), 1));
     nm_tensor *y = nm_index_select(f.tape, x, NUMBERS(f, 1, 1, 1, -1));
     ASSERT_VALUES(f, gradient(f, y, x), 0, 0, 4, 4);
-    end(f);
+    end(&f);
 }
 END_TEST
 

@@ -4,37 +4,9 @@
 #include <string.h>
 
 #include "core/op.h"
-#include "core/random.h"
-#include "ops/ops.h"
-#include "tests/test.h"
+#include "tests/ops/ops_test.h"
 
-typedef struct bench {
-    nm_context *context;
-    nm_tape *tape;
-} bench;
-
-static bench begin_with(int threads)
-{
-    nm_context_options options = {.threads = threads, .seed = 1};
-    bench b = {.context = nm_context_create(&options)};
-    nm_register_ops(b.context);
-    b.tape = nm_tape_create(b.context);
-    assert_fine(b.context);
-    return b;
-}
-
-static bench begin(void)
-{
-    return begin_with(2);
-}
-
-static void end(bench *b)
-{
-    nm_tape_destroy(b->tape);
-    nm_context_destroy(b->context);
-}
-
-static nm_tensor *numbers(bench *b, nm_dtype dtype, nm_shape shape, const double *values)
+static nm_tensor *numbers(fixture *b, nm_dtype dtype, nm_shape shape, const double *values)
 {
     nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
     for (int64_t i = 0; i < nm_tensor_count(x); i++) {
@@ -46,7 +18,7 @@ static nm_tensor *numbers(bench *b, nm_dtype dtype, nm_shape shape, const double
     return x;
 }
 
-static nm_tensor *normal(bench *b, nm_shape shape, double deviation, uint64_t stream)
+static nm_tensor *gaussian(fixture *b, nm_shape shape, double deviation, uint64_t stream)
 {
     nm_random random = nm_random_create(3, stream);
     nm_tensor *x = nm_tape_tensor(b->tape, NM_F32, shape);
@@ -55,7 +27,7 @@ static nm_tensor *normal(bench *b, nm_shape shape, double deviation, uint64_t st
     return x;
 }
 
-static nm_tensor *gradient(bench *b, nm_tensor *y, nm_tensor *dy, nm_tensor *x)
+static nm_tensor *gradient(fixture *b, nm_tensor *y, nm_tensor *dy, nm_tensor *x)
 {
     nm_tensor *grad = NULL;
     nm_gradients(b->tape, &y, &dy, 1, &x, 1, NM_KEEP_GRAPH, &grad);
@@ -67,7 +39,7 @@ static nm_tensor *gradient(bench *b, nm_tensor *y, nm_tensor *dy, nm_tensor *x)
 
 START_TEST(softmax_of_huge_logits_neither_overflows_nor_vanishes)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(2, 3), (double[]){1e30, 1e30, -1e30, 3e38, 0, 1});
     nm_tensor *y = nm_softmax(b.tape, x), *z = nm_log_softmax(b.tape, x);
     ck_assert(nm_tensor_get(y, 0) == 0.5 && nm_tensor_get(y, 2) == 0 && nm_tensor_get(y, 3) == 1);
@@ -80,10 +52,10 @@ END_TEST
 START_TEST(softmax_sums_to_1_along_any_axis_and_length)
 {
     static const int64_t lengths[] = {1, 2, 7, 16, 17, 1000};
-    bench b = begin();
+    fixture b = begin();
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         const int64_t n = lengths[k];
-        nm_tensor *y = nm_softmax(b.tape, normal(&b, NM_SHAPE(3, n, 2), 5, 0), .axis = 1);
+        nm_tensor *y = nm_softmax(b.tape, gaussian(&b, NM_SHAPE(3, n, 2), 5, 0), .axis = 1);
         for (int64_t line = 0; line < 6; line++) {
             double sum = 0;
             for (int64_t i = 0; i < n; i++) {
@@ -98,7 +70,7 @@ END_TEST
 
 START_TEST(log_softmax_is_accurate_where_softmax_underflows)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(2), (double[]){0, -200});
     ck_assert(nm_tensor_get(nm_softmax(b.tape, x), 1) == 0);
     assert_near(nm_tensor_get(nm_log_softmax(b.tape, x), 1), -200, 1e-7, 0);
@@ -108,10 +80,10 @@ END_TEST
 
 START_TEST(a_wrong_axis_names_the_shape)
 {
-    bench b = begin();
-    ck_assert_ptr_null(nm_softmax(b.tape, normal(&b, NM_SHAPE(2, 3), 1, 0), .axis = 2));
+    fixture b = begin();
+    ck_assert_ptr_null(nm_softmax(b.tape, gaussian(&b, NM_SHAPE(2, 3), 1, 0), .axis = 2));
     assert_error(b.context, NM_ERROR_INPUT, "softmax: x [2, 3] has no axis 2");
-    ck_assert_ptr_null(nm_log_softmax(b.tape, normal(&b, NM_SHAPE(2, 3), 1, 0), .axis = -3));
+    ck_assert_ptr_null(nm_log_softmax(b.tape, gaussian(&b, NM_SHAPE(2, 3), 1, 0), .axis = -3));
     assert_error(b.context, NM_ERROR_INPUT, "log_softmax: x [2, 3] has no axis -3");
     end(&b);
 }
@@ -121,8 +93,8 @@ END_TEST
 
 START_TEST(cross_entropy_is_the_negative_log_softmax_of_the_label)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(5, 33), 3, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(5, 33), 3, 0);
     nm_tensor *labels = numbers(&b, NM_I64, NM_SHAPE(5), (double[]){0, 32, 16, 5, 5});
     nm_tensor *each = nm_cross_entropy(b.tape, x, labels, .reduction = NM_LOSS_NONE);
     nm_tensor *log_p = nm_log_softmax(b.tape, x);
@@ -142,8 +114,8 @@ END_TEST
 START_TEST(labels_of_every_integer_type_give_the_same_loss)
 {
     static const nm_dtype types[] = {NM_I32, NM_I64, NM_U8};
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(3, 4), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(3, 4), 1, 0);
     double first = 0;
     for (int i = 0; i < 3; i++) {
         nm_tensor *labels = numbers(&b, types[i], NM_SHAPE(3), (double[]){3, 0, 2});
@@ -157,8 +129,8 @@ END_TEST
 
 START_TEST(a_label_out_of_range_is_named_with_its_row_and_the_classes)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(3, 10), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(3, 10), 1, 0);
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(3), (double[]){9, 10, 0});
     ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels));
     assert_error(
@@ -175,8 +147,8 @@ END_TEST
 
 START_TEST(an_ignored_row_counts_for_nothing_even_if_it_holds_nan)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(3, 4), 1, 0), *alone = normal(&b, NM_SHAPE(3, 4), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(3, 4), 1, 0), *alone = gaussian(&b, NM_SHAPE(3, 4), 1, 0);
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(3), (double[]){1, -100, 2});
     for (int64_t i = 4; i < 8; i++) {
         nm_tensor_set(x, i, NAN);
@@ -195,8 +167,8 @@ END_TEST
 
 START_TEST(a_mean_over_ignored_rows_only_is_0_with_gradient_0)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(2, 3), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(2, 3), 1, 0);
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(2), (double[]){-100, -100});
     nm_tensor *loss = nm_cross_entropy(b.tape, x, labels);
     ck_assert(nm_tensor_item(loss) == 0);
@@ -210,7 +182,7 @@ END_TEST
 
 START_TEST(an_impossible_class_costs_nothing_unless_it_is_the_label)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(1, 3), (double[]){0, -INFINITY, 0});
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(1), (double[]){0});
     assert_near(nm_tensor_item(nm_cross_entropy(b.tape, x, labels)), log(2), 1e-6, 0);
@@ -221,8 +193,8 @@ END_TEST
 /* pytorch#16045, tiny-dnn#593, nntrainer#2155: shapes that do not fit are passed over silently. */
 START_TEST(labels_of_another_shape_are_an_error_with_both_shapes)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(6, 10), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(6, 10), 1, 0);
     nm_tensor *labels = nm_full(b.tape, NM_I32, NM_SHAPE(6, 1), 0);
     ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels));
     assert_error(b.context, NM_ERROR_INPUT,
@@ -238,8 +210,8 @@ END_TEST
 /* Values of PyTorch's are in norm.safetensors; here is what it does not say. */
 START_TEST(weights_of_1_change_nothing)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(7, 33), 3, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(7, 33), 3, 0);
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(7), (double[]){0, 32, 16, -100, 5, 5, 1});
     nm_tensor *ones = nm_full(b.tape, NM_F32, NM_SHAPE(33), 1);
     nm_tensor *plain = nm_cross_entropy(b.tape, x, labels, .label_smoothing = 0.2);
@@ -258,8 +230,8 @@ END_TEST
 
 START_TEST(rows_that_all_weigh_nothing_give_0_with_gradient_0)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(2, 3), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(2, 3), 1, 0);
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(2), (double[]){1, 1});
     nm_tensor *weight = numbers(&b, NM_F32, NM_SHAPE(3), (double[]){1, 0, 1});
     nm_tensor *loss = nm_weighted_cross_entropy(b.tape, x, labels, weight);
@@ -274,7 +246,7 @@ END_TEST
 
 START_TEST(an_impossible_class_may_have_a_weight)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = numbers(&b, NM_F32, NM_SHAPE(1, 3), (double[]){0, -INFINITY, 0});
     nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(1), (double[]){0});
     nm_tensor *weight = numbers(&b, NM_F32, NM_SHAPE(3), (double[]){5, 7, 1});
@@ -286,8 +258,8 @@ END_TEST
 
 START_TEST(weights_are_one_a_class)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(4, 3), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(4, 3), 1, 0);
     nm_tensor *labels = nm_full(b.tape, NM_I32, NM_SHAPE(4), 0);
     ck_assert_ptr_null(
         nm_weighted_cross_entropy(b.tape, x, labels, nm_full(b.tape, NM_F32, NM_SHAPE(2), 1)));
@@ -307,7 +279,7 @@ START_TEST(huber_is_a_square_within_delta_and_straight_beyond)
     static const double x[] = {0, 0.5, -1.5, 2, -1024, INFINITY, -INFINITY};
     static const double y[] = {0, 0.125, 1.125, 1.875, 1534.875, INFINITY, INFINITY};
     static const double slope[] = {0, 0.5, -1.5, 1.5, -1.5, 1.5, -1.5};
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *in = numbers(&b, NM_F32, NM_SHAPE(7), x);
     nm_tensor *out = nm_huber(b.tape, in, .delta = 1.5);
     nm_tensor *dx = gradient(&b, out, nm_full(b.tape, NM_F32, NM_SHAPE(7), 1), in);
@@ -317,7 +289,7 @@ START_TEST(huber_is_a_square_within_delta_and_straight_beyond)
     }
     nm_tensor *nan = nm_huber(b.tape, numbers(&b, NM_F32, NM_SHAPE(1), (double[]){NAN}));
     ck_assert(isnan(nm_tensor_item(nan)));
-    ck_assert_int_eq(nm_tensor_count(nm_huber(b.tape, normal(&b, NM_SHAPE(0, 3), 1, 0))), 0);
+    ck_assert_int_eq(nm_tensor_count(nm_huber(b.tape, gaussian(&b, NM_SHAPE(0, 3), 1, 0))), 0);
     ck_assert_ptr_null(nm_huber(b.tape, in, .delta = 0));
     assert_error(b.context, NM_ERROR_INPUT, "huber: \"delta\" must be above 0");
     end(&b);
@@ -328,8 +300,8 @@ END_TEST
 
 START_TEST(mse_refuses_to_broadcast)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(5), 1, 0), *column = normal(&b, NM_SHAPE(5, 1), 1, 1);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(5), 1, 0), *column = gaussian(&b, NM_SHAPE(5, 1), 1, 1);
     ck_assert_ptr_null(nm_mse(b.tape, x, column));
     assert_error(b.context, NM_ERROR_INPUT, "mse: target [5, 1] must have the shape of x [5]");
     end(&b);
@@ -339,10 +311,10 @@ END_TEST
 START_TEST(mse_is_the_mean_of_the_squares_at_any_length)
 {
     static const int64_t lengths[] = {1, 17, 1024, 1025, 70000};
-    bench b = begin();
+    fixture b = begin();
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        nm_tensor *x = normal(&b, NM_SHAPE(lengths[k]), 1, 0);
-        nm_tensor *t = normal(&b, NM_SHAPE(lengths[k]), 1, 1);
+        nm_tensor *x = gaussian(&b, NM_SHAPE(lengths[k]), 1, 0);
+        nm_tensor *t = gaussian(&b, NM_SHAPE(lengths[k]), 1, 1);
         double sum = 0;
         for (int64_t i = 0; i < lengths[k]; i++) {
             sum += pow(nm_tensor_get(x, i) - nm_tensor_get(t, i), 2);
@@ -352,7 +324,7 @@ START_TEST(mse_is_the_mean_of_the_squares_at_any_length)
         const double last = nm_tensor_get(x, lengths[k] - 1) - nm_tensor_get(t, lengths[k] - 1);
         assert_near(nm_tensor_get(each, lengths[k] - 1), last * last, 1e-5, 1e-12);
     }
-    nm_tensor *none = normal(&b, NM_SHAPE(0), 1, 0);
+    nm_tensor *none = gaussian(&b, NM_SHAPE(0), 1, 0);
     ck_assert(nm_tensor_item(nm_mse(b.tape, none, none)) == 0);
     end(&b);
 }
@@ -374,7 +346,7 @@ static bool is_kept(uint64_t seed, int64_t i, double p)
 
 START_TEST(dropout_keeps_what_philox_says)
 {
-    bench b = begin();
+    fixture b = begin();
     const int64_t seeds[] = {0, 7, -1, 123456789012345};
     for (int k = 0; k < 4; k++) {
         nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(1003), 2);
@@ -389,7 +361,7 @@ END_TEST
 
 START_TEST(dropout_keeps_the_expected_share_and_the_mean)
 {
-    bench b = begin();
+    fixture b = begin();
     const int64_t n = 200000;
     nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(n), 1);
     for (double p = 0.1; p < 1; p += 0.2) {
@@ -407,8 +379,8 @@ END_TEST
 
 START_TEST(the_gradient_of_dropout_has_the_same_zeros)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(500), 1, 0), *dy = normal(&b, NM_SHAPE(500), 1, 1);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(500), 1, 0), *dy = gaussian(&b, NM_SHAPE(500), 1, 1);
     nm_tensor *y = nm_dropout(b.tape, x, .p = 0.3, .seed = 11), *dx = gradient(&b, y, dy, x);
     int zeros = 0;
     for (int64_t i = 0; i < 500; i++) {
@@ -423,8 +395,8 @@ END_TEST
 
 START_TEST(dropout_of_0_is_the_identity_and_1_is_refused)
 {
-    bench b = begin();
-    nm_tensor *x = normal(&b, NM_SHAPE(99), 1, 0);
+    fixture b = begin();
+    nm_tensor *x = gaussian(&b, NM_SHAPE(99), 1, 0);
     nm_tensor *y = nm_dropout(b.tape, x, .p = 0);
     ck_assert_mem_eq(nm_tensor_data(x), nm_tensor_data(y), nm_tensor_bytes(x));
     ck_assert_ptr_null(nm_dropout(b.tape, x, .p = 1));
@@ -435,7 +407,7 @@ END_TEST
 
 START_TEST(another_seed_drops_other_elements)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(1000), 1);
     nm_tensor *y = nm_dropout(b.tape, x, .seed = 1), *z = nm_dropout(b.tape, x, .seed = 2);
     int differ = 0;
@@ -449,7 +421,7 @@ END_TEST
 
 START_TEST(what_is_dropped_is_0_even_if_it_was_infinite)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *y = nm_dropout(b.tape, nm_full(b.tape, NM_F32, NM_SHAPE(64), INFINITY));
     int zeros = 0;
     for (int64_t i = 0; i < 64; i++) {
@@ -465,8 +437,9 @@ END_TEST
 
 static size_t run_all(int threads, char *results)
 {
-    bench b = begin_with(threads);
-    nm_tensor *x = normal(&b, NM_SHAPE(700, 50), 2, 0), *t = normal(&b, NM_SHAPE(700, 50), 2, 1);
+    fixture b = begin_with(threads);
+    nm_tensor *x = gaussian(&b, NM_SHAPE(700, 50), 2, 0),
+              *t = gaussian(&b, NM_SHAPE(700, 50), 2, 1);
     nm_tensor *labels = nm_tape_tensor(b.tape, NM_I32, NM_SHAPE(700));
     for (int64_t i = 0; i < 700; i++) {
         nm_tensor_set(labels, i, (double)(i % 50));

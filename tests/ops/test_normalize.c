@@ -6,49 +6,11 @@
 #include <string.h>
 
 #include "core/op.h"
-#include "core/random.h"
-#include "ops/ops.h"
-#include "tests/test.h"
+#include "tests/ops/ops_test.h"
 
 /* ---- Helpers ---- */
 
-typedef struct bench {
-    nm_context *context;
-    nm_tape *tape;
-} bench;
-
-static bench begin_with(int threads)
-{
-    nm_context_options options = {.threads = threads, .seed = 1};
-    bench b = {.context = nm_context_create(&options)};
-    nm_register_ops(b.context);
-    b.tape = nm_tape_create(b.context);
-    assert_fine(b.context);
-    return b;
-}
-
-static bench begin(void)
-{
-    return begin_with(2);
-}
-
-static void end(bench *b)
-{
-    nm_tape_destroy(b->tape);
-    nm_context_destroy(b->context);
-}
-
-static nm_tensor *normal(bench *b, nm_dtype dtype, nm_shape shape, double mean, double deviation,
-                         uint64_t stream)
-{
-    nm_random random = nm_random_create(7, stream);
-    nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
-    nm_random_fill_normal(&random, x, mean, deviation);
-    nm_tensor_set_requires_grad(x, true);
-    return x;
-}
-
-static void assert_same(bench *b, nm_tensor *a, nm_tensor *c, double tolerance)
+static void assert_same(fixture *b, nm_tensor *a, nm_tensor *c, double tolerance)
 {
     assert_fine(b->context);
     ck_assert_int_eq(nm_tensor_count(a), nm_tensor_count(c));
@@ -63,12 +25,12 @@ static void assert_same(bench *b, nm_tensor *a, nm_tensor *c, double tolerance)
 
 /* ---- The same, composed of other ops; what is switched off goes through nm_detach() ---- */
 
-static nm_tensor *over(bench *b, nm_tensor *x, const nm_ints *axes)
+static nm_tensor *over(fixture *b, nm_tensor *x, const nm_ints *axes)
 {
     return nm_mean(b->tape, x, .axes = *axes, .keepdims = true);
 }
 
-static nm_tensor *composed(bench *b, nm_tensor *x, nm_tensor *scale, nm_tensor *shift,
+static nm_tensor *composed(fixture *b, nm_tensor *x, nm_tensor *scale, nm_tensor *shift,
                            const nm_normalize_options *o)
 {
     nm_tape *t = b->tape;
@@ -89,7 +51,7 @@ typedef struct derivatives {
     nm_tensor *first[VARIABLES], *second[VARIABLES + 1];
 } derivatives;
 
-static derivatives differentiate(bench *b, nm_tensor *y, nm_tensor *dy, nm_tensor *const *in,
+static derivatives differentiate(fixture *b, nm_tensor *y, nm_tensor *dy, nm_tensor *const *in,
                                  int count, nm_tensor *const *again)
 {
     derivatives d = {{NULL}, {NULL}};
@@ -106,7 +68,7 @@ static derivatives differentiate(bench *b, nm_tensor *y, nm_tensor *dy, nm_tenso
 static void compare(nm_dtype dtype, nm_shape shape, nm_shape scale_shape, nm_shape shift_shape,
                     const nm_normalize_options *o)
 {
-    bench b = begin();
+    fixture b = begin();
     const double tolerance = dtype == NM_F64 ? 1e-10 : 2e-4;
     const nm_shape shapes[] = {shape, scale_shape, shift_shape};
     nm_tensor *all[VARIABLES] = {NULL}, *in[VARIABLES], *again[VARIABLES];
@@ -196,7 +158,7 @@ END_TEST
 /* With groups, the same on an axis in two. */
 static void check_groups(nm_shape x, int axis, int64_t groups, const nm_ints *axes)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_shape split = {.rank = x.rank + 1};
     nm_ints of_split = NM_NO_LIST;
     for (int d = 0; d < x.rank; d++) {
@@ -227,7 +189,7 @@ END_TEST
 /* Slabs of every width, with groups of every size: against layer norm of the same values, moved. */
 static void check_slabs(int64_t rows, int64_t channels, int64_t groups)
 {
-    bench b = begin();
+    fixture b = begin();
     const int64_t depth = channels / groups;
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(3, rows, channels), 5, 2, 0), *dx[2], *dz[2];
     nm_tensor *scale = normal(&b, NM_F32, NM_SHAPE(channels), 1, 1, 1);
@@ -262,7 +224,7 @@ END_TEST
 
 START_TEST(over_batch_norms_axes_it_is_batch_norm)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(4, 5, 6, 7), 2, 3, 0);
     nm_tensor *scale = normal(&b, NM_F32, NM_SHAPE(7), 1, 1, 1);
     nm_tensor *dy = normal(&b, NM_F32, NM_SHAPE(4, 5, 6, 7), 0, 1, 2), *mine[2], *other[2];
@@ -287,7 +249,7 @@ END_TEST
 START_TEST(pytorch_padded_steps_count_for_nothing)
 {
     static const int64_t lengths[] = {5, 1, 3};
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(3, 5, 2), 3, 2, 0);
     nm_tensor *mask = nm_full(b.tape, NM_F64, NM_SHAPE(3, 5, 1), 0);
     nm_tensor *packed = nm_full(b.tape, NM_F64, NM_SHAPE(9, 2), 0);
@@ -315,7 +277,7 @@ END_TEST
 
 START_TEST(a_missing_value_that_is_nan_harms_no_gradient)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(2, 4), 0, 1, 0), *dx[2];
     nm_tensor *scale = normal(&b, NM_F32, NM_SHAPE(4), 1, 1, 1);
     nm_tensor *weight = nm_full(b.tape, NM_F32, NM_SHAPE(2, 4), 1);
@@ -336,7 +298,7 @@ END_TEST
 
 START_TEST(a_set_without_weight_gives_the_shift_and_no_gradient)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(2, 4), 5, 1, 0), *dx;
     nm_tensor *shift = normal(&b, NM_F32, NM_SHAPE(4), 0, 1, 1);
     nm_tensor *weight = nm_full(b.tape, NM_F32, NM_SHAPE(2, 1), 1);
@@ -355,7 +317,7 @@ END_TEST
 
 START_TEST(weights_of_one_change_nothing)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F64, NM_SHAPE(3, 4, 5), 5, 1, 0), *dx[2];
     nm_tensor *weight = nm_full(b.tape, NM_F64, NM_SHAPE(1), 1);
     nm_tensor *twice = nm_full(b.tape, NM_F64, NM_SHAPE(4, 1), 2);
@@ -379,7 +341,7 @@ START_TEST(haiku_a_set_of_equal_values_gives_exactly_the_shift)
 {
     static const double constants[] = {0, 1, -3.3, 1e-30, 1e4 + 0.1, 1e30, 16777217};
     static const int64_t lengths[] = {2, 3, 60, 1023};
-    bench b = begin();
+    fixture b = begin();
     for (size_t k = 0; k < sizeof constants / sizeof *constants; k++) {
         for (size_t n = 0; n < 4; n++) {
             nm_tensor *x = nm_full(b.tape, NM_F32, NM_SHAPE(3, lengths[n]), constants[k]);
@@ -399,7 +361,7 @@ END_TEST
 /* flax#1491 and its like: E[x^2] - E[x]^2 has no digit left. */
 START_TEST(flax_a_mean_of_a_million_deviations_costs_nothing)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = nm_tape_tensor(b.tape, NM_F32, NM_SHAPE(2, 600)), *dx;
     nm_tensor *exact = nm_tape_tensor(b.tape, NM_F64, NM_SHAPE(2, 600)), *wanted;
     nm_random random = nm_random_create(7, 0);
@@ -422,7 +384,7 @@ END_TEST
 
 START_TEST(squares_beyond_the_range_of_f32_are_no_matter)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *large = normal(&b, NM_F32, NM_SHAPE(3, 50), 0, 1, 0);
     nm_tensor *huge = nm_detach(b.tape, nm_affine(b.tape, large, 1e25, 0));
     nm_tensor *tiny = nm_detach(b.tape, nm_affine(b.tape, large, 1e-25, 0));
@@ -441,7 +403,7 @@ END_TEST
 
 static void run_threads(int threads, nm_shape shape, int64_t axis, char *to, size_t bytes)
 {
-    bench b = begin_with(threads);
+    fixture b = begin_with(threads);
     nm_tensor *x = normal(&b, NM_F32, shape, 1, 3, 0), *dy = normal(&b, NM_F32, shape, 0, 1, 1);
     nm_tensor *scale = normal(&b, NM_F32, NM_SHAPE(shape.dim[shape.rank - 1]), 1, 1, 2), *grad[2];
     nm_tensor *y = nm_normalize(b.tape, x, scale, NULL, .axes = NM_INTS(axis));
@@ -478,7 +440,7 @@ END_TEST
 
 /* ---- Errors ---- */
 
-static void refused(nm_tensor *y, bench *b, const char *part)
+static void refused(nm_tensor *y, fixture *b, const char *part)
 {
     ck_assert_ptr_null(y);
     assert_error(b->context, NM_ERROR_INPUT, part);
@@ -486,7 +448,7 @@ static void refused(nm_tensor *y, bench *b, const char *part)
 
 START_TEST(mistakes_are_explained)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(4, 1, 1, 6), 0, 1, 0);
     nm_tensor *row = normal(&b, NM_F32, NM_SHAPE(5), 0, 1, 1);
     refused(nm_instance_norm(b.tape, x, NULL, NULL), &b, "one value a set");
@@ -509,7 +471,7 @@ END_TEST
 START_TEST(weights_below_0_and_nan_are_refused)
 {
     static const double bad[] = {-1, NAN, INFINITY};
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(2, 3), 0, 1, 0);
     for (int i = 0; i < 3; i++) {
         nm_tensor *weight = nm_full(b.tape, NM_F32, NM_SHAPE(3), 1);

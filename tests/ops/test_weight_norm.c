@@ -4,32 +4,10 @@
 #include <string.h>
 
 #include "core/op.h"
-#include "core/random.h"
-#include "ops/ops.h"
-#include "tests/test.h"
+#include "tests/ops/ops_test.h"
 
-typedef struct bench {
-    nm_context *context;
-    nm_tape *tape;
-} bench;
-
-static bench begin(void)
-{
-    bench b = {.context = test_context(NULL)};
-    nm_register_ops(b.context);
-    b.tape = nm_tape_create(b.context);
-    assert_fine(b.context);
-    return b;
-}
-
-static void end(bench *b)
-{
-    nm_tape_destroy(b->tape);
-    nm_context_destroy(b->context);
-}
-
-static nm_tensor *normal(bench *b, nm_dtype dtype, nm_shape shape, double deviation,
-                         uint64_t stream)
+static nm_tensor *gaussian(fixture *b, nm_dtype dtype, nm_shape shape, double deviation,
+                           uint64_t stream)
 {
     nm_random random = nm_random_create(11, stream);
     nm_tensor *x = nm_tape_tensor(b->tape, dtype, shape);
@@ -38,7 +16,7 @@ static nm_tensor *normal(bench *b, nm_dtype dtype, nm_shape shape, double deviat
     return x;
 }
 
-static nm_tensor *full(bench *b, nm_dtype dtype, nm_shape shape, double value)
+static nm_tensor *full(fixture *b, nm_dtype dtype, nm_shape shape, double value)
 {
     nm_tensor *x = nm_full(b->tape, dtype, shape, value);
     nm_tensor_set_requires_grad(x, true);
@@ -46,7 +24,7 @@ static nm_tensor *full(bench *b, nm_dtype dtype, nm_shape shape, double value)
 }
 
 /* The gradients of <dw, w> in v and g. */
-static void gradients(bench *b, nm_tensor *w, nm_tensor *dw, nm_tensor *v, nm_tensor *g,
+static void gradients(fixture *b, nm_tensor *w, nm_tensor *dw, nm_tensor *v, nm_tensor *g,
                       nm_tensor *grads[2])
 {
     nm_tensor *in[] = {v, g};
@@ -76,12 +54,12 @@ static double row_norm(nm_tensor *x, int64_t row, int64_t n)
 
 START_TEST(every_row_gets_the_length_g)
 {
-    bench b = begin();
+    fixture b = begin();
     static const int64_t lengths[] = {1, 3, 10, 128, 700, 2500};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         const int64_t n = lengths[k];
-        nm_tensor *v = normal(&b, NM_F32, NM_SHAPE(5, n), 2, 0);
-        nm_tensor *g = normal(&b, NM_F32, NM_SHAPE(5), 1, 1);
+        nm_tensor *v = gaussian(&b, NM_F32, NM_SHAPE(5, n), 2, 0);
+        nm_tensor *g = gaussian(&b, NM_F32, NM_SHAPE(5), 1, 1);
         nm_tensor *w = nm_weight_norm(b.tape, v, g);
         for (int64_t row = 0; row < 5; row++) {
             assert_near(row_norm(w, row, n), fabs(nm_tensor_get(g, row)), 1e-6, 0);
@@ -95,8 +73,8 @@ END_TEST
 
 START_TEST(every_axis_can_be_kept_and_minus_1_keeps_none)
 {
-    bench b = begin();
-    nm_tensor *v = normal(&b, NM_F64, NM_SHAPE(2, 3, 4), 1, 0);
+    fixture b = begin();
+    nm_tensor *v = gaussian(&b, NM_F64, NM_SHAPE(2, 3, 4), 1, 0);
     const int64_t strides[] = {12, 4, 1}, sizes[] = {2, 3, 4};
     for (int axis = 0; axis < 3; axis++) {
         nm_tensor *g = full(&b, NM_F64, NM_SHAPE(sizes[axis]), 3);
@@ -120,10 +98,10 @@ END_TEST
  * are beyond what can be squared. */
 static void expect_rows_like_columns(nm_dtype dtype, int64_t rows, int64_t length)
 {
-    bench b = begin();
-    nm_tensor *v = normal(&b, dtype, NM_SHAPE(rows, length), 1, 0);
-    nm_tensor *g = normal(&b, dtype, NM_SHAPE(rows), 1, 1);
-    nm_tensor *dw = normal(&b, dtype, NM_SHAPE(rows, length), 1, 2);
+    fixture b = begin();
+    nm_tensor *v = gaussian(&b, dtype, NM_SHAPE(rows, length), 1, 0);
+    nm_tensor *g = gaussian(&b, dtype, NM_SHAPE(rows), 1, 1);
+    nm_tensor *dw = gaussian(&b, dtype, NM_SHAPE(rows, length), 1, 2);
     const double factors[] = {0, dtype == NM_F64 ? 1e-200 : 1e-25, dtype == NM_F64 ? 1e200 : 1e25};
     for (int64_t i = 0; i < 3 * length; i++) {
         nm_tensor_set(v, i, nm_tensor_get(v, i) * factors[i / length]);
@@ -162,12 +140,12 @@ END_TEST
 
 static void bits_of(int threads, float *bits)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_context_set_threads(b.context, threads);
-    nm_tensor *v = normal(&b, NM_F32, NM_SHAPE(130, 700), 1, 0), *grads[2];
-    nm_tensor *g = normal(&b, NM_F32, NM_SHAPE(130), 1, 1);
+    nm_tensor *v = gaussian(&b, NM_F32, NM_SHAPE(130, 700), 1, 0), *grads[2];
+    nm_tensor *g = gaussian(&b, NM_F32, NM_SHAPE(130), 1, 1);
     nm_tensor *w = nm_weight_norm(b.tape, v, g);
-    gradients(&b, w, normal(&b, NM_F32, NM_SHAPE(130, 700), 1, 2), v, g, grads);
+    gradients(&b, w, gaussian(&b, NM_F32, NM_SHAPE(130, 700), 1, 2), v, g, grads);
     nm_tensor *all[] = {w, grads[0], grads[1]};
     for (int i = 0; i < 3; i++) {
         memcpy(bits, nm_tensor_data(all[i]), nm_tensor_bytes(all[i]));
@@ -188,15 +166,15 @@ END_TEST
 /* pytorch#19126 (still open), flax#1671: NaN at a zero norm, in the value or in the gradient. */
 START_TEST(pytorch_19126_a_zero_row_has_finite_values_and_gradients)
 {
-    bench b = begin();
+    fixture b = begin();
     for (int dtype = NM_F32; dtype <= NM_F64; dtype++) {
-        nm_tensor *v = normal(&b, (nm_dtype)dtype, NM_SHAPE(3, 4), 1, 0), *grads[2];
+        nm_tensor *v = gaussian(&b, (nm_dtype)dtype, NM_SHAPE(3, 4), 1, 0), *grads[2];
         for (int64_t i = 4; i < 8; i++) {
             nm_tensor_set(v, i, i % 2 ? 0.0 : -0.0);
         }
-        nm_tensor *g = normal(&b, (nm_dtype)dtype, NM_SHAPE(3), 1, 1);
+        nm_tensor *g = gaussian(&b, (nm_dtype)dtype, NM_SHAPE(3), 1, 1);
         nm_tensor *w = nm_weight_norm(b.tape, v, g);
-        gradients(&b, w, normal(&b, (nm_dtype)dtype, NM_SHAPE(3, 4), 1, 2), v, g, grads);
+        gradients(&b, w, gaussian(&b, (nm_dtype)dtype, NM_SHAPE(3, 4), 1, 2), v, g, grads);
         ck_assert(all_finite(w) && all_finite(grads[0]) && all_finite(grads[1]));
         for (int64_t i = 4; i < 8; i++) {
             ck_assert(nm_tensor_get(w, i) == 0 && nm_tensor_get(grads[0], i) == 0);
@@ -210,9 +188,9 @@ END_TEST
 
 START_TEST(a_zero_row_has_finite_second_derivatives)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *v = full(&b, NM_F64, NM_SHAPE(2, 3), 0), *g = full(&b, NM_F64, NM_SHAPE(2), 1);
-    nm_tensor *u = normal(&b, NM_F64, NM_SHAPE(2, 3), 1, 1), *dv = NULL, *second[2];
+    nm_tensor *u = gaussian(&b, NM_F64, NM_SHAPE(2, 3), 1, 1), *dv = NULL, *second[2];
     nm_tensor *w = nm_weight_norm(b.tape, v, g), *in[] = {v, g};
     nm_gradients(b.tape, &w, &u, 1, &v, 1, NM_CREATE_GRAPH, &dv);
     nm_gradients(b.tape, &dv, &u, 1, in, 2, 0, second);
@@ -224,7 +202,7 @@ END_TEST
 
 START_TEST(a_tensor_of_zeros_stays_one_of_zeros)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *v = full(&b, NM_F32, NM_SHAPE(4, 2), 0);
     nm_tensor *w = nm_weight_norm(b.tape, v, NULL, .axis = NM_KEEP_NO_AXIS);
     ck_assert(all_finite(w) && nm_tensor_get(w, 3) == 0);
@@ -234,7 +212,7 @@ END_TEST
 
 START_TEST(a_row_of_denormal_numbers_counts_as_zeros)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *v = full(&b, NM_F32, NM_SHAPE(2, 3), 9e-39), *g = full(&b, NM_F32, NM_SHAPE(2), 1);
     nm_tensor_set(v, 5, 1);
     nm_tensor *w = nm_weight_norm(b.tape, v, g), *grads[2];
@@ -250,7 +228,7 @@ START_TEST(tiny_and_huge_rows_neither_vanish_nor_overflow)
 {
     static const double sizes[] = {1e-37, 1e-30, 1e-20, 1, 1e20, 1e30, 1e38};
     static const int64_t axes[] = {0, 1};
-    bench b = begin();
+    fixture b = begin();
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         for (int a = 0; a < 2; a++) {
             nm_shape shape = a ? NM_SHAPE(300, 2) : NM_SHAPE(2, 300);
@@ -273,13 +251,13 @@ END_TEST
 START_TEST(gradients_of_tiny_and_huge_rows_are_those_of_ordinary_ones_scaled)
 {
     static const double sizes[] = {1e-30, 1e30};
-    bench b = begin();
-    nm_tensor *dw = normal(&b, NM_F32, NM_SHAPE(1, 20), 1, 2),
+    fixture b = begin();
+    nm_tensor *dw = gaussian(&b, NM_F32, NM_SHAPE(1, 20), 1, 2),
               *g = full(&b, NM_F32, NM_SHAPE(1), 1);
-    nm_tensor *v = normal(&b, NM_F32, NM_SHAPE(1, 20), 1, 0), *ordinary[2];
+    nm_tensor *v = gaussian(&b, NM_F32, NM_SHAPE(1, 20), 1, 0), *ordinary[2];
     gradients(&b, nm_weight_norm(b.tape, v, g), dw, v, g, ordinary);
     for (int k = 0; k < 2; k++) {
-        nm_tensor *scaled = normal(&b, NM_F32, NM_SHAPE(1, 20), sizes[k], 0), *grads[2];
+        nm_tensor *scaled = gaussian(&b, NM_F32, NM_SHAPE(1, 20), sizes[k], 0), *grads[2];
         gradients(&b, nm_weight_norm(b.tape, scaled, g), dw, scaled, g, grads);
         for (int64_t i = 0; i < 20; i++) {
             assert_near(nm_tensor_get(grads[0], i) * sizes[k], nm_tensor_get(ordinary[0], i), 1e-5,
@@ -293,9 +271,9 @@ END_TEST
 START_TEST(nan_and_infinity_show_in_their_row_and_only_there)
 {
     static const double bad[] = {NAN, INFINITY};
-    bench b = begin();
+    fixture b = begin();
     for (int k = 0; k < 2; k++) {
-        nm_tensor *v = normal(&b, NM_F32, NM_SHAPE(3, 6), 1, 0);
+        nm_tensor *v = gaussian(&b, NM_F32, NM_SHAPE(3, 6), 1, 0);
         nm_tensor_set(v, 7, bad[k]);
         nm_tensor *w = nm_weight_norm(b.tape, v, NULL);
         ck_assert(isfinite(nm_tensor_get(w, 0)) && isfinite(nm_tensor_get(w, 12)));
@@ -308,10 +286,10 @@ END_TEST
 /* Salimans & Kingma, section 2.1. */
 START_TEST(the_gradient_is_orthogonal_to_v)
 {
-    bench b = begin();
-    nm_tensor *v = normal(&b, NM_F64, NM_SHAPE(4, 9), 3, 0), *grads[2];
-    nm_tensor *g = normal(&b, NM_F64, NM_SHAPE(4), 1, 1);
-    nm_tensor *dw = normal(&b, NM_F64, NM_SHAPE(4, 9), 1, 2);
+    fixture b = begin();
+    nm_tensor *v = gaussian(&b, NM_F64, NM_SHAPE(4, 9), 3, 0), *grads[2];
+    nm_tensor *g = gaussian(&b, NM_F64, NM_SHAPE(4), 1, 1);
+    nm_tensor *dw = gaussian(&b, NM_F64, NM_SHAPE(4, 9), 1, 2);
     gradients(&b, nm_weight_norm(b.tape, v, g), dw, v, g, grads);
     for (int64_t row = 0; row < 4; row++) {
         double product = 0;
@@ -327,10 +305,10 @@ END_TEST
 /* The same section: ||v'||^2 = ||v||^2 + rate^2 ||dv||^2 after a step of plain gradient descent. */
 START_TEST(plain_descent_lets_the_norm_grow_as_pythagoras_says)
 {
-    bench b = begin();
-    nm_tensor *v = normal(&b, NM_F64, NM_SHAPE(1, 12), 1, 0), *grads[2];
+    fixture b = begin();
+    nm_tensor *v = gaussian(&b, NM_F64, NM_SHAPE(1, 12), 1, 0), *grads[2];
     nm_tensor *g = full(&b, NM_F64, NM_SHAPE(1), 1.5);
-    gradients(&b, nm_weight_norm(b.tape, v, g), normal(&b, NM_F64, NM_SHAPE(1, 12), 1, 2), v, g,
+    gradients(&b, nm_weight_norm(b.tape, v, g), gaussian(&b, NM_F64, NM_SHAPE(1, 12), 1, 2), v, g,
               grads);
     nm_tensor *next = nm_sub(b.tape, v, nm_affine(b.tape, grads[0], 0.7, 0));
     const double old = row_norm(v, 0, 12), step = 0.7 * row_norm(grads[0], 0, 12);
@@ -342,8 +320,8 @@ END_TEST
 
 START_TEST(the_length_of_v_does_not_matter)
 {
-    bench b = begin();
-    nm_tensor *v = normal(&b, NM_F64, NM_SHAPE(3, 5), 1, 0);
+    fixture b = begin();
+    nm_tensor *v = gaussian(&b, NM_F64, NM_SHAPE(3, 5), 1, 0);
     nm_tensor *w = nm_weight_norm(b.tape, v, NULL);
     nm_tensor *same = nm_weight_norm(b.tape, nm_affine(b.tape, v, 123, 0), NULL);
     for (int64_t i = 0; i < 15; i++) {
@@ -355,7 +333,7 @@ END_TEST
 
 START_TEST(wrong_inputs_are_named_with_both_shapes)
 {
-    bench b = begin();
+    fixture b = begin();
     nm_tensor *v = full(&b, NM_F32, NM_SHAPE(4, 6), 1), *six = full(&b, NM_F32, NM_SHAPE(6), 1);
     ck_assert_ptr_null(nm_weight_norm(b.tape, v, six));
     assert_error(b.context, NM_ERROR_INPUT,
