@@ -292,7 +292,8 @@ const char *nm_kind_name(nm_kind kind)
 {
     static const char *const names[NM_KIND_COUNT] = {"op",       "layer",     "initializer",
                                                      "loss",     "optimizer", "schedule",
-                                                     "data set", "metric",    "part"};
+                                                     "data set", "metric",    "part",
+                                                     "probe"};
     return (unsigned)kind < NM_KIND_COUNT ? names[kind] : "item of no kind";
 }
 

@@ -41,6 +41,7 @@ typedef enum nm_kind {
     NM_KIND_DATASET,
     NM_KIND_METRIC,
     NM_KIND_PART, /* of a network's file: `train`, `data`; its spec is what stands in it */
+    NM_KIND_PROBE,
     NM_KIND_COUNT
 } nm_kind;
 

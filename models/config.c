@@ -12,7 +12,7 @@
 
 /* Read one by one, so that a message begins with the part's name. */
 typedef struct config_parts {
-    const nm_value *model, *data, *loss, *train;
+    const nm_value *model, *data, *loss, *train, *probes;
 } config_parts;
 
 static const char *const a_part[] = {"a part"};
@@ -26,6 +26,8 @@ static const nm_option rows[] = {
      .doc = "such as cross_entropy; training and evaluation need it"},
     {NM_FIELD(config_parts, train), NM_OPTION_VALUE, .also = "trainer training fit",
      .names = a_part, .doc = "the optimizer and its rate, epochs; training needs it"},
+    {NM_FIELD(config_parts, probes), NM_OPTION_VALUE, .also = "probe hooks", .names = a_part,
+     .doc = "what is measured inside of the network while it is trained"},
 };
 const nm_spec nm_file_spec = {.name = "config_parts",
                               .size = sizeof(config_parts),
@@ -103,6 +105,14 @@ static void read_train(reader *r)
     }
 }
 
+static void read_probes(reader *r)
+{
+    if (has_part(r, &r->parts.probes, "probes", false)) {
+        nm_choices_read(NM_KIND_PROBE, r->parts.probes, "probes", r->config->document, r->d,
+                        &r->config->probes);
+    }
+}
+
 static void read_model(reader *r)
 {
     if (has_part(r, &r->parts.model, "model", true)) {
@@ -112,7 +122,8 @@ static void read_model(reader *r)
 
 static bool has_more_than_a_model(const reader *r)
 {
-    const nm_value *const others[] = {r->parts.data, r->parts.loss, r->parts.train};
+    const nm_value *const others[] = {r->parts.data, r->parts.loss, r->parts.train,
+                                      r->parts.probes};
     for (int i = 0; i < NM_COUNT_OF(others); i++) {
         if (others[i] && !nm_value_is_null(others[i])) {
             return true;
@@ -137,6 +148,7 @@ static void read_parts(reader *r)
         r->config->data_options.folds = r->folds;
         r->config->data_options.fold = r->fold;
         read_train(r);
+        read_probes(r);
     } else if (nm_value_is_null(r->root)) {
         has_part(r, &r->parts.model, "model", true);
     }
@@ -393,6 +405,7 @@ nm_trainer_setup nm_config_setup(const nm_config *config)
         .data = &config->data,
         .loss = config->loss,
         .options = config->train,
+        .probes = config->probes,
         .file = config->document ? nm_document_root(config->document) : NULL,
     };
 }

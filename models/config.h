@@ -1,9 +1,10 @@
-/* A network's file: everything that a run is told by, in one YAML document of four parts.
+/* A network's file: everything that a run is told by, in one YAML document of five parts.
  *
  *     model: [...]          models/model.h
  *     data: {...}           optim/data/data.h
  *     loss: cross_entropy   optim/loss.h
  *     train: {...}          optim/trainer.h
+ *     probes: [...]         optim/probe.h; may be left out
  *
  * Whatever is wrong with it is found before anything is trained, and all of it at once: an unknown
  * option in one part, a number out of range in another, a layer that does not fit, a network with
@@ -34,6 +35,7 @@ typedef struct nm_config {
     nm_data data; /* counts 0: not opened */
     nm_choice loss;
     nm_train_options train;
+    nm_choices probes;
     nm_group *groups; /* of train */
 } nm_config;
 

@@ -25,6 +25,11 @@ static const nm_item parts[] = {
                    "    loss: cross_entropy\n"
                    "    loss: {cross_entropy: {ignore_index: 255}}"),
     NM_ITEM(nm_item, "train", "how the network is trained", .spec = &nm_train_spec),
+    NM_ITEM(nm_item, "probes", "what is measured inside of the network while it is trained",
+            .doc = "A list of probes, each a name or a name with options. They never change the "
+                   "training; what they find goes to probes.jsonl in the run's folder, a line a "
+                   "record:\n"
+                   "    probes: [{gradient_norms: {every: 100}}, {saturation: {layers: [act3]}}]"),
     NM_ITEM(nm_item, "warmup", "a part of train: a learning rate that rises at first",
             .spec = &nm_warmup_spec, .doc = "    train: {warmup: {epochs: 5}}"),
     NM_ITEM(nm_item, "early_stopping", "a part of train: an end where it gets no better",

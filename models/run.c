@@ -49,6 +49,9 @@ nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor
     nm_tensor *input = x;
     for (nm_layer *layer = layers->first; layer && x; layer = layer->next) {
         nm_tensor *y = run(layer, pass, x);
+        if (y && pass->onlooker) {
+            pass->onlooker->show(pass->onlooker->user, layer->name, layer->type->item.name, y);
+        }
         if (x != y) {
             nm_pass_discard(pass, x, input);
         }

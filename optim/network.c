@@ -16,6 +16,16 @@ nm_tensor *nm_network_forward(const nm_network *network, const nm_pass *pass, nm
     return y;
 }
 
+nm_tensor *nm_pass_show(const nm_pass *pass, const char *name, nm_tensor *y)
+{
+    NM_GIVEN(pass && pass->tape && y, NULL);
+    NM_REQUIRE(nm_tape_context(pass->tape), name, NULL);
+    if (pass->onlooker) {
+        pass->onlooker->show(pass->onlooker->user, name, "", y);
+    }
+    return y;
+}
+
 typedef struct dry_run {
     const nm_network *network;
     const nm_pass *pass;

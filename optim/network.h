@@ -23,7 +23,20 @@ typedef struct nm_pass {
      * instead of moving its own, which it does in training; all else is as `training` says. NULL:
      * nothing of the kind. */
     struct nm_statistics *statistics;
+    /* Somebody who looks at outputs of layers on the way (nm_pass_show()); such a pass runs layer
+     * by layer. NULL: nobody. */
+    const struct nm_layer_onlooker *onlooker;
 } nm_pass;
+
+typedef struct nm_layer_onlooker {
+    void *user;
+    /* `type` is the layer's, "relu"; "" if it has none. On a dry tape `y` has no elements. */
+    void (*show)(void *user, const char *name, const char *type, nm_tensor *y);
+} nm_layer_onlooker;
+
+/* For a network written in C: in its forward pass, says which tensor is the output of the layer of
+ * that name, for probes (optim/probe.h). Returns `y`. */
+NM_API nm_tensor *nm_pass_show(const nm_pass *pass, const char *name, nm_tensor *y);
 
 #define NM_REMEDY_TEXT 128
 

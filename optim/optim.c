@@ -49,6 +49,12 @@ nm_status nm_register_losses(nm_context *context)
     return register_kind(context, NM_KIND_LOSS);
 }
 
+nm_status nm_register_probes(nm_context *context)
+{
+    NM_GIVEN(context, NM_ERROR_INPUT);
+    return register_kind(context, NM_KIND_PROBE);
+}
+
 nm_status nm_register_optim(nm_context *context)
 {
     NM_GIVEN(context, NM_ERROR_INPUT);
@@ -57,5 +63,6 @@ nm_status nm_register_optim(nm_context *context)
     nm_register_optimizers(context);
     nm_register_schedules(context);
     nm_register_losses(context);
+    nm_register_probes(context);
     return nm_context_status(context);
 }

@@ -16,6 +16,7 @@ NM_API nm_status nm_register_metrics(nm_context *context);
 NM_API nm_status nm_register_optimizers(nm_context *context);
 NM_API nm_status nm_register_schedules(nm_context *context);
 NM_API nm_status nm_register_losses(nm_context *context);
+NM_API nm_status nm_register_probes(nm_context *context);
 
 #ifdef __cplusplus
 }

@@ -270,7 +270,8 @@ static nm_tensor *run_forward(nm_traced *traced, const nm_pass *pass, nm_tensor 
     NM_REQUIRE(traced->context, pass && pass->tape, NULL);
     NM_GIVEN(x && nm_context_status(traced->context) == NM_OK, NULL);
     if ((nm_tape_is_traced(pass->tape) && !nm_tape_is_traced_for_step(pass->tape)) ||
-        pass->initialize || pass->statistics || nm_tape_context(pass->tape) != traced->context) {
+        pass->initialize || pass->statistics || pass->onlooker ||
+        nm_tape_context(pass->tape) != traced->context) {
         return nm_network_forward(&traced->inner, pass, x);
     }
     if (pass->training) {

@@ -25,6 +25,7 @@
 #include "optim/evaluate.h"
 #include "optim/from.h"
 #include "optim/optimizers.h"
+#include "optim/probe.h"
 #include "optim/schedule.h"
 
 #ifdef __cplusplus
@@ -167,6 +168,8 @@ typedef struct nm_train_callbacks {
     nm_status (*on_epoch)(void *user,
                           const nm_train_state *state); /* an epoch is over, evaluated */
     nm_status (*on_checkpoint)(void *user, const nm_train_state *state); /* a file was written */
+    /* A probe measured something; the record is valid until it returns. */
+    nm_status (*on_probe)(void *user, const nm_train_state *state, const nm_probe_record *record);
 } nm_train_callbacks;
 
 /* ---- The trainer ---- */
@@ -180,7 +183,8 @@ typedef struct nm_trainer_setup {
      * can be made; NULL: nothing is written. */
     const char *folder;
     nm_train_callbacks callbacks;
-    double seconds; /* that earlier parts of a resumed run took: to be counted with this one's */
+    nm_choices probes; /* optim/probe.h; their records go to on_probe */
+    double seconds;    /* that earlier parts of a resumed run took: to be counted with this one's */
     /* A sample's outputs by the training targets alone: of classes the logarithms of their shares,
      * of values their means, as the network gives them. What evaluations are compared with. Count
      * 0: found from the training set, unless `only_evaluates`, where that is another's. */

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "optim/probes/probes.h"
 #include "optim/trainer.h"
 
 /* The random stream of training batch n (counted over all epochs) is NM_STREAM_TRAINING + n:
@@ -50,6 +51,8 @@ struct nm_trainer {
     nm_store *average; /* of the network's tensors, by their names; NULL: none are taken */
     bool is_averaged;  /* the averages are in the network, and the last weights are here */
     nm_tape *tape;
+    nm_probes *probes; /* NULL: none looked yet */
+    double probing;    /* seconds that they took of the running update */
     nm_loader *train, *validation, *test;             /* the last two NULL: none */
     nm_numbers guess;                                 /* the setup's, or own_guess; count 0: none */
     double *own_guess;                                /* NULL: none */
@@ -103,6 +106,12 @@ bool nm_trainer_report_outputs(const nm_trainer *trainer, const nm_value *model,
 /* step.c: data-dependent initialization; one update, with its callbacks. */
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);
+
+/* probe.c: what is wrong with probes, to `d`; those that are due before an update of this batch, and
+ * after the update, behind all of them too. */
+void nm_trainer_plan_probes(nm_trainer *trainer, nm_diagnostics *d);
+nm_status nm_trainer_probe(nm_trainer *trainer, const nm_batch *batch, nm_random random);
+nm_status nm_trainer_probe_update(nm_trainer *trainer, nm_random random);
 
 /* baseline.c: finds the guess; what it would get, samples 0 if there is none. */
 nm_status nm_trainer_make_guess(nm_trainer *trainer);

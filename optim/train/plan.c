@@ -367,6 +367,9 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
         loss_fits(t, d) && classes_fit(t, d)) {
         metrics_fit(t, d);
     }
+    if (has_batches && has_loss && trains) {
+        nm_trainer_plan_probes(t, d);
+    }
 }
 
 /* ---- What may be right, but seldom is ---- */

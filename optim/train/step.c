@@ -79,6 +79,9 @@ static nm_status gather_gradients(nm_trainer *t)
     nm_status status = NM_OK;
     for (int64_t i = 0; i < t->setup.options.accumulate && t->progress.batch < t->batches; i++) {
         status = nm_loader_next(t->train, batch);
+        if (status == NM_OK && i == 0) {
+            status = nm_trainer_probe(t, batch, random_of_batch(t));
+        }
         if (status == NM_OK) {
             status = train_on(t, batch);
         }
@@ -157,12 +160,15 @@ nm_status nm_trainer_update(nm_trainer *t)
     if (status == NM_OK) {
         status = move_parameters(t, factor);
     }
+    if (status == NM_OK) {
+        status = nm_trainer_probe_update(t, random_of_batch(t));
+    }
     if (status != NM_OK) {
         nm_store_clear_grads(t->setup.network->store);
         return status;
     }
     count_step(t);
     nm_average_move(t);
-    t->training_seconds += nm_steady_seconds() - begin;
+    t->training_seconds += nm_steady_seconds() - begin - t->probing;
     return nm_trainer_report(t, t->setup.callbacks.on_step);
 }

@@ -103,6 +103,7 @@ void nm_trainer_destroy(nm_trainer *t)
     if (!t || check_rest(t, __func__) != NM_OK) {
         return;
     }
+    nm_probes_destroy(t->probes);
     nm_loss_end(&t->loss);
     nm_loader_destroy(t->train);
     nm_loader_destroy(t->validation);

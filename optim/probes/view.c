@@ -1,0 +1,257 @@
+/* What a probe looks by: passes of its own, on a tape of its own, and copies of all that a pass or
+ * a probe changes, which is put back. */
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/guard.h"
+#include "ops/basic.h"
+#include "optim/probes/internal.h"
+
+/* ---- Copies ---- */
+
+nm_status nm_probes_copy(nm_probes *p)
+{
+    nm_store *store = p->setup.network->store;
+    for (int i = 0; i < p->entries; i++) {
+        nm_tensor *t = nm_store_at(store, i)->tensor;
+        memcpy(p->copies[i], nm_tensor_data(t), nm_tensor_bytes(t));
+    }
+    return nm_context_status(p->view.context);
+}
+
+static void put_back(nm_probes *p, nm_role role)
+{
+    nm_store *store = p->setup.network->store;
+    for (int i = 0; i < p->entries; i++) {
+        const nm_entry *entry = nm_store_at(store, i);
+        if (entry->role == role) {
+            memcpy(nm_tensor_data(entry->tensor), p->copies[i], nm_tensor_bytes(entry->tensor));
+            nm_tensor_touch(entry->tensor);
+        }
+    }
+}
+
+void nm_probe_changed(nm_probe_view *view)
+{
+    NM_GIVEN(view, );
+    view->owner->seen = NULL;
+}
+
+void nm_probe_restore(nm_probe_view *view)
+{
+    NM_GIVEN(view, );
+    nm_tape_reset(view->tape);
+    nm_probe_changed(view);
+    put_back(view->owner, NM_PARAMETER);
+}
+
+/* ---- Layers that show themselves ---- */
+
+nm_probe_layer *nm_probe_add_layer(nm_context *context, nm_shown *s, const char *name,
+                                   const char *type)
+{
+    if (s->count == s->room) {
+        const int room = 2 * s->room + 16;
+        nm_probe_layer *layers = nm_alloc_zero(context, (size_t)room, sizeof *layers);
+        if (!layers) {
+            return NULL;
+        }
+        if (s->count) {
+            memcpy(layers, s->layers, (size_t)s->count * sizeof *layers);
+        }
+        nm_free(context, s->layers);
+        s->layers = layers;
+        s->room = room;
+    }
+    nm_probe_layer *layer = &s->layers[s->count++];
+    *layer = (nm_probe_layer){.type = type};
+    snprintf(layer->name, sizeof layer->name, "%s", name);
+    return layer;
+}
+
+static void show(void *user, const char *name, const char *type, nm_tensor *y)
+{
+    nm_probes *p = user;
+    nm_probe_layer *layer = nm_probe_add_layer(p->view.context, &p->shown, name, type);
+    if (layer) {
+        layer->output = nm_tensor_keep(y);
+    }
+    p->view.layers = p->shown.layers;
+    p->view.count = p->shown.count;
+}
+
+/* ---- A pass ---- */
+
+static nm_tensor *run_forward(nm_probes *p, const nm_batch *batch)
+{
+    nm_probe_view *v = &p->view;
+    nm_random random = p->random;
+    const nm_layer_onlooker onlooker = {p, show};
+    const nm_pass pass = {.tape = v->tape,
+                          .random = &random,
+                          .training = true,
+                          .precision = p->setup.precision,
+                          .onlooker = &onlooker};
+    nm_tape_reset(v->tape);
+    v->count = p->shown.count = 0;
+    nm_tensor *x = nm_tape_wrap(v->tape, NM_F32, batch->shape, batch->x);
+    nm_tensor *y = nm_network_forward(v->network, &pass, x);
+    put_back(p, NM_BUFFER);
+    return nm_loss_of(v->loss, v->tape, y, batch);
+}
+
+/* What the loss is differentiated by: outputs of layers, then parameters. */
+static int gather_inputs(const nm_probes *p, nm_tensor **inputs)
+{
+    const nm_probe_view *v = &p->view;
+    int count = 0;
+    for (int i = 0; i < v->count; i++) {
+        if (nm_tensor_requires_grad(v->layers[i].output)) {
+            inputs[count++] = v->layers[i].output;
+        }
+    }
+    for (int i = 0; i < p->entries; i++) {
+        nm_tensor *t = nm_store_at(p->setup.network->store, i)->tensor;
+        if (nm_tensor_requires_grad(t)) {
+            inputs[count++] = t;
+        }
+    }
+    return count;
+}
+
+static void hand_out(nm_probes *p, nm_tensor *const *grads)
+{
+    nm_probe_view *v = &p->view;
+    int next = 0;
+    for (int i = 0; i < v->count; i++) {
+        nm_probe_layer *layer = &v->layers[i];
+        layer->gradient = nm_tensor_requires_grad(layer->output) ? grads[next++] : NULL;
+    }
+    for (int i = 0; i < p->entries; i++) {
+        nm_tensor *t = nm_store_at(p->setup.network->store, i)->tensor;
+        v->gradients[i] = nm_tensor_requires_grad(t) ? grads[next++] : NULL;
+    }
+}
+
+static nm_status run_backward(nm_probes *p, nm_tensor *loss)
+{
+    nm_probe_view *v = &p->view;
+    const size_t most = (size_t)(v->count + p->entries);
+    nm_tensor **both = nm_alloc_zero(v->context, 2 * most + 1, sizeof *both);
+    if (both) {
+        const int count = gather_inputs(p, both);
+        nm_tensor **grads = both + most;
+        if (nm_gradients(v->tape, &loss, NULL, 1, both, count, 0, grads) == NM_OK) {
+            hand_out(p, grads);
+        }
+    }
+    nm_free(v->context, both);
+    return nm_context_status(v->context);
+}
+
+nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
+{
+    NM_GIVEN(v, NM_ERROR_INPUT);
+    NM_UNLESS_FAILED(v->context);
+    nm_probes *p = v->owner;
+    batch = batch ? batch : v->batch;
+    if (p->seen && p->seen == batch->x && batch == v->batch) {
+        return NM_OK;
+    }
+    nm_tensor *loss = run_forward(p, batch);
+    v->value = loss ? nm_tensor_item(loss) : (double)NAN;
+    const nm_status status = loss ? run_backward(p, loss) : nm_context_status(v->context);
+    p->seen = status == NM_OK && batch == v->batch ? batch->x : NULL;
+    return status;
+}
+
+/* ---- For the probes ---- */
+
+nm_status nm_probe_draw(nm_probe_view *v, nm_batch *batch)
+{
+    NM_GIVEN(v, NM_ERROR_INPUT);
+    nm_probes *p = v->owner;
+    nm_status status = NM_OK;
+    if (!p->loader) {
+        p->loader = nm_loader_create(v->context, p->setup.set, &p->options, true,
+                                     p->setup.seed ^ NM_PROBE_SEED);
+        status = p->loader ? NM_OK : nm_context_status(v->context);
+    }
+    if (status == NM_OK && !p->drawing) {
+        status = nm_loader_begin(p->loader, v->step, 0);
+        p->drawing = true;
+    }
+    status = status == NM_OK ? nm_loader_next(p->loader, batch) : status;
+    if (status == NM_OK && !batch->count) { /* a small set: once more around */
+        status = nm_loader_begin(p->loader, v->step + ++p->rounds, 0);
+        status = status == NM_OK ? nm_loader_next(p->loader, batch) : status;
+    }
+    return status;
+}
+
+bool nm_probe_wants(const void *options, const char *name)
+{
+    const nm_probe_options *o = options;
+    bool wants = !o || !o->layers.count;
+    for (int i = 0; o && name && i < o->layers.count && !wants; i++) {
+        const char *pattern = o->layers.at[i];
+        const size_t length = strlen(pattern);
+        wants = fnmatch(pattern, name, 0) == 0 ||
+                (strncmp(name, pattern, length) == 0 && name[length] == '.');
+    }
+    return wants;
+}
+
+nm_status nm_probe_emit(nm_probe_view *v, const char *layer, const double *values)
+{
+    NM_GIVEN(v, NM_ERROR_INPUT);
+    NM_REQUIRE(v->context, values, NM_ERROR_INPUT);
+    const nm_probes *p = v->owner;
+    const nm_probe_type *type = p->type;
+    nm_probe_record record = {.step = v->step,
+                              .probe = type->item.name,
+                              .layer = layer,
+                              .names = type->values,
+                              .values = values};
+    while (type->values[record.count]) {
+        record.count++;
+    }
+    return p->setup.emit ? p->setup.emit(p->setup.user, &record) : NM_OK;
+}
+
+double *nm_probe_numbers(nm_probe_view *v, nm_tensor *tensor)
+{
+    NM_GIVEN(v && tensor, NULL);
+    const int64_t count = nm_tensor_count(tensor);
+    double *numbers = nm_alloc_zero(v->context, (size_t)count + 1, sizeof *numbers);
+    if (numbers && nm_tensor_get_f64(tensor, numbers, count) != NM_OK) {
+        nm_free(v->context, numbers);
+        return NULL;
+    }
+    return numbers;
+}
+
+double *nm_probe_elements(nm_probe_view *v, const nm_tensor *like, const void *elements)
+{
+    const int64_t count = nm_tensor_count(like);
+    double *numbers = nm_alloc_zero(v->context, (size_t)count + 1, sizeof *numbers);
+    const bool wide = nm_tensor_dtype(like) == NM_F64;
+    for (int64_t i = 0; numbers && i < count; i++) {
+        numbers[i] = wide ? ((const double *)elements)[i] : (double)((const float *)elements)[i];
+    }
+    return numbers;
+}
+
+bool nm_probe_next(const nm_probe_view *v, const void *options, int *index)
+{
+    nm_store *store = v->network->store;
+    while (++*index < nm_store_count(store)) {
+        const nm_entry *entry = nm_store_at(store, *index);
+        if (entry->role == NM_PARAMETER && nm_probe_wants(options, entry->name)) {
+            return true;
+        }
+    }
+    return false;
+}
