@@ -46,6 +46,7 @@
 #include "optim/optim.h"
 #include "optim/optimizer.h"
 #include "optim/optimizers.h"
+#include "optim/probe.h"
 #include "optim/saved.h"
 #include "optim/schedule.h"
 #include "optim/statistics.h"

@@ -290,10 +290,9 @@ bool nm_words_have(const char *words, const char *name)
 
 const char *nm_kind_name(nm_kind kind)
 {
-    static const char *const names[NM_KIND_COUNT] = {"op",       "layer",     "initializer",
-                                                     "loss",     "optimizer", "schedule",
-                                                     "data set", "metric",    "part",
-                                                     "probe"};
+    static const char *const names[NM_KIND_COUNT] = {
+        "op",       "layer",    "initializer", "loss", "optimizer",
+        "schedule", "data set", "metric",      "part", "probe"};
     return (unsigned)kind < NM_KIND_COUNT ? names[kind] : "item of no kind";
 }
 

@@ -45,10 +45,7 @@ typedef struct nm_probe_record {
     nm_strings layers              /* shell patterns of names; none: all that it looks at */
 #define NM_PROBE_DEFAULTS .every = 100
 #define NM_PROBE_ROWS(type)                                                                        \
-    {NM_FIELD(type, every),                                                                        \
-     NM_OPTION_INT,                                                                                \
-     .min = 1,                                                                                     \
-     .max = 1e12,                                                                                  \
+    {NM_FIELD(type, every), NM_OPTION_INT, .min = 1, .max = 1e12,                                  \
      .doc = "updates from one look to the next; the first is before any update, the last behind "  \
             "all of them"},                                                                        \
     {                                                                                              \

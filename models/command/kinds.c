@@ -5,7 +5,7 @@
 #include "models/command/command.h"
 
 const nm_kind kinds_in_order[NM_KIND_COUNT] = {
-    NM_KIND_PART,     NM_KIND_LAYER,   NM_KIND_INITIALIZER, NM_KIND_LOSS, NM_KIND_OPTIMIZER,
+    NM_KIND_PART,     NM_KIND_LAYER,   NM_KIND_INITIALIZER, NM_KIND_LOSS,  NM_KIND_OPTIMIZER,
     NM_KIND_SCHEDULE, NM_KIND_DATASET, NM_KIND_METRIC,      NM_KIND_PROBE, NM_KIND_OP};
 
 const char *kind_plural(nm_kind kind, char plural[KIND_TITLE])

@@ -196,8 +196,10 @@ typedef struct bounds {
     const char *type;
     double low, high;
 } bounds;
-static const bounds bounded[] = {{"sigmoid", 0.05, 0.95}, {"hard_sigmoid", 0.05, 0.95},
-                                 {"tanh", -0.9, 0.9},     {"dynamic_tanh", -0.9, 0.9},
+static const bounds bounded[] = {{"sigmoid", 0.05, 0.95},
+                                 {"hard_sigmoid", 0.05, 0.95},
+                                 {"tanh", -0.9, 0.9},
+                                 {"dynamic_tanh", -0.9, 0.9},
                                  {"relu", 0, INFINITY}};
 
 static const bounds *bounds_of(const char *type)
@@ -244,9 +246,10 @@ static const char *const saturation_values[] = {"saturated", "dead", NULL};
 const nm_probe_type nm_probe_saturation = {
     .item = NM_ITEM(
         nm_probe_type, "saturation", "how much of an activation is where it is flat", .spec = &spec,
-        .doc = "saturated: the share of outputs within 5 % of the distance from a bound of sigmoid, "
-               "hard_sigmoid, tanh or dynamic_tanh, or that are 0 behind relu. dead: the share of "
-               "units (channels) where that holds for the whole batch."),
+        .doc =
+            "saturated: the share of outputs within 5 % of the distance from a bound of sigmoid, "
+            "hard_sigmoid, tanh or dynamic_tanh, or that are 0 behind relu. dead: the share of "
+            "units (channels) where that holds for the whole batch."),
     .values = saturation_values,
     .takes = saturates,
     .before = saturation,

@@ -89,9 +89,9 @@ static nm_status emit_layer(nm_probe_view *v, const gathered *g, double n)
         const double var = s[VARIANCES * g->channels] / n;
         if (var > 0) {
             mean_spread += of_means / (var + of_means);
-            variance_spread += variance_of(s[VARIANCES * g->channels],
-                                           s[VARIANCES_2 * g->channels], n) /
-                               (var * var);
+            variance_spread +=
+                variance_of(s[VARIANCES * g->channels], s[VARIANCES_2 * g->channels], n) /
+                (var * var);
             counted++;
         }
     }
@@ -134,13 +134,13 @@ static nm_status statistics(nm_probe_view *v, const void *options)
 static const char *const statistics_values[] = {"mean_spread", "variance_spread", NULL};
 
 const nm_probe_type nm_probe_batch_statistics = {
-    .item = NM_ITEM(nm_probe_type, "batch_statistics",
-                    "how much means and variances differ from mini-batch to mini-batch",
-                    .spec = &spec,
-                    .doc = "Of layers' outputs by channel, over mini-batches drawn from the "
-                           "training set. mean_spread: the deviation of a batch's mean by the "
-                           "deviation of the values; variance_spread: the deviation of a batch's "
-                           "variance by the variance. Roots of mean squares over channels."),
+    .item =
+        NM_ITEM(nm_probe_type, "batch_statistics",
+                "how much means and variances differ from mini-batch to mini-batch", .spec = &spec,
+                .doc = "Of layers' outputs by channel, over mini-batches drawn from the "
+                       "training set. mean_spread: the deviation of a batch's mean by the "
+                       "deviation of the values; variance_spread: the deviation of a batch's "
+                       "variance by the variance. Roots of mean squares over channels."),
     .values = statistics_values,
     .before = statistics,
 };
@@ -148,10 +148,10 @@ const nm_probe_type nm_probe_batch_statistics = {
 /* ---- gradient_noise ---- */
 
 typedef struct noise {
-    int64_t count;   /* elements of all gradients */
-    double *sum;     /* [count] */
-    double squares;  /* of the norms */
-    double norms;    /* of the batches, added */
+    int64_t count;  /* elements of all gradients */
+    double *sum;    /* [count] */
+    double squares; /* of the norms */
+    double norms;   /* of the batches, added */
 } noise;
 
 static nm_status add_gradient(nm_probe_view *v, noise *n, const void *options)
@@ -209,13 +209,14 @@ static nm_status gradient_noise(nm_probe_view *v, const void *options)
 static const char *const noise_values[] = {"spread", "norm", "batch", "ratio", NULL};
 
 const nm_probe_type nm_probe_gradient_noise = {
-    .item = NM_ITEM(nm_probe_type, "gradient_noise",
-                    "how much gradients differ from mini-batch to mini-batch", .spec = &spec,
-                    .doc = "Of all parameters together, over mini-batches drawn from the training "
-                           "set. spread: the root of the mean squared distance from the full "
-                           "gradient. norm: of that one, estimated without the noise that a mean of "
-                           "so many batches still has. batch: the mean norm of a mini-batch's. "
-                           "ratio: spread by norm."),
+    .item =
+        NM_ITEM(nm_probe_type, "gradient_noise",
+                "how much gradients differ from mini-batch to mini-batch", .spec = &spec,
+                .doc = "Of all parameters together, over mini-batches drawn from the training "
+                       "set. spread: the root of the mean squared distance from the full "
+                       "gradient. norm: of that one, estimated without the noise that a mean of "
+                       "so many batches still has. batch: the mean norm of a mini-batch's. "
+                       "ratio: spread by norm."),
     .values = noise_values,
     .subject = NM_PROBE_PARAMETERS,
     .before = gradient_noise,

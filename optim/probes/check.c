@@ -83,8 +83,10 @@ static void report(const nm_probe_type *type, const nm_probe_options *one, const
 {
     const char *name = type->item.name, *pattern = one->layers.at[0];
     if (unfit) {
-        nm_diagnose(d, at, "probes: %s: \"%s\" is a %s, of which it measures nothing; see `norma "
-                    "help %s`", name, pattern, unfit, name);
+        nm_diagnose(d, at,
+                    "probes: %s: \"%s\" is a %s, of which it measures nothing; see `norma "
+                    "help %s`",
+                    name, pattern, unfit, name);
     } else {
         nm_diagnose(d, at, "probes: %s: there is no layer \"%s\"%s%s%s; `norma check` lists them",
                     name, pattern, near ? "; did you mean \"" : "", near ? near : "",
@@ -122,8 +124,8 @@ void nm_probes_check(nm_context *context, const nm_probes_setup *setup, nm_diagn
         const nm_choice *choice = &setup->probes->at[i];
         const nm_item *item = choice->item;
         if (nm_item_check(context, NM_KIND_PROBE, item) != NM_OK ||
-            (item->spec && nm_spec_check(context, item->spec, item->name,
-                                         nm_choice_options(choice)) != NM_OK)) {
+            (item->spec &&
+             nm_spec_check(context, item->spec, item->name, nm_choice_options(choice)) != NM_OK)) {
             nm_diagnose_standing(d, choice->at ? choice->at : setup->at);
         }
     }

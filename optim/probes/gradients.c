@@ -53,8 +53,7 @@ static nm_status of_parameter(nm_probe_view *v, int index, chain *c)
     if (w) {
         const double square = nm_probe_dot(g, g, count), own = nm_probe_dot(w, w, count);
         const double row[VALUES] = {sqrt(square), own > 0 ? sqrt(square / own) : (double)NAN,
-                                    cosine_of(w, g, nm_probe_rows(entry->tensor), count), NAN,
-                                    NAN};
+                                    cosine_of(w, g, nm_probe_rows(entry->tensor), count), NAN, NAN};
         c->squares += square;
         if (entry->purpose == NM_WEIGHT && nm_tensor_shape(entry->tensor)->rank > 1) {
             add(c, row[NORM]);
@@ -132,13 +131,14 @@ static const nm_spec spec = {.name = "nm_gradient_norms_options",
 
 const nm_probe_type nm_probe_gradient_norms = {
     .item = NM_ITEM(
-        nm_probe_type, "gradient_norms", "how large gradients are, from the first layer to the last",
-        .spec = &spec,
-        .doc = "norm: of the gradient of each parameter (or output), and of all together. relative: "
-               "to the parameter's norm. cosine: between a parameter's rows and their gradients, "
-               "the largest (weight norm makes it 0). ratio: the first weight's norm by the last "
-               "one's; growth: the same, squared, a layer. Of the batch's mean loss, before "
-               "clipping."),
+        nm_probe_type, "gradient_norms",
+        "how large gradients are, from the first layer to the last", .spec = &spec,
+        .doc =
+            "norm: of the gradient of each parameter (or output), and of all together. relative: "
+            "to the parameter's norm. cosine: between a parameter's rows and their gradients, "
+            "the largest (weight norm makes it 0). ratio: the first weight's norm by the last "
+            "one's; growth: the same, squared, a layer. Of the batch's mean loss, before "
+            "clipping."),
     .values = values,
     .subject = NM_PROBE_EITHER,
     .chosen = chosen,

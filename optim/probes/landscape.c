@@ -170,13 +170,14 @@ static const nm_spec spec = {.name = "nm_probe_options",
 static const char *const range_values[] = {"least", "most", "range", NULL};
 static const char *const smoothness_values[] = {"beta", "relative", NULL};
 
-#define WAY "On the update's batch, steps of 1/2 to 4 times the learning rate against the gradient. "
+#define WAY                                                                                        \
+    "On the update's batch, steps of 1/2 to 4 times the learning rate against the gradient. "
 #define SOURCE " Santurkar and others 2018, arXiv 1805.11604."
 
 const nm_probe_type nm_probe_loss_along_gradient = {
-    .item = NM_ITEM(nm_probe_type, "loss_along_gradient",
-                    "how much the loss varies along the gradient", .spec = &spec,
-                    .doc = WAY "least, most, range: of the loss there." SOURCE),
+    .item =
+        NM_ITEM(nm_probe_type, "loss_along_gradient", "how much the loss varies along the gradient",
+                .spec = &spec, .doc = WAY "least, most, range: of the loss there." SOURCE),
     .values = range_values,
     .before = along,
 };
@@ -191,11 +192,12 @@ const nm_probe_type nm_probe_gradient_predictiveness = {
 };
 
 const nm_probe_type nm_probe_effective_smoothness = {
-    .item = NM_ITEM(nm_probe_type, "effective_smoothness",
-                    "how fast the gradient changes along itself", .spec = &spec,
-                    .doc = WAY "beta: the largest change of the gradient by the distance. relative: "
-                               "the same of the gradient at length 1 and distances by the norm of "
-                               "the parameters, since beta alone depends on their scale." SOURCE),
+    .item =
+        NM_ITEM(nm_probe_type, "effective_smoothness", "how fast the gradient changes along itself",
+                .spec = &spec,
+                .doc = WAY "beta: the largest change of the gradient by the distance. relative: "
+                           "the same of the gradient at length 1 and distances by the norm of "
+                           "the parameters, since beta alone depends on their scale." SOURCE),
     .values = smoothness_values,
     .before = smoothness,
 };

@@ -11,8 +11,7 @@ static nm_status make_room(nm_probes *p)
     p->copies = nm_alloc_zero(v->context, (size_t)p->entries + 1, sizeof *p->copies);
     v->gradients = nm_alloc_zero(v->context, (size_t)p->entries + 1, sizeof(nm_tensor *));
     for (int i = 0; p->copies && i < p->entries; i++) {
-        p->copies[i] =
-            nm_alloc(v->context, nm_tensor_bytes(nm_store_at(store, i)->tensor) + 1);
+        p->copies[i] = nm_alloc(v->context, nm_tensor_bytes(nm_store_at(store, i)->tensor) + 1);
     }
     v->earlier = p->copies;
     v->tape = nm_tape_create(v->context);

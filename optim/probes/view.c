@@ -98,7 +98,6 @@ static nm_tensor *run_forward(nm_probes *p, const nm_batch *batch)
     v->count = p->shown.count = 0;
     nm_tensor *x = nm_tape_wrap(v->tape, NM_F32, batch->shape, batch->x);
     nm_tensor *y = nm_network_forward(v->network, &pass, x);
-    put_back(p, NM_BUFFER);
     return nm_loss_of(v->loss, v->tape, y, batch);
 }
 
@@ -163,6 +162,7 @@ nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
     nm_tensor *loss = run_forward(p, batch);
     v->value = loss ? nm_tensor_item(loss) : (double)NAN;
     const nm_status status = loss ? run_backward(p, loss) : nm_context_status(v->context);
+    put_back(p, NM_BUFFER); /* not before: the backward pass may read them */
     p->seen = status == NM_OK && batch == v->batch ? batch->x : NULL;
     return status;
 }

@@ -13,8 +13,8 @@ static const nm_spec spec = {.name = "nm_probe_options",
 
 /* ---- weight_norms ---- */
 
-static const char *const norm_values[] = {"norm", "mean", "deviation", "row_least", "row_most",
-                                          NULL};
+static const char *const norm_values[] = {"norm",      "mean",     "deviation",
+                                          "row_least", "row_most", NULL};
 
 static void find_norms(const double *w, int64_t count, int64_t height, double *row)
 {

@@ -51,12 +51,12 @@ struct nm_trainer {
     nm_store *average; /* of the network's tensors, by their names; NULL: none are taken */
     bool is_averaged;  /* the averages are in the network, and the last weights are here */
     nm_tape *tape;
-    nm_probes *probes; /* NULL: none looked yet */
-    double probing;    /* seconds that they took of the running update */
-    nm_loader *train, *validation, *test;             /* the last two NULL: none */
-    nm_numbers guess;                                 /* the setup's, or own_guess; count 0: none */
-    double *own_guess;                                /* NULL: none */
-    bool has_baselines;                               /* the next are known */
+    nm_probes *probes;                    /* NULL: none looked yet */
+    double probing;                       /* seconds that they took of the running update */
+    nm_loader *train, *validation, *test; /* the last two NULL: none */
+    nm_numbers guess;                     /* the setup's, or own_guess; count 0: none */
+    double *own_guess;                    /* NULL: none */
+    bool has_baselines;                   /* the next are known */
     nm_evaluation validation_baseline, test_baseline; /* the guess's; samples 0: none */
     char *checkpoint_path, *best_path;                /* NULL: nothing is written */
     int64_t batches, steps_per_epoch, steps;
@@ -107,8 +107,8 @@ bool nm_trainer_report_outputs(const nm_trainer *trainer, const nm_value *model,
 nm_status nm_trainer_prepare(nm_trainer *trainer);
 nm_status nm_trainer_update(nm_trainer *trainer);
 
-/* probe.c: what is wrong with probes, to `d`; those that are due before an update of this batch, and
- * after the update, behind all of them too. */
+/* probe.c: what is wrong with probes, to `d`; those that are due before an update of this batch,
+ * and after the update, behind all of them too. */
 void nm_trainer_plan_probes(nm_trainer *trainer, nm_diagnostics *d);
 nm_status nm_trainer_probe(nm_trainer *trainer, const nm_batch *batch, nm_random random);
 nm_status nm_trainer_probe_update(nm_trainer *trainer, nm_random random);

@@ -42,6 +42,13 @@ static nm_status on_epoch(void *user, const nm_train_state *s)
     return NM_OK;
 }
 
+static nm_status on_probe(void *user, const nm_train_state *s, const nm_probe_record *record)
+{
+    run *r = user;
+    (void)s;
+    return probes_write(r->context, &r->probes, record);
+}
+
 /* ---- The run's folder ---- */
 
 static bool has_flag(const run *r, const char *flag)
@@ -102,7 +109,8 @@ static nm_status make_trainer(run *r)
 {
     nm_trainer_setup setup = nm_config_setup(&r->config);
     setup.folder = r->folder;
-    setup.callbacks = (nm_train_callbacks){.user = r, .on_step = on_step, .on_epoch = on_epoch};
+    setup.callbacks = (nm_train_callbacks){
+        .user = r, .on_step = on_step, .on_epoch = on_epoch, .on_probe = on_probe};
     if (r->resumes) {
         setup.seconds = log_read(r->context, r->folder, NULL).seconds;
     }
@@ -164,6 +172,9 @@ static nm_status begin(run *r)
     }
     if (status == NM_OK) {
         status = held_out_write(r->context, r->folder, &r->config.data);
+    }
+    if (status == NM_OK && r->config.probes.count) {
+        status = probes_open(r->context, &r->probes, r->folder, nm_trainer_state(r->trainer)->step);
     }
     if (status == NM_OK) {
         r->log = (run_log){.to = r->claim.log, .folder = r->folder};
@@ -238,4 +249,5 @@ void run_close(run *r)
     nm_trainer_destroy(r->trainer);
     nm_config_close(&r->config);
     r->trainer = NULL;
+    probes_close(&r->probes);
 }

@@ -6,6 +6,7 @@
 #include "models/command/progress.h"
 #include "models/command/train/folder.h"
 #include "models/command/train/log.h"
+#include "models/command/train/probes.h"
 
 typedef struct run {
     nm_context *context;
@@ -16,6 +17,7 @@ typedef struct run {
     char checkpoint[RUN_PATH]; /* of a run that goes on */
     run_claim claim;
     run_log log;
+    run_probes probes;
     progress progress;
     bool begun; /* the bar */
     bool quiet, json;

@@ -1,0 +1,368 @@
+/* Probes: they never change the training, and what they say is right. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/config.h"
+#include "optim/probe.h"
+
+#include "tests/models/model_test.h"
+
+#define ALL (NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN)
+#define MOST 400 /* records that are kept */
+
+/* Everything that draws numbers or moves statistics. */
+static const char network[] =
+    "model:\n"
+    "  - dense: {units: 12, weight_norm: {axis: 0, init: data}}\n"
+    "  - batch_norm\n"
+    "  - sigmoid\n"
+    "  - dropout: {p: 0.2}\n"
+    "  - dense: {units: 8, weight: {spectral_norm: true}}\n"
+    "  - batch_renorm\n"
+    "  - tanh\n"
+    "  - dense: {units: 8, bias: false}\n"
+    "  - batch_norm\n"
+    "  - relu\n"
+    "  - dense: {units: 2}\n"
+    "data: {train: {spirals: {points: 40, classes: 2}}, batch: 9, last_batch: keep}\n"
+    "loss: cross_entropy\n"
+    "train: {epochs: 3, optimizer: {sgd: {rate: 0.05, momentum: 0.9}}}\n";
+
+typedef struct record {
+    int64_t step;
+    char probe[64], layer[128];
+    int count;
+    double values[NM_PROBE_VALUES];
+    const char *names[NM_PROBE_VALUES];
+} record;
+
+typedef struct run {
+    nm_context *context;
+    nm_config config;
+    nm_trainer *trainer;
+    record records[MOST];
+    int count;
+    double norms[64]; /* of all gradients, by step */
+    int64_t stop;     /* before this step; 0: not */
+} run;
+
+static nm_status take(void *user, const nm_train_state *s, const nm_probe_record *r)
+{
+    run *to = user;
+    (void)s;
+    if (to->count < MOST) {
+        record *kept = &to->records[to->count++];
+        *kept = (record){.step = r->step, .count = r->count};
+        snprintf(kept->probe, sizeof kept->probe, "%s", r->probe);
+        snprintf(kept->layer, sizeof kept->layer, "%s", r->layer ? r->layer : "");
+        memcpy(kept->values, r->values, (size_t)r->count * sizeof(double));
+        memcpy(kept->names, r->names, (size_t)r->count * sizeof(char *));
+    }
+    return NM_OK;
+}
+
+static nm_status on_gradients(void *user, const nm_train_state *s)
+{
+    run *r = user;
+    double squares = 0;
+    nm_store *store = nm_model_store(r->config.model);
+    for (int i = 0; i < nm_store_count(store); i++) {
+        nm_tensor *g = nm_tensor_grad(nm_store_at(store, i)->tensor);
+        for (int64_t k = 0; g && k < nm_tensor_count(g); k++) {
+            squares += nm_tensor_get(g, k) * nm_tensor_get(g, k);
+        }
+    }
+    if (s->step < NM_COUNT_OF(r->norms)) {
+        r->norms[s->step] = sqrt(squares);
+    }
+    return NM_OK;
+}
+
+static nm_status on_step(void *user, const nm_train_state *s)
+{
+    run *r = user;
+    if (r->stop && s->step == r->stop) {
+        nm_trainer_stop(r->trainer);
+    }
+    return NM_OK;
+}
+
+static const char *write_network(void)
+{
+    const char *path = test_path("probes.yaml");
+    test_write_file(path, network, strlen(network));
+    return path;
+}
+
+/* Opens it with `probes` (NULL: none) and another setting, if it is not NULL; may fail. */
+static void open_run(run *r, const char *probes, const char *setting)
+{
+    char text[512];
+    const char *settings[2];
+    int count = 0;
+    *r = (run){.context = open_context(NULL)};
+    if (probes) {
+        snprintf(text, sizeof text, "probes=%s", probes);
+        settings[count++] = text;
+    }
+    if (setting) {
+        settings[count++] = setting;
+    }
+    const char *path = write_network();
+    nm_config_open(r->context, path, settings, count, ALL, &r->config);
+}
+
+static void make_trainer(run *r)
+{
+    nm_trainer_setup setup = nm_config_setup(&r->config);
+    setup.callbacks = (nm_train_callbacks){
+        .user = r, .on_gradients = on_gradients, .on_step = on_step, .on_probe = take};
+    r->trainer = nm_trainer_create(r->context, &setup);
+    assert_fine(r->context);
+}
+
+static void go(run *r, const char *probes, const char *setting)
+{
+    open_run(r, probes, setting);
+    assert_fine(r->context);
+    make_trainer(r);
+    nm_trainer_run(r->trainer, NULL);
+    assert_fine(r->context);
+}
+
+static void end_run(run *r)
+{
+    nm_trainer_destroy(r->trainer);
+    nm_config_close(&r->config);
+    nm_close(r->context);
+}
+
+static void assert_same(const run *a, const run *b, const char *of)
+{
+    const nm_store *stores[][2] = {
+        {nm_model_store(a->config.model), nm_model_store(b->config.model)},
+        {nm_optimizer_state(nm_trainer_optimizer(a->trainer)),
+         nm_optimizer_state(nm_trainer_optimizer(b->trainer))}};
+    for (int s = 0; s < 2; s++) {
+        for (int i = 0; i < nm_store_count(stores[s][0]); i++) {
+            const nm_entry *x = nm_store_at(stores[s][0], i), *y = nm_store_at(stores[s][1], i);
+            ck_assert_msg(same_bits(x->tensor, y->tensor), "%s: %s differs", of, x->name);
+        }
+    }
+}
+
+/* ---- They change nothing ---- */
+
+static const char *const ways[] = {NULL, "train.plan=false", "train.accumulate=2",
+                                   "train.average={kind: exponential}"};
+
+static void compare_probes(const char *way)
+{
+    run plain;
+    go(&plain, NULL, way);
+    const int probes = nm_item_count(plain.context, NM_KIND_PROBE);
+    ck_assert_int_gt(probes, 10);
+    for (int i = 0; i < probes; i++) {
+        char text[128];
+        run probed;
+        const char *name = nm_item_at(plain.context, NM_KIND_PROBE, i)->name;
+        snprintf(text, sizeof text, "[{%s: {every: 2}}]", name);
+        go(&probed, text, way);
+        ck_assert_msg(probed.count > 0, "%s says nothing", name);
+        assert_same(&plain, &probed, name);
+        end_run(&probed);
+    }
+    end_run(&plain);
+}
+
+START_TEST(no_probe_changes_a_bit_of_the_training)
+{
+    for (int i = 0; i < NM_COUNT_OF(ways); i++) {
+        compare_probes(ways[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_run_that_is_resumed_is_the_same_with_probes_in_it)
+{
+    static const char all[] = "[{gradient_noise: {every: 2, batches: 3}}, covariate_shift, "
+                              "{loss_along_gradient: {every: 1}}, {update_ratio: {every: 2}}]";
+    run whole, first, rest;
+    const char *path = test_path("probes.safetensors");
+    go(&whole, NULL, NULL);
+    open_run(&first, all, NULL);
+    make_trainer(&first);
+    first.stop = 5;
+    nm_trainer_run(first.trainer, NULL);
+    ck_assert_int_eq(nm_trainer_save(first.trainer, path), NM_OK);
+    open_run(&rest, all, NULL);
+    make_trainer(&rest);
+    ck_assert_int_eq(nm_trainer_resume(rest.trainer, path), NM_OK);
+    ck_assert_int_eq(nm_trainer_run(rest.trainer, NULL), NM_OK);
+    assert_same(&whole, &rest, "resumed");
+    ck_assert_int_ge(rest.records[0].step, 5);
+    end_run(&whole);
+    end_run(&first);
+    end_run(&rest);
+}
+END_TEST
+
+/* ---- What they say ---- */
+
+static const record *find(const run *r, int64_t step, const char *layer)
+{
+    for (int i = 0; i < r->count; i++) {
+        if (r->records[i].step == step && strcmp(r->records[i].layer, layer) == 0) {
+            return &r->records[i];
+        }
+    }
+    ck_abort_msg("no record of \"%s\" at step %d", layer, (int)step);
+    return NULL;
+}
+
+static double value(const record *r, const char *name)
+{
+    for (int i = 0; i < r->count; i++) {
+        if (strcmp(r->names[i], name) == 0) {
+            return r->values[i];
+        }
+    }
+    ck_abort_msg("no number \"%s\"", name);
+    return NAN;
+}
+
+START_TEST(gradient_norms_are_those_of_the_update)
+{
+    run r;
+    go(&r, "[{gradient_norms: {every: 3}}]", NULL);
+    for (int step = 0; step < 15; step += 3) {
+        const record *whole = find(&r, step, "");
+        ck_assert_double_eq_tol(value(whole, "norm"), r.norms[step], 1e-5 * r.norms[step]);
+    }
+    const record *v = find(&r, 3, "dense1.weight_v");
+    /* Rows that a norm makes scaleless are orthogonal to their gradients; others are not. */
+    ck_assert_double_lt(value(v, "cosine"), 1e-5);
+    ck_assert_double_lt(value(find(&r, 3, "dense3.weight"), "cosine"), 1e-3);
+    ck_assert_double_gt(value(find(&r, 3, "dense4.weight"), "cosine"), 1e-3);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(it_looks_at_every_so_many_updates_and_at_the_end)
+{
+    run r;
+    go(&r, "[{weight_norms: {every: 7, layers: [dense3]}}]", "train.steps=15");
+    static const int64_t steps[] = {0, 7, 14, 15};
+    ck_assert_int_eq(r.count, 4);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(r.records[i].step, steps[i]);
+        ck_assert_str_eq(r.records[i].layer, "dense3.weight");
+    }
+    const nm_entry *w = nm_store_find(nm_model_store(r.config.model), "dense3.weight");
+    double squares = 0;
+    for (int64_t k = 0; k < nm_tensor_count(w->tensor); k++) {
+        squares += nm_tensor_get(w->tensor, k) * nm_tensor_get(w->tensor, k);
+    }
+    ck_assert_double_eq_tol(value(&r.records[3], "norm"), sqrt(squares), 1e-9);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(outputs_are_told_by_layer)
+{
+    run r;
+    go(&r, "[{activation_percentiles: {every: 100, layers: [\"sigmoid*\", bn2]}}]",
+       "train.steps=1");
+    ck_assert_int_eq(r.count, 4); /* two layers, before and behind the one update */
+    const record *s = find(&r, 0, "sigmoid1"), *n = find(&r, 0, "bn2");
+    ck_assert(value(s, "p15") > 0 && value(s, "p85") < 1);
+    ck_assert(value(s, "p15") < value(s, "p50") && value(s, "p50") < value(s, "p85"));
+    ck_assert(value(n, "p15") < -0.5 && value(n, "p85") > 0.5);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(normalized_outputs_have_mean_0_and_deviation_1)
+{
+    run r;
+    go(&r, "[{activation_statistics: {layers: [bn1, relu1]}}]", "train.steps=1");
+    const record *n = find(&r, 0, "bn1"), *a = find(&r, 0, "relu1");
+    ck_assert_double_eq_tol(value(n, "mean"), 0, 1e-6);
+    ck_assert_double_eq_tol(value(n, "deviation"), 1, 1e-3);
+    ck_assert_double_eq_tol(value(n, "channel_deviation"), 1, 1e-3);
+    ck_assert(value(a, "stable_rank") >= 1 && value(a, "stable_rank") <= 8);
+    ck_assert(value(a, "cosine") > 0 && value(a, "cosine") < 1);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(an_update_without_momentum_is_the_rate_times_the_gradient)
+{
+    run r;
+    go(&r,
+       "[{gradient_norms: {layers: [dense3]}}, {update_ratio: {layers: [dense3]}}, "
+       "{weight_norms: {layers: [dense3]}}]",
+       "train.optimizer={sgd: {rate: 0.5}}");
+    const double gradient = value(find(&r, 0, "dense3.weight"), "norm");
+    double ratio = NAN, norm = NAN, change = NAN;
+    for (int i = 0; i < r.count; i++) {
+        const record *k = &r.records[i];
+        if (k->step == 0 && strcmp(k->probe, "update_ratio") == 0) {
+            ratio = value(k, "ratio");
+            change = value(k, "norm");
+        } else if (k->step == 0 && strcmp(k->probe, "weight_norms") == 0) {
+            norm = value(k, "norm");
+        }
+    }
+    ck_assert_double_eq_tol(change, 0.5 * gradient, 1e-5 * gradient);
+    ck_assert_double_eq_tol(ratio, change / norm, 1e-9);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(the_first_layer_has_no_layers_below_that_shift)
+{
+    run r;
+    go(&r, "[covariate_shift]", "train.steps=1");
+    ck_assert_double_eq_tol(value(find(&r, 0, "dense1.weight_v"), "cosine"), 1, 1e-9);
+    ck_assert_double_lt(value(find(&r, 0, "dense4.weight"), "cosine"), 1);
+    end_run(&r);
+}
+END_TEST
+
+/* ---- Mistakes ---- */
+
+static const struct {
+    const char *probes, *message;
+} mistakes[] = {
+    {"[{gradient_norm: {every: 100}}]", "did you mean \"gradient_norms\"?"},
+    {"[{gradient_norms: {every: 0}}]", "\"every\""},
+    {"[{saturation: {layers: [sigmoid2]}}]", "there is no layer \"sigmoid2\"; did you mean"},
+    {"[{saturation: {layers: [dense3]}}]", "\"dense3\" is a dense, of which it measures nothing"},
+    {"[{weight_norms: {layers: [dens3]}}]", "there is no layer \"dens3\""},
+    {"[{gradient_noise: {batches: 1}}]", "\"batches\""},
+    {"[{loss_along_gradient: {layers: [x]}}]", "unknown option \"layers\""},
+};
+
+START_TEST(what_cannot_be_probed_is_told_before_anything_runs)
+{
+    for (int i = 0; i < NM_COUNT_OF(mistakes); i++) {
+        run r;
+        open_run(&r, mistakes[i].probes, NULL);
+        ck_assert_int_eq(nm_context_status(r.context), NM_ERROR_INPUT);
+        const char *text = nm_context_error(r.context);
+        ck_assert_msg(strstr(text, mistakes[i].message), "%s", text);
+        ck_assert_msg(strstr(text, "--set"), "no place: %s", text);
+        end_run(&r);
+    }
+}
+END_TEST
+
+TEST_MAIN("models/probes", no_probe_changes_a_bit_of_the_training,
+          a_run_that_is_resumed_is_the_same_with_probes_in_it,
+          gradient_norms_are_those_of_the_update, it_looks_at_every_so_many_updates_and_at_the_end,
+          outputs_are_told_by_layer, normalized_outputs_have_mean_0_and_deviation_1,
+          an_update_without_momentum_is_the_rate_times_the_gradient,
+          the_first_layer_has_no_layers_below_that_shift,
+          what_cannot_be_probed_is_told_before_anything_runs)
