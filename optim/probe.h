@@ -119,7 +119,7 @@ NM_API void nm_probe_restore(nm_probe_view *view);
 /* The next of other batches of the same size, drawn from the training set. */
 NM_API nm_status nm_probe_draw(nm_probe_view *view, nm_batch *batch);
 /* Whether `layers` of the options has the name. */
-NM_API bool nm_probe_wants(const void *options, const char *name);
+NM_API bool nm_probe_wants(const nm_probe_options *options, const char *name);
 /* Hands a record out; `values` are as many as the probe's type has. */
 NM_API nm_status nm_probe_emit(nm_probe_view *view, const char *layer, const double *values);
 /* All elements, in new memory; free with nm_free(). NULL on failure. */

@@ -35,13 +35,13 @@ static void put_back(nm_probes *p, nm_role role)
 
 void nm_probe_changed(nm_probe_view *view)
 {
-    NM_GIVEN(view, );
+    NM_GIVEN(view && view->owner, );
     view->owner->seen = NULL;
 }
 
 void nm_probe_restore(nm_probe_view *view)
 {
-    NM_GIVEN(view, );
+    NM_GIVEN(view && view->owner, );
     nm_tape_reset(view->tape);
     nm_probe_changed(view);
     put_back(view->owner, NM_PARAMETER);
@@ -154,6 +154,7 @@ nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
 {
     NM_GIVEN(v, NM_ERROR_INPUT);
     NM_UNLESS_FAILED(v->context);
+    NM_REQUIRE(v->context, v->owner, NM_ERROR_INPUT);
     nm_probes *p = v->owner;
     batch = batch ? batch : v->batch;
     if (p->seen && p->seen == batch->x && batch == v->batch) {
@@ -172,6 +173,7 @@ nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
 nm_status nm_probe_draw(nm_probe_view *v, nm_batch *batch)
 {
     NM_GIVEN(v, NM_ERROR_INPUT);
+    NM_REQUIRE(v->context, v->owner && batch, NM_ERROR_INPUT);
     nm_probes *p = v->owner;
     nm_status status = NM_OK;
     if (!p->loader) {
@@ -191,10 +193,9 @@ nm_status nm_probe_draw(nm_probe_view *v, nm_batch *batch)
     return status;
 }
 
-bool nm_probe_wants(const void *options, const char *name)
+bool nm_probe_wants(const nm_probe_options *o, const char *name)
 {
-    const nm_probe_options *o = options;
-    bool wants = !o || !o->layers.count;
+    bool wants = name && (!o || !o->layers.count);
     for (int i = 0; o && name && i < o->layers.count && !wants; i++) {
         const char *pattern = o->layers.at[i];
         const size_t length = strlen(pattern);
@@ -207,7 +208,7 @@ bool nm_probe_wants(const void *options, const char *name)
 nm_status nm_probe_emit(nm_probe_view *v, const char *layer, const double *values)
 {
     NM_GIVEN(v, NM_ERROR_INPUT);
-    NM_REQUIRE(v->context, values, NM_ERROR_INPUT);
+    NM_REQUIRE(v->context, v->owner && values, NM_ERROR_INPUT);
     const nm_probes *p = v->owner;
     const nm_probe_type *type = p->type;
     nm_probe_record record = {.step = v->step,
