@@ -100,17 +100,18 @@ static nm_status emit_layer(nm_probe_view *v, const gathered *g, double n)
     return nm_probe_emit(v, g->name, row);
 }
 
-static nm_status run_statistics(nm_probe_view *v, const nm_batches_options *o, gathered *g)
+static nm_status run_statistics(nm_probe_view *v, const void *options, gathered *g)
 {
+    const nm_batches_options *o = options;
     nm_status status = begin_layers(v, g);
     for (int64_t n = 0; n < o->batches && status == NM_OK; n++) {
         nm_batch batch;
         status = nm_probe_draw(v, &batch);
         status = status == NM_OK ? nm_probe_pass(v, &batch) : status;
-        status = status == NM_OK ? add_batch(v, o, g) : status;
+        status = status == NM_OK ? add_batch(v, options, g) : status;
     }
     for (int i = 0; i < v->count && status == NM_OK; i++) {
-        if (nm_probe_wants(o, g[i].name)) {
+        if (nm_probe_wants(options, g[i].name)) {
             status = emit_layer(v, &g[i], (double)o->batches);
         }
     }

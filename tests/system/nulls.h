@@ -174,6 +174,8 @@
  * const nm_layer_type *: &probe
  * nm_layers *: &layers
  * const nm_layers *: &layers
+ * nm_probe_view *: &(nm_probe_view){.context = context}
+ * const nm_probe_options *: &(nm_probe_options){NM_PROBE_DEFAULTS}
  * const nm_pass *: &pass
  * const nm_network *: network
  * nm_graph *: graph
