@@ -10,6 +10,7 @@
 #include "core/graph/plan.h"
 #include "core/op.h"
 #include "core/option.h"
+#include "core/plugin.h"
 #include "core/random.h"
 #include "core/registry.h"
 #include "core/store.h"
@@ -61,6 +62,7 @@
 #include "models/model.h"
 #include "models/open.h"
 #include "models/parameters.h"
+#include "models/plugin.h"
 #include "models/predictor.h"
 
 #endif

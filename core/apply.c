@@ -5,6 +5,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/plugin.h"
 
 /* ---- Running an op ---- */
 
@@ -467,6 +468,7 @@ __attribute__((noinline, cold)) void nm_name_failure(nm_context *context, const 
     if (context->status == NM_OK) {
         nm_fail(context, NM_ERROR_INTERNAL, "%s: it failed (%s) and did not say why", op->item.name,
                 nm_status_name(status));
+        nm_plugin_blame(context, &op->item);
     } else if (op->item.name && !strstr(context->error, op->item.name)) {
         nm_fail_in(context, "%s", op->item.name);
     }

@@ -12,6 +12,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/plugin.h"
 
 typedef struct pass {
     nm_tape *tape;
@@ -109,11 +110,28 @@ static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
 
 static nm_status wrong_gradient(pass *p, const nm_node *node, int input, const nm_tensor *gradient)
 {
-    return p->context->status != NM_OK
-               ? p->context->status
-               : nm_fail(p->context, NM_ERROR_INTERNAL, "%s: its vjp returned %s for %s",
-                         node->op->item.name, gradient ? "another type" : "NULL",
-                         nm_input_port(node->op, input)->name);
+    if (p->context->status != NM_OK) {
+        return p->context->status;
+    }
+    nm_fail(p->context, NM_ERROR_INTERNAL, "%s: its vjp returned %s for %s", node->op->item.name,
+            gradient ? "another type" : "NULL", nm_input_port(node->op, input)->name);
+    return nm_plugin_blame(p->context, &node->op->item);
+}
+
+/* Of a gradient that cannot be summed back to its input's shape. */
+static __attribute__((noinline, cold)) nm_status wrong_shape(pass *p, const nm_node *node,
+                                                             int input, const nm_shape *shape)
+{
+    char is[NM_SHAPE_TEXT], wanted[NM_SHAPE_TEXT];
+    if (p->context->status == NM_ERROR_INPUT) {
+        nm_context_clear_error(p->context);
+        nm_fail(p->context, NM_ERROR_INTERNAL,
+                "%s: its vjp returned a gradient of shape %s for %s %s", node->op->item.name,
+                nm_shape_text(shape, is), nm_input_port(node->op, input)->name,
+                nm_shape_text(&node->tensors[input]->shape, wanted));
+        nm_plugin_blame(p->context, &node->op->item);
+    }
+    return p->context->status;
 }
 
 NM_INLINE nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_tensor *gradient)
@@ -123,9 +141,10 @@ NM_INLINE nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm
         return wrong_gradient(p, node, input, gradient);
     }
     if (!nm_same_shape(gradient, x)) {
+        const nm_shape shape = gradient->shape;
         gradient = sum_back(p, gradient, &x->shape);
         if (!gradient) {
-            return p->context->status;
+            return wrong_shape(p, node, input, &shape);
         }
     }
     if (p->tape->anomaly) {

@@ -15,6 +15,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/plugin.h"
 #include "core/random.h"
 
 #define STEP 1e-5            /* of the differences, relative to the value */
@@ -615,7 +616,8 @@ nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *re
         return context->status;
     }
     if (op->sample_count < 1) {
-        return nm_fail(context, NM_ERROR_INPUT, "%s: it has no samples to check it on", name);
+        nm_fail(context, NM_ERROR_INPUT, "%s: it has no samples to check it on", name);
+        return nm_plugin_blame(context, &op->item);
     }
     nm_tape *tape = nm_tape_create(context);
     nm_status status = tape ? NM_OK : NM_ERROR_MEMORY;
@@ -625,5 +627,5 @@ nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *re
         result->samples++;
     }
     nm_tape_destroy(tape);
-    return status;
+    return status == NM_OK ? NM_OK : nm_plugin_blame(context, &op->item);
 }

@@ -1,12 +1,14 @@
 /* Ops made of others. */
 #include "core/internal.h"
+#include "core/plugin.h"
 
 static nm_status check_results(nm_context *context, const nm_op *op, nm_tensor *const *out)
 {
     for (int i = 0; i < op->output_count && context->status == NM_OK; i++) {
         if (!out[i] && !(op->outputs[i].flags & NM_PORT_OPTIONAL)) {
-            return nm_fail(context, NM_ERROR_INTERNAL, "%s: its formula gave no %s", op->item.name,
-                           op->outputs[i].name);
+            nm_fail(context, NM_ERROR_INTERNAL, "%s: its formula gave no %s", op->item.name,
+                    op->outputs[i].name);
+            return nm_plugin_blame(context, &op->item);
         }
     }
     return context->status;

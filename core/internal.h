@@ -52,6 +52,8 @@ struct nm_context {
     nm_status status;
     char error[NM_ERROR_TEXT];
     nm_map *kinds[NM_KIND_COUNT];
+    const nm_kind_rule *rules[NM_KIND_COUNT]; /* of their descriptors; NULL: none */
+    struct nm_plugin *plugins;                /* in the order they were loaded */
     nm_map *labels; /* texts that live as long as it does; NULL: none so far */
     nm_buffer *pool[NM_SIZE_CLASSES];
     size_t pool_bytes, pool_peak;
@@ -73,6 +75,9 @@ void nm_context_let_go(nm_context *context);
 
 /* The map's own copy of the name, which is added if it is not there. NULL without memory. */
 const char *nm_map_intern(nm_map *map, const char *name);
+
+/* Takes back what was registered since each kind had so many items. */
+void nm_registry_rewind(nm_context *context, const int counts[NM_KIND_COUNT]);
 
 /* What nm_context_attach() made for `key`; NULL: nothing yet. */
 void *nm_context_attached(const nm_context *context, const void *key);

@@ -5,6 +5,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/plugin.h"
 
 /* ---- The map: entries in order, and an index of them by hash ---- */
 
@@ -149,6 +150,21 @@ const char *nm_map_name_at(const nm_map *map, int index)
 {
     NM_GIVEN(map && index >= 0 && index < map->count, NULL);
     return map->entries[index].name;
+}
+
+/* Takes back the entries behind the first `count`. */
+static void map_rewind(nm_map *map, int count)
+{
+    if (map->count <= count) {
+        return;
+    }
+    memset(map->slots, 0, (size_t)map->slot_count * sizeof *map->slots);
+    while (map->count > count) {
+        nm_free(map->context, map->entries[--map->count].name);
+    }
+    for (int i = 0; i < count; i++) {
+        *slot_of(map, map->entries[i].name) = i + 1;
+    }
 }
 
 /* ---- Suggestions ---- */
@@ -314,6 +330,87 @@ static bool is_name(const char *name)
     return true;
 }
 
+static bool has_item(const nm_context *context, const nm_plugin *plugin, const nm_item *item)
+{
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        for (int i = plugin->first[kind]; i < plugin->end[kind]; i++) {
+            if (nm_item_at(context, (nm_kind)kind, i) == item) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+const nm_plugin *nm_plugin_first(const nm_context *context)
+{
+    return context->plugins;
+}
+
+const nm_plugin *nm_plugin_of(const nm_context *context, const nm_item *item)
+{
+    const nm_plugin *plugin = context->plugins;
+    while (plugin && !has_item(context, plugin, item)) {
+        plugin = plugin->next;
+    }
+    return plugin;
+}
+
+nm_status nm_plugin_blame(nm_context *context, const nm_item *item)
+{
+    const nm_plugin *plugin = nm_plugin_of(context, item);
+    const bool told = strncmp(context->error, "plugin ", strlen("plugin ")) == 0;
+    return plugin && !told ? nm_fail_in(context, "plugin %s", plugin->name) : context->status;
+}
+
+void nm_registry_rewind(nm_context *context, const int counts[NM_KIND_COUNT])
+{
+    for (int kind = 0; kind < NM_KIND_COUNT; kind++) {
+        map_rewind(context->kinds[kind], counts[kind]);
+    }
+}
+
+static nm_status refuse_name(nm_context *context, nm_kind kind, const nm_item *taken)
+{
+    const nm_plugin *plugin = nm_plugin_of(context, taken);
+    return nm_fail(context, NM_ERROR_INPUT, "the %s \"%s\" is registered already%s%s%s",
+                   nm_kind_name(kind), taken->name, plugin ? ", by the plugin " : "",
+                   plugin ? plugin->path : "", plugin ? "; load one of the two" : "");
+}
+
+void nm_kind_define(nm_context *context, nm_kind kind, const nm_kind_rule *rule)
+{
+    context->rules[kind] = rule;
+}
+
+/* What the kind needs and the descriptor has not; NULL: nothing. */
+static const char *find_missing(const nm_kind_rule *rule, const nm_item *item)
+{
+    for (int i = 0; rule->needs[i].name; i++) {
+        void (*function)(void);
+        memcpy(&function, (const char *)item + rule->needs[i].offset, sizeof function);
+        if (!function) {
+            return rule->needs[i].name;
+        }
+    }
+    return NULL;
+}
+
+static nm_status check_rule(nm_context *context, nm_kind kind, const nm_item *item)
+{
+    const nm_kind_rule *rule = context->rules[kind];
+    if (rule && item->size != rule->size) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "the descriptor of the %s \"%s\" has %u bytes, the library's %zu; rebuild "
+                       "it, or register it as what it is",
+                       nm_kind_name(kind), item->name, item->size, rule->size);
+    }
+    const char *missing = rule ? find_missing(rule, item) : NULL;
+    return missing ? nm_fail(context, NM_ERROR_INPUT, "cannot register the %s \"%s\": it has no %s",
+                             nm_kind_name(kind), item->name, missing)
+                   : NM_OK;
+}
+
 nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
 {
     NM_REQUIRE(context, item, NM_ERROR_INPUT);
@@ -329,9 +426,12 @@ nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
                        "small letters, digits and underscores",
                        nm_kind_name(kind), item->name ? item->name : "");
     }
-    if (nm_find(context, kind, item->name)) {
-        return nm_fail(context, NM_ERROR_INPUT, "the %s \"%s\" is registered already",
-                       nm_kind_name(kind), item->name);
+    const nm_item *taken = nm_find(context, kind, item->name);
+    if (taken) {
+        return refuse_name(context, kind, taken);
+    }
+    if (check_rule(context, kind, item) != NM_OK) {
+        return context->status;
     }
     return add_entry(context->kinds[kind], item->name, NULL, item);
 }

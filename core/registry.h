@@ -47,10 +47,26 @@ typedef enum nm_kind {
 
 NM_API const char *nm_kind_name(nm_kind kind); /* "op", "layer", ... */
 
-/* Registers a descriptor. It is kept by pointer and must outlive the context. `size` is what the
- * caller's header says of the kind's descriptor. Fails with NM_ERROR_INPUT on another ABI or size,
- * a missing or ill-formed name, or a name that is taken. */
+/* Registers a descriptor. It is kept by pointer and must outlive the context. Fails with
+ * NM_ERROR_INPUT on another ABI or size than the library has, a missing or ill-formed name, a
+ * function that is missing without which the kind is of no use, or a name that is taken. */
 NM_API nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item);
+
+/* What each descriptor of a kind must have: its size, and functions that are not NULL. Kept by
+ * pointer. The library's own. */
+#define NM_KIND_NEEDS 3
+typedef struct nm_kind_rule {
+    size_t size;
+    struct {
+        const char *name; /* NULL ends the list */
+        size_t offset;
+    } needs[NM_KIND_NEEDS + 1];
+} nm_kind_rule;
+#define NM_KIND_NEED(type, member)                                                                 \
+    {                                                                                              \
+#member, offsetof(type, member)                                                            \
+    }
+void nm_kind_define(nm_context *context, nm_kind kind, const nm_kind_rule *rule);
 
 /* Whether an item that a program chose is of that kind: nm_cosine() is no optimizer. One that
  * nobody registered may be. NM_ERROR_INPUT names both kinds. The library's own. */

@@ -7,17 +7,23 @@
 
 #include "core/text.h"
 #include "models/parts.h"
+#include "models/plugin_read.h"
 
 /* ---- The parts ---- */
 
 /* Read one by one, so that a message begins with the part's name. */
 typedef struct config_parts {
-    const nm_value *model, *data, *loss, *train, *probes;
+    const nm_value *plugins, *model, *data, *loss, *train, *probes;
 } config_parts;
 
 static const char *const a_part[] = {"a part"};
 static const config_parts defaults = {.model = NULL};
+static const char *const paths[] = {"a list of paths"};
 static const nm_option rows[] = {
+    {NM_FIELD(config_parts, plugins), NM_OPTION_VALUE, .also = "extensions", .names = paths,
+     .doc =
+         "shared objects with layers, ops or others that the file has; they are loaded only where "
+         "--load-plugins or --plugin allows it"},
     {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .also = "layers network net architecture",
      .names = a_part, .doc = "the network, a list of layers; every command needs it"},
     {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .also = "dataset", .names = a_part,
@@ -137,6 +143,9 @@ static void read_parts(reader *r)
     const int errors = r->d->count;
     nm_spec_read(&nm_file_spec, r->root, "the file", r->config->document, r->d, &r->parts);
     r->parts_fine = r->d->count == errors;
+    if (!nm_plugins_read(r->parts.plugins, r->config->document, r->d)) {
+        return; /* whatever is of them would be unknown */
+    }
     if (r->needs & NM_NEED_WHOLE && has_more_than_a_model(r)) {
         r->needs |= NM_NEED_DATA | NM_NEED_LOSS | NM_NEED_TRAIN;
     }
@@ -361,12 +370,30 @@ static nm_status take_saved(nm_config *c, nm_saved *saved, const char *file)
     return NM_OK;
 }
 
+/* Before the saved network is read, which may be of plugins that the file names. */
+static nm_status load_plugins_of(nm_context *context, const char *path)
+{
+    nm_diagnostics d;
+    nm_document *document = nm_document_read(context, path);
+    if (!document) {
+        return nm_context_status(context);
+    }
+    nm_diagnostics_begin(&d, context);
+    nm_plugins_read(nm_value_get(nm_document_root(document), "plugins"), document, &d);
+    nm_document_destroy(document);
+    return nm_diagnostics_end(&d);
+}
+
 nm_status nm_config_open_trained(nm_context *context, const char *path, const char *const *settings,
                                  int count, const char *saved_path, nm_config *config)
 {
     NM_REQUIRE(context, config, NM_ERROR_INPUT);
     *config = (nm_config){.context = context};
     NM_UNLESS_FAILED(context);
+    NM_REQUIRE(context, path, NM_ERROR_INPUT);
+    if (load_plugins_of(context, path) != NM_OK) {
+        return nm_context_status(context);
+    }
     nm_saved saved = {.context = context};
     char *file = nm_saved_find(context, saved_path);
     nm_status status = file ? nm_saved_open(context, file, &saved) : nm_context_status(context);

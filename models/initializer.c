@@ -34,6 +34,9 @@ nm_status nm_register_initializers(nm_context *context)
 #define NM_ROW(name) &nm_initializer_##name,
     static const nm_initializer_type *const table[] = {NM_INITIALIZER_TABLE(NM_ROW)};
 #undef NM_ROW
+    static const nm_kind_rule rule = {sizeof(nm_initializer_type),
+                                      {NM_KIND_NEED(nm_initializer_type, fill)}};
+    nm_kind_define(context, NM_KIND_INITIALIZER, &rule);
     for (int i = 0; i < (int)(sizeof table / sizeof *table); i++) {
         if (nm_register(context, NM_KIND_INITIALIZER, &table[i]->item) != NM_OK) {
             return nm_context_status(context);

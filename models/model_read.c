@@ -4,6 +4,7 @@
 #include "core/guard.h"
 #include "core/text.h"
 #include "models/model_internal.h"
+#include "models/plugin_read.h"
 #include "models/parts.h"
 
 /* ---- The whole value ---- */
@@ -120,9 +121,16 @@ nm_model *nm_model_create(nm_context *context, nm_document *document, const nm_v
     return model;
 }
 
-static const nm_value *part_of(nm_context *context, const nm_document *document, const char *path)
+/* The part `model`, once the plugins are there. */
+static const nm_value *part_of(nm_context *context, nm_document *document, const char *path)
 {
-    const nm_value *value = nm_value_get(nm_document_root(document), "model");
+    nm_diagnostics d;
+    const nm_value *root = nm_document_root(document), *value = nm_value_get(root, "model");
+    nm_diagnostics_begin(&d, context);
+    nm_plugins_read(nm_value_get(root, "plugins"), document, &d);
+    if (nm_diagnostics_end(&d) != NM_OK) {
+        return NULL;
+    }
     if (!value) {
         nm_fail(context, NM_ERROR_INPUT, "%s: it has no part \"model\"; add it", path);
     }

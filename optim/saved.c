@@ -35,6 +35,7 @@ char *nm_description_text(nm_context *context, const nm_description *d)
 {
     nm_text text = {.context = context};
     nm_text_add(&text, "norma: \"%s\"\n", NM_VERSION_TEXT);
+    nm_description_add_plugins(&text, d);
     if (d->model) {
         nm_text_add(&text, "model: %s\n", d->model);
     }
@@ -146,7 +147,7 @@ void *nm_saved_write_memory(const nm_store *store, const nm_description *descrip
 
 typedef struct parts {
     const char *norma;
-    const nm_value *model, *sample, *target;
+    const nm_value *plugins, *model, *sample, *target;
     nm_choice loss;
     nm_choices metric;
     double temperature;
@@ -157,6 +158,7 @@ typedef struct parts {
 static const parts defaults = {.temperature = 1};
 static const nm_option rows[] = {
     {NM_FIELD(parts, norma), NM_OPTION_STRING, .doc = "version of the library that wrote it"},
+    {NM_FIELD(parts, plugins), NM_OPTION_VALUE, .doc = "what of it is of plugins"},
     {NM_FIELD(parts, model), NM_OPTION_VALUE, .doc = "the layers"},
     {NM_FIELD(parts, sample), NM_OPTION_VALUE, .doc = "what samples are"},
     {NM_FIELD(parts, target), NM_OPTION_VALUE, .doc = "what targets are"},
@@ -178,8 +180,11 @@ static const nm_spec spec = {.name = "parts",
 static void read_parts(nm_saved *saved, nm_diagnostics *d)
 {
     parts p;
-    nm_spec_read(&spec, nm_document_root(saved->document), "the description of the network",
-                 saved->document, d, &p);
+    const nm_value *root = nm_document_root(saved->document);
+    if (!nm_description_check_plugins(nm_value_get(root, "plugins"), d)) {
+        return;
+    }
+    nm_spec_read(&spec, root, "the description of the network", saved->document, d, &p);
     saved->version = p.norma;
     saved->model = p.model;
     saved->loss = p.loss;

@@ -2,6 +2,8 @@
  * "network", that says all else that a prediction needs. The text is one YAML document:
  *
  *     norma: "0.1.0"
+ *     plugins: [...]        what must be registered that is not the library's: the plugin's name,
+ *                           and what the network has of it; it is never loaded by itself
  *     model: [...]          as it was used
  *     sample: {...}         optim/data/schema.h
  *     target: {...}

@@ -8,10 +8,35 @@
 
 /* ---- Values ---- */
 
+static const command_flag common_flags[] = {
+    {"--plugin", "FILE",
+     "load a plugin, a shared object with more ops, layers or others; may be repeated"},
+    {"--load-plugins", NULL,
+     "let the network's file load the plugins that it names: they are code"},
+};
+
+int own_flags(const command *c)
+{
+    int count = 0;
+    while (count < MAX_FLAGS && c->flags[count].name) {
+        count++;
+    }
+    return count;
+}
+
+const command_flag *flag_at(const command *c, int index)
+{
+    const int own = own_flags(c);
+    if (index < own) {
+        return &c->flags[index];
+    }
+    return index - own < NM_COUNT_OF(common_flags) ? &common_flags[index - own] : NULL;
+}
+
 static int flag_index(const command *c, const char *name)
 {
-    for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
-        if (strcmp(c->flags[i].name, name) == 0) {
+    for (int i = 0; flag_at(c, i); i++) {
+        if (strcmp(flag_at(c, i)->name, name) == 0) {
             return i;
         }
     }

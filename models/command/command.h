@@ -48,6 +48,11 @@ struct command {
     int (*run)(nm_context *context, const arguments *arguments);
 };
 
+/* The flag at `index`, from 0: the command's own, then those that every command takes. NULL: none.
+ */
+const command_flag *flag_at(const command *command, int index);
+int own_flags(const command *command); /* how many of them are its own */
+
 /* The value of a flag's last appearance, "" for one without value, NULL if it was not given. */
 const char *argument_value(const arguments *arguments, const char *flag);
 /* The n-th value of a flag that may be repeated, from 0; NULL after the last. */

@@ -8,8 +8,8 @@
 static void print_flags(const command *c)
 {
     printf("    %s) flags='", c->name);
-    for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
-        printf("%s%s", i ? " " : "", c->flags[i].name);
+    for (int i = 0; flag_at(c, i); i++) {
+        printf("%s%s", i ? " " : "", flag_at(c, i)->name);
     }
     puts("' ;;");
 }

@@ -70,7 +70,9 @@ static void print_options(nm_context *context, const nm_spec *spec, int indent)
 
 static void print_item(nm_context *context, nm_kind kind, const nm_item *item)
 {
-    printf("%s%s%s (%s): %s\n", bold(), item->name, plain(), nm_kind_name(kind), item->summary);
+    const nm_plugin *plugin = nm_plugin_of(context, item);
+    printf("%s%s%s (%s%s%s): %s\n", bold(), item->name, plain(), nm_kind_name(kind),
+           plugin ? " of the plugin " : "", plugin ? plugin->name : "", item->summary);
     if (item->doc) {
         putchar('\n');
         print_wrapped(item->doc, 0);
@@ -114,6 +116,13 @@ const command command_ops = {
 
 /* ---- Commands ---- */
 
+static void print_flag(const command_flag *flag)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s %s", flag->name, flag->value ? flag->value : "");
+    print_wrapped_from(printf("  %-18s ", name), flag->doc, MEANING);
+}
+
 static void print_command(const command *c)
 {
     printf("usage: %s %s %s%s\n\n", program_name(), c->name, c->usage,
@@ -122,11 +131,12 @@ static void print_command(const command *c)
     if (c->flags[0].name) {
         print_heading("Options");
     }
-    for (int i = 0; i < MAX_FLAGS && c->flags[i].name; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s %s", c->flags[i].name,
-                 c->flags[i].value ? c->flags[i].value : "");
-        print_wrapped_from(printf("  %-18s ", name), c->flags[i].doc, MEANING);
+    for (int i = 0; i < own_flags(c); i++) {
+        print_flag(flag_at(c, i));
+    }
+    print_heading("Options of every command");
+    for (int i = own_flags(c); flag_at(c, i); i++) {
+        print_flag(flag_at(c, i));
     }
 }
 

@@ -21,11 +21,10 @@ static const command *const commands[] = {
 
 static int unknown_flag(const command *c, const char *text)
 {
-    const char *names[MAX_FLAGS];
+    const char *names[2 * MAX_FLAGS];
     int count = 0;
-    while (count < MAX_FLAGS && c->flags[count].name) {
-        names[count] = c->flags[count].name;
-        count++;
+    for (; count < 2 * MAX_FLAGS && flag_at(c, count); count++) {
+        names[count] = flag_at(c, count)->name;
     }
     const char *near = nm_nearest(text, names, count);
     if (near) {
@@ -45,21 +44,21 @@ static int parse_flag(arguments *a, char **words, int count, int *at)
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
     snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), word);
     int index = 0;
-    while (index < MAX_FLAGS && c->flags[index].name && strcmp(c->flags[index].name, name) != 0) {
+    while (flag_at(c, index) && strcmp(flag_at(c, index)->name, name) != 0) {
         index++;
     }
-    if (index == MAX_FLAGS || !c->flags[index].name) {
+    const command_flag *flag = flag_at(c, index);
+    if (!flag) {
         return unknown_flag(c, name);
     }
     const char *value = "";
-    if (!c->flags[index].value && equals) {
+    if (!flag->value && equals) {
         return bad_usage("%s: %s takes no value", c->name, name);
     }
-    if (c->flags[index].value) {
+    if (flag->value) {
         value = equals ? equals + 1 : *at + 1 < count ? words[++*at] : NULL;
         if (!value) {
-            return bad_usage("%s: %s needs a value: %s %s", c->name, name, name,
-                             c->flags[index].value);
+            return bad_usage("%s: %s needs a value: %s %s", c->name, name, name, flag->value);
         }
     }
     if (a->values == MAX_VALUES) {
@@ -154,12 +153,27 @@ static void keep_standard_files(void)
 
 typedef nm_status init_fn(nm_context *context);
 
+/* What --plugin and --load-plugins say. */
+static void load_plugins(nm_context *context, const arguments *a)
+{
+    const char *path;
+    for (int i = 0; (path = argument_nth(a, "--plugin", i)); i++) {
+        if (nm_plugin_load(context, path) != NM_OK) {
+            return;
+        }
+    }
+    nm_plugin_allow(context, argument_value(a, "--load-plugins") != NULL);
+}
+
 /* With what the program registers itself. */
 static int run_in(nm_context *context, const arguments *a, init_fn *init)
 {
     nm_status status = nm_context_status(context);
     if (status == NM_OK && init && (status = init(context)) != NM_OK) {
         nm_fail(context, status, "what the program registers could not be registered");
+    }
+    if (nm_context_status(context) == NM_OK) {
+        load_plugins(context, a);
     }
     return nm_context_status(context) == NM_OK ? a->command->run(context, a)
                                                : report_error(context);

@@ -24,6 +24,11 @@ completed()
 [ -n "$completion" ] || finish # what follows asks about what it offers
 
 commands=$(completed "")
+common=$(completed version --) # a command without options of its own
+for flag in $common; do
+    claim "the man page tells about $flag among the options of every command" \
+        "$(sed -n '/^\.SH OPTIONS OF EVERY COMMAND/,/^\.SH EXIT/p' <<<"$page" | says "$flag")"
+done
 claim_runs "the completion offers commands" test -n "$commands"
 for command in $commands; do
     ask help "$norma" help "$command"
@@ -32,6 +37,7 @@ for command in $commands; do
         "$(says "^\.B[IR]* $command\( \|\$\)" <<<"$page")"
     for flag in $(completed "$command" --); do
         claim_of help "norma help $command tells about $flag" says " $flag "
+        ! grep -qxFe "$flag" <<<"$common" || continue # told once, for all
         claim "the man page tells about $command $flag" \
             "$(sed -nE "/^\.(B|BI|BR) $command( |\$)/,/^\.(RE|SH)/p" <<<"$page" | says "$flag")"
     done
