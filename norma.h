@@ -5,6 +5,7 @@
 
 /* The engine */
 #include "core/context.h"
+#include "core/derivatives.h"
 #include "core/file.h"
 #include "core/graph/graph.h"
 #include "core/graph/plan.h"
@@ -55,6 +56,7 @@
 #include "optim/trainer.h"
 
 /* Networks */
+#include "models/check.h"
 #include "models/compare.h"
 #include "models/config.h"
 #include "models/initializer.h"

@@ -1,8 +1,8 @@
 /* Promises:
  *
- * 1. No function of a plugin runs, but for those that the system runs when it loads a shared object,
- *    before its ABI number, the sizes of its structs and the library that it is bound to were found
- *    right.
+ * 1. No function of a plugin runs, but for those that the system runs when it loads a shared
+ * object, before its ABI number, the sizes of its structs and the library that it is bound to were
+ * found right.
  * 2. Every error begins with "plugin " and the path that was given.
  * 3. A plugin that failed leaves the context's registries as they were.
  * 4. One that was loaded stays until the process ends: ops of it may be anywhere. */

@@ -1,5 +1,5 @@
 /* A Hessian-vector product without the Hessian: for f(x) = sum of x^3 + (sum of x)^2, whose Hessian
- * is diag(6 x) + 2, H v is the gradient of <gradient of f, v>. */
+ * is diag(6 x) + 2. The same for whole networks: nm_hvp() takes all of a model's parameters. */
 #include <norma.h>
 #include <stdio.h>
 
@@ -14,9 +14,8 @@ int main(void)
 
     nm_tensor *cubes = nm_sum(tape, nm_mul(tape, x, nm_square(tape, x)));
     nm_tensor *f = nm_add(tape, cubes, nm_square(tape, nm_sum(tape, x)));
-    nm_tensor *gradient, *product;
-    nm_gradients(tape, &f, NULL, 1, &x, 1, NM_CREATE_GRAPH, &gradient);
-    nm_gradients(tape, &gradient, &v, 1, &x, 1, 0, &product);
+    nm_tensor *product;
+    nm_hvp(tape, f, &x, &v, 1, 0, &product);
 
     int failed = nm_context_status(context) != NM_OK;
     if (failed) {
