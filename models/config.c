@@ -20,10 +20,6 @@ static const char *const a_part[] = {"a part"};
 static const config_parts defaults = {.model = NULL};
 static const char *const paths[] = {"a list of paths"};
 static const nm_option rows[] = {
-    {NM_FIELD(config_parts, plugins), NM_OPTION_VALUE, .also = "extensions", .names = paths,
-     .doc =
-         "shared objects with layers, ops or others that the file has; they are loaded only where "
-         "--load-plugins or --plugin allows it"},
     {NM_FIELD(config_parts, model), NM_OPTION_VALUE, .also = "layers network net architecture",
      .names = a_part, .doc = "the network, a list of layers; every command needs it"},
     {NM_FIELD(config_parts, data), NM_OPTION_VALUE, .also = "dataset", .names = a_part,
@@ -34,6 +30,10 @@ static const nm_option rows[] = {
      .names = a_part, .doc = "the optimizer and its rate, epochs; training needs it"},
     {NM_FIELD(config_parts, probes), NM_OPTION_VALUE, .also = "probe hooks", .names = a_part,
      .doc = "what is measured inside of the network while it is trained"},
+    {NM_FIELD(config_parts, plugins), NM_OPTION_VALUE, .also = "extensions", .names = paths,
+     .doc =
+         "shared objects with layers, ops or others that the file has; they are loaded only where "
+         "--load-plugins or --plugin allows it"},
 };
 const nm_spec nm_file_spec = {.name = "config_parts",
                               .size = sizeof(config_parts),

@@ -51,9 +51,10 @@ NM_API nm_status nm_register_layer(nm_context *context, const nm_layer_type *typ
 
 /* The options of every layer begin with this field, and their table with this row. */
 #define NM_LAYER_FIELDS const char *name
-#define NM_LAYER_ROWS(type)                                                                        \
+#define NM_LAYER_ROWS(owner)                                                                       \
     {                                                                                              \
-        NM_FIELD(type, name), NM_OPTION_STRING,                                                    \
+        NM_FIELD(owner, name),                                                                     \
+            .type = NM_OPTION_STRING,                                                              \
             .doc = "the layer's name, which its parameters' names begin with; default: its type "  \
                    "and a number"                                                                  \
     }

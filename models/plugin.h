@@ -12,12 +12,13 @@
  *
  * It is compiled by
  *
- *     cc -shared -fPIC softrelu.c $(pkg-config --cflags --libs norma) -o softrelu.so
+ *     cc -shared -fPIC softrelu.c $(pkg-config --cflags norma) -o softrelu.so
  *
- * and loaded by nm_plugin_load(), by `--plugin softrelu.so` behind any subcommand of `norma`, or by
- * a network's file, `plugins: [softrelu.so]`, where that may load code. `norma new op NAME` writes
- * one. A program that has the ops itself needs no plugin: nm_main() in norma_command.h takes the
- * same function. */
+ * (not linked with the library: it is bound to that of the program), and loaded by
+ * nm_plugin_load(), by `--plugin softrelu.so` behind any subcommand of `norma`, or by a network's
+ * file, `plugins: [softrelu.so]`, where that may load code. `norma new op NAME` writes one. A
+ * program that has the ops itself needs no plugin: nm_main() in norma_command.h takes the same
+ * function. */
 #ifndef NM_MODELS_PLUGIN_H
 #define NM_MODELS_PLUGIN_H
 

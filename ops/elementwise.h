@@ -46,8 +46,9 @@ nm_status nm_elementwise_repeat(const nm_run *run);
     NM_KERNEL_##type static void name(const void *options, const void *const *xs, void *ys,        \
                                       int64_t n)                                                   \
     {                                                                                              \
-        const type *a = xs[0], *b = xs[inputs > 1 ? 1 : 0], *c = xs[inputs > 2 ? 2 : 0];           \
-        type *y = ys;                                                                              \
+        const type *a = (const type *)xs[0], *b = (const type *)xs[inputs > 1 ? 1 : 0],            \
+                   *c = (const type *)xs[inputs > 2 ? 2 : 0];                                      \
+        type *y = (type *)ys; /* casts for C++ */                                                  \
         for (; n < NM_BLOCK && n > 0; n--) {                                                       \
             *y++ = name##_of(options, *a++, *b++, *c++);                                           \
             NM_ONE_BY_ONE;                                                                         \

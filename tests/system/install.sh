@@ -18,7 +18,56 @@ build_and_install()
 build_and_install >"$temporary/log" 2>&1 || {
     claim "a release build installs" "it fails:
 $(grep -vE '^\[[0-9]+/[0-9]+\] [CG]' "$temporary/log")"
-    finish
+    # ---- Plugins, begun by the command and built against what is installed ----
+
+ldd_path=$PATH
+PATH=$prefix/bin:$PATH
+for kind in op layer; do
+    claim_runs "norma new $kind writes a folder" norma new $kind "my_$kind"
+    for file in my_$kind.c meson.build README.md net.yaml; do
+        claim_runs "with $file" test -s "my_$kind/$file"
+    done
+    claim_runs "which builds and passes its check as it is" sh -c \
+        "meson setup --werror my_$kind/build my_$kind && meson test -C my_$kind/build"
+    claim_runs "it compiles by the command in its README, without a warning" \
+        sh -c "cd my_$kind && $(sed -n "s/^ *\(cc -std=.*\)/\1/p" my_$kind/README.md) $warnings"
+    claim_runs "and in C++" ${CXX:-c++} -std=c++20 -O1 -Wall -Wextra -Werror -shared -fPIC -x c++ \
+        my_$kind/my_$kind.c $(pkg-config --cflags norma) -o my_$kind/cxx.so
+    ask net sh -c "cd my_$kind && norma check net.yaml --load-plugins"
+    claim_of net "its network has it" says "my_$kind"
+    ask trained norma train my_$kind/net.yaml --plugin my_$kind/cxx.so --load-plugins --set train.epochs=1 --out run_$kind
+    claim_of trained "and is trained, by the one in C++" says 'saved in'
+done
+ask cxx norma gradcheck my_op my_op_grad --plugin my_op/cxx.so
+claim_of cxx "the one in C++ passes the check too" says '^my_op '
+for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
+    claim_runs "norma new $wrong is refused" sh -c "! norma new $wrong"
+done
+PATH=$ldd_path
+
+# A program that has the library in it and does not export it: the plugin would bring another.
+cat >load.c <<'TEXT'
+#include <norma.h>
+#include <stdio.h>
+int main(int count, char **words)
+{
+    nm_context *context = nm_open(NULL);
+    puts(count > 1 && nm_plugin_load(context, words[1]) == NM_OK ? "loaded" : nm_context_error(context));
+    nm_close(context);
+}
+TEXT
+linked="${CC:-cc} -std=gnu11 -fopenmp-simd -shared -fPIC my_op/my_op.c $(pkg-config --cflags --libs norma) -Wl,-rpath,$prefix/lib"
+claim_runs "a plugin may be linked with the library" sh -c "$linked -o linked.so"
+claim_runs "a program with the shared one builds" ${CC:-cc} load.c $(pkg-config --cflags --libs norma) -o load
+claim_runs "and one that has it in it" ${CC:-cc} load.c $static -o load_static
+ask load env LD_LIBRARY_PATH="$prefix/lib" ./load ./linked.so
+claim_of load "the program with the shared library loads that plugin" says '^loaded$'
+ask load env LD_LIBRARY_PATH="$prefix/lib" ./load my_op/my_op.so
+claim_of load "and the one that is not linked" says '^loaded$'
+ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
+claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
+
+finish
 }
 version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$NORMA_SOURCE/meson.build" | head -1)
 
@@ -238,5 +287,54 @@ claim_of own_static "and runs alone, too" says "^norma $version "
 ask version "$prefix/bin/norma" version
 claim_of version "the command runs without the shared library, and tells the version" \
     says "^norma $version "
+
+# ---- Plugins, begun by the command and built against what is installed ----
+
+ldd_path=$PATH
+PATH=$prefix/bin:$PATH
+for kind in op layer; do
+    claim_runs "norma new $kind writes a folder" norma new $kind "my_$kind"
+    for file in my_$kind.c meson.build README.md net.yaml; do
+        claim_runs "with $file" test -s "my_$kind/$file"
+    done
+    claim_runs "which builds and passes its check as it is" sh -c \
+        "meson setup --werror my_$kind/build my_$kind && meson test -C my_$kind/build"
+    claim_runs "it compiles by the command in its README, without a warning" \
+        sh -c "cd my_$kind && $(sed -n "s/^ *\(cc -std=.*\)/\1/p" my_$kind/README.md) $warnings"
+    claim_runs "and in C++" ${CXX:-c++} -std=c++20 -O1 -Wall -Wextra -Werror -shared -fPIC -x c++ \
+        my_$kind/my_$kind.c $(pkg-config --cflags norma) -o my_$kind/cxx.so
+    ask net sh -c "cd my_$kind && norma check net.yaml --load-plugins"
+    claim_of net "its network has it" says "my_$kind"
+    ask trained norma train my_$kind/net.yaml --plugin my_$kind/cxx.so --load-plugins --set train.epochs=1 --out run_$kind
+    claim_of trained "and is trained, by the one in C++" says 'saved in'
+done
+ask cxx norma gradcheck my_op my_op_grad --plugin my_op/cxx.so
+claim_of cxx "the one in C++ passes the check too" says '^my_op '
+for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
+    claim "norma new $wrong is refused" "$(norma new $wrong 2>&1 && echo "it is not")"
+done >/dev/null
+PATH=$ldd_path
+
+# A program that has the library in it and does not export it: the plugin would bring another.
+cat >load.c <<'TEXT'
+#include <norma.h>
+#include <stdio.h>
+int main(int count, char **words)
+{
+    nm_context *context = nm_open(NULL);
+    puts(count > 1 && nm_plugin_load(context, words[1]) == NM_OK ? "loaded" : nm_context_error(context));
+    nm_close(context);
+}
+TEXT
+linked="${CC:-cc} -std=gnu11 -fopenmp-simd -shared -fPIC my_op/my_op.c $(pkg-config --cflags --libs norma) -Wl,-rpath,$prefix/lib"
+claim_runs "a plugin may be linked with the library" sh -c "$linked -o linked.so"
+claim_runs "a program with the shared one builds" ${CC:-cc} load.c $(pkg-config --cflags --libs norma) -o load
+claim_runs "and one that has it in it" ${CC:-cc} load.c $static -o load_static
+ask load env LD_LIBRARY_PATH="$prefix/lib" ./load ./linked.so
+claim_of load "the program with the shared library loads that plugin" says '^loaded$'
+ask load env LD_LIBRARY_PATH="$prefix/lib" ./load my_op/my_op.so
+claim_of load "and the one that is not linked" says '^loaded$'
+ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
+claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
 
 finish
