@@ -349,6 +349,7 @@ const nm_plugin *nm_plugin_first(const nm_context *context)
 
 const nm_plugin *nm_plugin_of(const nm_context *context, const nm_item *item)
 {
+    NM_GIVEN(context, NULL);
     const nm_plugin *plugin = context->plugins;
     while (plugin && !has_item(context, plugin, item)) {
         plugin = plugin->next;

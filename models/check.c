@@ -141,8 +141,8 @@ static bool is_at_kink(const line *l)
     const double here = s_at(l, 0), step = SHORTEST;
     const double right = (s_at(l, step) - here) / step, left = (here - s_at(l, -step)) / step;
     const double room = 10 * allowed(l, step);
-    return fabs(right - left) > 4 * room && l->slope > fmin(left, right) - room &&
-           l->slope < fmax(left, right) + room;
+    return fabs(right - left) > 4 * room && l->slope >= fmin(left, right) - room &&
+           l->slope <= fmax(left, right) + room;
 }
 
 static nm_status compare(const line *l, nm_model_check *check)
@@ -156,7 +156,7 @@ static nm_status compare(const line *l, nm_model_check *check)
         return nm_context_status(l->c->context);
     }
     if (fabs(found - l->slope) <= allowed(l, step)) {
-        const double scale = fmax(fabs(l->slope), l->usual);
+        const double scale = allowed(l, step) / TOLERANCE;
         check->projections++;
         check->kinks += step < STEP;
         check->error = fmax(check->error, scale > 0 ? fabs(found - l->slope) / scale : 0);

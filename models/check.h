@@ -17,8 +17,8 @@ typedef struct nm_model_check {
     int kinks;        /* of them, those that had a kink of relu, a maximum and their like within the
                          usual step; they were compared with a shorter one */
     int left_out;     /* at a kink itself, where there is no derivative: not compared */
-    double error;     /* the largest difference: of that along a direction, relative to what the
-                         gradient makes along one like it */
+    double error; /* the largest difference, relative to what a gradient of its length makes along
+                     a direction, and to rounding */
 } nm_model_check;
 
 /* Checks a model of f64 on samples x, [batch, ...] of f64, tensors of the caller's, at its
@@ -27,8 +27,9 @@ typedef struct nm_model_check {
  * trained, in the store's order, and then for the samples. NM_ERROR_NUMERIC names the tensor and
  * both numbers; NM_ERROR_INPUT where the model is not of f64 or x does not fit.
  *
- * Surrogate gradients are no derivatives, and fail: batch_renorm's, whose r and d count as
- * constants, and spectral_norm's, whose power iteration does. */
+ * Surrogate gradients are no derivatives, and fail: spectral_norm's, whose power iteration
+ * counts as constant, and batch_renorm's where its r and d, which do, are not clipped to 1 and 0
+ * any more. */
 NM_API nm_status nm_check_model(nm_model *model, nm_tensor *x,
                                 void (*tell)(void *user, const nm_model_check *check), void *user);
 

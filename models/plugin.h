@@ -1,6 +1,6 @@
 /* Plugins: shared objects that register ops, layers, initializers, losses, optimizers, schedules,
- * data sets, metrics and probes of others. From then on they are in YAML, in `norma op`, in the help, the
- * completion and the gradient check like those of the library.
+ * data sets, metrics and probes of others. From then on they are in YAML, in `norma op`, in the
+ * help, the completion and the gradient check like those of the library.
  *
  *     #include <norma.h>
  *

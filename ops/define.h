@@ -6,10 +6,18 @@
 
 #include "core/op.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The usual ports. */
 extern NM_API const nm_port nm_port_x[1];  /* x */
 extern NM_API const nm_port nm_port_y[1];  /* y */
 extern NM_API const nm_port nm_port_ab[2]; /* a, b */
+
+#ifdef __cplusplus
+}
+#endif
 
 /* An options spec from its parts: the struct, a value of it, and the table. */
 #define NM_SPEC(type, defaults_, options_)                                                         \

@@ -17,6 +17,10 @@
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define NM_BLOCK 16 /* elements: a whole number of vectors with every instruction set */
 
 /* Computes n outputs, fewer than NM_BLOCK or a multiple of it, from as many of each input. */
@@ -147,4 +151,7 @@ extern NM_API const nm_port nm_port_x_dy[2]; /* x, dy: for slopes of the input *
 /* The bend of a function of straight pieces: 0. */
 NM_API nm_tensor *nm_no_bend(nm_vjp *v);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -197,8 +197,8 @@ bool has_metric(const nm_choices *metrics, const char *name);
 
 /* ---- The subcommands ---- */
 
-extern const command command_train, command_eval, command_predict, command_check, command_new, command_calibrate,
-    command_ops, command_bench, command_help, command_gradcheck, command_op, command_version,
-    command_completion, command_find_rate;
+extern const command command_train, command_eval, command_predict, command_check, command_new,
+    command_calibrate, command_ops, command_bench, command_help, command_gradcheck, command_op,
+    command_version, command_completion, command_find_rate;
 
 #endif

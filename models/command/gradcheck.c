@@ -151,14 +151,15 @@ const command command_gradcheck = {
     .name = "gradcheck",
     .usage = "[OP|FILE...]",
     .summary = "check gradients against differences",
-    .doc = "Checks the gradient, and the gradient of the gradient, of the given ops (all without "
-           "arguments) in f64 against central differences, weighted by random output gradients. "
-           "Prints the largest relative errors.\n"
-           "Of a network's file (a name with a dot or a slash) it checks the gradients of each "
-           "parameter and of the samples along random directions, in f64, on random samples, with "
-           "all parameters moved a bit at random, as in training. Kinks (relu, a maximum) within a "
-           "step are noticed and told. Surrogate gradients (batch_renorm, spectral_norm) are no "
-           "derivatives, and fail.",
+    .doc =
+        "Checks the gradient, and the gradient of the gradient, of the given ops (all without "
+        "arguments) in f64 against central differences, weighted by random output gradients. "
+        "Prints the largest relative errors.\n"
+        "Of a network's file (a name with a dot or a slash) it checks the gradients of each "
+        "parameter and of the samples along random directions, in f64, on random samples, with "
+        "all parameters moved a bit at random, as in training. Kinks (relu, a maximum) within a "
+        "step are noticed and told. Surrogate gradients (spectral_norm; batch_renorm once it has "
+        "begun to correct) are no derivatives, and fail.",
     .flags = {{"--json", NULL, "one JSON object a line on standard output"}},
     .most = -1,
     .run = run_gradcheck,

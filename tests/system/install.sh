@@ -20,7 +20,7 @@ build_and_install >"$temporary/log" 2>&1 || {
 $(grep -vE '^\[[0-9]+/[0-9]+\] [CG]' "$temporary/log")"
     # ---- Plugins, begun by the command and built against what is installed ----
 
-ldd_path=$PATH
+old_path=$PATH
 PATH=$prefix/bin:$PATH
 for kind in op layer; do
     claim_runs "norma new $kind writes a folder" norma new $kind "my_$kind"
@@ -43,7 +43,41 @@ claim_of cxx "the one in C++ passes the check too" says '^my_op '
 for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
     claim_runs "norma new $wrong is refused" sh -c "! norma new $wrong"
 done
-PATH=$ldd_path
+
+# The op that docs/custom_op.md makes twice, by the commands on the page.
+mkdir page
+page_of() # LANGUAGE: what stands in the page's blocks of it
+{
+    awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/docs/custom_op.md"
+}
+page_of c >page/squareplus.c
+page_of sh >page/commands
+claim_runs "the page's code compiles without a warning" ${CC:-cc} -std=gnu11 $warnings -shared -fPIC page/squareplus.c \
+    $(pkg-config --cflags norma) -o page/strict.so
+ask page sh -c "cd page && set -e && . ./commands"
+claim_of page "the page's op, made of others, passes its check" says '^squareplus  *2 samples'
+claim_of page "so does the one with a computation of its own" says '^fastplus  *2 samples'
+claim_of page "and the help has its option" says 'how wide the bend at 0 is'
+for bits in 32 64; do
+    claim_runs "both compute the same in f$bits" /usr/bin/env python3 - page $bits <<'TEXT'
+import struct, subprocess, sys
+folder, bits = sys.argv[1], int(sys.argv[2])
+code = "fd"[bits // 64]
+head = str({"descr": "<f%d" % (bits // 8), "fortran_order": False, "shape": (5,)})
+with open(folder + "/x.npy", "wb") as file:
+    file.write(b"\x93NUMPY\1\0" + struct.pack("<H", 118) + head.ljust(117).encode() + b"\n")
+    file.write(struct.pack("<5" + code, -3, -0.5, 0, 1, 20))
+ys = []
+for name in ("squareplus", "fastplus"):
+    subprocess.run(["norma", "op", name, "--plugin", folder + "/squareplus.so", "--attrs", "{b: 2}",
+                    "--in", folder + "/x.npy", "--out", folder + "/y.npy"], check=True, stderr=subprocess.DEVNULL)
+    with open(folder + "/y.npy", "rb") as file:
+        ys.append(struct.unpack("<5" + code, file.read()[-5 * bits // 8:]))
+wanted = [(x + (x * x + 2) ** 0.5) / 2 for x in (-3, -0.5, 0, 1, 20)]
+worst = max(abs(y - w) for each in ys for y, w in zip(each, wanted))
+sys.exit(worst > (1e-6 if bits == 32 else 1e-14))
+TEXT
+done
 
 # A program that has the library in it and does not export it: the plugin would bring another.
 cat >load.c <<'TEXT'
@@ -65,6 +99,7 @@ claim_of load "the program with the shared library loads that plugin" says '^loa
 ask load env LD_LIBRARY_PATH="$prefix/lib" ./load my_op/my_op.so
 claim_of load "and the one that is not linked" says '^loaded$'
 ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
+PATH=$old_path
 claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
 
 finish
@@ -290,7 +325,7 @@ claim_of version "the command runs without the shared library, and tells the ver
 
 # ---- Plugins, begun by the command and built against what is installed ----
 
-ldd_path=$PATH
+old_path=$PATH
 PATH=$prefix/bin:$PATH
 for kind in op layer; do
     claim_runs "norma new $kind writes a folder" norma new $kind "my_$kind"
@@ -313,7 +348,41 @@ claim_of cxx "the one in C++ passes the check too" says '^my_op '
 for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
     claim "norma new $wrong is refused" "$(norma new $wrong 2>&1 && echo "it is not")"
 done >/dev/null
-PATH=$ldd_path
+
+# The op that docs/custom_op.md makes twice, by the commands on the page.
+mkdir page
+page_of() # LANGUAGE: what stands in the page's blocks of it
+{
+    awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/docs/custom_op.md"
+}
+page_of c >page/squareplus.c
+page_of sh >page/commands
+claim_runs "the page's code compiles without a warning" ${CC:-cc} -std=gnu11 $warnings -shared -fPIC page/squareplus.c \
+    $(pkg-config --cflags norma) -o page/strict.so
+ask page sh -c "cd page && set -e && . ./commands"
+claim_of page "the page's op, made of others, passes its check" says '^squareplus  *2 samples'
+claim_of page "so does the one with a computation of its own" says '^fastplus  *2 samples'
+claim_of page "and the help has its option" says 'how wide the bend at 0 is'
+for bits in 32 64; do
+    claim_runs "both compute the same in f$bits" /usr/bin/env python3 - page $bits <<'TEXT'
+import struct, subprocess, sys
+folder, bits = sys.argv[1], int(sys.argv[2])
+code = "fd"[bits // 64]
+head = str({"descr": "<f%d" % (bits // 8), "fortran_order": False, "shape": (5,)})
+with open(folder + "/x.npy", "wb") as file:
+    file.write(b"\x93NUMPY\1\0" + struct.pack("<H", 118) + head.ljust(117).encode() + b"\n")
+    file.write(struct.pack("<5" + code, -3, -0.5, 0, 1, 20))
+ys = []
+for name in ("squareplus", "fastplus"):
+    subprocess.run(["norma", "op", name, "--plugin", folder + "/squareplus.so", "--attrs", "{b: 2}",
+                    "--in", folder + "/x.npy", "--out", folder + "/y.npy"], check=True, stderr=subprocess.DEVNULL)
+    with open(folder + "/y.npy", "rb") as file:
+        ys.append(struct.unpack("<5" + code, file.read()[-5 * bits // 8:]))
+wanted = [(x + (x * x + 2) ** 0.5) / 2 for x in (-3, -0.5, 0, 1, 20)]
+worst = max(abs(y - w) for each in ys for y, w in zip(each, wanted))
+sys.exit(worst > (1e-6 if bits == 32 else 1e-14))
+TEXT
+done
 
 # A program that has the library in it and does not export it: the plugin would bring another.
 cat >load.c <<'TEXT'
@@ -335,6 +404,7 @@ claim_of load "the program with the shared library loads that plugin" says '^loa
 ask load env LD_LIBRARY_PATH="$prefix/lib" ./load my_op/my_op.so
 claim_of load "and the one that is not linked" says '^loaded$'
 ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
+PATH=$old_path
 claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
 
 finish
