@@ -18,91 +18,7 @@ build_and_install()
 build_and_install >"$temporary/log" 2>&1 || {
     claim "a release build installs" "it fails:
 $(grep -vE '^\[[0-9]+/[0-9]+\] [CG]' "$temporary/log")"
-    # ---- Plugins, begun by the command and built against what is installed ----
-
-old_path=$PATH
-PATH=$prefix/bin:$PATH
-for kind in op layer; do
-    claim_runs "norma new $kind writes a folder" norma new $kind "my_$kind"
-    for file in my_$kind.c meson.build README.md net.yaml; do
-        claim_runs "with $file" test -s "my_$kind/$file"
-    done
-    claim_runs "which builds and passes its check as it is" sh -c \
-        "meson setup --werror my_$kind/build my_$kind && meson test -C my_$kind/build"
-    claim_runs "it compiles by the command in its README, without a warning" \
-        sh -c "cd my_$kind && $(sed -n "s/^ *\(cc -std=.*\)/\1/p" my_$kind/README.md) $warnings"
-    claim_runs "and in C++" ${CXX:-c++} -std=c++20 -O1 -Wall -Wextra -Werror -shared -fPIC -x c++ \
-        my_$kind/my_$kind.c $(pkg-config --cflags norma) -o my_$kind/cxx.so
-    ask net sh -c "cd my_$kind && norma check net.yaml --load-plugins"
-    claim_of net "its network has it" says "my_$kind"
-    ask trained norma train my_$kind/net.yaml --plugin my_$kind/cxx.so --load-plugins --set train.epochs=1 --out run_$kind
-    claim_of trained "and is trained, by the one in C++" says 'saved in'
-done
-ask cxx norma gradcheck my_op my_op_grad --plugin my_op/cxx.so
-claim_of cxx "the one in C++ passes the check too" says '^my_op '
-for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
-    claim_runs "norma new $wrong is refused" sh -c "! norma new $wrong"
-done
-
-# The op that docs/custom_op.md makes twice, by the commands on the page.
-mkdir page
-page_of() # LANGUAGE: what stands in the page's blocks of it
-{
-    awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' "$NORMA_SOURCE/docs/custom_op.md"
-}
-page_of c >page/squareplus.c
-page_of sh >page/commands
-claim_runs "the page's code compiles without a warning" ${CC:-cc} -std=gnu11 $warnings -shared -fPIC page/squareplus.c \
-    $(pkg-config --cflags norma) -o page/strict.so
-ask page sh -c "cd page && set -e && . ./commands"
-claim_of page "the page's op, made of others, passes its check" says '^squareplus  *2 samples'
-claim_of page "so does the one with a computation of its own" says '^fastplus  *2 samples'
-claim_of page "and the help has its option" says 'how wide the bend at 0 is'
-for bits in 32 64; do
-    claim_runs "both compute the same in f$bits" /usr/bin/env python3 - page $bits <<'TEXT'
-import struct, subprocess, sys
-folder, bits = sys.argv[1], int(sys.argv[2])
-code = "fd"[bits // 64]
-head = str({"descr": "<f%d" % (bits // 8), "fortran_order": False, "shape": (5,)})
-with open(folder + "/x.npy", "wb") as file:
-    file.write(b"\x93NUMPY\1\0" + struct.pack("<H", 118) + head.ljust(117).encode() + b"\n")
-    file.write(struct.pack("<5" + code, -3, -0.5, 0, 1, 20))
-ys = []
-for name in ("squareplus", "fastplus"):
-    subprocess.run(["norma", "op", name, "--plugin", folder + "/squareplus.so", "--attrs", "{b: 2}",
-                    "--in", folder + "/x.npy", "--out", folder + "/y.npy"], check=True, stderr=subprocess.DEVNULL)
-    with open(folder + "/y.npy", "rb") as file:
-        ys.append(struct.unpack("<5" + code, file.read()[-5 * bits // 8:]))
-wanted = [(x + (x * x + 2) ** 0.5) / 2 for x in (-3, -0.5, 0, 1, 20)]
-worst = max(abs(y - w) for each in ys for y, w in zip(each, wanted))
-sys.exit(worst > (1e-6 if bits == 32 else 1e-14))
-TEXT
-done
-
-# A program that has the library in it and does not export it: the plugin would bring another.
-cat >load.c <<'TEXT'
-#include <norma.h>
-#include <stdio.h>
-int main(int count, char **words)
-{
-    nm_context *context = nm_open(NULL);
-    puts(count > 1 && nm_plugin_load(context, words[1]) == NM_OK ? "loaded" : nm_context_error(context));
-    nm_close(context);
-}
-TEXT
-linked="${CC:-cc} -std=gnu11 -fopenmp-simd -shared -fPIC my_op/my_op.c $(pkg-config --cflags --libs norma) -Wl,-rpath,$prefix/lib"
-claim_runs "a plugin may be linked with the library" sh -c "$linked -o linked.so"
-claim_runs "a program with the shared one builds" ${CC:-cc} load.c $(pkg-config --cflags --libs norma) -o load
-claim_runs "and one that has it in it" ${CC:-cc} load.c $static -o load_static
-ask load env LD_LIBRARY_PATH="$prefix/lib" ./load ./linked.so
-claim_of load "the program with the shared library loads that plugin" says '^loaded$'
-ask load env LD_LIBRARY_PATH="$prefix/lib" ./load my_op/my_op.so
-claim_of load "and the one that is not linked" says '^loaded$'
-ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
-PATH=$old_path
-claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
-
-finish
+    finish
 }
 version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$NORMA_SOURCE/meson.build" | head -1)
 
@@ -336,14 +252,15 @@ for kind in op layer; do
         "meson setup --werror my_$kind/build my_$kind && meson test -C my_$kind/build"
     claim_runs "it compiles by the command in its README, without a warning" \
         sh -c "cd my_$kind && $(sed -n "s/^ *\(cc -std=.*\)/\1/p" my_$kind/README.md) $warnings"
-    claim_runs "and in C++" ${CXX:-c++} -std=c++20 -O1 -Wall -Wextra -Werror -shared -fPIC -x c++ \
-        my_$kind/my_$kind.c $(pkg-config --cflags norma) -o my_$kind/cxx.so
+    mkdir -p cxx
+    claim_runs "and in C++" ${CXX:-c++} -std=c++20 -O1 -Wall -Werror -shared -fPIC -x c++ \
+        my_$kind/my_$kind.c $(pkg-config --cflags norma) -o cxx/my_$kind.so
     ask net sh -c "cd my_$kind && norma check net.yaml --load-plugins"
     claim_of net "its network has it" says "my_$kind"
-    ask trained norma train my_$kind/net.yaml --plugin my_$kind/cxx.so --load-plugins --set train.epochs=1 --out run_$kind
+    ask trained norma train my_$kind/net.yaml --plugin cxx/my_$kind.so --set train.epochs=1 --out run_$kind
     claim_of trained "and is trained, by the one in C++" says 'saved in'
 done
-ask cxx norma gradcheck my_op my_op_grad --plugin my_op/cxx.so
+ask cxx norma gradcheck my_op my_op_grad --plugin cxx/my_op.so
 claim_of cxx "the one in C++ passes the check too" says '^my_op '
 for wrong in "op relu" "op double" "op Big" "loss mine" "op my_op"; do
     claim "norma new $wrong is refused" "$(norma new $wrong 2>&1 && echo "it is not")"

@@ -82,6 +82,7 @@ static nm_status run_rows(bench *b, int64_t batch)
     if (status == NM_OK) status = bench_networks(b);
     if (status == NM_OK) status = bench_tiny(b);
     if (status == NM_OK) status = bench_kernels(b);
+    if (status == NM_OK) status = bench_second(b);
     if (status == NM_OK) status = bench_overheads(b);
     if (status == NM_OK) status = bench_copies(b);
     if (status == NM_OK && b->rows == 0) {

@@ -95,6 +95,7 @@ void bench_close_images(bench_images *images);
 nm_status bench_networks(bench *b);  /* a training step, and inference of one image */
 nm_status bench_tiny(bench *b);      /* where calls are what a step costs */
 nm_status bench_kernels(bench *b);   /* one op, forward, and with its gradient */
+nm_status bench_second(bench *b);    /* a gradient of a gradient */
 nm_status bench_overheads(bench *b); /* of the engine, the optimizer and the loader */
 nm_status bench_loader(bench *b);
 nm_status bench_copies(bench *b); /* y = x + 1: what others are compared with */
