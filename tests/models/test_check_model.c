@@ -1,5 +1,7 @@
 /* The gradient check of whole models: it passes what is right, finds what is wrong, and tells kinks
  * from mistakes. */
+#include <stdio.h>
+
 #include "models/check.h"
 #include "models/layer.h"
 #include "ops/define.h"
