@@ -11,8 +11,10 @@
 #define LINE(x) (OPTION(alpha) * (x) + OPTION(beta))
 
 NM_UNARY(hard_sigmoid, LINE(x) < 0 ? 0 : LINE(x) > 1 ? 1 : LINE(x))
-/* a = x, b = dy */
-NM_SLOPE(hard_sigmoid_grad, ((LINE(a) > 0) & (LINE(a) < 1)) ? OPTION(alpha) * b : 0)
+/* a = x, b = dy. The product alone is compared: with the sum rounded together with it, as some
+ * processors do, a bend such as -3 would lie beside itself. */
+#define RISES(x) ((OPTION(alpha) * (x) > -OPTION(beta)) & (OPTION(alpha) * (x) < 1 - OPTION(beta)))
+NM_SLOPE(hard_sigmoid_grad, RISES(a) ? OPTION(alpha) * b : 0)
 #define hard_sigmoid_bend nm_no_bend
 
 /* ---- hard_swish: x times the line (x + 3) / 6 within 0..1 ---- */
