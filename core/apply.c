@@ -361,6 +361,17 @@ static nm_status check_outputs_finite(nm_tape *tape, const nm_op *op, nm_tensor 
     return NM_OK;
 }
 
+/* So that who wants a gradient of them later hears of it. */
+static __attribute__((noinline)) void note_reading(const nm_tape *tape, nm_tensor *const *in,
+                                                   int inputs)
+{
+    for (int i = 0; i < inputs; i++) {
+        if (in[i] && !in[i]->tape) {
+            in[i]->seen = tape->step;
+        }
+    }
+}
+
 /* ---- nm_apply ---- */
 
 /* Of an op that nobody registered. */
@@ -390,8 +401,12 @@ static nm_status compute(nm_tape *tape, const nm_op *op, nm_tensor *const *in, i
     if (status == NM_OK && tape->anomaly) {
         status = check_outputs_finite(tape, op, out);
     }
-    if (status == NM_OK && c->differentiable && tape->recording && op->vjp) {
-        status = record(tape, op, options, c->differentiable, false, in, inputs, out);
+    if (status == NM_OK && tape->recording && op->vjp) {
+        if (c->differentiable) {
+            status = record(tape, op, options, c->differentiable, false, in, inputs, out);
+        } else {
+            note_reading(tape, in, inputs);
+        }
     }
     tape->cost.ops += status == NM_OK;
     return status;
@@ -455,8 +470,12 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
     if (status == NM_OK) {
         status = run_op(tape->context, op, options, dtype, true, in, inputs, out);
     }
-    if (status == NM_OK && differentiable && tape->recording && op->vjp) {
-        status = record(tape, op, options, differentiable, true, in, inputs, out);
+    if (status == NM_OK && tape->recording && op->vjp) {
+        if (differentiable) {
+            status = record(tape, op, options, differentiable, true, in, inputs, out);
+        } else {
+            note_reading(tape, in, inputs);
+        }
     }
     tape->cost.ops++;
     return status;

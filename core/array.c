@@ -62,8 +62,8 @@ static nm_status copy_out(const nm_tensor *tensor, const array *a)
 /* All of them or none. */
 static nm_status copy_in(nm_tensor *tensor, const array *a)
 {
-    nm_status status = nm_tensor_data(tensor) ? nm_tensor_check_change(tensor)
-                                              : nm_context_status(tensor->context);
+    nm_status status = nm_tensor_elements(tensor) ? nm_tensor_check_change(tensor)
+                                                  : nm_context_status(tensor->context);
     for (int64_t i = 0; i < a->count && status == NM_OK; i++) {
         status = nm_element_check(tensor, array_at(a, i));
     }

@@ -403,7 +403,7 @@ nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
         return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
     }
     if (context->status != NM_OK || check_trace(tape) != NM_OK ||
-        nm_tape_check_rest(tape, __func__) != NM_OK || check_loss(tape, loss) != NM_OK ||
+        nm_tape_begin_backward(tape) != NM_OK || check_loss(tape, loss) != NM_OK ||
         find_engine_ops(tape) != NM_OK) {
         return context->status;
     }
@@ -502,7 +502,7 @@ static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
                                      nm_tensor *const *output_grads, int output_count,
                                      nm_tensor *const *inputs, int input_count)
 {
-    nm_status status = nm_tape_check_no_walk(tape, "nm_gradients");
+    nm_status status = nm_tape_begin_gradients(tape);
     if (status == NM_OK && (output_count < 0 || input_count < 0)) {
         status = nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: of %d outputs and %d inputs",
                          output_count, input_count);

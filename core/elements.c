@@ -17,12 +17,21 @@ bool nm_tensor_has_elements(const nm_tensor *tensor)
     return tensor && tensor->data;
 }
 
-void *nm_tensor_data(nm_tensor *tensor)
+void *nm_tensor_elements(nm_tensor *tensor)
 {
     if (tensor && tensor->data && !tensor->context->trace) {
         return tensor->data;
     }
     return nm_tensor_has_elements(tensor) ? tensor->data : NULL;
+}
+
+void *nm_tensor_data(nm_tensor *tensor)
+{
+    void *data = nm_tensor_elements(tensor);
+    if (data && (tensor->recorded || tensor->node >= 0)) {
+        nm_tensor_expose(tensor);
+    }
+    return data;
 }
 
 nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name)
@@ -156,7 +165,7 @@ double nm_tensor_get(const nm_tensor *tensor, int64_t index)
 
 nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value)
 {
-    if (!nm_tensor_data(tensor) || check_index(tensor, index) != NM_OK ||
+    if (!nm_tensor_elements(tensor) || check_index(tensor, index) != NM_OK ||
         nm_element_check(tensor, value) != NM_OK || nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -180,7 +189,7 @@ double nm_tensor_item(const nm_tensor *tensor)
 
 nm_status nm_tensor_fill(nm_tensor *tensor, double value)
 {
-    if (!nm_tensor_data(tensor) || nm_element_check(tensor, value) != NM_OK ||
+    if (!nm_tensor_elements(tensor) || nm_element_check(tensor, value) != NM_OK ||
         nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }
@@ -199,7 +208,7 @@ nm_status nm_tensor_assign(nm_tensor *tensor, nm_tensor *from)
 {
     NM_GIVEN(tensor, NM_ERROR_INPUT);
     NM_REQUIRE(tensor->context, from, NM_ERROR_INPUT);
-    if (!nm_tensor_data(tensor) || !nm_tensor_data(from) ||
+    if (!nm_tensor_elements(tensor) || !nm_tensor_elements(from) ||
         nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }

@@ -42,6 +42,13 @@ typedef struct nm_attachment {
     void (*destroy)(nm_context *context, void *state);
 } nm_attachment;
 
+/* A tensor whose elements the program may have changed, and what they were at `clock`. */
+typedef struct nm_exposed {
+    nm_tensor *tensor;
+    uint64_t sum, clock;
+} nm_exposed;
+#define NM_MOST_EXPOSED 16 /* since a reset; what comes after them is not looked at */
+
 struct nm_context {
     nm_allocator allocator;
     int threads;
@@ -62,12 +69,15 @@ struct nm_context {
     nm_tape *buried;   /* destroyed, but for the headers of their tensors */
     nm_trace *trace;   /* a dry run that is being kept; NULL: none */
     nm_tensor *doomed; /* destroyed by their users, but needed yet; linked by `grad` */
-    int busy;          /* computations and formulas of ops that run: they have their inputs */
-    uint64_t lost;     /* tensors that were destroyed while graphs compute with them; atomic */
-    uint64_t clock;    /* changes of tensors that a node needs */
-    size_t blocks;     /* what keeps it: memory given out and not yet back, and its user */
-    bool closed;       /* by its user, while blocks were out; the last one frees it */
-    int holders; /* its user and what other contexts read of it; the last one ends it. Atomic */
+    nm_exposed exposed[NM_MOST_EXPOSED];
+    int exposed_count;
+    uint32_t steps; /* of all tapes so far */
+    int busy;       /* computations and formulas of ops that run: they have their inputs */
+    uint64_t lost;  /* tensors that were destroyed while graphs compute with them; atomic */
+    uint64_t clock; /* changes of tensors that a node needs */
+    size_t blocks;  /* what keeps it: memory given out and not yet back, and its user */
+    bool closed;    /* by its user, while blocks were out; the last one frees it */
+    int holders;    /* its user and what other contexts read of it; the last one ends it. Atomic */
 };
 
 /* One of its `blocks` less; with the last one it is freed. */
@@ -111,8 +121,9 @@ struct nm_tensor {
         unsigned char small[NM_SMALL_BYTES]; /* a tape tensor's elements, if they fit */
         struct {                             /* own tensors */
             const int
-                *readers; /* how many other contexts read them, atomic; NULL: none ever will */
-            int keepers;  /* graphs and plans that compute with it */
+                *readers;  /* how many other contexts read them, atomic; NULL: none ever will */
+            int keepers;   /* graphs and plans that compute with it */
+            uint32_t seen; /* nm_tape.step of the last op that read it and left no node */
         };
     };
     nm_tensor *grad; /* own tensors: what nm_backward() added up */
@@ -177,6 +188,8 @@ static inline const char *nm_tensor_title(const nm_tensor *tensor)
  * nm_context.lost counts those that were; their graphs are of the past. */
 void nm_tensor_keep_for(nm_context *context, nm_tensor *tensor);
 void nm_tensor_give_up(nm_context *context, nm_tensor *tensor);
+/* Whether a tape has nodes, and may need tensors that they have had. */
+bool nm_context_has_nodes(const nm_context *context);
 /* Frees what was destroyed by its user, as far as nothing needs it any more. */
 void nm_tensors_forget(nm_context *context);
 
@@ -291,6 +304,8 @@ struct nm_tape {
     bool recording, anomaly, dry;
     bool running;             /* a backward pass: what takes its nodes away is refused */
     bool held;                /* by a network's forward pass */
+    uint32_t step;            /* a number that no other step of any tape has */
+    nm_tensor *late;          /* which this step has read and a gradient is wanted of since; NULL */
     bool composing;           /* a formula of an op runs: what takes nodes away is refused */
     nm_trace *trace;          /* keeps what is done, in a dry run; NULL: nobody does */
     const nm_context *lender; /* whose own tensors it may read too, without recording; or NULL */
@@ -387,20 +402,19 @@ NM_INLINE void nm_tape_recycle_recent(nm_tape *tape)
     }
 }
 
-#ifdef NM_GUARD
-/* A number that tells other elements apart: so those are found that were changed through a pointer
- * without a word (nm_tensor_touch()). */
-static inline uint64_t nm_tensor_sum(const nm_tensor *x)
-{
-    const unsigned char *bytes = x ? x->data : NULL;
-    const size_t size = bytes ? nm_bytes(x->count, nm_dtype_size((nm_dtype)x->dtype)) : 0;
-    uint64_t sum = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < size; i++) {
-        sum = (sum ^ bytes[i]) * 1099511628211u;
-    }
-    return sum;
-}
-#endif
+/* A number that tells other elements apart. */
+uint64_t nm_tensor_sum(const nm_tensor *x);
+
+/* ---- What a program does behind a tape's back (core/watch.c) ---- */
+
+/* The program gets a pointer to elements that a node has had. */
+void nm_tensor_expose(nm_tensor *tensor);
+/* A tensor is to have a gradient from now on; it is gone. */
+void nm_tensor_want_late(nm_tensor *tensor);
+void nm_tensor_want_no_more(const nm_tensor *tensor);
+/* Whether that pass may begin; what was changed behind pointers is known from here on. */
+nm_status nm_tape_begin_backward(nm_tape *tape);
+nm_status nm_tape_begin_gradients(nm_tape *tape);
 
 static inline nm_tensor **nm_node_inputs(nm_node *node)
 {

@@ -206,7 +206,7 @@ static void fill_range(void *arg, int64_t begin, int64_t end)
 
 static nm_status fill_tensor(fill *f, nm_random *random, nm_tensor *tensor)
 {
-    void *data = nm_tensor_data(tensor);
+    void *data = nm_tensor_elements(tensor);
     if (!data || nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
     }

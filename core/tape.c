@@ -14,6 +14,7 @@ nm_tape *nm_tape_create(nm_context *context)
     if (tape) {
         tape->context = context;
         tape->recording = true;
+        tape->step = ++context->steps;
         tape->next = context->tapes;
         context->tapes = tape;
     }
@@ -72,6 +73,9 @@ void nm_tape_reset(nm_tape *tape)
     tape->free_tensors = NULL;
     tape->recent = NULL;
     tape->cost = (nm_tape_cost){0};
+    tape->step = ++tape->context->steps;
+    tape->late = NULL;
+    tape->context->exposed_count = 0;
     if (tape->context->doomed) {
         nm_tensors_forget(tape->context);
     }

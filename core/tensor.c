@@ -137,8 +137,7 @@ static void refuse_destruction(const nm_tensor *tensor)
                                "and goes with that");
 }
 
-/* Whether a tape may need tensors that its nodes have had. */
-static bool is_needed(const nm_context *context)
+bool nm_context_has_nodes(const nm_context *context)
 {
     const nm_tape *tape = context->tapes;
     while (tape && !tape->node_count) {
@@ -194,7 +193,7 @@ void nm_tensor_give_up(nm_context *context, nm_tensor *tensor)
 
 void nm_tensors_forget(nm_context *context)
 {
-    if (context->busy || is_needed(context)) {
+    if (context->busy || nm_context_has_nodes(context)) {
         return;
     }
     nm_tensor *next, *tensor = context->doomed;
@@ -221,6 +220,7 @@ void nm_tensor_destroy(nm_tensor *tensor)
         refuse_destruction(tensor);
         return;
     }
+    nm_tensor_want_no_more(tensor);
     nm_tensor *gradient = tensor->grad;
     tensor->grad = NULL;
     if (gradient) { /* as any other: it may have been computed with */
@@ -229,7 +229,7 @@ void nm_tensor_destroy(nm_tensor *tensor)
         nm_tensor_destroy(gradient);
     }
     if (tensor->keepers || context->busy ||
-        (tensor->recorded && (is_needed(context) || is_borrowed(tensor)))) {
+        (tensor->recorded && (nm_context_has_nodes(context) || is_borrowed(tensor)))) {
         doom(tensor);
         return;
     }
@@ -332,6 +332,9 @@ nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
     }
     if (nm_tensor_check_change(tensor) != NM_OK) {
         return NM_ERROR_INPUT;
+    }
+    if (requires_grad && !tensor->requires_grad) {
+        nm_tensor_want_late(tensor);
     }
     tensor->requires_grad = requires_grad;
     return NM_OK;

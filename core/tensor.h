@@ -75,9 +75,10 @@ NM_API const nm_shape *nm_tensor_shape(const nm_tensor *tensor);
 NM_API int64_t nm_tensor_count(const nm_tensor *tensor);
 NM_API size_t nm_tensor_bytes(const nm_tensor *tensor);
 
-/* The elements. NULL, with an error, if `tensor` is NULL or its memory was given back because the
- * backward pass was done with it (nm_tensor_keep() prevents that). */
+/* The elements, to be read and changed. NULL, with an error, if `tensor` is NULL or its memory was
+ * given back because the backward pass was done with it (nm_tensor_keep() prevents that). */
 NM_API void *nm_tensor_data(nm_tensor *tensor);
+void *nm_tensor_elements(nm_tensor *tensor); /* of those who tell themselves; the library's own */
 /* The same, checked for the type. */
 NM_API float *nm_tensor_f32(nm_tensor *tensor);
 NM_API double *nm_tensor_f64(nm_tensor *tensor);
@@ -87,10 +88,11 @@ NM_API double nm_tensor_item(const nm_tensor *tensor);
 NM_API double nm_tensor_get(const nm_tensor *tensor, int64_t index);
 NM_API nm_status nm_tensor_set(nm_tensor *tensor, int64_t index, double value);
 NM_API nm_status nm_tensor_fill(nm_tensor *tensor, double value);
-/* Says that elements were changed through a pointer (nm_tensor_data() and its like), as the
- * functions here say it themselves: a backward pass that needs what was there is then an error that
- * names the op which had read it, not a wrong gradient. A library built with -Dguard=true sees by
- * the elements themselves where this was forgotten. */
+/* Says that elements were changed through a pointer, as the functions here say it themselves: a
+ * backward pass that needs what was there is then an error that names the op which had read it, not
+ * a wrong gradient. The backward pass finds by itself what was changed through a pointer that
+ * nm_tensor_data() and its like gave after the forward pass, as far as they gave 16; of pointers
+ * from before it, and of memory of the program's own, a library built with -Dguard=true does. */
 NM_API void nm_tensor_touch(nm_tensor *tensor);
 /* Whether elements may be changed: not while predictors of other contexts read them. The library's
  * own. */
@@ -117,6 +119,8 @@ NM_API nm_status nm_tensor_set_name(nm_tensor *tensor, const char *name);
 /* Whether the backward pass computes a gradient of this tensor. Off for new tensors; on for what an
  * op computed from one that has it on. Only floating tensors can. */
 NM_API bool nm_tensor_requires_grad(const nm_tensor *tensor);
+/* To be called before the forward pass. Where an op has read the tensor since the last
+ * nm_tape_reset(), nm_backward() on that tape is an error: its gradient would be missing. */
 NM_API nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad);
 /* The gradient that nm_backward() added up in a tensor of your own, or NULL if there is none.
  * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). */

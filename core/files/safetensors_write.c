@@ -293,7 +293,7 @@ static nm_status write_group(const nm_tensor_writer *w, sink *to, int group)
         if (group_of(tensor) != group || !nm_tensor_bytes(tensor)) {
             continue;
         }
-        const void *data = nm_tensor_data(tensor);
+        const void *data = nm_tensor_elements(tensor);
         if (!data) { /* given back by a backward pass */
             return nm_fail_in(w->context, "\"%s\" cannot be written",
                               nm_map_name_at(w->tensors, i));

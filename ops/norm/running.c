@@ -25,11 +25,11 @@ MOVE(double)
 static void move(nm_tensor *running, nm_tensor *batch, double momentum, double factor)
 {
     const int64_t count = nm_tensor_count(running);
-    void *to = nm_tensor_data(running);
+    void *to = nm_tensor_elements(running);
     if (nm_tensor_dtype(running) == NM_F32) {
-        move_float(to, nm_tensor_data(batch), count, momentum, factor);
+        move_float(to, nm_tensor_elements(batch), count, momentum, factor);
     } else {
-        move_double(to, nm_tensor_data(batch), count, momentum, factor);
+        move_double(to, nm_tensor_elements(batch), count, momentum, factor);
     }
     nm_tensor_touch(running);
 }
@@ -39,7 +39,7 @@ static nm_status check(nm_context *context, nm_tensor *running, nm_tensor *batch
 {
     char is[NM_SHAPE_TEXT], other[NM_SHAPE_TEXT];
     const nm_dtype dtype = nm_tensor_dtype(batch);
-    if (!nm_tensor_data(running) || !nm_tensor_data(batch) ||
+    if (!nm_tensor_elements(running) || !nm_tensor_elements(batch) ||
         nm_tensor_check_change(running) != NM_OK) {
         return nm_context_status(context);
     }

@@ -39,7 +39,7 @@ MEAN_LOOP(double)
 
 static void swap_elements(nm_tensor *a, nm_tensor *b)
 {
-    char *x = nm_tensor_data(a), *y = nm_tensor_data(b), kept[256];
+    char *x = nm_tensor_elements(a), *y = nm_tensor_elements(b), kept[256];
     size_t left = (size_t)nm_tensor_count(a) * nm_dtype_size(nm_tensor_dtype(a));
     for (size_t n; left > 0; left -= n, x += n, y += n) {
         n = left < sizeof kept ? left : sizeof kept;
@@ -100,7 +100,7 @@ static double weight_of(const nm_trainer *t)
 static void move_average(nm_trainer *t, nm_tensor *now, nm_tensor *average)
 {
     const bool is_f32 = nm_tensor_dtype(now) == NM_F32;
-    pair p = {nm_tensor_data(average), nm_tensor_data(now), weight_of(t)};
+    pair p = {nm_tensor_elements(average), nm_tensor_elements(now), weight_of(t)};
     nm_parallel(t->context, nm_tensor_count(now), GRAIN,
                 is_f32 ? move_range_float : move_range_double, &p);
     nm_tensor_touch(average);

@@ -199,11 +199,77 @@ START_TEST(a_change_that_a_gradient_would_notice_is_an_error_that_names_the_op)
 }
 END_TEST
 
+START_TEST(a_change_through_a_pointer_that_was_got_since_is_found)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        float mine[3] = {1, 2, 3};
+        fixture f = begin(NULL);
+        nm_tensor *wrapped = nm_tensor_wrap(f.context, NM_F32, NM_SHAPE(3), mine);
+        nm_tensor *x = kind == 0 ? f.w : kind == 1 ? wrapped : nm_exp(f.tape, f.w);
+        nm_tensor *loss = nm_sum(f.tape, nm_mul(f.tape, x, nm_square(f.tape, f.w)));
+        float *elements = nm_tensor_f32(x);
+        elements[2] = 70;
+        nm_backward(f.tape, loss, 0);
+        assert_error(f.context, NM_ERROR_INPUT, "was changed after the forward pass had read it");
+        nm_tensor_destroy(wrapped);
+        end(f, NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_pointer_that_is_only_read_through_is_none)
+{
+    fixture f = begin(NULL);
+    nm_tensor *y = nm_exp(f.tape, f.w), *loss = nm_sum(f.tape, y);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(nm_tensor_f32(y)[i] > 1 && nm_tensor_f32(f.w)[i] > 0);
+    }
+    ck_assert_int_eq(nm_backward(f.tape, loss, NM_KEEP_GRAPH), NM_OK);
+    nm_tensor_f32(f.w)[0] = 5; /* between two forward passes */
+    nm_tensor *gradient;
+    loss = nm_sum(f.tape, nm_square(f.tape, f.w));
+    ck_assert_int_eq(nm_gradients(f.tape, &loss, NULL, 1, &f.w, 1, 0, &gradient), NM_OK);
+    ck_assert(nm_tensor_get(gradient, 0) == 10);
+    nm_tape_reset(f.tape);
+    nm_tensor_f32(f.w)[0] = 6;
+    ck_assert_int_eq(nm_backward(f.tape, nm_sum(f.tape, nm_square(f.tape, f.w)), 0), NM_OK);
+    end(f, NULL);
+}
+END_TEST
+
+START_TEST(a_gradient_that_is_wanted_too_late_is_an_error_of_the_backward_pass)
+{
+    for (int recorded = 0; recorded < 2; recorded++) {
+        fixture f = begin(NULL);
+        nm_tensor *v = nm_tensor_create(f.context, NM_F32, NM_SHAPE(3));
+        nm_tensor_set_name(v, "v");
+        nm_tensor *h = recorded ? nm_mul(f.tape, v, f.w) : nm_exp(f.tape, v);
+        nm_tensor *loss = nm_sum(f.tape, nm_mul(f.tape, h, f.w));
+        nm_tensor_set_requires_grad(v, true);
+        nm_backward(f.tape, loss, 0);
+        assert_error(f.context, NM_ERROR_INPUT,
+                     "nm_backward: v was to have a gradient only after the forward pass");
+        nm_tape_reset(f.tape);
+        loss = nm_sum(f.tape, nm_mul(f.tape, nm_exp(f.tape, v), f.w));
+        ck_assert_int_eq(nm_backward(f.tape, loss, 0), NM_OK);
+        ck_assert_ptr_nonnull(nm_tensor_grad(v));
+        nm_tape_reset(f.tape);
+        nm_tensor_set_requires_grad(v, false);
+        loss = nm_sum(f.tape, nm_mul(f.tape, nm_exp(f.tape, v), f.w));
+        nm_tensor_set_requires_grad(v, true);
+        nm_tensor_destroy(v); /* then nobody wants it */
+        ck_assert_int_eq(nm_backward(f.tape, loss, 0), NM_OK);
+        end(f, NULL);
+    }
+}
+END_TEST
+
 START_TEST(a_build_for_hunting_finds_changes_that_nobody_told_of)
 {
     fixture f = begin(NULL);
+    float *before = nm_tensor_f32(f.w);
     nm_tensor *loss = nm_sum(f.tape, nm_square(f.tape, f.w));
-    nm_tensor_f32(f.w)[0] = 7;
+    before[0] = 7;
     nm_backward(f.tape, loss, 0);
 #ifdef NM_GUARD
     assert_error(f.context, NM_ERROR_INPUT, "was changed after the forward pass had read it");
@@ -330,6 +396,9 @@ TEST_MAIN("core/lifetime", a_tensor_destroyed_before_the_backward_pass_that_need
           a_tensor_kept_over_a_reset_is_an_error_that_says_so,
           a_change_that_a_gradient_would_notice_is_an_error_that_names_the_op,
           a_build_for_hunting_finds_changes_that_nobody_told_of,
+          a_change_through_a_pointer_that_was_got_since_is_found,
+          a_pointer_that_is_only_read_through_is_none,
+          a_gradient_that_is_wanted_too_late_is_an_error_of_the_backward_pass,
           a_build_for_hunting_knows_tensors_of_many_steps_before,
           a_change_that_no_gradient_needs_is_none,
           a_change_of_elements_that_are_shared_is_seen_by_all_who_have_them,

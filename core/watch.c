@@ -1,0 +1,132 @@
+/* What a program does to tensors behind a tape's back. Promises:
+ *
+ * 1. Elements that were changed through a pointer which the program asked for after the forward
+ *    pass are noticed by the backward pass, as if nm_tensor_touch() had been called then.
+ * 2. A gradient that was wanted only after an op had read the tensor is an error of the backward
+ *    pass, not one that is missing.
+ * 3. A program that does nothing of the kind pays nothing for it. */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* ---- Elements behind pointers ---- */
+
+#define PRIME 1099511628211u
+
+/* Four words at a time, each multiplied in a lane of its own: no other element gives the same. */
+uint64_t nm_tensor_sum(const nm_tensor *x)
+{
+    const unsigned char *bytes = x ? x->data : NULL;
+    const size_t size = bytes ? nm_tensor_bytes(x) : 0;
+    uint64_t lane[4] = {14695981039346656037u, 1, 2, 3}, word[4];
+    size_t at = 0;
+    for (; at + sizeof word <= size; at += sizeof word) {
+        memcpy(word, bytes + at, sizeof word);
+        for (int i = 0; i < 4; i++) {
+            lane[i] = (lane[i] ^ word[i]) * PRIME;
+        }
+    }
+    for (; at < size; at++) {
+        lane[0] = (lane[0] ^ bytes[at]) * PRIME;
+    }
+    return lane[0] ^ lane[1] * 3 ^ lane[2] * 5 ^ lane[3] * 7;
+}
+
+/* A loss, most often, that is only looked at: its gradient does not depend on it. */
+static bool is_result(const nm_tensor *tensor)
+{
+    return tensor->count == 1 && !tensor->recorded;
+}
+
+void nm_tensor_expose(nm_tensor *tensor)
+{
+    nm_context *context = tensor->context;
+    const bool passes = tensor->tape && (tensor->tape->running || tensor->tape->collecting);
+    if (is_result(tensor) || passes || context->busy || !nm_context_has_nodes(context)) {
+        return;
+    }
+    for (int i = 0; i < context->exposed_count; i++) {
+        if (context->exposed[i].tensor == tensor) {
+            return;
+        }
+    }
+    if (context->exposed_count < NM_MOST_EXPOSED) {
+        context->exposed[context->exposed_count++] =
+            (nm_exposed){tensor, nm_tensor_sum(tensor), ++context->clock};
+    }
+}
+
+/* What has changed did so at once, so that nodes which were made since are none the worse. */
+static void find_changes(nm_context *context)
+{
+    for (int i = 0; i < context->exposed_count; i++) {
+        const nm_exposed *e = &context->exposed[i];
+        nm_tensor *x = e->tensor;
+        if (x->data && nm_tensor_sum(x) != e->sum) {
+            x->changed = x->changed > e->clock ? x->changed : e->clock;
+            if (x->buffer && x->buffer->changed < e->clock) {
+                x->buffer->changed = e->clock;
+            }
+        }
+    }
+    context->exposed_count = 0;
+}
+
+/* ---- Gradients that are wanted too late ---- */
+
+static bool node_lacks(const nm_node *node, const nm_tensor *tensor)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        if (node->tensors[i] == tensor && !(node->differentiable >> i & 1) &&
+            nm_port_differentiable(nm_input_port(node->op, i), tensor)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool tape_lacks(const nm_tape *tape, const nm_tensor *tensor)
+{
+    bool lacks = tensor->seen == tape->step;
+    for (int64_t i = 0; i < tape->node_count && tensor->recorded && !lacks; i++) {
+        lacks = node_lacks(tape->nodes[i], tensor);
+    }
+    return lacks;
+}
+
+void nm_tensor_want_late(nm_tensor *tensor)
+{
+    for (nm_tape *tape = tensor->tape ? NULL : tensor->context->tapes; tape; tape = tape->next) {
+        if (tape_lacks(tape, tensor)) {
+            tape->late = tensor;
+        }
+    }
+}
+
+void nm_tensor_want_no_more(const nm_tensor *tensor)
+{
+    for (nm_tape *tape = tensor->context->tapes; tape; tape = tape->next) {
+        tape->late = tape->late == tensor ? NULL : tape->late;
+    }
+}
+
+/* ---- Before a backward pass ---- */
+
+nm_status nm_tape_begin_gradients(nm_tape *tape)
+{
+    find_changes(tape->context);
+    return nm_tape_check_no_walk(tape, "nm_gradients");
+}
+
+nm_status nm_tape_begin_backward(nm_tape *tape)
+{
+    const nm_tensor *late = tape->late;
+    find_changes(tape->context);
+    return late && late->requires_grad
+               ? nm_fail(tape->context, NM_ERROR_INPUT,
+                         "nm_backward: %s was to have a gradient only after the forward pass had "
+                         "read it, and would get none of this pass; call "
+                         "nm_tensor_set_requires_grad() before, and nm_tape_reset() in between",
+                         nm_tensor_title(late))
+               : nm_tape_check_rest(tape, "nm_backward");
+}
