@@ -157,7 +157,7 @@ nm_status nm_statistics_gather(nm_statistics *s, const nm_network *network, nm_l
     if (status == NM_OK && !s->count) {
         return nm_fail(s->context, NM_ERROR_INPUT,
                        "statistics: the network has no running statistics that move; they belong "
-                       "to batch_norm, where it is not frozen");
+                       "to batch_norm and layers like it, where they are not frozen");
     }
     return status;
 }

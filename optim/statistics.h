@@ -29,9 +29,9 @@ NM_API nm_status nm_statistics_add(nm_statistics *statistics, const nm_entry *me
                                    const nm_entry *var, nm_tensor *batch_mean, nm_tensor *batch_var,
                                    int64_t values);
 
-/* Runs the network over one epoch of the loader, as in inference but that batch norm normalizes
- * with each batch's statistics and adds them. The loader should shuffle, as in training, and have
- * no batch of one sample. NM_ERROR_INPUT if nothing was added. */
+/* Runs the network over one epoch of the loader, as in inference but that layers with running
+ * statistics normalize with each batch's and add them. The loader should shuffle, as in training,
+ * and have no batch of one sample. NM_ERROR_INPUT if nothing was added. */
 NM_API nm_status nm_statistics_gather(nm_statistics *statistics, const nm_network *network,
                                       nm_loader *loader);
 

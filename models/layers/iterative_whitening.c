@@ -12,11 +12,15 @@
  *    alike. (That of the eigenvectors has 1 / (l_i - l_j).)
  * 2. In evaluation the running means and whitening matrices are taken, which move once a batch in
  *    training.
- * 3. A batch with less than four values a channel for each channel of a group is refused: the
+ * 3. Where one of those is frozen, training takes them too, and leaves them as they are.
+ * 4. A pass that gathers statistics has the batch's, and adds them there: the matrices' mean over
+ *    all batches is what is stored then.
+ * 5. A batch with less than four values a channel for each channel of a group is refused: the
  * matrix would say more of chance than of the data. */
 #include "models/table.h"
 #include "ops/basic.h"
 #include "ops/linear.h"
+#include "optim/statistics.h"
 
 typedef struct whitening_options {
     NM_LAYER_FIELDS;
@@ -26,9 +30,10 @@ typedef struct whitening_options {
 } whitening_options;
 
 typedef struct whitening_state {
-    nm_tensor *scale, *shift;                   /* NULL: not affine */
-    nm_tensor *running_mean, *running_whitener; /* [channels], [groups, size, size] */
-    nm_tensor *identity;                        /* [size, size] */
+    nm_tensor *scale, *shift;                    /* NULL: not affine */
+    nm_tensor *running_mean, *running_whitener;  /* [channels], [groups, size, size] */
+    const nm_entry *mean_entry, *whitener_entry; /* the same in the store */
+    nm_tensor *identity;                         /* [size, size] */
 } whitening_state;
 
 #define LEAST_VALUES 4 /* for each channel of a group */
@@ -63,6 +68,8 @@ static nm_status whitening_build(nm_layer *layer, const nm_shape *x)
     s->running_mean = nm_layer_buffer(layer, "running_mean", NM_SHAPE(channels), 0);
     s->running_whitener =
         nm_layer_buffer(layer, "running_whitener", NM_SHAPE(channels / size, size, size), 0);
+    s->mean_entry = nm_layer_entry(layer, s->running_mean);
+    s->whitener_entry = nm_layer_entry(layer, s->running_whitener);
     nm_status status = set_to_identity(s->running_whitener, size);
     if (status == NM_OK) {
         s->identity = nm_tensor_create(layer->context, nm_tensor_dtype(s->running_mean),
@@ -126,6 +133,25 @@ static nm_status move(const void *data, nm_tensor *const *in)
 
 static const nm_effect moving = {"move_statistics", sizeof(double), move};
 
+/* Promise 4. How far they are off is told in deviations; those of a matrix are its own size. */
+static nm_status add_statistics(const nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                                nm_tensor *mean, nm_tensor *whitener)
+{
+    const whitening_state *s = layer->state;
+    const int64_t values = nm_tensor_shape(x)->dim[0];
+    nm_tensor *var =
+        nm_mean(pass->tape, nm_square(pass->tape, nm_sub(pass->tape, x, mean)), .axes = NM_INTS(0));
+    nm_tensor *size = nm_add(pass->tape, nm_affine(pass->tape, whitener, 0, 0),
+                             nm_mean(pass->tape, nm_square(pass->tape, whitener)));
+    if (nm_pass_is_dry(pass) || !var || !size) {
+        return nm_context_status(layer->context);
+    }
+    nm_status status = nm_statistics_add(pass->statistics, s->mean_entry, NULL, mean, var, values);
+    return status == NM_OK ? nm_statistics_add(pass->statistics, s->whitener_entry, NULL, whitener,
+                                               size, values)
+                           : status;
+}
+
 /* ---- The pass ---- */
 
 static nm_status check_values(nm_layer *layer, const nm_tensor *x, int64_t values)
@@ -155,7 +181,10 @@ static nm_tensor *whiten(nm_layer *layer, const nm_pass *pass, nm_tensor *x, boo
     Xc = nm_permute(tape, Xc, .axes = NM_INTS(1, 0, 2));
     nm_tensor *whitener = batch ? whitener_of(layer, tape, Xc) : s->running_whitener;
     nm_tensor *in[INPUTS] = {mean, whitener, s->running_mean, s->running_whitener};
-    if (batch && !pass->initialize &&
+    if (batch && pass->statistics && add_statistics(layer, pass, x, mean, whitener) != NM_OK) {
+        return NULL;
+    }
+    if (batch && !pass->statistics && !pass->initialize &&
         nm_tape_do(tape, &moving, &o->momentum, in, INPUTS) != NM_OK) {
         return NULL;
     }
@@ -169,11 +198,13 @@ static nm_tensor *whitening_forward(nm_layer *layer, const nm_pass *pass, nm_ten
     const nm_shape shape = *nm_tensor_shape(x);
     const int64_t channels = nm_tensor_count(s->running_mean);
     const int64_t values = nm_tensor_count(x) / channels;
-    if (pass->training && check_values(layer, x, values) != NM_OK) {
+    const bool moves = s->mean_entry->trainable && s->whitener_entry->trainable;
+    const bool batch = moves && (pass->training || pass->statistics);
+    if (batch && check_values(layer, x, values) != NM_OK) {
         return NULL;
     }
     nm_tensor *rows = nm_reshape(pass->tape, x, NM_SHAPE(values, channels));
-    nm_tensor *y = rows ? whiten(layer, pass, rows, pass->training) : NULL;
+    nm_tensor *y = rows ? whiten(layer, pass, rows, batch) : NULL;
     y = nm_reshape(pass->tape, y, shape);
     y = s->scale ? nm_mul(pass->tape, y, s->scale) : y;
     return s->shift ? nm_add(pass->tape, y, s->shift) : y;

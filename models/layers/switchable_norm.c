@@ -7,12 +7,15 @@
  *
  * 1. All variances are biased; those of layer and batch norm are put together from instance norm's,
  *    as the mean of the variances and the variance of the means: nothing large is subtracted.
- * 2. In evaluation batch norm's are the running ones, which move in training as its own do. */
+ * 2. In evaluation batch norm's are the running ones, which move in training as its own do.
+ * 3. Where one of those is frozen, training takes them too, and leaves them as they are.
+ * 4. A pass that gathers statistics has the batch's, and adds them there. */
 #include "models/running.h"
 #include "models/table.h"
 #include "ops/basic.h"
 #include "ops/loss.h"
 #include "ops/norm.h"
+#include "optim/statistics.h"
 
 typedef struct switchable_options {
     NM_LAYER_FIELDS;
@@ -23,6 +26,7 @@ typedef struct switchable_options {
 typedef struct switchable_state {
     nm_tensor *scale, *shift, *mean_weight, *var_weight; /* the last two [3] */
     nm_tensor *running_mean, *running_var;
+    const nm_entry *mean_entry, *var_entry; /* the same in the store */
 } switchable_state;
 
 enum { INSTANCE, LAYER, BATCH, KINDS };
@@ -47,6 +51,8 @@ static nm_status switchable_build(nm_layer *layer, const nm_shape *x)
     s->var_weight = nm_layer_constant_parameter(layer, "var_weight", NM_NORM_SCALE, kinds, 1);
     s->running_mean = nm_layer_buffer(layer, "running_mean", channels, 0);
     s->running_var = nm_layer_variance(layer, "running_var", channels, 1);
+    s->mean_entry = nm_layer_entry(layer, s->running_mean);
+    s->var_entry = nm_layer_entry(layer, s->running_var);
     return nm_context_status(layer->context);
 }
 
@@ -104,14 +110,24 @@ static nm_tensor *mix(nm_tape *tape, nm_tensor *weight, nm_tensor *const of[KIND
 
 /* ---- The pass ---- */
 
-static nm_status move_running(nm_layer *layer, nm_tape *tape, nm_tensor *x, const statistics *all)
+/* Moves the running statistics, or adds the batch's (promise 4). */
+static nm_status take_batch(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+                            const statistics *all)
 {
     const switchable_options *o = layer->options;
     const switchable_state *s = layer->state;
+    nm_tape *tape = pass->tape;
     const nm_shape channels = *nm_tensor_shape(s->running_mean);
+    const int64_t values = nm_tensor_count(x) / channels.dim[0];
     const nm_batch_norm_result batch = {.y = x,
                                         .mean = nm_reshape(tape, all->mean[BATCH], channels),
                                         .var = nm_reshape(tape, all->var[BATCH], channels)};
+    if (pass->statistics) {
+        return nm_pass_is_dry(pass)
+                   ? NM_OK
+                   : nm_statistics_add(pass->statistics, s->mean_entry, s->var_entry, batch.mean,
+                                       batch.var, values);
+    }
     return nm_batch_norm_move(tape, x, &batch, s->running_mean, s->running_var, o->momentum);
 }
 
@@ -121,12 +137,13 @@ static nm_tensor *switchable_forward(nm_layer *layer, const nm_pass *pass, nm_te
     const switchable_state *s = layer->state;
     nm_tape *tape = pass->tape;
     const int axis = nm_shape_axis(nm_tensor_shape(x), o->axis);
-    const bool batch = pass->training;
+    const bool moves = s->mean_entry->trainable && s->var_entry->trainable;
+    const bool batch = moves && (pass->training || pass->statistics);
     statistics all = find_statistics(tape, x, axis, batch);
     if (!batch) {
         all.mean[BATCH] = nm_along_axis(tape, s->running_mean, NULL, NULL, x, axis);
         all.var[BATCH] = nm_along_axis(tape, s->running_var, NULL, NULL, x, axis);
-    } else if (!pass->initialize && move_running(layer, tape, x, &all) != NM_OK) {
+    } else if (!pass->initialize && take_batch(layer, pass, x, &all) != NM_OK) {
         return NULL;
     }
     nm_tensor *mean = mix(tape, s->mean_weight, all.mean);

@@ -4,6 +4,7 @@
 
 #include "ops/norm.h"
 
+#include "optim/statistics.h"
 #include "tests/models/model_test.h"
 
 static void assert_same(nm_tensor *a, nm_tensor *b, double tolerance)
@@ -324,6 +325,77 @@ START_TEST(too_few_values_to_whiten_are_refused)
 }
 END_TEST
 
+/* ---- Statistics found again, and frozen ones ---- */
+
+/* Two batches of as many values: what is stored is the mean over both, of momentum 1 and 1 / 2. */
+static void find_again(const char *again, const char *moving, nm_shape sample)
+{
+    fixture a = begin_f64(again, sample), b = begin_f64(moving, sample);
+    nm_shape batch = batch_of(8, sample);
+    nm_statistics *s = nm_statistics_create(a.context);
+    for (int i = 0; i < 2; i++) {
+        nm_tensor *x = normal(&a, NM_F64, batch, 1 + (uint64_t)i);
+        const nm_pass pass = {.tape = a.tape, .statistics = s};
+        ck_assert_ptr_nonnull(nm_model_forward(a.model, &pass, x));
+        nm_tape_reset(a.tape);
+        nm_tensor_destroy(x);
+    }
+    ck_assert_int_eq(nm_statistics_store(s), NM_OK);
+    const nm_statistics_report r = nm_statistics_at(s, 0);
+    ck_assert(isfinite(r.moved) && r.moved > 0);
+    nm_statistics_destroy(s);
+    nm_tensor *mean[2];
+    for (int i = 0; i < 2; i++) { /* the same by hand */
+        nm_tensor *x = normal(&b, NM_F64, batch, 1 + (uint64_t)i);
+        ck_assert_ptr_nonnull(train(&b, x));
+        nm_tape_reset(b.tape);
+        nm_tensor_destroy(x);
+        const nm_entry *e = nm_store_find(b.store, strstr(again, "whit") ? "iw1.running_whitener"
+                                                                         : "sn1.running_mean");
+        mean[i] = nm_tensor_copy_of(b.context, NM_F64, *nm_tensor_shape(e->tensor),
+                                    nm_tensor_data(e->tensor));
+    }
+    nm_tensor *found =
+        nm_store_find(a.store, strstr(again, "whit") ? "iw1.running_whitener" : "sn1.running_mean")
+            ->tensor;
+    for (int64_t i = 0; i < nm_tensor_count(found); i++) {
+        assert_near(nm_tensor_get(found, i),
+                    (nm_tensor_get(mean[0], i) + nm_tensor_get(mean[1], i)) / 2, 1e-12, 1e-12);
+    }
+    nm_tensor_destroy(mean[0]);
+    nm_tensor_destroy(mean[1]);
+    end(&a);
+    end(&b);
+}
+
+START_TEST(statistics_of_all_layers_that_have_some_are_found_again)
+{
+    find_again("[switchable_norm]", "[switchable_norm: {momentum: 1}]", NM_SHAPE(3, 4));
+    find_again("[iterative_whitening: {size: 2}]", "[iterative_whitening: {size: 2, momentum: 1}]",
+               NM_SHAPE(3, 4));
+}
+END_TEST
+
+START_TEST(a_frozen_layer_stays_the_same_function)
+{
+    static const char *const layers[] = {"[switchable_norm]", "[iterative_whitening: {size: 2}]"};
+    static const char *const names[] = {"sn1.running_mean", "iw1.running_whitener"};
+    for (int i = 0; i < 2; i++) {
+        fixture f = begin_f64(layers[i], NM_SHAPE(3, 4));
+        nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(8, 3, 4), 3);
+        train(&f, x);
+        nm_store_set_trainable(f.store, "*", false);
+        const double before = value_of(&f, names[i], 1);
+        nm_tensor *y = nm_tensor_keep(train(&f, x));
+        ck_assert(value_of(&f, names[i], 1) == before);
+        assert_same(evaluate(&f, x), y, 1e-12);
+        nm_tape_reset(f.tape);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
 TEST_MAIN("models/running_layers", renorm_is_batch_norm_at_first,
           renorm_without_limits_trains_by_running_statistics,
           renorms_gradient_takes_r_and_d_as_constants,
@@ -332,4 +404,6 @@ TEST_MAIN("models/running_layers", renorm_is_batch_norm_at_first,
           filter_response_norm_is_its_formula_and_a_learned_eps_the_same,
           switchable_norm_is_each_of_its_kinds, switchable_norms_statistics_move_as_batch_norms,
           whitened_channels_of_a_group_are_uncorrelated, evaluation_whitens_by_what_training_left,
-          too_few_values_to_whiten_are_refused)
+          too_few_values_to_whiten_are_refused,
+          statistics_of_all_layers_that_have_some_are_found_again,
+          a_frozen_layer_stays_the_same_function)
