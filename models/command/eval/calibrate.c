@@ -287,12 +287,13 @@ const command command_calibrate = {
         "file: those of the validation set, or of --data. Probabilities change, the likeliest "
         "class does not. The training set is refused: there, a network is surer than anywhere "
         "else.\n"
-        "With --statistics, the running statistics of every batch norm are found again instead: "
+        "With --statistics, the running statistics of batch norm and its like are found again "
+        "instead: "
         "means and variances over all samples of the training set, by the weights as they are "
         "now, where training leaves a moving average over weights that are no more. How far they "
         "move is printed, with the standard error that so many batches leave.",
     .flags = {{"--temperature", NULL, "by one temperature for all classes: the one way there is"},
-              {"--statistics", NULL, "batch norm's running statistics, by the training set"},
+              {"--statistics", NULL, "running statistics, by the training set"},
               {"--data", "FILE", "by these samples: CSV, .npy or IDX"},
               {"--labels", "FILE", "their targets, where --data is an array"},
               {"--on", "SET",
