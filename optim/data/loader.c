@@ -25,7 +25,8 @@ typedef struct slot {
 
 struct nm_loader {
     nm_context *context;
-    nm_dataset set; /* held by its life */
+    nm_dataset set;
+    nm_dataset_life *held; /* keeps its memory; NULL: it is the program's, or another context's */
     nm_loader_options options;
     uint64_t seed;
     int64_t size;                      /* elements of a sample */
@@ -390,7 +391,7 @@ nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
     }
     *l =
         (nm_loader){.context = context, .set = *set, .options = *options, .seed = seed, .next = -1};
-    nm_dataset_hold(set->life);
+    l->held = set->context == context ? nm_dataset_hold(set->life) : NULL;
     l->options.batch = nm_loader_batch(options, set->count);
     if (!augment) {
         nm_loader_plain(&l->options);
@@ -416,7 +417,7 @@ void nm_loader_destroy(nm_loader *l)
     nm_affine_destroy(l->context, &l->affine);
     nm_affine_destroy(l->context, &l->target_affine);
     nm_balance_destroy(&l->balance);
-    nm_dataset_release(l->set.life);
+    nm_dataset_release(l->held);
     nm_free(l->context, l->target_means);
     nm_free(l->context, l->order);
     nm_free(l->context, l);

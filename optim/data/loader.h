@@ -81,9 +81,9 @@ typedef struct nm_loader nm_loader;
 
 /* For training (`augment`), or for evaluation: no shuffling, cropping, flipping or shifting, and
  * the last batch is kept, so that every sample comes once and in order. A set that was opened by
- * nm_dataset_open() may be closed before the loader; one that a program filled in must outlive it.
- * The options need not. NULL on failure: options out of
- * range or not fitting the samples, or nothing left because a short batch is dropped. */
+ * nm_dataset_open() in this context may be closed before the loader, any other must outlive it; the
+ * options need not. NULL on failure: options out of range or not fitting the samples, or nothing
+ * left because a short batch is dropped. */
 NM_API nm_loader *nm_loader_create(nm_context *context, const nm_dataset *set,
                                    const nm_loader_options *options, bool augment, uint64_t seed);
 /* Samples in a batch of a set of `count`: as the options say, or where they say 0 a sixteenth of
