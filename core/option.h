@@ -134,7 +134,7 @@ NM_API const void *nm_choice_options(const nm_choice *choice);
  * are. `defaults` are those of the struct, as its header has them. */
 #ifdef __cplusplus
 #define NM_CHOICE(item_, type, defaults, ...)                                                      \
-    nm_lvalue(nm_choice_by_value(&(item_).item, type{__VA_ARGS__}))
+    nm_lvalue(nm_choice_by_value<NM_ARE_NAMED(#__VA_ARGS__)>(&(item_).item, type{__VA_ARGS__}))
 #else
 #define NM_CHOICE(item_, type, defaults, ...)                                                      \
     ((nm_choice){.item = &(item_).item, .own = __extension__({                                     \
@@ -393,8 +393,13 @@ template <class T, class V, class W> T nm_set_member(T options, V T::*member, W 
     return options;
 }
 
-template <class T> nm_choice nm_choice_by_value(const nm_item *item, const T &options)
+/* Whether there are none, or they begin as .rate = 0.1 does. */
+#define NM_ARE_NAMED(options) ((options)[0] == 0 || (options)[0] == '.')
+
+template <bool are_named, class T>
+nm_choice nm_choice_by_value(const nm_item *item, const T &options)
 {
+    static_assert(are_named, "options have names: nm_sgd(.rate = 0.1)");
     static_assert(sizeof(T) <= sizeof(double) * NM_OWN_OPTIONS, "too many options");
     nm_choice choice = {};
     choice.item = item;

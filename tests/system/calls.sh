@@ -50,6 +50,13 @@ for compiler in g++ clang++; do
         claim "$compiler refuses $call" \
             "$(grep -qE 'wrong.cpp:4:[0-9]+: error: .*nm_options_have_names' said || cat said)"
     done
+    for call in 'nm_sgd(0.1)' 'nm_adam(1e-3, 0)' 'nm_cosine(0.5)'; do
+        printf '%s\n' '#include <norma.h>' 'nm_choice f();' 'nm_choice f()' '{' "    return $call;" '}' \
+            >wrong.cpp
+        $compiler -std=c++17 -I"$NORMA_SOURCE" -c wrong.cpp -o wrong.o >said 2>&1
+        claim "$compiler refuses $call" \
+            "$(grep -qE 'error: static.*options have names' said && grep -q 'wrong.cpp:5:' said || cat said)"
+    done
 done
 
 # ---- What is right compiles without a word, as C and as C++ ----
