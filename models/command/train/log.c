@@ -141,6 +141,7 @@ void log_end(run_log *log, const nm_train_result *result, int number, const char
     }
     if (error) {
         json_string(&line, "error", error);
+        json_bool(&line, "diverged", result->end == NM_TRAIN_DIVERGED);
     }
     json_integer(&line, "epochs", result->epochs);
     json_integer(&line, "step", result->steps);

@@ -1,0 +1,192 @@
+/* norma study: what it runs, what it finds, what it refuses. */
+#include <glob.h>
+#include <math.h>
+
+#include "tests/models/command_helpers.h"
+
+/* Spirals without hidden units cannot be told apart; claims about that which are true, false, and
+ * beyond what two seeds can tell. */
+#define BASE                                                                                       \
+    "title: Hidden units\n"                                                                        \
+    "base:\n"                                                                                      \
+    "  model: {input: [2], layers: [$hidden, {dense: {units: 2}}]}\n"                              \
+    "  data: {train: {spirals: {points: 60}}, test: {spirals: {points: 60}}, batch: 20}\n"         \
+    "  loss: cross_entropy\n"                                                                      \
+    "  train: {epochs: $epochs, optimizer: {sgd: {rate: $rate}}, checkpoint_every: 0}\n"           \
+    "  probes: [{gradient_norms: {every: 10}}]\n"                                                  \
+    "set: {epochs: 4}\n"                                                                           \
+    "seeds: 3\n"
+#define VARIANTS                                                                                   \
+    "variants:\n"                                                                                  \
+    "  none: {hidden: []}\n"                                                                       \
+    "  some: {hidden: [{dense: {units: 16}}, tanh]}\n"
+#define AXES "axes: {rate: [0.01, 0.1]}\n"
+#define MEASURES                                                                                   \
+    "measures:\n"                                                                                  \
+    "  loss: {history: train_loss}\n"                                                              \
+    "  gradient: {probe: gradient_norms, value: norm, take: first}\n"
+#define CLAIM(of, than, more)                                                                      \
+    "  - {claim: one, measure: loss, of: {variant: none, rate: " of "}, than: " than               \
+    ", source: s, " more "}\n"
+
+static const char study[] = BASE VARIANTS AXES MEASURES
+    "claims:\n" CLAIM("0.1", "0.1", "expect: above") /* a loss is above 0.1: true */
+    CLAIM("0.1", "5", "expect: above")               /* planted: it is not above 5 */
+    CLAIM("0.1", "{variant: none, rate: 0.1}", "expect: equal, within: 1e-9")
+        CLAIM("0.1", "{variant: none, rate: 0.1}",
+              "expect: above, by: 1") "plots: [{title: Loss, measure: loss}, {title: By rate, "
+                                      "measure: loss, over: rate}]\n";
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part)) {
+        count++;
+    }
+    return count;
+}
+
+/* The n-th verdict of results.json, from 0. */
+static void assert_verdict(const char *results, int n, const char *verdict)
+{
+    char expected[64];
+    const char *at = results;
+    for (int i = 0; i <= n; i++) {
+        at = strstr(at, "\"verdict\": ");
+        ck_assert_ptr_nonnull(at);
+        at++;
+    }
+    snprintf(expected, sizeof expected, "verdict\": \"%s\"", verdict);
+    ck_assert_msg(strncmp(at, expected, strlen(expected)) == 0, "claim %d: %.40s", n, at);
+}
+
+START_TEST(a_true_claim_is_supported_and_a_planted_one_is_not)
+{
+    size_t size;
+    write_text("hidden.yaml", study);
+    const ended *e = norma("study", "hidden.yaml", "--out", "first", "-j", "2");
+    assert_code(e, 0);
+    ck_assert_int_eq(count_of(e->err, "seed"), 2 * 2 * 3);
+    assert_says(e->out, "not supported");
+    char *results = read_text(test_path("first/results.json"), &size);
+    assert_verdict(results, 0, "supported");
+    assert_verdict(results, 1, "not supported");
+    assert_verdict(results, 2, "supported");
+    assert_verdict(results, 3, "not supported");
+    char *page = read_text(test_path("first/index.html"), &size);
+    ck_assert_ptr_nonnull(strstr(page, "Not supported."));
+    ck_assert_ptr_nonnull(strstr(page, "<svg"));
+    free(page);
+    e = norma("study", "hidden.yaml", "--out", "first");
+    assert_code(e, 0);
+    ck_assert_int_eq(count_of(e->err, "seed"), 0); /* nothing was left to run */
+    char *again = read_text(test_path("first/results.json"), &size);
+    ck_assert_str_eq(results, again);
+    free(again);
+    free(results);
+}
+END_TEST
+
+START_TEST(a_study_that_is_stopped_goes_on_and_comes_to_the_same)
+{
+    size_t size;
+    write_text("hidden.yaml", study);
+    assert_code(norma("study", "hidden.yaml", "--out", "whole", "--quiet"), 0);
+    const pid_t child =
+        start(WORDS("study", "hidden.yaml", "--out", "parts"), (running_options){0});
+    for (int i = 0; i < 600; i++) {
+        glob_t found;
+        const bool some = glob(test_path("parts/runs/*/log.jsonl"), 0, NULL, &found) == 0;
+        const bool enough = some && found.gl_pathc >= 3;
+        if (some) {
+            globfree(&found);
+        }
+        if (enough) {
+            break;
+        }
+        usleep(20000);
+    }
+    kill(child, SIGINT);
+    const ended *e = finish(child);
+    ck_assert_msg(e->code == 128 + SIGINT || e->code == 0, "%d: %s", e->code, e->err);
+    assert_code(norma("study", "hidden.yaml", "--out", "parts", "--quiet"), 0);
+    char *whole = read_text(test_path("whole/results.json"), &size);
+    char *parts = read_text(test_path("parts/results.json"), &size);
+    ck_assert_str_eq(whole, parts);
+    free(whole);
+    free(parts);
+}
+END_TEST
+
+static const struct {
+    const char *text, *message;
+} mistakes[] = {
+    {BASE "variants: {a: {hidden: [relu]}, b: {hidden: [relu]}}\n" AXES MEASURES,
+     "what it sets changes nothing"},
+    {BASE "variants: {a: {hiden: [relu], hidden: []}}\n" AXES MEASURES,
+     "\"hiden\" changes nothing: base has no $hiden"},
+    {BASE "variants: {a: {}}\n" AXES MEASURES, "nothing says what $hidden is in variant \"a\""},
+    {BASE "variants: {a: {hidden: [rellu]}}\n" AXES MEASURES, "did you mean \"relu\"?"},
+    {BASE VARIANTS AXES "measures: {x: {probe: saturation, value: dead}}\n",
+     "nothing in base measures saturation"},
+    {BASE VARIANTS AXES "measures: {x: {probe: gradient_norms, value: nrm}}\n",
+     "did you mean \"norm\"?"},
+    {BASE VARIANTS AXES "measures: {x: {history: test_acuracy}}\n", "has no \"test_acuracy\""},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: accuracy, of: {variant: none, rate: 0.1}, than: 1}]\n",
+     "nothing measures \"accuracy\""},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: nonne, rate: 0.1}, than: 1}]\n",
+     "there is no variant \"nonne\""},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: none}, than: 1}]\n",
+     "it does not say which rate"},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.2}, than: 1}]\n",
+     "has no value 0.2"},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.1}, than: 1, expect: "
+     "equal}]\n",
+     "equal needs \"within\""},
+};
+
+START_TEST(what_is_wrong_with_a_study_is_told_before_anything_runs)
+{
+    for (int i = 0; i < NM_COUNT_OF(mistakes); i++) {
+        write_text("wrong.yaml", mistakes[i].text);
+        const ended *e = norma("study", "wrong.yaml", "--out", "wrong");
+        assert_code(e, 2);
+        assert_says(e->err, mistakes[i].message);
+        ck_assert_msg(strstr(e->err, "wrong.yaml:"), "no place: %s", e->err);
+        ck_assert_msg(access(test_path("wrong/runs"), F_OK) != 0, "%d ran", i);
+    }
+}
+END_TEST
+
+START_TEST(the_studies_within_are_listed_and_have_no_mistake)
+{
+    char names[64][64];
+    int count = 0;
+    const ended *e = norma("study", "--list");
+    assert_code(e, 0);
+    for (const char *line = e->out; *line; line = strchr(line, '\n') + 1) {
+        ck_assert_int_eq(sscanf(line, " %63s", names[count++]), 1);
+    }
+    ck_assert_int_ge(count, 9);
+    for (int i = 0; i < count; i++) {
+        e = norma("study", names[i], "--check");
+        ck_assert_msg(e->code == 0, "%s: %s", names[i], e->err);
+        assert_says(e->out, " runs; ");
+        e = norma("study", names[i], "--quick", "--check");
+        ck_assert_msg(e->code == 0, "%s: %s", names[i], e->err);
+    }
+    e = norma("study", "gradient_flo");
+    assert_code(e, 2);
+    assert_says(e->err, "did you mean \"gradient_flow\"?");
+}
+END_TEST
+
+TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is_not,
+          a_study_that_is_stopped_goes_on_and_comes_to_the_same,
+          what_is_wrong_with_a_study_is_told_before_anything_runs,
+          the_studies_within_are_listed_and_have_no_mistake)
