@@ -277,6 +277,10 @@ static nm_tensor *run_forward(nm_traced *traced, const nm_pass *pass, nm_tensor 
     if (pass->training) {
         traced->folded = false;
     }
+    if (traced->folded &&
+        (nm_constants_renew(traced->own) != NM_OK || nm_constants_renew(traced->more) != NM_OK)) {
+        return NULL;
+    }
     kept *k = find(traced, pass, nm_tensor_dtype(x), nm_tensor_shape(x), traced->more);
     if (!k) {
         return NULL;

@@ -11,6 +11,7 @@ typedef struct recipe {
     const nm_op *op; /* NULL: `number` in every place */
     double number;
     int inputs, outputs;
+    uint64_t clock; /* the context's, when it was computed */
     nm_tensor *in[NM_MAX_INPUTS], *out[NM_MAX_OUTPUTS];
     size_t option_bytes;
     const void *options;
@@ -82,6 +83,7 @@ static nm_status compute(nm_context *context, recipe *r)
     nm_tape *tape = nm_tape_create(context);
     nm_status status = tape ? compute_on(tape, r) : NM_ERROR_MEMORY;
     nm_tape_destroy(tape);
+    r->clock = context->clock;
     return status;
 }
 
@@ -92,6 +94,26 @@ nm_status nm_constants_refresh(nm_constants *constants)
         status = compute(constants->context, r);
     }
     return status;
+}
+
+/* Those of another context do not change while they are lent. */
+static bool is_current(const nm_constants *constants, const recipe *r)
+{
+    bool current = true;
+    for (int i = 0; i < r->inputs; i++) {
+        const nm_tensor *x = r->in[i];
+        current &= !x || x->context != constants->context || x->changed <= r->clock;
+    }
+    return current;
+}
+
+nm_status nm_constants_renew(nm_constants *constants)
+{
+    const recipe *r = constants ? constants->first : NULL;
+    while (r && is_current(constants, r)) {
+        r = r->next;
+    }
+    return r ? nm_constants_refresh(constants) : NM_OK;
 }
 
 /* ---- Finding and adding ---- */
@@ -134,6 +156,9 @@ static recipe *make(nm_context *context, const nm_graph *graph, const nm_graph_s
     for (int i = 0; i < step->inputs; i++) {
         r->in[i] = step->in[i] < 0 ? NULL : graph->values[step->in[i]].tensor;
         nm_tensor_keep_for(context, r->in[i]);
+        if (r->in[i] && r->in[i]->context == context) {
+            r->in[i]->recorded = true; /* its changes matter */
+        }
     }
     for (int i = 0; i < step->outputs; i++) {
         const nm_graph_value *value = &graph->values[step->out[i]];

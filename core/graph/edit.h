@@ -42,6 +42,8 @@ nm_constants *nm_constants_create(nm_context *context, const nm_constants *paren
 void nm_constants_destroy(nm_constants *constants); /* NULL is fine */
 /* Computes all of them anew. */
 nm_status nm_constants_refresh(nm_constants *constants);
+/* The same if one of the tensors that they are computed from was changed since; NULL is fine. */
+nm_status nm_constants_renew(nm_constants *constants);
 /* Takes the steps away that depend on the program's own tensors alone: their results are constants
  * from then on, the same for graphs that compute the same. They must outlive the graph. */
 nm_status nm_graph_settle(nm_graph *graph, nm_constants *constants);
