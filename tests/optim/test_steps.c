@@ -27,8 +27,9 @@ typedef struct net {
     nm_cross_entropy_loss_options options;
     nm_choice choice;
     nm_learner learner;
-    bool reads; /* elements */
-    int passes; /* of forward() */
+    bool reads;  /* elements */
+    bool shares; /* w1 and b1, with another layer */
+    int passes;  /* of forward() */
     float x[SAMPLES][3];
     int32_t labels[SAMPLES];
 } net;
@@ -41,6 +42,9 @@ static nm_tensor *forward(void *self, const nm_pass *pass, nm_tensor *x)
         nm_tensor_get(x, 0);
     }
     nm_tensor *h = nm_dense(pass->tape, x, n->w1, n->b1);
+    if (n->shares) {
+        h = nm_mul(pass->tape, h, nm_tanh(pass->tape, nm_dense(pass->tape, x, n->w1, n->b1)));
+    }
     h = nm_batch_norm_running(pass->tape, h, n->scale, n->shift, n->mean, n->var, pass->training);
     h = nm_relu(pass->tape, h);
     if (pass->training) {
@@ -236,6 +240,69 @@ START_TEST(options_of_the_loss_that_change_are_noticed)
 }
 END_TEST
 
+START_TEST(parameters_that_the_program_changes_between_steps_count)
+{
+    pair *p = begin_pair();
+    warm_up(p);
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < nm_store_count(p->plain.store); k++) { /* running statistics too */
+            nm_tensor_set(nm_store_at(p->plain.store, k)->tensor, i, 0.5 + k);
+            nm_tensor_set(nm_store_at(p->planned.store, k)->tensor, i, 0.5 + k);
+        }
+        learn_both(p, i, 4, true);
+    }
+    end_pair(p);
+}
+END_TEST
+
+START_TEST(a_parameter_of_two_layers_has_the_gradients_of_both)
+{
+    pair *p = begin_pair();
+    p->planned.shares = p->plain.shares = true;
+    warm_up(p);
+    for (int i = 0; i < 6; i++) {
+        learn_both(p, i, 4, true);
+    }
+    end_pair(p);
+}
+END_TEST
+
+/* One network, whose steps are kept, with two losses, tapes and optimizers. */
+START_TEST(two_who_train_one_network_in_turn_do_not_take_each_others_steps)
+{
+    pair *p = begin_pair();
+    net *nets[] = {&p->planned, &p->plain};
+    nm_cross_entropy_loss_options other = {NM_CROSS_ENTROPY_LOSS_DEFAULTS};
+    nm_learner first[2], second[2];
+    nm_loss loss[2];
+    other.label_smoothing = 0.4;
+    for (int i = 0; i < 2; i++) {
+        const nm_choice choice = {.item = &nm_loss_cross_entropy.item, .options = &other};
+        nm_loss_begin(&loss[i], nets[i]->context, &choice);
+        first[i] = second[i] = nets[i]->learner;
+        second[i].loss = &loss[i];
+        second[i].optimizer = nm_optimizer_create(nets[i]->store, &nm_adam(), NULL, 0);
+        second[i].tape = nm_tape_create(nets[i]->context);
+    }
+    for (int step = 0; step < 8; step++) {
+        for (int i = 0; i < 2; i++) {
+            nets[i]->learner = step % 2 ? second[i] : first[i];
+        }
+        learn_both(p, step, 4, step > 1);
+        for (int i = 0; i < 2; i++) {
+            *(step % 2 ? &second[i] : &first[i]) = nets[i]->learner;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        nets[i]->learner = first[i];
+        nm_optimizer_destroy(second[i].optimizer);
+        nm_tape_destroy(second[i].tape);
+        nm_loss_end(&loss[i]);
+    }
+    end_pair(p);
+}
+END_TEST
+
 START_TEST(gradients_that_were_there_before_count_too)
 {
     pair *p = begin_pair();
@@ -404,9 +471,12 @@ END_TEST
 
 TEST_MAIN("optim/steps", a_step_that_comes_again_is_done_from_a_list,
           another_number_of_samples_is_another_step, what_is_frozen_later_is_noticed,
-          options_of_the_loss_that_change_are_noticed, gradients_that_were_there_before_count_too,
-          clipping_and_threads_may_change_between_steps, anomaly_mode_takes_the_tape,
-          what_no_graph_can_hold_takes_the_tape, a_loss_that_changes_on_its_own_is_noticed,
-          a_network_that_is_not_traced_takes_the_tape, a_loss_that_is_not_finite_moves_no_parameter,
-          wrong_labels_are_told_alike, more_steps_than_are_kept_work_all_the_same,
-          every_allocation_may_fail)
+          options_of_the_loss_that_change_are_noticed,
+          parameters_that_the_program_changes_between_steps_count,
+          a_parameter_of_two_layers_has_the_gradients_of_both,
+          two_who_train_one_network_in_turn_do_not_take_each_others_steps,
+          gradients_that_were_there_before_count_too, clipping_and_threads_may_change_between_steps,
+          anomaly_mode_takes_the_tape, what_no_graph_can_hold_takes_the_tape,
+          a_loss_that_changes_on_its_own_is_noticed, a_network_that_is_not_traced_takes_the_tape,
+          a_loss_that_is_not_finite_moves_no_parameter, wrong_labels_are_told_alike,
+          more_steps_than_are_kept_work_all_the_same, every_allocation_may_fail)
