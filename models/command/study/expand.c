@@ -29,17 +29,12 @@ static int sources(const study *s, const arm *a, const nm_value *maps[3])
     return 3;
 }
 
-static const nm_value *axis_value(const study *s, const arm *a, int i)
-{
-    return s->axes[i].values->items[a->at[i]];
-}
-
 static const nm_value *find(const study *s, const arm *a, const char *name)
 {
     const nm_value *maps[3];
     for (int i = 0; i < s->axis_count; i++) {
         if (strcmp(s->axes[i].name, name) == 0) {
-            return axis_value(s, a, i);
+            return study_axis_value(s, a, i);
         }
     }
     const int count = sources(s, a, maps);
@@ -223,29 +218,18 @@ static void set_paths(binding *b, nm_document *document)
         }
     }
     for (int i = 0; i < s->axis_count; i++) {
-        set_path(b, document, s->axes[i].name, axis_value(s, b->arm, i));
+        set_path(b, document, s->axes[i].name, study_axis_value(s, b->arm, i));
     }
 }
 
 /* ---- Arms ---- */
-
-const char *study_variant(const study *s, const arm *a)
-{
-    return s->variants->entries[a->variant].key->text;
-}
-
-const char *study_axis_text(const study *s, const arm *a, int i)
-{
-    const nm_value *v = axis_value(s, a, i);
-    return v->kind == NM_VALUE_SCALAR ? v->text : "?";
-}
 
 /* As a name of files: what is none is an underscore. */
 static void name_arm(const study *s, arm *a)
 {
     size_t length = (size_t)snprintf(a->name, sizeof a->name, "%s", study_variant(s, a));
     for (int i = 0; i < s->axis_count && length < sizeof a->name; i++) {
-        const nm_value *v = axis_value(s, a, i);
+        const nm_value *v = study_axis_value(s, a, i);
         char number[16];
         snprintf(number, sizeof number, "%d", a->at[i]);
         length += (size_t)snprintf(a->name + length, sizeof a->name - length, ",%s=%s",
@@ -391,17 +375,4 @@ nm_status study_expand(study *s)
         check_arm(s, &s->arms[i], &d);
     }
     return nm_diagnostics_end(&d);
-}
-
-void study_close(study *s)
-{
-    for (int i = 0; i < s->arm_count; i++) {
-        nm_free(s->context, s->arms[i].text);
-        nm_free(s->context, s->arms[i].values);
-    }
-    nm_free(s->context, s->arms);
-    nm_free(s->context, s->measures);
-    nm_free(s->context, s->claims);
-    nm_free(s->context, s->plots);
-    nm_document_destroy(s->document);
 }

@@ -121,9 +121,13 @@ typedef struct study {
 
 nm_status study_read(study *s, nm_document *document);
 nm_status study_expand(study *s);
+
+/* ---- arms.c ---- */
+
 void study_close(study *s);
 const char *study_variant(const study *s, const arm *a);
-/* The value of an axis as text. */
+const nm_value *study_axis_value(const study *s, const arm *a, int axis);
+/* The same as text. */
 const char *study_axis_text(const study *s, const arm *a, int axis);
 
 /* ---- runs.c ---- */

@@ -1,0 +1,31 @@
+/* Arms by name, and the end of a study. */
+#include "models/command/study/study.h"
+
+const nm_value *study_axis_value(const study *s, const arm *a, int i)
+{
+    return s->axes[i].values->items[a->at[i]];
+}
+
+const char *study_variant(const study *s, const arm *a)
+{
+    return s->variants->entries[a->variant].key->text;
+}
+
+const char *study_axis_text(const study *s, const arm *a, int i)
+{
+    const nm_value *v = study_axis_value(s, a, i);
+    return v->kind == NM_VALUE_SCALAR ? v->text : "?";
+}
+
+void study_close(study *s)
+{
+    for (int i = 0; i < s->arm_count; i++) {
+        nm_free(s->context, s->arms[i].text);
+        nm_free(s->context, s->arms[i].values);
+    }
+    nm_free(s->context, s->arms);
+    nm_free(s->context, s->measures);
+    nm_free(s->context, s->claims);
+    nm_free(s->context, s->plots);
+    nm_document_destroy(s->document);
+}
