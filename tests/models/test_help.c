@@ -141,7 +141,7 @@ START_TEST(help_tells_all_that_a_name_stands_for)
     assert_says(e->out, "train, an option of the part data:");
     e = norma("help", "groups");
     assert_says(e->out, "groups (part)");
-    assert_says(e->out, "groups, an option of the layer conv2d:");
+    assert_says(e->out, "groups, an option of the layers conv2d, conv1d");
     e = norma("help", "optimizer");
     assert_says(e->out, "Optimizers:\n  sgd ");
     assert_says(e->out, "optimizer, an option of the part train:");
