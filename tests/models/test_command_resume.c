@@ -145,7 +145,37 @@ START_TEST(a_folder_without_its_file_goes_by_the_checkpoint)
 }
 END_TEST
 
-TEST_MAIN("models/command_resume", the_same_configuration_goes_on_without_a_word,
+static int lines_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part)) {
+        count++;
+    }
+    return count;
+}
+
+/* The first part looked at step 12, its end; the second begins with it. */
+START_TEST(what_probes_found_stands_there_once)
+{
+    size_t size;
+    begin_run("probed", "--set", "train.steps=12", "--set",
+              "probes=[{weight_norms: {every: 6, layers: [dense1]}}]");
+    const ended *e =
+        norma("train", "net.yaml", "--quiet", "--out", "probed", "--resume", "--set",
+              "train.steps=18", "--set", "probes=[{weight_norms: {every: 6, layers: [dense1]}}]");
+    assert_code(e, 0);
+    char *text = read_text(test_path("probed/probes.jsonl"), &size);
+    ck_assert_int_eq(lines_of(text, "\n"), 4);
+    ck_assert_int_eq(lines_of(text, "{\"step\": 0, \"probe\": \"weight_norms\", "), 1);
+    ck_assert_int_eq(lines_of(text, "{\"step\": 6, "), 1);
+    ck_assert_int_eq(lines_of(text, "{\"step\": 12, "), 1);
+    ck_assert_int_eq(lines_of(text, "{\"step\": 18, "), 1);
+    free(text);
+}
+END_TEST
+
+TEST_MAIN("models/command_resume", what_probes_found_stands_there_once,
+          the_same_configuration_goes_on_without_a_word,
           another_network_data_loss_or_seed_is_refused_with_what_differs,
           other_values_are_told_and_become_the_runs_own,
           a_schedule_that_is_stretched_says_what_the_rate_does,
