@@ -236,5 +236,5 @@ END_TEST
 TEST_MAIN("optim/traced", a_network_in_c_trains_and_predicts_from_graphs,
           a_pass_is_kept_once_for_each_shape_and_way_to_run,
           more_shapes_than_are_kept_work_all_the_same, a_pass_that_no_graph_can_hold_runs_as_it_is,
-          an_input_that_does_not_fit_is_told_by_the_op,
-          folded_weights_follow_what_they_are_made_of, every_allocation_may_fail)
+          an_input_that_does_not_fit_is_told_by_the_op, folded_weights_follow_what_they_are_made_of,
+          every_allocation_may_fail)

@@ -34,15 +34,19 @@ static bool is_of_others(const char *path)
     return !strstr(text, OUTPUT_MARK);
 }
 
+nm_status output_check(nm_context *context, const char *path)
+{
+    return !is_of_others(path)
+               ? NM_OK
+               : nm_fail(context, NM_ERROR_INPUT,
+                         "%s: is there already and was not written by norma; name another file, or "
+                         "remove it",
+                         path);
+}
+
 static nm_status write_whole(nm_context *context, const output *out, const char *path)
 {
-    if (is_of_others(path)) {
-        return nm_fail(context, NM_ERROR_INPUT,
-                       "%s: is there already and was not written by norma; name another file, or "
-                       "remove it",
-                       path);
-    }
-    nm_file *file = nm_file_create(context, path);
+    nm_file *file = output_check(context, path) == NM_OK ? nm_file_create(context, path) : NULL;
     if (!file) {
         return nm_context_status(context);
     }

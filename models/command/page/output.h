@@ -19,6 +19,8 @@ typedef struct output {
 
 /* `fine`: what came before went well; else there is no memory. */
 void output_begin(output *out, nm_context *context, bool fine);
+/* Whether output_end() would write there, as far as it can be known before. */
+nm_status output_check(nm_context *context, const char *path);
 /* Writes it to a file. One that is there and was not written by norma stays (NM_ERROR_INPUT). */
 nm_status output_end(output *out, const char *path);
 

@@ -76,6 +76,11 @@ static bool close_parts(page *p)
     return list && body;
 }
 
+nm_status page_check(nm_context *context, const char *path)
+{
+    return output_check(context, path);
+}
+
 void page_drop(page *p)
 {
     if (p) {

@@ -22,6 +22,8 @@ page *page_open(nm_context *context, const char *title);
 /* Replaces the file `path`, if page_write() wrote it; another one is an error (NM_ERROR_INPUT).
  * Frees the page in any case. */
 nm_status page_write(page *p, const char *path);
+/* NM_ERROR_INPUT if page_write() would refuse that path: before long work. */
+nm_status page_check(nm_context *context, const char *path);
 void page_drop(page *p); /* frees it; NULL is fine */
 
 /* `level` from 2 (a part, listed at the page's top) to 4. */
