@@ -129,10 +129,13 @@ START_TEST(what_probes_found_is_drawn_by_layer)
                "{\"step\": 0, \"probe\": \"gradient_norms\", \"layer\": \"dense1\", \"norm\": 3}\n"
                "{\"step\": 0, \"probe\": \"gradient_norms\", \"layer\": \"dense2\", \"norm\": 4}\n"
                "{\"step\": 10, \"probe\": \"gradient_norms\", \"layer\": \"dense1\", \"norm\": 2}\n"
+               "{\"step\": 10, \"probe\": \"gradient_norms\", \"norm\": 7}\n"
                "{\"step\": 10, \"pro");
     assert_code(norma("plot", "probed", "--y", "gradient_norms.norm", "--svg", "n.svg"), 0);
     assert_describes("n.svg", "dense1: a line of 2 points; first 3 at 0, last 2 at 10");
     assert_describes("n.svg", "dense2: a line of 1 point; first 4 at 0");
+    assert_describes("n.svg", "whole network: a line of 1 point; first 7 at 10");
+    assert_describes("n.svg", "Plot: gradient norms: norm over step.");
 }
 END_TEST
 

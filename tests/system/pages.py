@@ -243,7 +243,7 @@ def check_probes():
     text = read_page("pictures/report.html")
     claim("percentiles are a line and a band", "Activations of relu1" in text and
           'class="band' in text)
-    claim("what probes found is drawn by layer", ">Gradient norms.norm<" in text)
+    claim("what probes found is drawn by layer", ">Gradient norms: norm<" in text)
 
 
 def main():

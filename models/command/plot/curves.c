@@ -69,12 +69,15 @@ int usual_curves(const history *runs, int count, const char *names[2])
     return metric ? 2 : 1;
 }
 
-/* "training loss" of "train_loss", "gradient norm" of "gradient_norm" */
+/* "training loss" of "train_loss", "gradient norms: norm" of "gradient_norms.norm" */
 static void write_label(const char *name, char text[SERIES_NAME])
 {
     const int set = set_of(name);
-    snprintf(text, SERIES_NAME, "%s%s%s", set < 0 ? "" : set_names[set], set < 0 ? "" : " ",
-             quantity_of(name));
+    const char *quantity = quantity_of(name);
+    const int probe = (int)strcspn(quantity, ".");
+    snprintf(text, SERIES_NAME, "%s%s%.*s%s%s", set < 0 ? "" : set_names[set], set < 0 ? "" : " ",
+             probe, quantity, quantity[probe] ? ": " : "",
+             quantity + probe + (quantity[probe] != 0));
     for (char *at = text; *at; at++) {
         *at = *at == '_' ? ' ' : *at;
     }
@@ -120,6 +123,9 @@ static void write_name(const making *m, const history *h, const curve *c, char t
     snprintf(text, SERIES_NAME, "%.120s%s%.100s%s%s", run, m->several && *c->layer ? ", " : "",
              c->layer, (m->several || *c->layer) && of_set ? ", " : "",
              of_set ? set_names[set] : "");
+    if (!*text) {
+        snprintf(text, SERIES_NAME, "%s", strchr(c->name, '.') ? "whole network" : "");
+    }
     if (!*text) {
         write_label(c->name, text);
     }
