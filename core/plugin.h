@@ -30,9 +30,7 @@ typedef struct nm_plugin_built {
  * loads the plugin. */
 extern NM_API const char nm_library_mark[];
 
-/* ---- The library's own ---- */
-
-/* A plugin of a context. */
+/* A plugin of a context, which it lives as long as. */
 typedef struct nm_plugin {
     struct nm_plugin *next;
     const char *path; /* absolute */
@@ -41,15 +39,17 @@ typedef struct nm_plugin {
     int first[NM_KIND_COUNT], end[NM_KIND_COUNT]; /* of each kind's items, those that are its own */
 } nm_plugin;
 
+/* The plugin that registered the item; NULL: none did, or it is not registered. */
+NM_API const nm_plugin *nm_plugin_of(const nm_context *context, const nm_item *item);
+
+/* ---- The library's own ---- */
+
 /* The context's plugins, in the order they were loaded. */
 const nm_plugin *nm_plugin_first(const nm_context *context);
 /* Loads the file, checks it against the `count` structs of the library and runs its entry. One that
  * the context has already is NM_OK. What a plugin that failed had registered is taken back. */
 nm_status nm_plugin_open(nm_context *context, const char *path, const nm_plugin_struct *structs,
                          int count);
-
-/* The plugin that registered the item; NULL: none did, or it is not registered. */
-NM_COMMAND_API const nm_plugin *nm_plugin_of(const nm_context *context, const nm_item *item);
 /* Puts the plugin's name before the standing error, if the item is of one: "plugin softrelu.so: ".
  * Returns the standing status. */
 nm_status nm_plugin_blame(nm_context *context, const nm_item *item);
