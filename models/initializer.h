@@ -42,6 +42,10 @@ typedef struct nm_normal_options {
     double mean, deviation;
 } nm_normal_options;
 extern NM_API const nm_initializer_type nm_initializer_normal;
+typedef struct nm_uniform_options {
+    double low, high; /* high is not reached */
+} nm_uniform_options;
+extern NM_API const nm_initializer_type nm_initializer_uniform;
 extern NM_API const nm_initializer_type nm_initializer_he; /* NULL options: its defaults */
 
 /* Registers the built-in ones. */

@@ -80,19 +80,15 @@ const nm_initializer_type nm_initializer_xavier = {
 
 /* ---- Given distributions ---- */
 
-typedef struct uniform_options {
-    double low, high;
-} uniform_options;
-
 static nm_status uniform_fill(const void *options, nm_random *random, nm_tensor *tensor)
 {
-    const uniform_options *o = options;
+    const nm_uniform_options *o = options;
     return nm_random_fill_uniform(random, tensor, o->low, o->high);
 }
 
 static void check_uniform(const void *options, const nm_value *at, nm_diagnostics *d)
 {
-    const uniform_options *o = options;
+    const nm_uniform_options *o = options;
     char low[32], high[32];
     if (o->low > o->high) {
         nm_diagnose(d, at, "uniform: \"low\", %s, is above \"high\", %s; exchange them",
@@ -100,15 +96,15 @@ static void check_uniform(const void *options, const nm_value *at, nm_diagnostic
     }
 }
 
-static const uniform_options uniform_defaults = {-0.05, 0.05};
+static const nm_uniform_options uniform_defaults = {-0.05, 0.05};
 static const nm_option uniform_rows[] = {
-    {NM_FIELD(uniform_options, low), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,
+    {NM_FIELD(nm_uniform_options, low), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,
      .doc = "smallest value"},
-    {NM_FIELD(uniform_options, high), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,
+    {NM_FIELD(nm_uniform_options, high), NM_OPTION_FLOAT, .min = -1e30, .max = 1e30,
      .doc = "upper limit, not reached"},
 };
-static const nm_spec uniform_spec = {.name = "uniform_options",
-                                     .size = sizeof(uniform_options),
+static const nm_spec uniform_spec = {.name = "nm_uniform_options",
+                                     .size = sizeof(nm_uniform_options),
                                      .defaults = &uniform_defaults,
                                      .options = uniform_rows,
                                      .count = NM_COUNT_OF(uniform_rows),

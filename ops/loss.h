@@ -80,6 +80,31 @@ NM_API nm_tensor *nm_weighted_cross_entropy_with(nm_tape *tape, nm_tensor *logit
                                                  nm_tensor *labels, nm_tensor *weight,
                                                  const nm_cross_entropy_options *options);
 
+typedef struct nm_nll_options {
+    NM_STRUCT_SIZE(nm_nll_options);
+    int64_t ignore_index NM_DEFAULT(-100);  /* rows with this label count for nothing */
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction, as nm_cross_entropy()'s */
+} nm_nll_options;
+NM_API void nm_nll_options_init(nm_nll_options *options);
+#define NM_NLL_DEFAULTS .ignore_index = -100, .reduction = NM_LOSS_MEAN
+
+/* -x[label], of logarithms of probabilities x [..., classes] such as nm_log_softmax() makes; all
+ * else as nm_cross_entropy(), which is this of the log_softmax of its logits. */
+#define nm_nll(...) NM_CALL(3, nm_nll, NM_END(nm_nll_options), __VA_ARGS__)
+#define nm_nll_needs(tape, x, labels, options)
+#define nm_nll_(tape, x, labels, ...)                                                              \
+    nm_nll_with(tape, x, labels, NM_OPTIONS(nm_nll_options, NM_NLL_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_nll_with(nm_tape *tape, nm_tensor *x, nm_tensor *labels,
+                              const nm_nll_options *options);
+
+#define nm_weighted_nll(...) NM_CALL(4, nm_weighted_nll, NM_END(nm_nll_options), __VA_ARGS__)
+#define nm_weighted_nll_needs(tape, x, labels, weight, options)
+#define nm_weighted_nll_(tape, x, labels, weight, ...)                                             \
+    nm_weighted_nll_with(tape, x, labels, weight,                                                  \
+                         NM_OPTIONS(nm_nll_options, NM_NLL_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_weighted_nll_with(nm_tape *tape, nm_tensor *x, nm_tensor *labels,
+                                       nm_tensor *weight, const nm_nll_options *options);
+
 typedef struct nm_mse_options {
     NM_STRUCT_SIZE(nm_mse_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */

@@ -393,6 +393,28 @@ NM_API void nm_weight_norm_options_init(nm_weight_norm_options *options);
 NM_API nm_tensor *nm_weight_norm_with(nm_tape *tape, nm_tensor *v, nm_tensor *g,
                                       const nm_weight_norm_options *options);
 
+typedef struct nm_local_response_norm_options {
+    NM_STRUCT_SIZE(nm_local_response_norm_options);
+    int64_t size NM_DEFAULT(5); /* channels around each, itself among them */
+    double alpha NM_DEFAULT(1e-4);
+    double beta NM_DEFAULT(0.75);
+    double k NM_DEFAULT(1); /* above 0 */
+} nm_local_response_norm_options;
+NM_API void nm_local_response_norm_options_init(nm_local_response_norm_options *options);
+#define NM_LOCAL_RESPONSE_NORM_DEFAULTS .size = 5, .alpha = 1e-4, .beta = 0.75, .k = 1
+
+/* x / (k + alpha m)^beta, with m the mean of x^2 over `size` channels, size / 2 of them before
+ * each: x [..., channels]. Krizhevsky, Sutskever, Hinton 2012; without learned parameters. */
+#define nm_local_response_norm(...)                                                                \
+    NM_CALL(2, nm_local_response_norm, NM_END(nm_local_response_norm_options), __VA_ARGS__)
+#define nm_local_response_norm_needs(tape, x, options)
+#define nm_local_response_norm_(tape, x, ...)                                                      \
+    nm_local_response_norm_with(                                                                   \
+        tape, x,                                                                                   \
+        NM_OPTIONS(nm_local_response_norm_options, NM_LOCAL_RESPONSE_NORM_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_local_response_norm_with(nm_tape *tape, nm_tensor *x,
+                                              const nm_local_response_norm_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -224,8 +224,24 @@ NM_API nm_tensor *nm_scatter_add_with(nm_tape *tape, nm_tensor *x, nm_tensor *in
 NM_API nm_tensor *nm_index_select_with(nm_tape *tape, nm_tensor *x, nm_tensor *index,
                                        const nm_gather_options *options);
 
+#define NM_NO_PADDING_IDX INT64_MIN
+
+typedef struct nm_embedding_options {
+    NM_STRUCT_SIZE(nm_embedding_options);
+    int64_t padding_idx
+        NM_DEFAULT(NM_NO_PADDING_IDX); /* a row without a gradient; negative ones from the end */
+} nm_embedding_options;
+NM_API void nm_embedding_options_init(nm_embedding_options *options);
+#define NM_EMBEDDING_DEFAULTS .padding_idx = NM_NO_PADDING_IDX
+
 /* The rows of weight [rows, channels] that index names: [index..., channels]. */
-NM_API nm_tensor *nm_embedding(nm_tape *tape, nm_tensor *index, nm_tensor *weight);
+#define nm_embedding(...) NM_CALL(3, nm_embedding, NM_END(nm_embedding_options), __VA_ARGS__)
+#define nm_embedding_needs(tape, index, weight, options)
+#define nm_embedding_(tape, index, weight, ...)                                                    \
+    nm_embedding_with(tape, index, weight,                                                         \
+                      NM_OPTIONS(nm_embedding_options, NM_EMBEDDING_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_embedding_with(nm_tape *tape, nm_tensor *index, nm_tensor *weight,
+                                    const nm_embedding_options *options);
 
 typedef struct nm_one_hot_options {
     NM_STRUCT_SIZE(nm_one_hot_options);

@@ -165,14 +165,37 @@ static nm_tensor *index_select_grad_vjp(nm_vjp *v, int input)
 
 /* ---- embedding: the rows of a table ---- */
 
+/* The weight, through whose row `row` no gradient goes. */
+static nm_tensor *with_constant_row(const nm_compose *c, int64_t row)
+{
+    nm_tape *tape = c->tape;
+    nm_tensor *weight = c->in[1];
+    const nm_dtype dtype = nm_tensor_dtype(weight);
+    const nm_slice_options at = {NM_END(nm_slice_options), NM_SLICE_DEFAULTS,
+                                 .axes = NM_LIST_OF(1, 0), .start = NM_LIST_OF(1, row),
+                                 .stop = NM_LIST_OF(1, row + 1)};
+    nm_tensor *one = nm_full(tape, dtype, NM_SHAPE(1, 1), 1);
+    nm_tensor *is_row = nm_slice_grad(tape, one, NM_SHAPE(nm_tensor_shape(weight)->dim[0], 1), &at);
+    return nm_where(tape, is_row, nm_detach(tape, weight), weight);
+}
+
 static nm_tensor *embedding_compose(nm_compose *c)
 {
-    const nm_shape *weight = nm_tensor_shape(c->in[1]);
-    if (weight->rank != 2) {
-        char text[NM_SHAPE_TEXT];
-        return nm_compose_fail(c, "weight %s is no [rows, channels]", nm_shape_text(weight, text));
+    const nm_shape *shape = nm_tensor_shape(c->in[1]);
+    const int64_t padding = ((const nm_embedding_options *)c->options)->padding_idx;
+    char text[NM_SHAPE_TEXT];
+    if (shape->rank != 2) {
+        return nm_compose_fail(c, "weight %s is no [rows, channels]", nm_shape_text(shape, text));
     }
-    return nm_index_select(c->tape, c->in[1], c->in[0], .axis = 0);
+    if (padding == NM_NO_PADDING_IDX) {
+        return nm_index_select(c->tape, c->in[1], c->in[0], .axis = 0);
+    }
+    const int64_t rows = shape->dim[0], row = padding < 0 ? padding + rows : padding;
+    if (row < 0 || row >= rows) {
+        return nm_compose_fail(c, "padding_idx %lld is no row of weight %s", (long long)padding,
+                               nm_shape_text(shape, text));
+    }
+    return nm_index_select(c->tape, with_constant_row(c, row), c->in[0], .axis = 0);
 }
 
 /* ---- one_hot ---- */
@@ -216,6 +239,7 @@ static const nm_sample index_select_grad_samples[] = {
     {.options = "{length: 4}", .in = {NM_NORMAL(5, 3), NM_INDEX(4, 5)}},
     {.options = "{axis: 1, length: 3}", .in = {NM_NORMAL(2, 2, 2, 2), NM_INDEX(3, 2, 2)}},
 };
+/* With padding_idx, the gradient is not that of the function: PyTorch's values check it. */
 static const nm_sample embedding_samples[] = {{.in = {NM_INDEX(4, 2, 3), NM_NORMAL(4, 5)}}};
 static const nm_sample one_hot_samples[] = {
     {.options = "{num_classes: 4}", .in = {NM_INDEX(4, 2, 3)}}};
@@ -240,6 +264,16 @@ static const nm_option hot_rows[] = {{NM_FIELD(nm_one_hot_options, num_classes),
                                       .min = 1, .max = NM_NO_LIMIT, .flags = NM_REQUIRED,
                                       .also = "depth classes", .doc = "how many there are"}};
 static const nm_spec hot_spec = NM_SPEC(nm_one_hot_options, hot_defaults, hot_rows);
+
+static const nm_embedding_options embedding_defaults = {NM_END(nm_embedding_options),
+                                                        NM_EMBEDDING_DEFAULTS};
+NM_OPTIONS_INIT(nm_embedding_options, embedding_defaults)
+static const nm_named_value no_row[] = {{"none", (double)NM_NO_PADDING_IDX}, {NULL, 0}};
+static const nm_option embedding_rows[] = {
+    {NM_FIELD(nm_embedding_options, padding_idx), NM_OPTION_INT, .named = no_row,
+     .doc = "a row that gets no gradient; a negative one counts from the end"}};
+static const nm_spec embedding_spec =
+    NM_SPEC(nm_embedding_options, embedding_defaults, embedding_rows);
 
 static const nm_port select_ports[] = {
     {.name = "x", .doc = "any shape"},
@@ -270,8 +304,10 @@ NM_OP(index_select, select_ports, y_port, index_select_infer, 0,
 NM_OP(index_select_grad, back_ports, dx_port, index_select_grad_infer, 0,
       "gradient of index_select", .spec = &back_spec,
       .doc = "dx = zeros, to which the slices of dy are added where the indices say.")
-NM_COMPOSED_OP(embedding, embedding_ports, rows_port, 0, "rows of a table",
-               .doc = "y = weight[index]. The gradient of weight is that of the rows, added up.")
+NM_COMPOSED_OP(embedding, embedding_ports, rows_port, 0, "rows of a table", .spec = &embedding_spec,
+               .doc =
+                   "y = weight[index]. The gradient of weight is that of the rows, added up; 0 of\n"
+                   "the row padding_idx, whose values are as they are.")
 NM_OP(one_hot, hot_ports, hot_port, one_hot_infer, NM_OP_NO_VJP, "classes as vectors of 0 and 1",
       .spec = &hot_spec, .doc = "y = 1 at [..., index], else 0. No gradient.")
 
@@ -281,9 +317,10 @@ nm_tensor *nm_index_select_with(nm_tape *tape, nm_tensor *x, nm_tensor *index,
     return nm_apply2(tape, &nm_op_index_select, o, x, index);
 }
 
-nm_tensor *nm_embedding(nm_tape *tape, nm_tensor *index, nm_tensor *weight)
+nm_tensor *nm_embedding_with(nm_tape *tape, nm_tensor *index, nm_tensor *weight,
+                             const nm_embedding_options *o)
 {
-    return nm_apply2(tape, &nm_op_embedding, NULL, index, weight);
+    return nm_apply2(tape, &nm_op_embedding, o, index, weight);
 }
 
 nm_tensor *nm_one_hot(nm_tape *tape, nm_tensor *index, int64_t num_classes)

@@ -329,6 +329,37 @@ START_TEST(convolutions_of_other_kinds_refuse_what_does_not_fit)
 }
 END_TEST
 
+START_TEST(labels_and_rows_that_are_none_are_named)
+{
+    fixture f = begin();
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(2, 3), -INFINITY), *one = VECTOR(f, 1, 2);
+    ((float *)nm_tensor_data(x))[1] = -2;
+    ((float *)nm_tensor_data(x))[5] = -4;
+    ASSERT_VALUES(f, nm_nll(f.tape, x, NUMBERS(f, 1, 2)), 3); /* 0 times infinity is not asked */
+    ASSERT_VALUES(f, nm_nll(f.tape, x, NUMBERS(f, 1, -100)), 2);
+    ASSERT_VALUES(f, nm_nll(f.tape, x, NUMBERS(f, -100, -100)), 0); /* PyTorch: NaN */
+    nm_nll(f.tape, x, NUMBERS(f, 1, 3));
+    assert_error(f.context, NM_ERROR_INPUT, "the label at [1] is 3; there are 3 classes");
+    nm_nll(f.tape, x, NUMBERS(f, -1, 0));
+    assert_error(f.context, NM_ERROR_INPUT, "the label at [0] is -1");
+    nm_nll(f.tape, x, NUMBERS(f, 1));
+    assert_error(f.context, NM_ERROR_INPUT, "nll: labels [1] must have the shape of x [2, 3]");
+    nm_weighted_nll(f.tape, x, NUMBERS(f, 1, 1), one);
+    assert_error(f.context, NM_ERROR_INPUT, "weight [2] must have one number for each class");
+    nm_embedding(f.tape, NUMBERS(f, 0), x, .padding_idx = 2);
+    assert_error(f.context, NM_ERROR_INPUT, "padding_idx 2 is no row of weight [2, 3]");
+    nm_embedding(f.tape, NUMBERS(f, 0), one);
+    assert_error(f.context, NM_ERROR_INPUT, "weight [2] is no [rows, channels]");
+    nm_local_response_norm(f.tape, nm_scalar(f.tape, NM_F32, 1), .size = 3);
+    assert_error(f.context, NM_ERROR_INPUT, "local_response_norm: x [] is no [..., channels]");
+    ck_assert_int_eq(nm_tensor_count(nm_local_response_norm(
+                         f.tape, nm_full(f.tape, NM_F32, NM_SHAPE(0, 3), 1), .size = 3)),
+                     0);
+    assert_fine(f.context);
+    end(&f);
+}
+END_TEST
+
 START_TEST(one_index_may_be_named_many_times)
 {
     fixture f = begin();
@@ -346,5 +377,6 @@ TEST_MAIN("ops/catalogue", nan_stays_and_is_nobodys_equal,
           a_reduction_of_nothing_is_what_pytorch_says, a_variance_of_too_few_is_not_finite,
           axes_that_are_none_are_named, views_move_elements_of_every_type,
           shapes_that_do_not_fit_are_refused_with_the_numbers, windows_that_are_none_are_refused,
+          labels_and_rows_that_are_none_are_named,
           convolutions_of_other_kinds_refuse_what_does_not_fit,
           an_index_out_of_range_is_named_with_its_place, one_index_may_be_named_many_times)

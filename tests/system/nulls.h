@@ -99,7 +99,10 @@
  * const nm_dense_options *: NULL
  * const nm_dropout_options *: NULL
  * const nm_elu_options *: NULL
+ * const nm_embedding_options *: NULL
  * const nm_gelu_options *: NULL
+ * const nm_local_response_norm_options *: NULL
+ * const nm_nll_options *: NULL
  * const nm_hard_sigmoid_options *: NULL
  * const nm_huber_options *: NULL
  * const nm_leaky_relu_options *: NULL
