@@ -18,6 +18,7 @@ struct nm_predictor {
     nm_traced *traced;     /* the model's, or where it is another predictor's, one of its own */
     nm_tape *tape;
     bool is_classifier;
+    bool takes_sigmoid; /* of the outputs, which are no values before */
     double temperature;
 };
 
@@ -37,6 +38,7 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
                         .traced = model->traced,
                         .temperature = model->saved.temperature};
     p->is_classifier = model->schema && model->schema->classes > 0 && (!type || type->wants_labels);
+    p->takes_sigmoid = type && type->takes_sigmoid;
     nm_model_hold(model);
     p->tape = nm_tape_create(context);
     if (!model->schema) {
@@ -158,7 +160,7 @@ static nm_tensor *finish(const nm_predictor *p, nm_tensor *y)
         y = plain ? y : nm_affine(p->tape, y, 1 / p->temperature, 0);
         y = nm_softmax(p->tape, y);
     }
-    return y;
+    return y && p->takes_sigmoid ? nm_sigmoid(p->tape, y) : y;
 }
 
 /* Room for the outputs of `count` samples, as one batch's are. */

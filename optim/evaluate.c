@@ -128,6 +128,7 @@ static nm_status add_batch(const nm_evaluator *e, const nm_batch *batch, sums *a
     }
     if (e->loss) {
         status = add_loss(e, outputs, batch, all);
+        outputs = nm_loss_predicted(e->loss, e->tape, outputs);
     }
     for (int i = 0; i < all->metrics && status == NM_OK; i++) {
         status = nm_metric_add(&all->metric[i], outputs, batch);

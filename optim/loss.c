@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/guard.h"
+#include "ops/arithmetic.h"
 
 static const nm_loss_type *type_of(const nm_choice *choice)
 {
@@ -98,9 +99,10 @@ nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
 int nm_loss_choice_wants(const nm_choice *choice)
 {
     NM_GIVEN(choice, 0);
-    return !choice->item                   ? NM_WANTED_ANY
-           : type_of(choice)->wants_labels ? NM_WANTED_LABELS
-                                           : NM_WANTED_VALUES;
+    return !choice->item                    ? NM_WANTED_ANY
+           : type_of(choice)->wants_labels  ? NM_WANTED_LABELS
+           : type_of(choice)->takes_sigmoid ? NM_WANTED_SHARES
+                                            : NM_WANTED_VALUES;
 }
 
 static nm_status check_targets(const nm_loss *loss, const nm_batch *batch)
@@ -138,6 +140,11 @@ nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *output
     nm_tensor *result = loss->type->compute(loss->options, tape, outputs, targets);
     nm_tape_enter(tape, scope);
     return result;
+}
+
+nm_tensor *nm_loss_predicted(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs)
+{
+    return loss && loss->type->takes_sigmoid ? nm_sigmoid(tape, outputs) : outputs;
 }
 
 double nm_loss_weight(const nm_loss *loss, const nm_batch *batch)

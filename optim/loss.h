@@ -23,7 +23,11 @@ typedef struct nm_loss_type {
     double (*weight)(const void *options, const nm_batch *batch);
     /* The label whose samples count for nothing. NULL: none. */
     nm_ignored (*ignored)(const void *options);
-    bool takes_softmax; /* of the outputs, which are of any size: none must come before it */
+    bool takes_softmax;     /* of the outputs, which are of any size: none must come before it */
+    bool takes_log_softmax; /* outputs are logarithms of probabilities: it must come before it */
+    /* Targets are values from 0 to 1, as they stand, and outputs of any size: their sigmoid is what
+     * metrics see and what is predicted. */
+    bool takes_sigmoid;
     /* Whether the options leave something to the training set. NULL: never. */
     bool (*follows_data)(const void *options);
     /* Works that out: `options` is a copy to be changed; memory that it needs, from the context,
@@ -60,6 +64,8 @@ NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outp
 /* Of targets that are on the tape already. */
 nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
                            nm_tensor *targets);
+/* What outputs of the network predict, in the targets' terms: the outputs, or their sigmoid. */
+nm_tensor *nm_loss_predicted(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs);
 /* The weight of that mean: sums of weight * mean over sum of weights do not depend on how samples
  * are cut into batches. */
 NM_API double nm_loss_weight(const nm_loss *loss, const nm_batch *batch);
@@ -94,6 +100,27 @@ typedef struct nm_cross_entropy_loss_options {
               NM_CROSS_ENTROPY_LOSS_DEFAULTS, __VA_ARGS__)
 NM_API void nm_cross_entropy_loss_options_init(nm_cross_entropy_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_cross_entropy;
+
+/* -output[label], of outputs that are logarithms of probabilities: nm_nll() in ops/loss.h. */
+typedef struct nm_nll_loss_options {
+    int64_t ignore_index NM_DEFAULT(-100);
+} nm_nll_loss_options;
+#define NM_NLL_LOSS_DEFAULTS .ignore_index = -100
+#define nm_nll_loss(...)                                                                           \
+    NM_CHOICE(nm_loss_nll, nm_nll_loss_options, NM_NLL_LOSS_DEFAULTS, __VA_ARGS__)
+NM_API void nm_nll_loss_options_init(nm_nll_loss_options *options);
+extern NM_API const nm_loss_type nm_loss_nll;
+
+/* Of sigmoid(outputs) against values from 0 to 1: nm_bce_with_logits() in ops/loss.h. */
+typedef struct nm_bce_with_logits_loss_options {
+    nm_numbers pos_weight NM_DEFAULT({}); /* how much a 1 counts: one an output; count 0: all 1 */
+} nm_bce_with_logits_loss_options;
+#define NM_BCE_WITH_LOGITS_LOSS_DEFAULTS .pos_weight = {0, NULL, 0}
+#define nm_bce_with_logits_loss(...)                                                               \
+    NM_CHOICE(nm_loss_bce_with_logits, nm_bce_with_logits_loss_options,                            \
+              NM_BCE_WITH_LOGITS_LOSS_DEFAULTS, __VA_ARGS__)
+NM_API void nm_bce_with_logits_loss_options_init(nm_bce_with_logits_loss_options *options);
+extern NM_API const nm_loss_type nm_loss_bce_with_logits;
 
 extern NM_API const nm_loss_type nm_loss_l1;  /* mean of |output - target|; without options */
 extern NM_API const nm_loss_type nm_loss_mse; /* mean of (output - target)^2; without options */

@@ -5,14 +5,17 @@
 
 /* ---- Cross entropy ---- */
 
-/* The weights as a tensor, with its elements on a dry tape, too. */
-static nm_tensor *weights_of(const nm_cross_entropy_loss_options *o, nm_tape *tape)
+/* Numbers as a tensor, with its elements on a dry tape, too; NULL: none. */
+static nm_tensor *tensor_of(const nm_numbers *numbers, nm_tape *tape)
 {
+    if (!numbers->count) {
+        return NULL;
+    }
     bool dry = nm_tape_set_dry(tape, false);
-    nm_tensor *weight = nm_tape_tensor(tape, NM_F32, NM_SHAPE(o->weight.count));
+    nm_tensor *weight = nm_tape_tensor(tape, NM_F32, NM_SHAPE(numbers->count));
     float *values = nm_tensor_f32(weight);
-    for (int64_t k = 0; values && k < o->weight.count; k++) {
-        values[k] = (float)o->weight.at[k];
+    for (int64_t k = 0; values && k < numbers->count; k++) {
+        values[k] = (float)numbers->at[k];
     }
     nm_tape_set_dry(tape, dry);
     return weight;
@@ -22,7 +25,7 @@ static nm_tensor *cross_entropy(const void *options, nm_tape *tape, nm_tensor *o
                                 nm_tensor *targets)
 {
     const nm_cross_entropy_loss_options *o = options;
-    nm_tensor *weight = o->weight.count ? weights_of(o, tape) : NULL;
+    nm_tensor *weight = tensor_of(&o->weight, tape);
     if (o->weight.word) {
         nm_fail(nm_tape_context(tape), NM_ERROR_INPUT,
                 "cross_entropy: \"weight\" is balanced, but no training set was counted; call "
@@ -146,8 +149,8 @@ static const nm_spec spec = {.name = "nm_cross_entropy_loss_options",
 
 const nm_loss_type nm_loss_cross_entropy = {
     .item = NM_ITEM(nm_loss_type, "cross_entropy", "for classes: of the outputs' softmax",
-                    .also = "categorical_crossentropy sparse_categorical_crossentropy bce "
-                            "binary_crossentropy bce_with_logits nll softmax log_loss",
+                    .also = "categorical_crossentropy sparse_categorical_crossentropy softmax "
+                            "log_loss",
                     .spec = &spec,
                     .doc = "The mean over the samples of -log softmax(outputs)[label]. The network "
                            "ends with [batch, classes] outputs and without a softmax. With "
@@ -161,6 +164,103 @@ const nm_loss_type nm_loss_cross_entropy = {
     .follows_data = cross_entropy_follows_data,
     .prepare = balance,
     .check = check_weights,
+};
+
+/* ---- Negative log likelihood ---- */
+
+static nm_tensor *nll(const void *options, nm_tape *tape, nm_tensor *outputs, nm_tensor *targets)
+{
+    const nm_nll_loss_options *o = options;
+    return nm_nll(tape, outputs, targets, .ignore_index = o->ignore_index);
+}
+
+static double nll_weight(const void *options, const nm_batch *batch)
+{
+    const int64_t ignored = ((const nm_nll_loss_options *)options)->ignore_index;
+    const int32_t *labels = batch->targets;
+    int64_t all = nm_shape_count(&batch->target_shape), count = 0;
+    for (int64_t i = 0; i < all; i++) {
+        count += labels[i] != ignored;
+    }
+    return (double)count;
+}
+
+static nm_ignored nll_ignored(const void *options)
+{
+    return (nm_ignored){.on = true, .label = ((const nm_nll_loss_options *)options)->ignore_index};
+}
+
+static const nm_nll_loss_options nll_defaults = {NM_NLL_LOSS_DEFAULTS};
+NM_OPTIONS_INIT(nm_nll_loss_options, nll_defaults)
+static const nm_option nll_rows[] = {
+    {NM_FIELD(nm_nll_loss_options, ignore_index), NM_OPTION_INT, .also = "ignore_label",
+     .doc = "samples with this label count for nothing: in the loss, in metrics, as a class"},
+};
+static const nm_spec nll_spec = {.name = "nm_nll_loss_options",
+                                 .size = sizeof(nm_nll_loss_options),
+                                 .defaults = &nll_defaults,
+                                 .options = nll_rows,
+                                 .count = NM_COUNT_OF(nll_rows)};
+
+const nm_loss_type nm_loss_nll = {
+    .item = NM_ITEM(nm_loss_type, "nll", "for classes: of logarithms of probabilities",
+                    .also = "nll_loss negative_log_likelihood", .spec = &nll_spec,
+                    .doc = "The mean over the samples of -output[label]. The network ends with "
+                           "log_softmax. cross_entropy takes that itself, and is faster."),
+    .wants_labels = true,
+    .metric = "accuracy",
+    .compute = nll,
+    .weight = nll_weight,
+    .takes_log_softmax = true,
+    .ignored = nll_ignored,
+};
+
+/* ---- Binary cross entropy ---- */
+
+static nm_tensor *bce_with_logits(const void *options, nm_tape *tape, nm_tensor *outputs,
+                                  nm_tensor *targets)
+{
+    const nm_bce_with_logits_loss_options *o = options;
+    return nm_weighted_bce_with_logits(tape, outputs, targets, NULL,
+                                       tensor_of(&o->pos_weight, tape));
+}
+
+static nm_status check_pos_weight(nm_context *context, const void *options, int64_t outputs)
+{
+    const nm_numbers *weight = &((const nm_bce_with_logits_loss_options *)options)->pos_weight;
+    if (!weight->count || weight->count == outputs) {
+        return NM_OK;
+    }
+    return nm_fail(context, NM_ERROR_INPUT,
+                   "bce_with_logits: \"pos_weight\" has %lld number%s, but the network has %lld "
+                   "outputs; give one for each",
+                   (long long)weight->count, weight->count == 1 ? "" : "s", (long long)outputs);
+}
+
+static const nm_bce_with_logits_loss_options bce_defaults = {NM_BCE_WITH_LOGITS_LOSS_DEFAULTS};
+NM_OPTIONS_INIT(nm_bce_with_logits_loss_options, bce_defaults)
+static const nm_option bce_rows[] = {
+    {NM_FIELD(nm_bce_with_logits_loss_options, pos_weight), NM_OPTION_NUMBERS, .max = 1e30,
+     .doc = "how much a 1 counts, one number for each output; a 0 counts 1"},
+};
+static const nm_spec bce_spec = {.name = "nm_bce_with_logits_loss_options",
+                                 .size = sizeof(nm_bce_with_logits_loss_options),
+                                 .defaults = &bce_defaults,
+                                 .options = bce_rows,
+                                 .count = NM_COUNT_OF(bce_rows)};
+
+const nm_loss_type nm_loss_bce_with_logits = {
+    .item = NM_ITEM(
+        nm_loss_type, "bce_with_logits", "for values that are 0 or 1: of the outputs' sigmoid",
+        .also = "bce binary_crossentropy binary_cross_entropy sigmoid", .spec = &bce_spec,
+        .doc = "The mean over all elements of -t log p - (1 - t) log(1 - p), with p = "
+               "sigmoid(output) and targets t from 0 to 1, which stay as they are: of "
+               "one question, or of several that are answered each for itself. The "
+               "network ends without a sigmoid; metrics see p, and p is predicted."),
+    .metric = "binary_accuracy",
+    .compute = bce_with_logits,
+    .takes_sigmoid = true,
+    .check = check_pos_weight,
 };
 
 /* ---- Mean squared error ---- */

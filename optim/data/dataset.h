@@ -25,7 +25,8 @@ typedef enum nm_wanted {
     NM_WANTED_ANY, /* as the data looks */
     NM_WANTED_LABELS,
     NM_WANTED_VALUES,
-    NM_WANTED_NONE /* for predictions: a table's are not looked at */
+    NM_WANTED_NONE,  /* for predictions: a table's are not looked at */
+    NM_WANTED_SHARES /* values from 0 to 1, which stay as they are */
 } nm_wanted;
 
 /* How cells of a table that are missing are filled, each column for itself. */

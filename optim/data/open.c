@@ -16,6 +16,25 @@ static nm_status check_keys(const nm_dataset *set, const nm_reading *reading)
                    groups ? reading->groups : reading->order);
 }
 
+/* Whether the targets are values from 0 to 1, as a loss of shares takes them. */
+static nm_status check_shares(const nm_dataset *set)
+{
+    const int64_t width = nm_shape_count(&set->target_shape);
+    const float *narrow = set->targets;
+    const double *wide = set->targets;
+    for (int64_t i = 0; narrow && set->target_dtype != NM_I32 && i < set->count * width; i++) {
+        const int64_t sample = i / width, at = (set->rows ? set->rows[sample] : sample) * width;
+        const double value =
+            set->target_dtype == NM_F64 ? wide[at + i % width] : (double)narrow[at + i % width];
+        if (!(value >= 0 && value <= 1)) {
+            return nm_fail(set->context, NM_ERROR_INPUT,
+                           "target %lld of sample %lld is %g; the loss takes values from 0 to 1",
+                           (long long)(i % width), (long long)sample, value);
+        }
+    }
+    return NM_OK;
+}
+
 static nm_status open_and_check(const nm_dataset_type *type, const void *options,
                                 const nm_reading *reading, nm_dataset *set)
 {
@@ -29,6 +48,7 @@ static nm_status open_and_check(const nm_dataset_type *type, const void *options
         status = nm_dataset_fill(set, set, set->schema);
     }
     status = status == NM_OK ? nm_dataset_check(set) : status;
+    status = status == NM_OK && set->wanted == NM_WANTED_SHARES ? check_shares(set) : status;
     status = status == NM_OK ? check_keys(set, reading) : status;
     status = status == NM_OK && schema ? nm_dataset_conform(set, schema) : status;
     set->sample_source = set->target_source = NULL;

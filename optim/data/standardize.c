@@ -92,7 +92,8 @@ static nm_status compute(const nm_dataset *train, nm_schema *s)
 /* Targets of several axes, such as images, have no elements that are quantities of their own. */
 static bool wants_targets(const nm_data_options *o, const nm_dataset *train)
 {
-    if (train->classes || train->target_shape.rank != 1 || train->count < FEWEST) {
+    if (train->classes || train->target_shape.rank != 1 || train->count < FEWEST ||
+        o->wanted == NM_WANTED_SHARES) {
         return false;
     }
     return o->normalize_targets == NM_NORMALIZE_AUTO ||
@@ -133,10 +134,28 @@ static nm_status use_schema(const nm_data_options *o, nm_data *data)
     return NM_OK;
 }
 
+/* Targets from 0 to 1 stay as they are, also those of a network that was trained before. */
+static nm_status check_shares(const nm_data_options *o, const nm_data *data)
+{
+    if (o->wanted != NM_WANTED_SHARES || (o->normalize_targets != NM_NORMALIZE_AUTO &&
+                                          !(data->as_before && data->schema->target_mean))) {
+        return NM_OK;
+    }
+    return nm_fail(data->train.context, NM_ERROR_INPUT,
+                   "data: the loss takes targets from 0 to 1 as they are, but %s",
+                   o->normalize_targets == NM_NORMALIZE_AUTO
+                       ? "\"normalize_targets\" is auto; leave it out"
+                       : "the network that is trained on was trained on standardized ones; prepare "
+                         "its samples anew");
+}
+
 nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 {
     nm_schema *s = data->schema;
-    nm_status status = NM_OK;
+    nm_status status = check_shares(o, data);
+    if (status != NM_OK) {
+        return status;
+    }
     if (data->as_before) {
         return use_schema(o, data);
     }

@@ -40,6 +40,14 @@ static double value_at(const nm_dataset *set, int64_t index)
     return set->target_dtype == NM_F64 ? wide[index] : (double)narrow[index];
 }
 
+/* The output whose sigmoid is that share; of none or all of the samples, of half a sample. */
+static double logit_of(double share, int64_t samples)
+{
+    const double least = 0.5 / (double)samples;
+    const double p = fmin(fmax(share, least), 1 - least);
+    return log(p / (1 - p));
+}
+
 /* In the units that the network's outputs are in. */
 static void guess_values(const nm_trainer *t, double *guess, int64_t width)
 {
@@ -53,6 +61,7 @@ static void guess_values(const nm_trainer *t, double *guess, int64_t width)
     for (int64_t k = 0; k < width; k++) {
         guess[k] -= o->target_mean ? o->target_mean[k] : 0;
         guess[k] /= o->target_deviation ? o->target_deviation[k] : 1;
+        guess[k] = t->loss.type->takes_sigmoid ? logit_of(guess[k], set->count) : guess[k];
     }
 }
 

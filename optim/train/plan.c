@@ -409,6 +409,28 @@ static void warn_of_softmax(const nm_trainer *t)
     }
 }
 
+static void warn_of_sigmoid(const nm_trainer *t)
+{
+    const char *op = t->trial.op ? t->trial.op->item.name : "";
+    if (!strcmp(op, "sigmoid") || !strcmp(op, "softmax")) {
+        warn(t, t->trial.at,
+             "%s: the loss \"%s\" takes a sigmoid itself, and of outputs between 0 and 1 it makes "
+             "no value below 0.5; remove the layer",
+             t->trial.layer, t->loss.type->item.name);
+    }
+}
+
+/* Without it, the loss falls without end, and what is predicted are no probabilities. */
+static void warn_of_no_log_softmax(const nm_trainer *t)
+{
+    if (t->trial.op && strcmp(t->trial.op->item.name, "log_softmax") != 0) {
+        warn(t, t->trial.at,
+             "%s: the loss \"%s\" takes logarithms of probabilities, which %s does not make; put "
+             "log_softmax behind it, or choose cross_entropy",
+             t->trial.layer, t->loss.type->item.name, t->trial.op->item.name);
+    }
+}
+
 /* Outputs behind the classes, but for one that the ignored label would have. */
 static bool has_needless_outputs(const nm_trainer *t)
 {
@@ -450,6 +472,12 @@ void nm_trainer_warn(const nm_trainer *t)
     }
     if (t->loss.type->takes_softmax) {
         warn_of_softmax(t);
+    }
+    if (t->loss.type->takes_sigmoid) {
+        warn_of_sigmoid(t);
+    }
+    if (t->loss.type->takes_log_softmax) {
+        warn_of_no_log_softmax(t);
     }
     if (t->loss.type->wants_labels) {
         warn_of_outputs(t);
