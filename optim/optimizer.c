@@ -30,6 +30,7 @@ struct nm_optimizer {
     int states;  /* of each member */
     int count;
     member *members;
+    nm_update *whole; /* room for all members; NULL: the kind asks for none */
 };
 
 /* ---- Creation ---- */
@@ -58,13 +59,19 @@ static nm_status copy_options(nm_optimizer *o, const nm_choice *choice)
     return NM_OK;
 }
 
+/* The parameter's, or [copies, elements]. */
+static nm_shape state_shape(const nm_optimizer *o, const member *m, int state)
+{
+    const int64_t copies = o->type->copies ? o->type->copies(o->options, state) : 1;
+    return copies == 1 ? *nm_tensor_shape(m->entry->tensor) : NM_SHAPE(copies, m->count);
+}
+
 static nm_status add_states(nm_optimizer *o, member *m, int states)
 {
     for (int i = 0; i < states; i++) {
         char *name = nm_format(o->context, "%s.%s", o->type->state_names[i], m->entry->name);
-        nm_tensor *tensor = m->entry->tensor;
-        m->state[i] = name ? nm_store_add(o->state, name, NM_BUFFER, NM_STATISTIC,
-                                          nm_tensor_dtype(tensor), *nm_tensor_shape(tensor))
+        m->state[i] = name ? nm_store_add(o->state, name, NM_BUFFER, NM_STATISTIC, m->dtype,
+                                          state_shape(o, m, i))
                            : NULL;
         nm_free(o->context, name);
         if (!m->state[i]) {
@@ -114,6 +121,7 @@ static nm_status add_members(nm_optimizer *o, const nm_setting *settings)
     nm_store_hold(o->state); /* its user can get at it, and destroy it */
     o->members = nm_alloc_zero(o->context, (size_t)entries, sizeof *o->members);
     o->states = state_count(o);
+    o->whole = o->type->whole ? nm_alloc_zero(o->context, (size_t)entries, sizeof *o->whole) : NULL;
     nm_status status = nm_context_status(o->context);
     for (int i = 0; i < entries && status == NM_OK; i++) {
         const nm_entry *entry = nm_store_at(o->store, i);
@@ -166,6 +174,7 @@ void nm_optimizer_destroy(nm_optimizer *o)
     nm_store_destroy(o->state);
     nm_store_release(o->state);
     nm_free(o->context, o->members);
+    nm_free(o->context, o->whole);
     nm_free(o->context, o->options);
     nm_free(o->context, o);
     nm_store_release(store);
@@ -251,6 +260,22 @@ static void update_range(void *arg, int64_t begin, int64_t end)
     }
 }
 
+static void find_trust_of_all(nm_optimizer *o, const move *all)
+{
+    int count = 0;
+    for (int i = 0; i < o->count; i++) {
+        const member *m = &o->members[i];
+        if (m->gradient) {
+            o->whole[count] = all->common;
+            set_stretch(all, m, 0, m->count, &o->whole[count++]);
+        }
+    }
+    const double trust = o->type->whole(o->whole, count);
+    for (int i = 0; i < o->count; i++) {
+        o->members[i].trust = trust;
+    }
+}
+
 /* A parameter that came later would never be moved. */
 static nm_status check_store(const nm_optimizer *o)
 {
@@ -302,7 +327,9 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
     status = status == NM_OK ? check_store(o) : status;
     if (status == NM_OK) {
         all.elements = find_gradients(o);
-        if (o->type->trust) {
+        if (o->whole) {
+            find_trust_of_all(o, &all);
+        } else if (o->type->trust) {
             find_trust(o, &all);
         }
         nm_parallel(o->context, all.elements, GRAIN, update_range, &all);

@@ -78,6 +78,9 @@ typedef struct nm_optimizer_type {
     const char *const *state_names; /* "momentum", ...; ends with NULL */
     /* How many of these states it needs with these options; NULL: all. */
     int (*states)(const void *options);
+    /* How many tensors like the parameter, one behind the other, state `state` is. NULL: one each.
+     */
+    int64_t (*copies)(const void *options, int state);
     /* A factor that depends on a parameter as a whole, for kinds with rates of layers: called
      * before the update of its stretches, with all of its elements; it may move states. NULL: none.
      * What it returns counts for weights only (NM_WEIGHT); others have 1. */
@@ -86,6 +89,11 @@ typedef struct nm_optimizer_type {
      * nothing but the elements of the same index, so that they are the same wherever a stretch
      * begins and ends. */
     void (*update)(const nm_update *update);
+    /* In place of trust(), for a kind whose steps depend on all parameters together: called before
+     * all updates, with those that have a gradient, whole, in the store's order; it may move
+     * states. What it returns is the trust of all. NULL: none. */
+    double (*whole)(const nm_update *all, int count);
+    bool wants_all; /* gradients of all samples, each time: others mislead it */
 } nm_optimizer_type;
 
 /* ---- An optimizer at work ---- */

@@ -180,6 +180,29 @@ NM_API void nm_lamb_options_init(nm_lamb_options *options);
 extern NM_API const nm_optimizer_type nm_optimizer_lamb;
 #define nm_lamb(...) NM_CHOICE(nm_optimizer_lamb, nm_lamb_options, NM_LAMB_DEFAULTS, __VA_ARGS__)
 
+/* ---- L-BFGS ---- */
+
+/* Directions from the last steps and how the gradient changed over them: for gradients of all
+ * samples, without noise. One update is one iteration of PyTorch's, without a line search:
+ *
+ *     w = w - rate * H * g, the first time w - rate * min(1, 1 / sum |g|) * g
+ *
+ * with g the gradient plus weight_decay * w, and H from the last history_size pairs. Nocedal 1980.
+ */
+typedef struct nm_lbfgs_options {
+    NM_OPTIMIZER_FIELDS_OF(1, 0);
+    int64_t history_size NM_DEFAULT(10);      /* at most 100, which is PyTorch's */
+    double tolerance_grad NM_DEFAULT(1e-7);   /* a gradient within it moves nothing */
+    double tolerance_change NM_DEFAULT(1e-9); /* nor does what leads down by less */
+} nm_lbfgs_options;
+
+#define NM_LBFGS_DEFAULTS                                                                          \
+    .rate = 1, .history_size = 10, .tolerance_grad = 1e-7, .tolerance_change = 1e-9
+NM_API void nm_lbfgs_options_init(nm_lbfgs_options *options);
+extern NM_API const nm_optimizer_type nm_optimizer_lbfgs;
+#define nm_lbfgs(...)                                                                              \
+    NM_CHOICE(nm_optimizer_lbfgs, nm_lbfgs_options, NM_LBFGS_DEFAULTS, __VA_ARGS__)
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,5 @@
-/* lstm and gru: over the steps of a sequence [batch, steps, channels]. The formulas are the ops'. */
+/* lstm and gru: over the steps of a sequence [batch, steps, channels]. The formulas are the ops'.
+ */
 #include <math.h>
 
 #include "models/table.h"
@@ -84,8 +85,8 @@ typedef nm_recurrent_result (*recurrent_fn)(nm_tape *tape, nm_tensor *x,
                                             const nm_recurrent_inputs *inputs,
                                             const nm_recurrent_options *options);
 
-static nm_tensor *run_way(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
-                          recurrent_fn op, bool second)
+static nm_tensor *run_way(nm_layer *layer, const nm_pass *pass, nm_tensor *x, recurrent_fn op,
+                          bool second)
 {
     const recurrent_layer_options *o = layer->options;
     const nm_recurrent_options options = {NM_END(nm_recurrent_options),

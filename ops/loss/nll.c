@@ -100,8 +100,7 @@ static nm_tensor *mean_of(const nm_compose *c, nm_tensor *losses, nm_tensor *cou
     const nm_dtype dtype = nm_tensor_dtype(c->in[X]);
     nm_tensor *all = nm_sum(tape, counts);
     nm_tensor *none = nm_equal(tape, all, nm_scalar(tape, dtype, 0));
-    return nm_div(tape, nm_sum(tape, losses),
-                  nm_where(tape, none, nm_scalar(tape, dtype, 1), all));
+    return nm_div(tape, nm_sum(tape, losses), nm_where(tape, none, nm_scalar(tape, dtype, 1), all));
 }
 
 static nm_tensor *nll_compose(nm_compose *c)
@@ -131,7 +130,8 @@ static const nm_sample nll_samples[] = {
     {.options = "{reduction: none}", .in = {NM_NORMAL(2, 3, 4), NM_INDEX(4, 2, 3)}},
     {.options = "{reduction: sum, ignore_index: 0}",
      .in = {NM_NORMAL(6, 3), NM_INDEX(3, 6), NM_UNIFORM(0.5, 2, 3)}},
-    {.options = "{ignore_index: 1}", .in = {NM_NORMAL(6, 3), NM_INDEX(3, 6), NM_UNIFORM(0.5, 2, 3)}},
+    {.options = "{ignore_index: 1}",
+     .in = {NM_NORMAL(6, 3), NM_INDEX(3, 6), NM_UNIFORM(0.5, 2, 3)}},
 };
 
 static const char *const reductions[] = {"mean", "sum", "none", NULL};
@@ -155,12 +155,12 @@ static const nm_port inputs[INPUTS] = {
 };
 static const nm_port outputs[] = {{.name = "loss", .doc = "[], or [...] unreduced"}};
 
-NM_COMPOSED_OP(nll, inputs, outputs, 0, "negative log likelihood of labels", .spec = &spec,
-               .also = "nll_loss negative_log_likelihood",
-               .doc =
-                   "loss = -weight[label] x[label], the sum over the rows whose label is not\n"
-                   "ignore_index, or that divided by the sum of their labels' weights (of no rows:\n"
-                   "0, where PyTorch has NaN). cross_entropy is this of log_softmax(x), at once.")
+NM_COMPOSED_OP(
+    nll, inputs, outputs, 0, "negative log likelihood of labels", .spec = &spec,
+    .also = "nll_loss negative_log_likelihood",
+    .doc = "loss = -weight[label] x[label], the sum over the rows whose label is not\n"
+           "ignore_index, or that divided by the sum of their labels' weights (of no rows:\n"
+           "0, where PyTorch has NaN). cross_entropy is this of log_softmax(x), at once.")
 
 nm_tensor *nm_weighted_nll_with(nm_tape *tape, nm_tensor *x, nm_tensor *labels, nm_tensor *weight,
                                 const nm_nll_options *o)

@@ -59,9 +59,10 @@ static const nm_port x_port[] = {{.name = "x", .doc = "[..., channels]"}};
 
 NM_COMPOSED_OP(local_response_norm, x_port, nm_port_y, 0, "normalization by channels around",
                .spec = &spec, .also = "lrn",
-               .doc = "y = x / (k + alpha m)^beta, m the mean of x^2 over `size` channels: size / 2\n"
-                      "before, (size - 1) / 2 behind, those that are not there counting as 0.\n"
-                      "Krizhevsky, Sutskever, Hinton 2012.")
+               .doc =
+                   "y = x / (k + alpha m)^beta, m the mean of x^2 over `size` channels: size / 2\n"
+                   "before, (size - 1) / 2 behind, those that are not there counting as 0.\n"
+                   "Krizhevsky, Sutskever, Hinton 2012.")
 
 nm_tensor *nm_local_response_norm_with(nm_tape *tape, nm_tensor *x,
                                        const nm_local_response_norm_options *o)

@@ -464,6 +464,18 @@ static void warn_of_precision(const nm_trainer *t)
     }
 }
 
+static void warn_of_parts(const nm_trainer *t)
+{
+    const nm_optimizer_type *type = t->optimizer ? nm_optimizer_type_of(t->optimizer) : NULL;
+    if (type && type->wants_all && t->steps_per_epoch > 1) {
+        const long long samples = (long long)t->setup.data->train.count;
+        warn(t, t->setup.options.optimizer.at,
+             "train: %s goes by gradients of all samples, but an epoch has %lld updates, each by a "
+             "part of the %lld; give `data: {batch: %lld}`",
+             type->item.name, (long long)t->steps_per_epoch, samples, samples);
+    }
+}
+
 /* Of what is going to be trained: what was trained is as it is. */
 void nm_trainer_warn(const nm_trainer *t)
 {
@@ -473,6 +485,7 @@ void nm_trainer_warn(const nm_trainer *t)
     if (t->loss.type->takes_softmax) {
         warn_of_softmax(t);
     }
+    warn_of_parts(t);
     if (t->loss.type->takes_sigmoid) {
         warn_of_sigmoid(t);
     }

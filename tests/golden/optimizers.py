@@ -35,6 +35,12 @@ PYTORCH = {
     "adagrad/decay": (torch.optim.Adagrad, {"rate": 0.1, "weight_decay": 0.1, "rate_decay": 0.3}),
     "adagrad/initial": (torch.optim.Adagrad, {"rate": 0.1, "initial": 0.5, "eps": 1e-2}),
 }
+# One iteration a step, on the gradient that stands there.
+LBFGS = {
+    "lbfgs/plain": {"rate": 0.1},
+    "lbfgs/short": {"rate": 0.3, "history_size": 2},
+    "lbfgs/tolerances": {"rate": 0.2, "history_size": 100, "tolerance_grad": 0.9, "tolerance_change": 2.0},
+}
 THEIRS = {"rate": "lr", "rate_decay": "lr_decay", "initial": "initial_accumulator_value"}
 
 
@@ -86,6 +92,17 @@ def by_formula(step, options, start, gradients, rates):
         yield w.clone()
 
 
+def by_lbfgs(options, start, gradients, rates):
+    parameter = start.clone().requires_grad_(True)
+    theirs = dict({"history_size": 10}, **{THEIRS.get(key, key): value for key, value in options.items()})
+    optimizer = torch.optim.LBFGS([parameter], max_iter=1, **theirs)
+    for gradient, rate in zip(gradients, rates):
+        optimizer.param_groups[0]["lr"] = rate * options["rate"]
+        parameter.grad = gradient.clone()
+        optimizer.step(lambda: torch.zeros(()))
+        yield parameter.detach().clone()
+
+
 golden = Golden("optimizers")
 start, gradients = normal(2, 3), [normal(2, 3) for _ in range(STEPS)]
 rates = [1.0] * 8 + [0.5] * 8 + [0.1] * 4
@@ -98,4 +115,7 @@ for variants, run in ((PYTORCH, by_pytorch), (PAPERS, by_formula)):
         golden.add(name + "/parameters", results, torch.float64)
         text = ", ".join("%s: %s" % (key, str(value).lower()) for key, value in options.items())
         golden.metadata[name] = "{%s}" % text
+for name, options in LBFGS.items():
+    golden.add(name + "/parameters", torch.stack(list(by_lbfgs(options, start, gradients, rates))), torch.float64)
+    golden.metadata[name] = "{%s}" % ", ".join("%s: %s" % pair for pair in options.items())
 golden.write()

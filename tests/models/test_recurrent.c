@@ -22,8 +22,7 @@ START_TEST(both_directions_stand_side_by_side)
     nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(2, 5, 2), 1);
     const nm_recurrent_inputs there = inputs_of(&f, "gru1", "");
     const nm_recurrent_inputs back = inputs_of(&f, "gru1", "_reverse");
-    nm_tensor *parts[] = {nm_gru(f.tape, x, &there).y,
-                          nm_gru(f.tape, x, &back, .reverse = true).y};
+    nm_tensor *parts[] = {nm_gru(f.tape, x, &there).y, nm_gru(f.tape, x, &back, .reverse = true).y};
     nm_tensor *y = nm_concat(f.tape, parts, 2, .axis = 2), *z = evaluate(&f, x);
     assert_fine(f.context);
     ck_assert(nm_shape_equal(nm_tensor_shape(y), nm_tensor_shape(z)));

@@ -17,7 +17,9 @@ static void write_table(const char *odd)
     for (int i = 0; i < 60; i++) {
         length += (size_t)snprintf(rows + length, sizeof rows - length, "%d.5,%d.25,%d,%s\n",
                                    i % 4 ? 11 + i % 7 : 2 + i % 5, i % 3, i % 4 > 0,
-                                   i == 59 ? odd : i % 3 ? "0" : "1");
+                                   i == 59 ? odd
+                                   : i % 3 ? "0"
+                                           : "1");
     }
     write_text("d.csv", rows);
 }
@@ -61,9 +63,8 @@ START_TEST(the_baseline_answers_with_shares)
     size_t size;
     char *log = read_text(test_path("guessed/log.jsonl"), &size);
     const double q = 0.75, p = 1.0 / 3;
-    const double wanted = -(q * log1p(q - 1) + (1 - q) * log1p(-q) + p * log1p(p - 1) +
-                            (1 - p) * log1p(-p)) /
-                          2;
+    const double wanted =
+        -(q * log1p(q - 1) + (1 - q) * log1p(-q) + p * log1p(p - 1) + (1 - p) * log1p(-p)) / 2;
     ck_assert_double_eq_tol(json_field(log, "test_baseline_loss"), wanted, 1e-6);
     free(log);
 }
@@ -110,10 +111,8 @@ START_TEST(the_weight_of_ones_is_the_ops)
     nm_loss loss;
     ck_assert_int_eq(nm_loss_begin(&loss, context, &choice), NM_OK);
     nm_tensor *x = nm_tape_wrap(tape, NM_F32, NM_SHAPE(2, 2), logits);
-    const nm_batch batch = {.count = 2,
-                            .targets = targets,
-                            .target_dtype = NM_F32,
-                            .target_shape = NM_SHAPE(2, 2)};
+    const nm_batch batch = {
+        .count = 2, .targets = targets, .target_dtype = NM_F32, .target_shape = NM_SHAPE(2, 2)};
     double wanted = 0;
     for (int i = 0; i < 4; i++) {
         const double p = 1 / (1 + exp(-(double)logits[i]));
@@ -125,6 +124,28 @@ START_TEST(the_weight_of_ones_is_the_ops)
     nm_loss_end(&loss);
     nm_tape_destroy(tape);
     nm_close(context);
+}
+END_TEST
+
+/* ---- lbfgs: of all samples ---- */
+
+START_TEST(lbfgs_learns_in_few_updates_and_warns_of_parts)
+{
+    static const char net[] =
+        "model: [dense: {units: 2}]\n"
+        "data: {train: {csv: {path: d.csv, target: [warm, far]}}, batch: %d}\n"
+        "loss: mse\n"
+        "train: {epochs: 30, seed: 1, optimizer: lbfgs}\n";
+    char text[512];
+    write_table("0");
+    snprintf(text, sizeof text, net, 30);
+    const ended *e = train(text, "parts");
+    assert_says(e->err, "lbfgs goes by gradients of all samples, but an epoch has 2 updates");
+    assert_says(e->err, "give `data: {batch: 60}`");
+    snprintf(text, sizeof text, net, 60);
+    e = train(text, "all");
+    assert_code(e, 0);
+    ck_assert_str_eq(e->err, "");
 }
 END_TEST
 
@@ -163,4 +184,5 @@ END_TEST
 TEST_MAIN("models/shares", questions_are_learned_and_answered_with_probabilities,
           the_baseline_answers_with_shares, other_targets_and_scales_of_them_are_refused,
           a_sigmoid_before_the_loss_is_warned_of, the_weight_of_ones_is_the_ops,
+          lbfgs_learns_in_few_updates_and_warns_of_parts,
           nll_of_log_softmax_learns_what_cross_entropy_does)

@@ -306,6 +306,61 @@ START_TEST(only_weights_have_rates_of_layers)
 }
 END_TEST
 
+/* ---- L-BFGS ---- */
+
+/* (1000 a^2 + b^2) / 2, in which gradient descent takes thousands of steps. */
+static double valley(nm_optimizer *optimizer, nm_tensor *a, nm_tensor *b, int64_t step)
+{
+    nm_tape_reset(tape);
+    nm_tensor *steep = nm_affine(tape, nm_square(tape, a), 500, 0);
+    nm_tensor *flat = nm_affine(tape, nm_square(tape, b), 0.5, 0);
+    nm_tensor *loss = nm_add(tape, nm_sum(tape, steep), nm_sum(tape, flat));
+    const double value = nm_tensor_item(loss);
+    nm_optimizer_minimize(optimizer, tape, loss, step);
+    return value;
+}
+
+START_TEST(lbfgs_finds_the_end_of_a_long_valley)
+{
+    begin(NULL);
+    nm_tensor *a = nm_store_add(store, "a", NM_PARAMETER, NM_WEIGHT, NM_F64, NM_SHAPE(1));
+    nm_tensor *b = nm_store_add(store, "b", NM_PARAMETER, NM_BIAS, NM_F64, NM_SHAPE(2, 1));
+    nm_tensor_fill(a, 1);
+    nm_tensor_fill(b, -3);
+    const nm_choice choice = nm_lbfgs();
+    nm_optimizer *optimizer = nm_optimizer_create(store, &choice, NULL, 0);
+    for (int64_t step = 0; step < 50; step++) {
+        valley(optimizer, a, b, step);
+    }
+    assert_fine(context);
+    assert_near(nm_tensor_get(a, 0), 0, 0, 1e-6);
+    assert_near(nm_tensor_get(b, 1), 0, 0, 5e-5);
+    const double end_of_b = nm_tensor_get(b, 1);
+    for (int64_t step = 50; step < 60; step++) {
+        valley(optimizer, a, b, step); /* within its tolerances: all stays */
+    }
+    assert_near(nm_tensor_get(b, 1), end_of_b, 0, 0);
+    nm_optimizer_destroy(optimizer);
+    end(NULL);
+}
+END_TEST
+
+START_TEST(lbfgs_keeps_as_much_as_its_options_say)
+{
+    begin(NULL);
+    nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2, 3));
+    const nm_choice choice = nm_lbfgs(.history_size = 4);
+    nm_optimizer *optimizer = nm_optimizer_create(store, &choice, NULL, 0);
+    const nm_entry *steps = nm_store_find(nm_optimizer_state(optimizer), "steps.w");
+    ck_assert(nm_shape_equal(nm_tensor_shape(steps->tensor), &NM_SHAPE(4, 6)));
+    nm_optimizer_destroy(optimizer);
+    const nm_choice many = nm_lbfgs(.history_size = 101);
+    ck_assert_ptr_null(nm_optimizer_create(store, &many, NULL, 0));
+    assert_error(context, NM_ERROR_INPUT, "history_size");
+    end(NULL);
+}
+END_TEST
+
 /* ---- Calls in C ---- */
 
 static void check_choice(nm_choice choice, const char *name, double rate)
@@ -328,6 +383,7 @@ START_TEST(each_has_a_call_with_its_defaults)
     check_choice(nm_lion(.weight_decay = 1), "lion", 1e-4);
     check_choice(nm_lars(.rate = 2), "lars", 2);
     check_choice(nm_lamb(), "lamb", 1e-3);
+    check_choice(nm_lbfgs(.history_size = 5), "lbfgs", 1);
     nm_choice wrong = nm_adam(.beta1 = 1);
     ck_assert_ptr_null(nm_optimizer_create(store, &wrong, NULL, 0));
     assert_error(context, NM_ERROR_INPUT, "beta1");
@@ -339,4 +395,5 @@ TEST_MAIN("optim/optimizers", twenty_steps_are_pytorchs_and_the_papers,
           the_bits_do_not_depend_on_the_number_of_threads, each_goes_downhill,
           without_a_gradient_nothing_moves_and_zeros_can,
           a_gradient_that_is_nan_is_seen_in_the_parameter, only_weights_have_rates_of_layers,
+          lbfgs_finds_the_end_of_a_long_valley, lbfgs_keeps_as_much_as_its_options_say,
           each_has_a_call_with_its_defaults)
