@@ -166,6 +166,11 @@ static const char *const shapes[SVG_STYLES] = {
     "m-4 -1.3h8v2.6h-8z",
 };
 
+const char *svg_shape(int style)
+{
+    return shapes[style];
+}
+
 static void put_points(const drawing *d, const figure_series *s, int style)
 {
     fprintf(d->to, "<path class=\"point s%d\" d=\"", style);

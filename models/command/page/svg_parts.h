@@ -28,6 +28,8 @@ double svg_y(const drawing *d, double value);
 
 /* All series, or the heat map. */
 void svg_marks(const drawing *d);
+/* The path of a point of that style, around the pen. */
+const char *svg_shape(int style);
 /* How strong the colour of a heat map's value is, 0 to 15; -1: it is left out. */
 int svg_strength(const drawing *d, double value);
 
