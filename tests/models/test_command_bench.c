@@ -104,6 +104,18 @@ START_TEST(a_file_is_a_row_of_its_own)
 }
 END_TEST
 
+START_TEST(a_file_that_leaves_the_batch_to_the_data_has_one)
+{
+    const char *last = "";
+    write_text("net.yaml", "model: {input: [2], layers: [{dense: {units: 2}}]}\n"
+                           "data: {train: {spirals: {points: 40}}}\n");
+    const ended *e = norma("bench", "net.yaml", "--seconds", "0", "--json");
+    assert_code(e, 0);
+    ck_assert_int_eq(json_lines(e->out, &last), 1);
+    ck_assert_double_eq(json_field(last, "batch"), 128);
+}
+END_TEST
+
 /* ---- Mistakes ---- */
 
 START_TEST(a_mistake_is_named)
@@ -146,4 +158,5 @@ END_TEST
 TEST_MAIN("models/command_bench", every_network_of_the_zoo_has_a_row,
           every_row_runs_and_says_the_same_things, a_filter_keeps_the_rows_that_contain_it,
           the_table_has_a_heading_and_the_machines_limit, it_ends_where_its_rows_cannot_be_written,
-          a_file_is_a_row_of_its_own, a_mistake_is_named, a_processor_without_bf16_is_told_so)
+          a_file_is_a_row_of_its_own, a_file_that_leaves_the_batch_to_the_data_has_one,
+          a_mistake_is_named, a_processor_without_bf16_is_told_so)

@@ -334,7 +334,7 @@ nm_status bench_file(bench *b, const char *path, int64_t batch)
     }
     static const nm_choice cross_entropy = {.item = &nm_loss_cross_entropy.item};
     int64_t from_file = config.data_options.loader.batch;
-    batch = batch ? batch : from_file ? from_file : 128;
+    batch = batch ? batch : from_file > 0 ? from_file : 128; /* below 0: as the data set has it */
     network n = {.context = b->context, .precision = b->precision, .model = config.model};
     nm_status status =
         !n.model ? nm_fail(b->context, NM_ERROR_INPUT, "%s: has no network, the key `model`", path)
