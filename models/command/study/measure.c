@@ -165,6 +165,18 @@ static bool diverged(const study *s, const arm *a, int64_t seed)
     return found;
 }
 
+static int drop_early(const measure *m, double *pairs, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        if (pairs[2 * i] >= (double)m->after) {
+            pairs[2 * kept] = pairs[2 * i];
+            pairs[2 * kept++ + 1] = pairs[2 * i + 1];
+        }
+    }
+    return kept;
+}
+
 /* A run that diverged has no last value: what it had before would be better than it is. Its first
  * one is as good as any. */
 static double measure_run(const study *s, const arm *a, int64_t seed, const measure *m)
@@ -172,6 +184,7 @@ static double measure_run(const study *s, const arm *a, int64_t seed, const meas
     int count;
     double *pairs = study_curve(s, a, seed, m, &count);
     double value = NAN;
+    count = drop_early(m, pairs, count);
     if (count && (m->take == TAKE_FIRST || !diverged(s, a, seed))) {
         value = take(m, pairs, count);
     }

@@ -27,6 +27,8 @@ static const nm_option measure_rows[] = {
      .doc = "which of the values in the course of a run; fall: the largest from one to the next; "
             "reach: the step where it comes to level"},
     {NM_FIELD(measure, level), NM_OPTION_FLOAT, .doc = "of reach"},
+    {NM_FIELD(measure, after), NM_OPTION_INT, .min = 0, .max = 1e15,
+     .doc = "a step: values of those before it do not count"},
     {NM_FIELD(measure, otherwise), NM_OPTION_FLOAT,
      .doc = "what counts for a run that diverged or never came to level; default: nothing does"},
 };

@@ -39,6 +39,7 @@ typedef struct measure {
     const char *probe, *layer, *value;
     int take; /* measure_take */
     double level;
+    int64_t after;    /* values of steps before that do not count */
     double otherwise; /* of a run that did not come to have one; NaN: none */
     const char *name; /* the key; not an option */
     const nm_value *at;
