@@ -148,6 +148,18 @@ static bool fits(const nm_plan *plan, const nm_tensor *tensor, const nm_tensor *
            tensor->dtype == header->dtype && nm_same_shape(tensor, header);
 }
 
+/* Whether a tensor has elements in memory of one of the others. */
+static bool overlaps(const nm_tensor *x, nm_tensor *const *others, int count)
+{
+    const char *begin = x->data, *end = begin + nm_tensor_bytes(x);
+    bool any = false;
+    for (int i = 0; i < count; i++) {
+        const char *other = others[i]->data;
+        any |= other < end && begin < other + nm_tensor_bytes(others[i]);
+    }
+    return any;
+}
+
 static nm_status check_all(const nm_plan *plan, nm_tensor *const *in, nm_tensor *const *out)
 {
     for (int i = 0; i < plan->input_count; i++) {
@@ -158,6 +170,12 @@ static nm_status check_all(const nm_plan *plan, nm_tensor *const *in, nm_tensor 
     for (int i = 0; i < plan->output_count; i++) {
         if (!fits(plan, out[i], plan->outputs[i])) {
             return refuse(plan, "output", i, out[i], plan->outputs[i]);
+        }
+        if (overlaps(out[i], in, plan->input_count) || overlaps(out[i], out, i)) {
+            return nm_fail(plan->context, NM_ERROR_INPUT,
+                           "nm_plan_run: output %d has the memory of an input or of another "
+                           "output; give it a tensor of its own",
+                           i);
         }
     }
     return plan->context->status;

@@ -238,6 +238,72 @@ START_TEST(tensors_that_do_not_fit_are_refused)
 }
 END_TEST
 
+START_TEST(an_output_in_the_memory_of_an_input_is_refused)
+{
+    net n;
+    begin(&n, CHAIN);
+    float memory[48] = {0};
+    nm_plan *plan = make(&n, 1);
+    nm_tensor *x = nm_tensor_wrap(n.context, NM_F32, NM_SHAPE(4, 6), memory);
+    nm_tensor *part = nm_tensor_wrap(n.context, NM_F32, NM_SHAPE(4, 6), memory + 23);
+    nm_tensor *apart = nm_tensor_wrap(n.context, NM_F32, NM_SHAPE(4, 6), memory + 24);
+    ck_assert_int_eq(nm_plan_run(plan, &x, &x), NM_ERROR_INPUT);
+    assert_error(n.context, NM_ERROR_INPUT, "output 0 has the memory of an input");
+    ck_assert_int_eq(nm_plan_run(plan, &x, &part), NM_ERROR_INPUT);
+    assert_error(n.context, NM_ERROR_INPUT, "output 0 has the memory of an input");
+    ck_assert_int_eq(nm_plan_run(plan, &x, &apart), NM_OK);
+    nm_tensor_destroy(x);
+    nm_tensor_destroy(part);
+    nm_tensor_destroy(apart);
+    nm_plan_destroy(plan);
+    end(&n);
+}
+END_TEST
+
+START_TEST(an_output_that_a_backward_pass_needs_is_known_to_have_changed)
+{
+    net n;
+    begin(&n, CHAIN);
+    nm_plan *plan = make(&n, 1);
+    nm_tensor *x = input(&n), *y = nm_tensor_create(n.context, NM_F32, NM_SHAPE(4, 6));
+    nm_tensor_set_requires_grad(y, true);
+    nm_tensor *loss = nm_sum(n.tape, nm_square(n.tape, y));
+    ck_assert_int_eq(nm_plan_run(plan, &x, &y), NM_OK);
+    nm_backward(n.tape, loss, 0);
+    assert_error(n.context, NM_ERROR_INPUT, "was changed after the forward pass had read it");
+    nm_tape_reset(n.tape);
+    nm_tensor_destroy(x);
+    nm_tensor_destroy(y);
+    nm_plan_destroy(plan);
+    end(&n);
+}
+END_TEST
+
+START_TEST(a_plan_follows_a_tensor_whose_elements_have_moved)
+{
+    net n;
+    begin(&n, CHAIN);
+    float memory[6] = {1, 2, 3, 4, 5, 6};
+    nm_tensor_destroy(n.b);
+    n.b = nm_tensor_wrap(n.context, NM_F32, NM_SHAPE(6), memory);
+    nm_plan *plan = make(&n, 1);
+    nm_tensor *x = input(&n), *y[2];
+    for (int i = 0; i < 2; i++) {
+        y[i] = nm_tensor_create(n.context, NM_F32, NM_SHAPE(4, 6));
+        ck_assert_int_eq(nm_plan_run(plan, &x, &y[i]), NM_OK);
+        nm_tensor_destroy(n.b); /* from now on the plan has a copy of its elements */
+        n.b = NULL;
+        memory[0] = 100;
+    }
+    ck_assert_mem_eq(nm_tensor_data(y[0]), nm_tensor_data(y[1]), nm_tensor_bytes(y[0]));
+    nm_tensor_destroy(x);
+    nm_tensor_destroy(y[0]);
+    nm_tensor_destroy(y[1]);
+    nm_plan_destroy(plan);
+    end(&n);
+}
+END_TEST
+
 static nm_status do_all(test_memory *memory)
 {
     net n = {.memory = *memory};
@@ -275,4 +341,6 @@ END_TEST
 TEST_MAIN("core/plan", a_plan_gives_the_bits_of_the_ops_one_by_one,
           a_run_asks_the_allocator_for_nothing, values_that_do_not_meet_share_memory,
           a_pass_in_training_has_no_plan, tensors_that_do_not_fit_are_refused,
-          every_allocation_may_fail)
+          an_output_in_the_memory_of_an_input_is_refused,
+          an_output_that_a_backward_pass_needs_is_known_to_have_changed,
+          a_plan_follows_a_tensor_whose_elements_have_moved, every_allocation_may_fail)
