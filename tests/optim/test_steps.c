@@ -406,6 +406,69 @@ START_TEST(a_loss_that_changes_on_its_own_is_noticed)
 }
 END_TEST
 
+static nm_tensor *plain_loss(const void *options, nm_tape *tape, nm_tensor *outputs,
+                             nm_tensor *targets)
+{
+    (void)options;
+    return nm_cross_entropy(tape, outputs, targets);
+}
+
+static nm_tensor *double_loss(const void *options, nm_tape *tape, nm_tensor *outputs,
+                              nm_tensor *targets)
+{
+    return nm_affine(tape, plain_loss(options, tape, outputs, targets), 2, 0);
+}
+
+START_TEST(another_loss_without_options_is_another_step)
+{
+    static const nm_loss_type plain = {.item = NM_ITEM(nm_loss_type, "plain", "for tests"),
+                                       .wants_labels = true,
+                                       .compute = plain_loss};
+    static const nm_loss_type twice = {.item = NM_ITEM(nm_loss_type, "twice", "for tests"),
+                                       .wants_labels = true,
+                                       .compute = double_loss};
+    pair *p = begin_pair();
+    p->planned.loss = (nm_loss){.context = p->planned.context, .type = &plain};
+    p->plain.loss = (nm_loss){.context = p->plain.context, .type = &plain};
+    warm_up(p);
+    p->planned.loss.type = p->plain.loss.type = &twice;
+    warm_up(p);
+    end_pair(p);
+}
+END_TEST
+
+static bool step_in(net *n, nm_precision precision)
+{
+    double loss;
+    nm_random random = nm_random_create(1, 1);
+    const nm_batch batch = nm_batch_of_labels(NM_SHAPE(4, 3), n->x[0], n->labels);
+    const nm_batch_step step = {.network = n->learner.network,
+                                .loss = &n->loss,
+                                .tape = n->learner.tape,
+                                .random = &random,
+                                .precision = precision,
+                                .batch = &batch,
+                                .scale = 1};
+    ck_assert_int_eq(nm_batch_step_run(&step, &loss), NM_OK);
+    nm_store_clear_grads(n->store);
+    return nm_tape_nodes(n->learner.tape) == 0;
+}
+
+START_TEST(a_step_of_another_precision_is_another_step)
+{
+    net n;
+    begin(&n, false);
+    ck_assert(!step_in(&n, NM_PRECISION_F32));
+    ck_assert(step_in(&n, NM_PRECISION_F32));
+    const int passes = n.passes;
+    ck_assert(!step_in(&n, NM_PRECISION_BF16));
+    ck_assert_int_gt(n.passes, passes); /* the network's pass is another, too */
+    ck_assert(step_in(&n, NM_PRECISION_BF16));
+    ck_assert(step_in(&n, NM_PRECISION_F32));
+    end(&n);
+}
+END_TEST
+
 START_TEST(a_network_that_is_not_traced_takes_the_tape)
 {
     net n;
@@ -503,6 +566,7 @@ TEST_MAIN("optim/steps", a_step_that_comes_again_is_done_from_a_list,
           two_who_train_one_network_in_turn_do_not_take_each_others_steps,
           gradients_that_were_there_before_count_too, clipping_and_threads_may_change_between_steps,
           anomaly_mode_takes_the_tape, what_no_graph_can_hold_takes_the_tape,
-          a_loss_that_changes_on_its_own_is_noticed, a_network_that_is_not_traced_takes_the_tape,
+          a_loss_that_changes_on_its_own_is_noticed, another_loss_without_options_is_another_step,
+          a_step_of_another_precision_is_another_step, a_network_that_is_not_traced_takes_the_tape,
           a_loss_that_is_not_finite_moves_no_parameter, wrong_labels_are_told_alike,
           more_steps_than_are_kept_work_all_the_same, every_allocation_may_fail)

@@ -287,18 +287,18 @@ START_TEST(a_plan_follows_a_tensor_whose_elements_have_moved)
     nm_tensor_destroy(n.b);
     n.b = nm_tensor_wrap(n.context, NM_F32, NM_SHAPE(6), memory);
     nm_plan *plan = make(&n, 1);
-    nm_tensor *x = input(&n), *y[2];
-    for (int i = 0; i < 2; i++) {
-        y[i] = nm_tensor_create(n.context, NM_F32, NM_SHAPE(4, 6));
-        ck_assert_int_eq(nm_plan_run(plan, &x, &y[i]), NM_OK);
-        nm_tensor_destroy(n.b); /* from now on the plan has a copy of its elements */
-        n.b = NULL;
-        memory[0] = 100;
-    }
-    ck_assert_mem_eq(nm_tensor_data(y[0]), nm_tensor_data(y[1]), nm_tensor_bytes(y[0]));
+    nm_tensor *x = input(&n), *y = nm_tensor_create(n.context, NM_F32, NM_SHAPE(4, 6));
+    double before[24], after[24];
+    ck_assert_int_eq(nm_plan_run(plan, &x, &y), NM_OK);
+    nm_tensor_get_f64(y, before, 24);
+    nm_tensor_destroy(n.b); /* from now on the plan has a copy of its elements */
+    n.b = NULL;
+    memory[0] = 100;
+    ck_assert_int_eq(nm_plan_run(plan, &x, &y), NM_OK);
+    nm_tensor_get_f64(y, after, 24);
+    ck_assert_mem_eq(before, after, sizeof before);
     nm_tensor_destroy(x);
-    nm_tensor_destroy(y[0]);
-    nm_tensor_destroy(y[1]);
+    nm_tensor_destroy(y);
     nm_plan_destroy(plan);
     end(&n);
 }
