@@ -171,6 +171,9 @@ static void learn_both(pair *p, int first, int count, bool listed)
     double a, b;
     ck_assert_int_eq(learn(&p->planned, first, count, &a), listed);
     ck_assert(!learn(&p->plain, first, count, &b));
+    ck_assert_int_eq(nm_tape_cost_so_far(p->planned.learner.tape).multiply_adds,
+                     nm_tape_cost_so_far(p->plain.learner.tape).multiply_adds);
+    ck_assert_int_gt(nm_tape_cost_so_far(p->planned.learner.tape).ops, 5);
     assert_fine(p->planned.context);
     assert_fine(p->plain.context);
     ck_assert_mem_eq(&a, &b, sizeof a);
