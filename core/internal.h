@@ -190,6 +190,8 @@ void nm_tensor_keep_for(nm_context *context, nm_tensor *tensor);
 void nm_tensor_give_up(nm_context *context, nm_tensor *tensor);
 /* Whether a tape has nodes, and may need tensors that they have had. */
 bool nm_context_has_nodes(const nm_context *context);
+/* Its memory, whoever has it. */
+void nm_tensor_free(nm_tensor *tensor);
 /* Frees what was destroyed by its user, as far as nothing needs it any more. */
 void nm_tensors_forget(nm_context *context);
 
@@ -412,7 +414,10 @@ void nm_tensor_expose(nm_tensor *tensor);
 /* A tensor is to have a gradient from now on; it is gone. */
 void nm_tensor_want_late(nm_tensor *tensor);
 void nm_tensor_want_no_more(const nm_tensor *tensor);
-/* Whether that pass may begin; what was changed behind pointers is known from here on. */
+/* Notes what was changed behind such pointers: at once when they were got, so that nodes which were
+ * made since are none the worse. */
+void nm_context_find_changes(nm_context *context);
+/* Whether that pass may begin. */
 nm_status nm_tape_begin_backward(nm_tape *tape);
 nm_status nm_tape_begin_gradients(nm_tape *tape);
 

@@ -388,3 +388,24 @@ const nm_op *nm_tensor_origin(const nm_tensor *x, const char **scope, nm_tensor 
     *input = node->tensors[0];
     return node->op;
 }
+
+/* ---- Before a backward pass ---- */
+
+nm_status nm_tape_begin_gradients(nm_tape *tape)
+{
+    nm_context_find_changes(tape->context);
+    return nm_tape_check_no_walk(tape, "nm_gradients");
+}
+
+nm_status nm_tape_begin_backward(nm_tape *tape)
+{
+    const nm_tensor *late = tape->late;
+    nm_context_find_changes(tape->context);
+    return late && late->requires_grad
+               ? nm_fail(tape->context, NM_ERROR_INPUT,
+                         "nm_backward: %s was to have a gradient only after the forward pass had "
+                         "read it, and would get none of this pass; call "
+                         "nm_tensor_set_requires_grad() before, and nm_tape_reset() in between",
+                         nm_tensor_title(late))
+               : nm_tape_check_rest(tape, "nm_backward");
+}

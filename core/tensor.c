@@ -137,15 +137,6 @@ static void refuse_destruction(const nm_tensor *tensor)
                                "and goes with that");
 }
 
-bool nm_context_has_nodes(const nm_context *context)
-{
-    const nm_tape *tape = context->tapes;
-    while (tape && !tape->node_count) {
-        tape = tape->next;
-    }
-    return tape;
-}
-
 /* Whether it is over memory of its user's. */
 static bool is_wrapped(const nm_tensor *tensor)
 {
@@ -177,39 +168,6 @@ static void doom(nm_tensor *tensor)
     __atomic_add_fetch(&context->lost, tensor->keepers > 0, __ATOMIC_RELAXED);
 }
 
-void nm_tensor_keep_for(nm_context *context, nm_tensor *tensor)
-{
-    if (tensor && tensor->context == context) {
-        tensor->keepers++;
-    }
-}
-
-void nm_tensor_give_up(nm_context *context, nm_tensor *tensor)
-{
-    if (tensor && tensor->context == context && --tensor->keepers == 0 && tensor->doomed) {
-        nm_tensors_forget(context);
-    }
-}
-
-void nm_tensors_forget(nm_context *context)
-{
-    if (context->busy || nm_context_has_nodes(context)) {
-        return;
-    }
-    nm_tensor *next, *tensor = context->doomed;
-    context->doomed = NULL;
-    for (; tensor; tensor = next) {
-        next = tensor->grad;
-        tensor->grad = tensor->keepers ? context->doomed : NULL;
-        if (tensor->keepers) {
-            context->doomed = tensor;
-        } else {
-            tensor->recorded = tensor->doomed = false;
-            nm_tensor_destroy(tensor);
-        }
-    }
-}
-
 void nm_tensor_destroy(nm_tensor *tensor)
 {
     if (!tensor) {
@@ -233,9 +191,7 @@ void nm_tensor_destroy(nm_tensor *tensor)
         doom(tensor);
         return;
     }
-    nm_tensor_release(tensor);
-    nm_free(context, tensor->name);
-    nm_free(context, tensor);
+    nm_tensor_free(tensor);
 }
 
 /* ---- What a tensor says of itself ---- */

@@ -17,7 +17,7 @@
 uint64_t nm_tensor_sum(const nm_tensor *x)
 {
     const unsigned char *bytes = x ? x->data : NULL;
-    const size_t size = bytes ? nm_tensor_bytes(x) : 0;
+    const size_t size = bytes ? nm_bytes(x->count, nm_size_of(x->dtype)) : 0;
     uint64_t lane[4] = {14695981039346656037u, 1, 2, 3}, word[4];
     size_t at = 0;
     for (; at + sizeof word <= size; at += sizeof word) {
@@ -56,8 +56,7 @@ void nm_tensor_expose(nm_tensor *tensor)
     }
 }
 
-/* What has changed did so at once, so that nodes which were made since are none the worse. */
-static void find_changes(nm_context *context)
+void nm_context_find_changes(nm_context *context)
 {
     for (int i = 0; i < context->exposed_count; i++) {
         const nm_exposed *e = &context->exposed[i];
@@ -108,25 +107,4 @@ void nm_tensor_want_no_more(const nm_tensor *tensor)
     for (nm_tape *tape = tensor->context->tapes; tape; tape = tape->next) {
         tape->late = tape->late == tensor ? NULL : tape->late;
     }
-}
-
-/* ---- Before a backward pass ---- */
-
-nm_status nm_tape_begin_gradients(nm_tape *tape)
-{
-    find_changes(tape->context);
-    return nm_tape_check_no_walk(tape, "nm_gradients");
-}
-
-nm_status nm_tape_begin_backward(nm_tape *tape)
-{
-    const nm_tensor *late = tape->late;
-    find_changes(tape->context);
-    return late && late->requires_grad
-               ? nm_fail(tape->context, NM_ERROR_INPUT,
-                         "nm_backward: %s was to have a gradient only after the forward pass had "
-                         "read it, and would get none of this pass; call "
-                         "nm_tensor_set_requires_grad() before, and nm_tape_reset() in between",
-                         nm_tensor_title(late))
-               : nm_tape_check_rest(tape, "nm_backward");
 }

@@ -224,19 +224,7 @@ nm_status nm_trace_call(nm_tape *tape, const nm_graph_part *part, void *self, nm
     return complete(tape->trace, step, &x, &y);
 }
 
-void nm_trace_note(nm_trace *trace, const char *obstacle)
-{
-    if (!trace->obstacle) {
-        trace->obstacle = obstacle;
-    }
-}
-
 bool nm_trace_differentiates(const nm_trace *trace)
 {
     return trace->differentiates;
-}
-
-void nm_trace_note_in(nm_context *context, const char *obstacle)
-{
-    nm_trace_note(context->trace, obstacle);
 }

@@ -4,8 +4,8 @@
  * One update is one of PyTorch's iterations, without a line search:
  * 1. The last step s and the change y of the gradient over it are kept if y s > 1e-10, and those
  *    before move up; what was never kept is zeros, and counts for nothing.
- * 2. The first update goes down the gradient by rate * min(1, 1 / sum |g|), later ones by rate times
- *    the direction.
+ * 2. The first update goes down the gradient by rate * min(1, 1 / sum |g|), later ones by rate
+ * times the direction.
  * 3. A gradient within tolerance_grad moves nothing, nor does a direction that leads up. */
 #include <string.h>
 
@@ -98,8 +98,7 @@ static double gradient_sizes(const whole *w, double *sum)
 
 static void keep_row(const nm_update *u, int64_t kept, int state, int from)
 {
-    const size_t bytes =
-        (size_t)u->count * (u->dtype == NM_F32 ? sizeof(float) : sizeof(double));
+    const size_t bytes = (size_t)u->count * (u->dtype == NM_F32 ? sizeof(float) : sizeof(double));
     memmove(u->state[state], row_of(u, state, 1), bytes * (size_t)(kept - 1));
     memcpy(row_of(u, state, kept - 1), u->state[from], bytes);
 }
@@ -145,8 +144,7 @@ static void find_direction(const whole *w)
         move_step(w, curvature[last] / product(w, CHANGES, last, CHANGES, last), 0, GRADIENT, 0);
     }
     for (int64_t i = 0; i <= last; i++) {
-        const double back =
-            curvature[i] > 0 ? product(w, CHANGES, i, STEP, 0) / curvature[i] : 0;
+        const double back = curvature[i] > 0 ? product(w, CHANGES, i, STEP, 0) / curvature[i] : 0;
         move_step(w, 1, part[i] - back, STEPS, i);
     }
 }
@@ -230,13 +228,14 @@ const nm_optimizer_type nm_optimizer_lbfgs = {
     .item = NM_ITEM(
         nm_optimizer_type, "lbfgs", "directions from the last steps: for gradients of all samples",
         .spec = &spec,
-        .doc = "w = w - rate * H * gradient, with H an estimate of the inverse Hessian from the "
-               "last steps and how the gradient changed over them; the first step is rate * min(1, "
-               "1 / sum |gradient|) * gradient. Gradients must be of all samples (`data: {batch: "
-               "N}` with N of them or more) and without noise (dropout); then a few hundred updates "
-               "may find what takes others thousands. One update is an iteration of PyTorch's "
-               "without a line search.\n"
-               "Nocedal 1980, \"Updating quasi-Newton matrices with limited storage\"."),
+        .doc =
+            "w = w - rate * H * gradient, with H an estimate of the inverse Hessian from the "
+            "last steps and how the gradient changed over them; the first step is rate * min(1, "
+            "1 / sum |gradient|) * gradient. Gradients must be of all samples (`data: {batch: "
+            "N}` with N of them or more) and without noise (dropout); then a few hundred updates "
+            "may find what takes others thousands. One update is an iteration of PyTorch's "
+            "without a line search.\n"
+            "Nocedal 1980, \"Updating quasi-Newton matrices with limited storage\"."),
     .state_names = state_names,
     .copies = lbfgs_copies,
     .update = lbfgs_update,
