@@ -407,7 +407,7 @@ NM_INLINE void nm_tape_recycle_recent(nm_tape *tape)
 /* A number that tells other elements apart. */
 uint64_t nm_tensor_sum(const nm_tensor *x);
 
-/* ---- What a program does behind a tape's back (core/watch.c) ---- */
+/* ---- What a program does behind a tape's back (core/tape/watch.c) ---- */
 
 /* The program gets a pointer to elements that a node has had. */
 void nm_tensor_expose(nm_tensor *tensor);

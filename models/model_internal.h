@@ -90,7 +90,7 @@ nm_layer *nm_model_add_layer(nm_model *model, const nm_layer_type *type, size_t 
 void nm_layers_read(nm_model *model, const nm_value *list, const char *what, const char *prefix,
                     int depth, nm_diagnostics *d, nm_layers *layers);
 
-/* ---- models/model_saved.c ---- */
+/* ---- models/trained/saved.c ---- */
 
 /* Parameters from an open file, of the same network or refused; what else it holds, if it has a
  * description, goes over to the model and `saved` is empty then. */

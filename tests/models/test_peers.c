@@ -67,7 +67,7 @@ static const coverage users[] = {
      "a_callback_breaks_the_run_off"},
     {12, "a missing backward: ggml#1514, #1491, llama.cpp#9478", "ops/test_all.c",
      "every_op_has_the_gradient_that_differences_say"},
-    {12, "a gradient that depends on the path", "core/test_tape.c",
+    {12, "a gradient that depends on the path", "core/tape/test_tape.c",
      "a_tensor_used_twice_gets_both_gradients"},
     {13, "no optimizer or random state in checkpoints: llama.cpp#15442, transformers#17032",
      "optim/train/test_checkpoint.c", "a_resumed_run_equals_an_uninterrupted_one_bit_for_bit"},

@@ -54,7 +54,7 @@ if command -v git >/dev/null && command -v clang-format >/dev/null; then
         "$(grep -q 'core/path.h.*clang-format' "$temporary/said" && ! grep -q '^passed' "$temporary/said" ||
             cat "$temporary/said")"
     git checkout -q core/path.h
-    printf '\nvoid never_declared(void);\nvoid never_declared(void)\n{\n    int unused;\n}\n' >>core/path.c
+    printf '\nvoid never_declared(void);\nvoid never_declared(void)\n{\n    int unused;\n}\n' >>core/text/path.c
     ./dev check >"$temporary/said" 2>&1 && echo passed >>"$temporary/said"
     claim "a warning is found" \
         "$(grep -q 'unused' "$temporary/said" && ! grep -q '^passed' "$temporary/said" ||

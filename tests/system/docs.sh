@@ -119,6 +119,8 @@ claim_runs "the README's program compiles" ${CC:-cc} -std=c11 -Wall -Wextra -Wer
 prints "the README's program runs" "d loss / d x[0][0] = " "$temporary/readme"
 mkdir -p "$temporary/newcomer"
 # Every network of README and guide, under the name that its first line says
+claim "each network of README and guide begins with its name" \
+    "$(grep -h -A 1 '^```yaml' README.md docs/guide.md | grep -vE '^(```yaml|--|# [a-z]+\.yaml)$')"
 for file in README.md docs/guide.md; do blocks yaml "$file"; done | awk -v folder="$temporary/newcomer" \
     '/^# [a-z]+\.yaml$/ { name = folder "/" $2 } { print >name }'
 awk 'BEGIN { print "length,width,kind"

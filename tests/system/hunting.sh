@@ -4,7 +4,7 @@
 . "$(dirname "$0")/claim.sh"
 build=$NORMA_BUILD/tests/hunting
 unset LD_LIBRARY_PATH # of the library that has other sanitizers
-programs="core_test_lifetime core_test_misuse core_test_tensor ops_test_running ops_test_weight_norm optim_test_traced
+programs="core_test_lifetime core_test_misuse core_tensor_test_tensor ops_test_running ops_test_weight_norm optim_test_traced
     models_test_norm_layers models_test_misuse models_test_random_networks"
 
 build_it()

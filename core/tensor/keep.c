@@ -1,4 +1,5 @@
-/* Tensors that their user is done with and somebody needs yet: nodes, graphs, plans, an op that runs. */
+/* Tensors that their user is done with and somebody needs yet: nodes, graphs, plans, an op that
+ * runs. */
 #include "core/internal.h"
 
 bool nm_context_has_nodes(const nm_context *context)
