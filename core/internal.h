@@ -475,6 +475,8 @@ void nm_name_failure(nm_context *context, const nm_op *op, const char *scope, nm
 /* In anomaly mode: fails if one of the tensors has a NaN or infinity. `of` says what they are. */
 nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
                               const char *of, const char *name, const nm_tensor *tensor);
+/* The same of what an op has just computed, before its node is there. */
+nm_status nm_look_for_anomaly_in_outputs(nm_tape *tape, const nm_op *op, nm_tensor *const *out);
 /* The port of an input; the last one stands for all that follow if it is variadic. */
 static inline const nm_port *nm_input_port(const nm_op *op, int input)
 {

@@ -1,6 +1,5 @@
 /* Running an op: what nm_apply() does for all of them. Checks of inputs and options, the shape
  * rule, outputs from the pool, the computation, the node. */
-#include <math.h>
 #include <string.h>
 
 #include "core/guard.h"
@@ -42,23 +41,6 @@ nm_status nm_run_op(nm_context *context, const nm_op *op, const void *options, n
                     nm_tensor *const *in, int inputs, nm_tensor *const *out)
 {
     return run_op(context, op, options, dtype, false, in, inputs, out);
-}
-
-nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope, int64_t node,
-                              const char *of, const char *name, const nm_tensor *tensor)
-{
-    int64_t at = nm_tensor_first_not_finite(tensor);
-    if (at < 0) {
-        return NM_OK;
-    }
-    char text[NM_SHAPE_TEXT];
-    double value = nm_tensor_get(tensor, at);
-    return nm_fail(tape->context, NM_ERROR_NUMERIC,
-                   "%s%s%s (node %lld): %s %s %s is %s at element "
-                   "%lld, the first one of this step that is not finite",
-                   scope ? scope : "", scope ? ": " : "", op->item.name, (long long)node, of, name,
-                   nm_shape_text(&tensor->shape, text), isnan(value) ? "NaN" : "infinite",
-                   (long long)at);
 }
 
 /* ---- Checks, done once for all ops ---- */
@@ -349,18 +331,6 @@ NM_INLINE nm_status record(nm_tape *tape, const nm_op *op, const void *options,
     return NM_OK;
 }
 
-static nm_status check_outputs_finite(nm_tape *tape, const nm_op *op, nm_tensor *const *out)
-{
-    for (int i = 0; i < op->output_count; i++) {
-        nm_status status = nm_look_for_anomaly(tape, op, tape->scope, tape->node_count, "output",
-                                               op->outputs[i].name, out[i]);
-        if (status != NM_OK) {
-            return status;
-        }
-    }
-    return NM_OK;
-}
-
 /* So that who wants a gradient of them later hears of it. */
 static __attribute__((noinline)) void note_reading(const nm_tape *tape, nm_tensor *const *in,
                                                    int inputs)
@@ -399,7 +369,7 @@ static nm_status compute(nm_tape *tape, const nm_op *op, nm_tensor *const *in, i
         }
     }
     if (status == NM_OK && tape->anomaly) {
-        status = check_outputs_finite(tape, op, out);
+        status = nm_look_for_anomaly_in_outputs(tape, op, out);
     }
     if (status == NM_OK && tape->recording && op->vjp) {
         if (c->differentiable) {
