@@ -285,7 +285,7 @@ START_TEST(a_signal_sent_twice_at_once_is_one)
     bool at_once = false;
     write_text("net.yaml", network);
     for (int i = 0; i < 10 && !at_once; i++) { /* a busy machine may need more than one try */
-        char out[16];
+        char out[24];
         snprintf(out, sizeof out, "terms%d", i);
         pid_t child = start_endless("net.yaml", out);
         at_once = send_at_once(child);
