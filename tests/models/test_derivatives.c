@@ -6,7 +6,7 @@
 #include "core/derivatives.h"
 #include "core/file.h"
 
-#include "tests/models/model_test.h"
+#include "tests/models/golden_network.h"
 
 #define TOLERANCE 1e-10 /* relative, and of numbers about 1 */
 #define MOST 16         /* parameters */
@@ -22,33 +22,19 @@ typedef struct golden {
 
 static nm_tensor *stored(const golden *g, const char *what, const char *name)
 {
-    char full[128];
-    snprintf(full, sizeof full, "%s/%s%s", g->network, what, name);
-    nm_tensor *tensor = nm_tensor_file_find(g->file, full);
-    ck_assert_msg(tensor != NULL, "the file has no %s", full);
-    return tensor;
-}
-
-static nm_tensor_file *read_file(nm_context *context)
-{
-    char path[512];
-    const char *source = getenv("NORMA_SOURCE");
-    snprintf(path, sizeof path, "%s/tests/golden/derivatives.safetensors", source ? source : ".");
-    nm_tensor_file *file = nm_tensor_file_read(context, path);
-    assert_fine(context);
-    return file;
+    return find_golden(g->file, g->network, what, name);
 }
 
 static golden begin_golden(const char *network)
 {
     nm_context *context = open_context(NULL);
-    golden g = {.network = network, .file = read_file(context)};
+    golden g = {.network = network, .file = read_golden(context, "derivatives")};
     nm_shape sample = *nm_tensor_shape(stored(&g, "x", ""));
     memmove(sample.dim, sample.dim + 1, (size_t)--sample.rank * sizeof *sample.dim);
     g.f = begin_f64(nm_tensor_file_metadata(g.file, network), sample);
     nm_tensor_file_destroy(g.file);
     nm_close(context);
-    g.file = read_file(g.f.context);
+    g.file = read_golden(g.f.context, "derivatives");
     for (int i = 0; i < nm_store_count(g.f.store); i++) {
         const nm_entry *entry = nm_store_at(g.f.store, i);
         if (entry->role == NM_PARAMETER) {

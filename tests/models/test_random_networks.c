@@ -5,27 +5,9 @@
 
 #include "ops/basic.h"
 #include "tests/models/model_test.h"
+#include "tests/models/random_network.h"
 
 #define NETWORKS 60
-#define TEXT 4096
-
-typedef struct writer {
-    nm_random random;
-    char text[TEXT];
-    size_t length;
-    bool images;
-    int depth;
-} writer;
-
-static int below(writer *w, int bound)
-{
-    return (int)nm_random_below(&w->random, bound);
-}
-
-static void add(writer *w, const char *text)
-{
-    w->length += (size_t)snprintf(w->text + w->length, TEXT - w->length, "%s", text);
-}
 
 static void add_layers(writer *w, int count);
 

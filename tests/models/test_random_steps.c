@@ -2,30 +2,10 @@
  * from lists train the same as steps on the tape, bit for bit. */
 #include <stdio.h>
 
+#include "tests/models/random_network.h"
 #include "tests/models/same_runs.h"
 
 #define RUNS 24
-#define TEXT 4096
-
-typedef struct writer {
-    nm_random random;
-    char text[TEXT];
-    size_t length;
-    bool images;
-    int depth;
-} writer;
-
-static int below(writer *w, int bound)
-{
-    return (int)nm_random_below(&w->random, bound);
-}
-
-static void add(writer *w, const char *text)
-{
-    w->length += (size_t)snprintf(w->text + w->length, TEXT - w->length, "%s", text);
-}
-
-#define ADD_ONE_OF(w, texts) add(w, (texts)[below(w, NM_COUNT_OF(texts))])
 
 /* ---- Layers, which keep the shape ---- */
 
