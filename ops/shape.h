@@ -215,7 +215,8 @@ NM_API nm_tensor *nm_gather_with(nm_tape *tape, nm_tensor *x, nm_tensor *index,
 NM_API nm_tensor *nm_scatter_add_with(nm_tape *tape, nm_tensor *x, nm_tensor *index, nm_tensor *src,
                                       const nm_gather_options *options);
 
-/* The slices of x that index, of any shape, names along the axis. */
+/* The slices of x that index names along the axis: the axis is as long as index, 1 of a single
+ * number; an index of more axes puts them in its place. */
 #define nm_index_select(...) NM_CALL(3, nm_index_select, NM_END(nm_gather_options), __VA_ARGS__)
 #define nm_index_select_needs(tape, x, index, options)
 #define nm_index_select_(tape, x, index, ...)                                                      \

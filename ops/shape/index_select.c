@@ -17,11 +17,12 @@ static int64_t axis_option(const void *options)
     return ((const nm_gather_options *)options)->axis;
 }
 
-/* ---- Shapes: x [outer, length, inner], y [outer, index..., inner] ---- */
+/* ---- Shapes: x [outer, length, inner], y [outer, index..., inner]; an index of no axes counts as
+ * [1] ---- */
 
 static nm_status index_select_infer(nm_infer *infer)
 {
-    const nm_shape *x = infer->in[0], *index = infer->in[1];
+    const nm_shape *x = infer->in[0], given = nm_shape_with_axis(infer->in[1]), *index = &given;
     nm_shape *y = &infer->out[0];
     int axis;
     if (nm_infer_index_axis(infer, axis_option(infer->options), &axis) != NM_OK) {
@@ -30,7 +31,7 @@ static nm_status index_select_infer(nm_infer *infer)
     if (!x->rank && nm_shape_count(index) != 1) { /* y is [], too */
         char text[NM_SHAPE_TEXT];
         return nm_infer_fail(infer, "a single number has one place, not as many as index %s",
-                             nm_shape_text(index, text));
+                             nm_shape_text(infer->in[1], text));
     }
     if (x->rank - 1 + index->rank > NM_MAX_RANK) {
         return nm_infer_fail(infer, "y would have %d axes; there are at most %d",
@@ -56,7 +57,7 @@ static int back_axis(const void *options, const nm_shape *dy, const nm_shape *in
 
 static nm_status index_select_grad_infer(nm_infer *infer)
 {
-    const nm_shape *dy = infer->in[0], *index = infer->in[1];
+    const nm_shape *dy = infer->in[0], given = nm_shape_with_axis(infer->in[1]), *index = &given;
     const int axis = dy->rank < index->rank ? -1 : back_axis(infer->options, dy, index);
     nm_shape *dx = &infer->out[0];
     bool fits = axis >= 0;
@@ -66,7 +67,7 @@ static nm_status index_select_grad_infer(nm_infer *infer)
     if (!fits) {
         char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
         return nm_infer_fail(infer, "dy %s does not have index %s at its axis",
-                             nm_shape_text(dy, a), nm_shape_text(index, b));
+                             nm_shape_text(dy, a), nm_shape_text(infer->in[1], b));
     }
     dx->rank = dy->rank - index->rank + 1;
     for (int d = 0; d < dx->rank; d++) {
@@ -126,9 +127,11 @@ static nm_status index_select_forward(const nm_run *run)
 
 static nm_status index_select_grad_forward(const nm_run *run)
 {
-    const nm_shape *dy = nm_tensor_shape(run->in[0]), *shape = nm_tensor_shape(run->in[1]);
-    const table t = table_of(nm_tensor_shape(run->out[0]), back_axis(run->options, dy, shape),
-                             nm_tensor_count(run->in[1]));
+    const nm_shape *dy = nm_tensor_shape(run->in[0]);
+    const nm_shape index_shape = nm_shape_with_axis(nm_tensor_shape(run->in[1]));
+    const table t =
+        table_of(nm_tensor_shape(run->out[0]), back_axis(run->options, dy, &index_shape),
+                 nm_tensor_count(run->in[1]));
     int64_t *index = nm_read_indices(run, 1, t.length);
     if (!index) {
         return nm_context_status(run->context);
@@ -165,6 +168,13 @@ static nm_tensor *index_select_grad_vjp(nm_vjp *v, int input)
 
 /* ---- embedding: the rows of a table ---- */
 
+/* Rows; of an index of no axes the row itself. */
+static nm_tensor *rows_of(const nm_compose *c, nm_tensor *weight)
+{
+    nm_tensor *y = nm_index_select(c->tape, weight, c->in[0], .axis = 0);
+    return nm_tensor_shape(c->in[0])->rank ? y : nm_squeeze(c->tape, y, .axes = NM_INTS(0));
+}
+
 /* The weight, through whose row `row` no gradient goes. */
 static nm_tensor *with_constant_row(const nm_compose *c, int64_t row)
 {
@@ -188,14 +198,14 @@ static nm_tensor *embedding_compose(nm_compose *c)
         return nm_compose_fail(c, "weight %s is no [rows, channels]", nm_shape_text(shape, text));
     }
     if (padding == NM_NO_PADDING_IDX) {
-        return nm_index_select(c->tape, c->in[1], c->in[0], .axis = 0);
+        return rows_of(c, c->in[1]);
     }
     const int64_t rows = shape->dim[0], row = padding < 0 ? padding + rows : padding;
     if (row < 0 || row >= rows) {
         return nm_compose_fail(c, "padding_idx %lld is no row of weight %s", (long long)padding,
                                nm_shape_text(shape, text));
     }
-    return nm_index_select(c->tape, with_constant_row(c, row), c->in[0], .axis = 0);
+    return rows_of(c, with_constant_row(c, row));
 }
 
 /* ---- one_hot ---- */
@@ -230,17 +240,27 @@ static nm_status one_hot_forward(const nm_run *run)
 
 /* ---- The ops ---- */
 
+#define SINGLE_INDEX(below)                                                                        \
+    {                                                                                              \
+        NM_FILL_INDEX, {0, {0}}, 0, below                                                          \
+    }
 static const nm_sample index_select_samples[] = {
     {.in = {NM_NORMAL(4, 3), NM_INDEX(4, 5)}},
     {.options = "{axis: 1}", .in = {NM_NORMAL(2, 3, 2), NM_INDEX(3, 2, 2)}},
     {.in = {NM_SCALAR_NORMAL, NM_INDEX(1, 1)}},
+    {.options = "{axis: -1}", .in = {NM_NORMAL(2, 3), SINGLE_INDEX(3)}},
+    {.in = {NM_SCALAR_NORMAL, SINGLE_INDEX(1)}},
 };
 static const nm_sample index_select_grad_samples[] = {
     {.options = "{length: 4}", .in = {NM_NORMAL(5, 3), NM_INDEX(4, 5)}},
     {.options = "{axis: 1, length: 3}", .in = {NM_NORMAL(2, 2, 2, 2), NM_INDEX(3, 2, 2)}},
+    {.options = "{length: 3}", .in = {NM_NORMAL(1, 2), SINGLE_INDEX(3)}},
 };
 /* With padding_idx, the gradient is not that of the function: PyTorch's values check it. */
-static const nm_sample embedding_samples[] = {{.in = {NM_INDEX(4, 2, 3), NM_NORMAL(4, 5)}}};
+static const nm_sample embedding_samples[] = {
+    {.in = {NM_INDEX(4, 2, 3), NM_NORMAL(4, 5)}},
+    {.in = {SINGLE_INDEX(4), NM_NORMAL(4, 5)}},
+};
 static const nm_sample one_hot_samples[] = {
     {.options = "{num_classes: 4}", .in = {NM_INDEX(4, 2, 3)}}};
 
@@ -298,8 +318,10 @@ static const nm_port hot_port[] = {{.name = "y", .doc = "f32 [index..., num_clas
 NM_OP(index_select, select_ports, y_port, index_select_infer, 0,
       "slices by their index along an axis", .spec = &spec, .also = "take",
       .doc =
-          "y = x[..., index, ...] along the axis; index may have any shape: ONNX's Gather. Of a\n"
-          "single number, index has one element, and y is that number.\n"
+          "y = x[..., index, ...] along the axis, whose length in y is that of index; a single\n"
+          "number counts as an index of one element, as in PyTorch. An index of more axes, which\n"
+          "PyTorch refuses, puts all of them in the axis's place, as ONNX's Gather does. Of a\n"
+          "single number x, index has one element, and y is that number.\n"
           "dx = zeros, to which the slices of dy are added.")
 NM_OP(index_select_grad, back_ports, dx_port, index_select_grad_infer, 0,
       "gradient of index_select", .spec = &back_spec,

@@ -82,7 +82,8 @@ for axis in (0, 1, -1):
     golden("index_select/axis_%d" % axis, lambda x, i: x.index_select(axis, i), N(3, 4, 5),
            I((3, 4, 5)[axis], 6), options="{axis: %d}" % axis)
 golden("index_select/matrix", lambda x, i: x[:, i], N(3, 4, 5), I(4, 2, 3), options="{axis: 1}")
-golden("index_select/one", lambda x, i: x[i], N(3, 4), I(3))
+golden("index_select/one", lambda x, i: x.index_select(0, i), N(3, 4), I(3))
+golden("index_select/one_of_last", lambda x, i: x.index_select(-1, i), N(3, 4), I(3), options="{axis: -1}")
 golden("index_select/negative", lambda x, i: x[i], N(3, 4), lambda: torch.tensor([-1, 0, -3]))
 golden("embedding/plain", lambda i, w: F.embedding(i, w), I(6, 2, 4), N(6, 5))
 golden("embedding/one", lambda i, w: F.embedding(i, w), I(6), N(6, 5))
