@@ -72,16 +72,22 @@ FINISH_FUNCTIONS(, double, f64) /* for checking, not for speed */
 /* Elements below which a second thread does not pay. */
 #define WORTH_THREADS 32768
 
+void nm_finish_rows(const nm_finish *f)
+{
+    nm_finish job = *f;
+    (f->dtype == NM_F64 ? finish_rows_f64 : finish_rows_f32)(&job, 0, f->rows);
+}
+
 void nm_finish_run(nm_context *context, const nm_finish *f)
 {
     if (!f->bias && f->activation == NM_ACTIVATION_NONE) {
         return;
     }
-    nm_finish job = *f;
     if (f->rows * f->columns < WORTH_THREADS) {
-        (f->dtype == NM_F64 ? finish_rows_f64 : finish_rows_f32)(&job, 0, f->rows);
+        nm_finish_rows(f);
         return;
     }
+    nm_finish job = *f;
     nm_parallel(context, f->rows, WORTH_THREADS / (f->columns + 1) + 1,
                 f->dtype == NM_F64 ? finish_rows_f64 : finish_rows_f32, &job);
 }

@@ -18,6 +18,8 @@ typedef struct nm_finish {
 } nm_finish;
 
 void nm_finish_run(nm_context *context, const nm_finish *finish);
+/* All of it in this thread. */
+void nm_finish_rows(const nm_finish *finish);
 
 /* An activation of n elements in place, in one thread. */
 void nm_activate_f32(nm_activation activation, float *y, int64_t n);

@@ -3,41 +3,21 @@
 #include <string.h>
 
 #include "core/inline.h"
-#include "core/thread.h"
 #include "ops/kernels/finish.h"
+#include "ops/kernels/gemm_blocked.h"
 #include "ops/kernels/gemm_wide.h"
 #include "ops/kernels/onednn.h"
 #include "ops/kernels/simd.h"
 
-/* A tile of c, ROWS by COLUMNS, stays in registers while k runs over a block of DEPTH. a and b are
- * copied beforehand into panels: for each block of k, ROWS rows of a (or COLUMNS columns of b) with
- * the elements of one k side by side, zeros where the matrix ends. */
-#define ROWS 6
-#define DEPTH 256
 /* Multiply-adds up to which neither copying nor calling oneDNN pays: at all, in f32, and there with
  * AVX-512. */
 #define SMALLEST 512
 #define SMALL 32768
 #define WIDE_SMALL 262144
 
-static int64_t round_up(int64_t value, int64_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-typedef struct job {
-    const nm_gemm *g;
-    void *a, *b; /* panels */
-} job;
-
 #include "ops/kernels/of_float.h"
-#define COLUMNS 16
-#include "ops/kernels/gemm_loops.h"
 #include "ops/kernels/gemm_direct.h"
 #include "ops/kernels/of_double.h"
-#undef COLUMNS
-#define COLUMNS 8
-#include "ops/kernels/gemm_loops.h"
 #include "ops/kernels/gemm_direct.h"
 
 /* Vectors and pairs of them: every element of the matrix is used once or twice, so copying it
@@ -78,7 +58,8 @@ static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
         (f64 ? direct_f64 : direct_f32)(g);
         return NM_OK;
     }
-    return f64 ? blocked_f64(context, g) : blocked_f32(context, g);
+    *finished = true;
+    return nm_gemm_blocked(context, g, nm_gemm_loops_at(g->dtype, 0));
 }
 
 nm_status nm_gemm_run(nm_context *context, const nm_gemm *g)

@@ -1,0 +1,17 @@
+/* A blocked product of any two matrices, by the vectors of the processor that runs it. */
+#ifndef NM_OPS_KERNELS_GEMM_BLOCKED_H
+#define NM_OPS_KERNELS_GEMM_BLOCKED_H
+
+#include "ops/kernels/gemm.h"
+
+/* The loops for one type and instruction set. */
+typedef struct nm_gemm_loops nm_gemm_loops;
+
+/* Those that this processor runs, from the best on. NULL: no more. */
+const nm_gemm_loops *nm_gemm_loops_at(nm_dtype dtype, int index);
+
+/* c, with bias and activation. The same bits for any number of threads; those of different loops
+ * differ by rounding. Fails only if memory runs out. */
+nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);
+
+#endif

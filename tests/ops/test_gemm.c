@@ -1,0 +1,222 @@
+/* The blocked product by the loops of every instruction set that this processor has. The factors
+ * are whole numbers, so that sums are exact in any order. */
+#include "ops/kernels/finish.h"
+#include "ops/kernels/gemm_blocked.h"
+#include "tests/ops/linear_test.h"
+
+#define MOST_THREADS 4
+
+/* A matrix in memory that ends where it does, for a sanitizer to see what reads or writes beyond.
+ */
+typedef struct matrix {
+    int64_t rows, columns, stride;
+    nm_dtype dtype;
+    void *data;
+} matrix;
+
+static int64_t place(const matrix *x, bool transposed, int64_t row, int64_t column)
+{
+    return transposed ? column * x->stride + row : row * x->stride + column;
+}
+
+static double get(const matrix *x, int64_t i)
+{
+    return x->dtype == NM_F64 ? ((double *)x->data)[i] : (double)((float *)x->data)[i];
+}
+
+static matrix make_matrix(fixture *f, nm_dtype dtype, int64_t rows, int64_t columns)
+{
+    matrix x = {rows, columns, columns + any_of(f, 0, 2), dtype, NULL};
+    const int64_t count = rows ? (rows - 1) * x.stride + columns : 0;
+    x.data = malloc((size_t)count * nm_dtype_size(dtype) + !count);
+    ck_assert_ptr_nonnull(x.data);
+    for (int64_t i = 0; i < count; i++) {
+        const double value = (double)any_of(f, -4, 4);
+        if (dtype == NM_F64) {
+            ((double *)x.data)[i] = value;
+        } else {
+            ((float *)x.data)[i] = (float)value;
+        }
+    }
+    return x;
+}
+
+typedef struct problem {
+    nm_gemm g;
+    matrix a, b, c, bias;
+    double *before; /* c */
+} problem;
+
+static problem make_problem(fixture *f, nm_dtype dtype, int64_t m, int64_t n, int64_t k)
+{
+    problem p = {.g = {.dtype = dtype, .m = m, .n = n, .k = k}};
+    nm_gemm *g = &p.g;
+    g->transpose_a = any_of(f, 0, 1), g->transpose_b = any_of(f, 0, 1);
+    g->accumulate = any_of(f, 0, 1);
+    p.a = make_matrix(f, dtype, g->transpose_a ? k : m, g->transpose_a ? m : k);
+    p.b = make_matrix(f, dtype, g->transpose_b ? n : k, g->transpose_b ? k : n);
+    p.c = make_matrix(f, dtype, m, n);
+    p.bias = make_matrix(f, dtype, 1, n);
+    g->lda = p.a.stride, g->ldb = p.b.stride, g->ldc = p.c.stride;
+    g->a = p.a.data, g->b = p.b.data, g->c = p.c.data;
+    g->bias = any_of(f, 0, 1) ? p.bias.data : NULL;
+    g->activation = any_of(f, 0, 1) ? NM_ACTIVATION_RELU : NM_ACTIVATION_NONE;
+    const int64_t count = (m - 1) * p.c.stride + n;
+    p.before = malloc((size_t)count * sizeof *p.before);
+    ck_assert_ptr_nonnull(p.before);
+    for (int64_t i = 0; i < count; i++) {
+        p.before[i] = get(&p.c, i);
+    }
+    return p;
+}
+
+static void end_problem(problem *p)
+{
+    free(p->a.data);
+    free(p->b.data);
+    free(p->c.data);
+    free(p->bias.data);
+    free(p->before);
+}
+
+static double wanted(const problem *p, int64_t i, int64_t j)
+{
+    const nm_gemm *g = &p->g;
+    double sum = g->accumulate ? p->before[i * g->ldc + j] : 0;
+    for (int64_t q = 0; q < g->k; q++) {
+        sum += get(&p->a, place(&p->a, g->transpose_a, i, q)) *
+               get(&p->b, place(&p->b, g->transpose_b, q, j));
+    }
+    sum += g->bias ? get(&p->bias, j) : 0;
+    return g->activation == NM_ACTIVATION_RELU && sum < 0 ? 0 : sum;
+}
+
+/* What lies between the rows of c must stay. */
+static void check(fixture *f, const nm_gemm_loops *loops, nm_dtype dtype, int64_t m, int64_t n,
+                  int64_t k)
+{
+    problem p = make_problem(f, dtype, m, n, k);
+    const nm_gemm *g = &p.g;
+    nm_context_set_threads(f->context, (int)any_of(f, 1, MOST_THREADS));
+    ck_assert_int_eq(nm_gemm_blocked(f->context, g, loops), NM_OK);
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < (i < m - 1 ? g->ldc : n); j++) {
+            const double is = get(&p.c, i * g->ldc + j);
+            const double ought = j < n ? wanted(&p, i, j) : p.before[i * g->ldc + j];
+            ck_assert_msg(is == ought,
+                          "(%d, %d) is %g, not %g, in a product %d x %d x %d, a %s, b %s%s", (int)i,
+                          (int)j, is, ought, (int)m, (int)n, (int)k,
+                          g->transpose_a ? "transposed" : "plain",
+                          g->transpose_b ? "transposed" : "plain", g->accumulate ? ", added" : "");
+        }
+    }
+    end_problem(&p);
+}
+
+/* Around what a vector, a tile, and a block hold. */
+static void check_loops(nm_dtype dtype)
+{
+    const int64_t rows[] = {1, 2, 5, 6, 7, 11, 13, 14, 15, 28, 29, 61};
+    const int64_t columns[] = {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 67};
+    const int64_t depths[] = {0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 50};
+    fixture f = begin();
+    const nm_gemm_loops *loops;
+    for (int i = 0; (loops = nm_gemm_loops_at(dtype, i)) != NULL; i++) {
+        for (int k = 0; k < 240; k++) {
+            check(&f, loops, dtype, rows[any_of(&f, 0, NM_COUNT_OF(rows) - 1)],
+                  columns[any_of(&f, 0, NM_COUNT_OF(columns) - 1)],
+                  depths[any_of(&f, 0, NM_COUNT_OF(depths) - 1)]);
+        }
+        for (int k = 0; k < 4; k++) {
+            check(&f, loops, dtype, any_of(&f, 1, 20), any_of(&f, 1, 40), any_of(&f, 447, 450));
+            check(&f, loops, dtype, any_of(&f, 1, 20), any_of(&f, 1, 40), any_of(&f, 890, 1350));
+            check(&f, loops, dtype, any_of(&f, 2047, 2065), any_of(&f, 1, 3), any_of(&f, 0, 3));
+            check(&f, loops, dtype, any_of(&f, 1, 3), any_of(&f, 2047, 2085), any_of(&f, 0, 3));
+        }
+    }
+    ck_assert_ptr_nonnull(nm_gemm_loops_at(dtype, 0));
+    end(f);
+}
+
+START_TEST(products_in_f32_are_exact_where_the_sums_are)
+{
+    check_loops(NM_F32);
+}
+END_TEST
+
+START_TEST(products_in_f64_are_exact_where_the_sums_are)
+{
+    check_loops(NM_F64);
+}
+END_TEST
+
+/* Of numbers whose sums are rounded. */
+static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
+                             int threads)
+{
+    const int64_t m = nm_tensor_shape(in[0])->dim[0], k = nm_tensor_shape(in[0])->dim[1];
+    const int64_t n = nm_tensor_count(in[2]);
+    nm_tensor *y = nm_tape_tensor(f->tape, nm_tensor_dtype(in[0]), NM_SHAPE(m, n));
+    nm_gemm g = {.dtype = nm_tensor_dtype(y),
+                 .transpose_b = true,
+                 .m = m,
+                 .n = n,
+                 .k = k,
+                 .lda = k,
+                 .ldb = k,
+                 .ldc = n,
+                 .a = nm_tensor_data(in[0]),
+                 .b = nm_tensor_data(in[1]),
+                 .c = nm_tensor_data(y),
+                 .bias = nm_tensor_data(in[2]),
+                 .activation = NM_ACTIVATION_TANH};
+    nm_context_set_threads(f->context, threads);
+    ck_assert_int_eq(nm_gemm_blocked(f->context, &g, loops), NM_OK);
+    return y;
+}
+
+START_TEST(any_number_of_threads_gives_the_same_bits)
+{
+    fixture f = begin();
+    const int64_t shapes[][3] = {{131, 77, 500}, {5, 300, 1100}, {400, 40, 70}};
+    for (int i = 0; i < 2 * NM_COUNT_OF(shapes); i++) {
+        const nm_dtype dtype = i % 2 ? NM_F64 : NM_F32;
+        const int64_t m = shapes[i / 2][0], n = shapes[i / 2][1], k = shapes[i / 2][2];
+        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(m, k)),
+                           random_tensor(&f, dtype, NM_SHAPE(n, k)),
+                           random_tensor(&f, dtype, NM_SHAPE(n))};
+        const nm_gemm_loops *loops;
+        for (int l = 0; (loops = nm_gemm_loops_at(dtype, l)) != NULL; l++) {
+            nm_tensor *one = product_by(&f, loops, in, 1);
+            for (int threads = 2; threads <= MOST_THREADS; threads++) {
+                nm_tensor *more = product_by(&f, loops, in, threads);
+                ck_assert_mem_eq(nm_tensor_data(one), nm_tensor_data(more), nm_tensor_bytes(one));
+            }
+        }
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(loops_of_all_instruction_sets_agree_within_rounding)
+{
+    fixture f = begin();
+    for (int i = 0; i < 2; i++) {
+        const nm_dtype dtype = i ? NM_F64 : NM_F32;
+        nm_tensor *in[] = {random_tensor(&f, dtype, NM_SHAPE(40, 600)),
+                           random_tensor(&f, dtype, NM_SHAPE(50, 600)),
+                           random_tensor(&f, dtype, NM_SHAPE(50))};
+        nm_tensor *best = product_by(&f, nm_gemm_loops_at(dtype, 0), in, 1);
+        for (int l = 1; nm_gemm_loops_at(dtype, l); l++) {
+            nm_tensor *other = product_by(&f, nm_gemm_loops_at(dtype, l), in, 1);
+            ck_assert_double_le(difference(best, other), i ? 1e-13 : 1e-4);
+        }
+    }
+    end(f);
+}
+END_TEST
+
+TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
+          products_in_f64_are_exact_where_the_sums_are, any_number_of_threads_gives_the_same_bits,
+          loops_of_all_instruction_sets_agree_within_rounding)
