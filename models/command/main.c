@@ -173,8 +173,8 @@ static int run_in(nm_context *context, const arguments *a, init_fn *init)
     if (nm_context_status(context) == NM_OK) {
         load_plugins(context, a);
     }
-    return nm_context_status(context) == NM_OK ? a->command->run(context, a)
-                                               : report_error(context);
+    const int code = nm_context_status(context) == NM_OK ? a->command->run(context, a) : EXIT_FINE;
+    return code == EXIT_FINE && nm_context_status(context) != NM_OK ? report_error(context) : code;
 }
 
 static int run(const command *c, char **words, int count, init_fn *init)

@@ -1,9 +1,9 @@
 /* Words as a shell takes them. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/text_stream.h"
 
 static bool is_plain(const char *word)
 {
@@ -58,19 +58,11 @@ static void put_word(FILE *to, const char *word)
 
 char *shell_words(nm_context *context, const char *const *words, int count)
 {
-    char *text = NULL, *copy = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
+    text_stream s;
+    FILE *to = text_begin(&s, context);
     for (int i = 0; to && i < count; i++) {
         fputs(i ? " " : "", to);
         put_word(to, words[i]);
     }
-    bool fine = to && fclose(to) == 0;
-    if (fine) {
-        copy = nm_copy_string(context, text);
-    } else {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a command)");
-    }
-    free(text);
-    return copy;
+    return text_end(&s);
 }

@@ -11,7 +11,8 @@
  * NORMA_FAULT_JOURNAL=DIR   keeps what is synced to the disk and in which order names changed, so
  *                           that the state after a power cut can be made (torture.py)
  *
- * Counted are calls that concern files outside of the system's own folders, and standard output. */
+ * Counted are calls that concern files outside of the system's own folders, and standard output;
+ * with memory.c, requests for memory too (no part of `any`). */
 /* `open` and `open64` are two names here, as for whoever is preloaded for. */
 #undef _FILE_OFFSET_BITS
 #ifndef _GNU_SOURCE
@@ -37,34 +38,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "faults.h"
+
 /* ---- The calls ---- */
 
-#define CALLS(DO)                                                                                  \
-    DO(open)                                                                                       \
-    DO(read)                                                                                       \
-    DO(pread)                                                                                      \
-    DO(write)                                                                                      \
-    DO(fflush)                                                                                     \
-    DO(fsync)                                                                                      \
-    DO(close)                                                                                      \
-    DO(rename)                                                                                     \
-    DO(unlink)                                                                                     \
-    DO(mkdir)                                                                                      \
-    DO(stat)                                                                                       \
-    DO(flock)                                                                                      \
-    DO(ftruncate)                                                                                  \
-    DO(fchmod)                                                                                     \
-    DO(mmap)                                                                                       \
-    DO(opendir)                                                                                    \
-    DO(thread)
-
-#define NUMBER(name) CALL_##name,
 #define NAME(name) #name,
 
-enum { CALLS(NUMBER) CALL_COUNT, CALL_ANY = CALL_COUNT };
 static const char *const names[] = {CALLS(NAME) "any"};
-
-typedef enum action { NONE, ERROR, SHORT, KILL, LATE, SIGNAL, GONE, CLOCK } action;
 
 static struct {
     int call;
@@ -119,6 +99,9 @@ __attribute__((destructor)) static void end(void)
     for (int i = 0; fd >= 0 && i <= CALL_COUNT; i++) {
         dprintf(fd, "%s %ld\n", names[i], atomic_load(&counts[i]));
     }
+    if (fd >= 0) {
+        dprintf(fd, "live %ld\n", live_blocks());
+    }
 }
 
 static void leave(void)
@@ -128,12 +111,13 @@ static void leave(void)
     }
 }
 
-/* What is to happen to this call: NONE for most. What befalls the process befalls it here. */
-static action happens(int call)
+action happens(int call)
 {
     long of_call = atomic_fetch_add(&counts[call], 1) + 1;
-    long of_all = atomic_fetch_add(&counts[CALL_ANY], 1) + 1;
-    long at = fault.call == call ? of_call : fault.call == CALL_ANY ? of_all : 0;
+    long of_all = atomic_fetch_add(&counts[CALL_ANY], call != CALL_memory) + 1;
+    long at = fault.call == call                              ? of_call
+              : fault.call == CALL_ANY && call != CALL_memory ? of_all
+                                                              : 0;
     if (!fault.number || (fault.stays ? at < fault.number : at != fault.number)) {
         return NONE;
     }
@@ -176,6 +160,13 @@ static void *real(const char *name)
         }                                                                                          \
         return result;                                                                             \
     } while (0)
+
+#ifndef WITH_MEMORY
+long live_blocks(void)
+{
+    return 0;
+}
+#endif
 
 /* ---- Whose files ---- */
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "models/command/command.h"
 #include "models/command/templates.h" /* templates: made by meson.build */
@@ -43,20 +44,41 @@ static nm_status write_text(nm_context *context, const char *path, const char *t
     return status;
 }
 
+/* Where a template goes: its file's name may begin with the place. */
+static bool find_path(int i, const char *folder, const char *name, char path[RUN_PATH])
+{
+    const char *file = templates[i].file;
+    const bool place = strncmp(file, PLACE, strlen(PLACE)) == 0;
+    char own[RUN_PATH];
+    snprintf(own, sizeof own, "%s%s", place ? name : "", place ? file + strlen(PLACE) : file);
+    return path_join(path, folder, own);
+}
+
 static nm_status write_one(nm_context *context, const char *folder, int i, const char *name)
 {
     char path[RUN_PATH];
-    char *file = fill_in(context, templates[i].file, name);
-    char *text = file ? fill_in(context, templates[i].text, name) : NULL;
-    nm_status status = NM_ERROR_MEMORY;
-    if (text && !path_join(path, folder, file)) {
-        status = nm_fail(context, NM_ERROR_INPUT, "the path is too long: %.80s...", folder);
-    } else if (text && (status = write_text(context, path, text)) == NM_OK) {
+    if (!find_path(i, folder, name, path)) {
+        return nm_fail(context, NM_ERROR_INPUT, "the path is too long: %.80s...", folder);
+    }
+    char *text = fill_in(context, templates[i].text, name);
+    const nm_status status = text ? write_text(context, path, text) : NM_ERROR_MEMORY;
+    if (status == NM_OK) {
         printf("%s\n", path);
     }
-    nm_free(context, file);
     nm_free(context, text);
     return status;
+}
+
+/* Takes back what was written into a folder that was not there before; asks for no memory. */
+static void remove_all(const char *folder, const char *kind, const char *name)
+{
+    char path[RUN_PATH];
+    for (int i = 0; i < NM_COUNT_OF(templates); i++) {
+        if (strcmp(templates[i].kind, kind) == 0 && find_path(i, folder, name, path)) {
+            unlink(path);
+        }
+    }
+    rmdir(folder);
 }
 
 static bool is_kind(const char *kind)
@@ -136,6 +158,7 @@ static int run_new(nm_context *context, const arguments *a)
         }
     }
     if (nm_context_status(context) != NM_OK) {
+        remove_all(folder, kind, name);
         return report_error(context);
     }
     fprintf(stderr,

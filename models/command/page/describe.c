@@ -1,10 +1,10 @@
 /* Figures in words and numbers. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "models/command/page/figure.h"
+#include "models/command/text_stream.h"
 
 char *figure_number(double value, char text[FIGURE_NUMBER])
 {
@@ -131,17 +131,9 @@ static void put_description(FILE *to, const figure *f)
 
 char *figure_describe(nm_context *context, const figure *f)
 {
-    char *text = NULL, *copy = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
-    if (to) {
-        put_description(to, f);
+    text_stream s;
+    if (text_begin(&s, context)) {
+        put_description(s.to, f);
     }
-    if (to && fclose(to) == 0) {
-        copy = nm_copy_string(context, text);
-    } else {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while describing a figure)");
-    }
-    free(text);
-    return copy;
+    return text_end(&s);
 }

@@ -1,20 +1,14 @@
 #include "models/command/page/output.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define LOOK 512 /* bytes, in which the mark stands */
 
-void output_begin(output *out, nm_context *context, bool fine)
+FILE *output_begin(text_stream *out, nm_context *context)
 {
-    *out = (output){.context = context};
-    if (nm_context_status(context) == NM_OK) {
-        out->to = fine ? open_memstream(&out->text, &out->size) : NULL;
-        if (!out->to) {
-            nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a page)");
-        }
-    }
+    *out = (text_stream){.context = context};
+    return nm_context_status(context) == NM_OK ? text_begin(out, context) : NULL;
 }
 
 /* A file that is there and does not have the mark. An empty one belongs to nobody: mktemp makes
@@ -44,8 +38,9 @@ nm_status output_check(nm_context *context, const char *path)
                          path);
 }
 
-static nm_status write_whole(nm_context *context, const output *out, const char *path)
+static nm_status write_whole(const text_stream *out, const char *path)
 {
+    nm_context *context = out->context;
     nm_file *file = output_check(context, path) == NM_OK ? nm_file_create(context, path) : NULL;
     if (!file) {
         return nm_context_status(context);
@@ -54,16 +49,11 @@ static nm_status write_whole(nm_context *context, const output *out, const char 
     return nm_file_commit(file);
 }
 
-nm_status output_end(output *out, const char *path)
+nm_status output_end(text_stream *out, const char *path)
 {
-    nm_context *context = out->context;
-    if (out->to && fclose(out->to) != 0) {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a page)");
+    if (nm_context_status(out->context) == NM_OK && text_end(out)) {
+        write_whole(out, path);
     }
-    if (nm_context_status(context) == NM_OK) {
-        write_whole(context, out, path);
-    }
-    free(out->text);
-    *out = (output){.context = context};
-    return nm_context_status(context);
+    text_free(out);
+    return nm_context_status(out->context);
 }

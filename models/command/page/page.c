@@ -1,6 +1,5 @@
 #include "models/command/page/page.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "models/command/page/data.h"
@@ -14,9 +13,9 @@ typedef enum row_kind { ROW_NONE, ROW_FIGURES, ROW_IMAGES } row_kind;
 
 struct page {
     nm_context *context;
-    FILE *list, *body; /* of parts; of all that follows */
-    char *list_text, *body_text, *title;
-    size_t list_size, body_size;
+    FILE *list, *body; /* of parts; of all that follows: streams of the texts */
+    text_stream list_text, body_text;
+    char *title;
     int parts, figures, folds;
     row_kind row;
 };
@@ -58,11 +57,10 @@ page *page_open(nm_context *context, const char *title)
     if (p) {
         p->context = context;
         p->title = nm_copy_string(context, title ? title : "");
-        p->list = open_memstream(&p->list_text, &p->list_size);
-        p->body = open_memstream(&p->body_text, &p->body_size);
+        p->list = text_begin(&p->list_text, context);
+        p->body = text_begin(&p->body_text, context);
     }
     if (p && !(p->title && p->list && p->body)) {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a page)");
         page_drop(p);
         p = NULL;
     }
@@ -71,9 +69,7 @@ page *page_open(nm_context *context, const char *title)
 
 static bool close_parts(page *p)
 {
-    const bool list = !p->list || fclose(p->list) == 0, body = !p->body || fclose(p->body) == 0;
-    p->list = p->body = NULL;
-    return list && body;
+    return text_end(&p->list_text) && text_end(&p->body_text);
 }
 
 nm_status page_check(nm_context *context, const char *path)
@@ -84,9 +80,8 @@ nm_status page_check(nm_context *context, const char *path)
 void page_drop(page *p)
 {
     if (p) {
-        close_parts(p);
-        free(p->list_text);
-        free(p->body_text);
+        text_free(&p->list_text);
+        text_free(&p->body_text);
         nm_free(p->context, p->title);
         nm_free(p->context, p);
     }
@@ -114,7 +109,8 @@ static void put_head(FILE *to, const page *p)
     put_markup(to, p->title);
     fputs("</h1></header>\n", to);
     if (p->parts > 1) {
-        fprintf(to, "<nav aria-label=\"Parts of this page\"><ul>\n%s</ul></nav>\n", p->list_text);
+        fprintf(to, "<nav aria-label=\"Parts of this page\"><ul>\n%s</ul></nav>\n",
+                p->list_text.text);
     }
 }
 
@@ -127,11 +123,10 @@ nm_status page_write(page *p, const char *path)
         page_unfold(p);
     }
     set_row(p, ROW_NONE);
-    output out;
-    output_begin(&out, p->context, close_parts(p));
-    if (out.to) {
+    text_stream out = {.context = p->context};
+    if (close_parts(p) && output_begin(&out, p->context)) {
         put_head(out.to, p);
-        fprintf(out.to, "<main>\n%s</main>\n</body>\n</html>\n", p->body_text);
+        fprintf(out.to, "<main>\n%s</main>\n</body>\n</html>\n", p->body_text.text);
     }
     const nm_status status = output_end(&out, path);
     page_drop(p);
@@ -267,7 +262,7 @@ void page_image(page *p, const page_picture *picture)
         fputs("<figure><img alt=\"", p->body);
         put_markup(p->body, picture->text);
         fputs("\" src=\"", p->body);
-        put_png(p->body, picture);
+        put_png(p->body, p->context, picture);
         fputs("\"><figcaption>", p->body);
         put_markup(p->body, picture->text);
         fputs("</figcaption></figure>\n", p->body);

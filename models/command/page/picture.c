@@ -4,7 +4,6 @@
 #include "models/command/page/picture.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -57,34 +56,35 @@ static void put_header(FILE *to, const page_picture *p)
     put_chunk(to, "IHDR", header, sizeof header);
 }
 
-static void put_rows(FILE *to, const page_picture *p)
+static void put_rows(FILE *to, nm_context *context, const page_picture *p)
 {
     const size_t row = (size_t)(p->columns * p->channels), size = (row + 1) * (size_t)p->rows;
     uLongf packed = compressBound((uLong)size);
-    unsigned char *rows = calloc(size + 1, 1), *bytes = malloc(packed);
+    unsigned char *rows = nm_alloc_zero(context, size + 1, 1), *bytes = nm_alloc(context, packed);
     for (int64_t i = 0; rows && i < p->rows; i++) {
         memcpy(rows + (size_t)i * (row + 1) + 1, p->pixels + (size_t)i * row, row);
     }
     if (rows && bytes && compress2(bytes, &packed, rows, (uLong)size, 9) == Z_OK) {
         put_chunk(to, "IDAT", bytes, packed);
+    } else {
+        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while writing a picture)");
     }
-    free(rows);
-    free(bytes);
+    nm_free(context, rows);
+    nm_free(context, bytes);
 }
 
-void put_png(FILE *to, const page_picture *p)
+void put_png(FILE *to, nm_context *context, const page_picture *p)
 {
-    char *bytes = NULL;
-    size_t size;
-    FILE *part = open_memstream(&bytes, &size);
-    if (part) {
-        fwrite("\x89PNG\r\n\x1a\n", 1, 8, part);
-        put_header(part, p);
-        put_rows(part, p);
-        put_chunk(part, "IEND", (const unsigned char *)"", 0);
-        fclose(part);
-        fputs("data:image/png;base64,", to);
-        put_base64(to, (const unsigned char *)bytes, size);
+    text_stream part;
+    if (text_begin(&part, context)) {
+        fwrite("\x89PNG\r\n\x1a\n", 1, 8, part.to);
+        put_header(part.to, p);
+        put_rows(part.to, context, p);
+        put_chunk(part.to, "IEND", (const unsigned char *)"", 0);
     }
-    free(bytes);
+    if (text_end(&part)) {
+        fputs("data:image/png;base64,", to);
+        put_base64(to, (const unsigned char *)part.text, part.size);
+    }
+    text_free(&part);
 }

@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "models/command/page/page.h"
+#include "models/command/text_stream.h"
 
 /* "data:image/png;base64,...": what an image's `src` takes. */
-void put_png(FILE *to, const page_picture *picture);
+void put_png(FILE *to, nm_context *context, const page_picture *picture);
 
 #endif

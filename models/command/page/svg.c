@@ -3,7 +3,6 @@
 #include "models/command/page/svg.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "models/command/page/markup.h"
@@ -274,22 +273,18 @@ static void put_title(FILE *to, nm_context *context, const figure *f, int number
 
 void svg_element(FILE *to, nm_context *context, const figure *f, int number)
 {
-    char *inside = NULL, attributes[64];
-    size_t size;
-    FILE *part = open_memstream(&inside, &size);
-    if (!part) {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while drawing a figure)");
+    text_stream part;
+    char attributes[64];
+    if (!text_begin(&part, context)) {
         return;
     }
-    put_title(part, context, f, number);
-    const double height = put_figure(part, f, number, 0);
+    put_title(part.to, context, f, number);
+    const double height = put_figure(part.to, f, number, 0);
     snprintf(attributes, sizeof attributes, " aria-labelledby=\"f%dt f%dd\"", number, number);
-    if (fclose(part) == 0) {
-        put_element(to, height, attributes, inside);
-    } else {
-        nm_fail(context, NM_ERROR_MEMORY, "out of memory (while drawing a figure)");
+    if (text_end(&part)) {
+        put_element(to, height, attributes, part.text);
     }
-    free(inside);
+    text_free(&part);
 }
 
 /* ---- A file ---- */
@@ -315,19 +310,17 @@ static double put_all(FILE *to, nm_context *context, const figure *figures, int 
 
 nm_status svg_write(nm_context *context, const char *path, const figure *figures, int count)
 {
-    char *inside = NULL;
-    size_t size;
-    FILE *part = open_memstream(&inside, &size);
-    const double height = part ? put_all(part, context, figures, count) : 0;
-    output out;
-    output_begin(&out, context, part && fclose(part) == 0);
-    if (out.to) {
+    text_stream part;
+    const double height =
+        text_begin(&part, context) ? put_all(part.to, context, figures, count) : 0;
+    text_stream out = {.context = context};
+    if (text_end(&part) && output_begin(&out, context)) {
         fprintf(
             out.to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %.0f\">\n" OUTPUT_MARK
             "<style>%s</style>\n<path fill=\"var(--paper)\" d=\"M0 0h%gv%.0fh-%gz\"/>\n%s</svg>\n",
-            SVG_WIDTH, ceil(height), svg_styles, SVG_WIDTH, ceil(height), SVG_WIDTH, inside);
+            SVG_WIDTH, ceil(height), svg_styles, SVG_WIDTH, ceil(height), SVG_WIDTH, part.text);
     }
-    free(inside);
+    text_free(&part);
     return output_end(&out, path);
 }

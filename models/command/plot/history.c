@@ -1,6 +1,7 @@
 #include "models/command/plot/history.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -186,16 +187,20 @@ static bool is_held(FILE *log)
     return held;
 }
 
-/* False if there is no such file. */
+/* False if there is no such file. Whether it can be read, the context says. */
 static bool read_file(history *h, const char *name, void (*take)(void *, const char *))
 {
     char path[RUN_PATH];
     reading r = {h, 0};
-    FILE *from = path_join(path, h->folder, name) && is_file(path) ? fopen(path, "re") : NULL;
-    if (!from) {
+    if (!path_join(path, h->folder, name) || !is_file(path)) {
         return false;
     }
-    log_lines(from, take, &r);
+    FILE *from = fopen(path, "re");
+    if (!from) {
+        nm_fail(h->context, NM_ERROR_IO, "cannot read %s: %s", path, strerror(errno));
+        return true;
+    }
+    log_lines(h->context, from, path, take, &r);
     if (h->state == RUN_CUT_OFF && is_held(from)) {
         h->state = RUN_GOES_ON;
     }

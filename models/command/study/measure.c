@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "models/command/study/study.h"
+#include "models/command/train/log_line.h"
 
 /* ---- Lines ---- */
 
@@ -54,6 +55,7 @@ static bool is_of(const measure *m, const char *line)
 
 typedef struct curve {
     nm_context *context;
+    const measure *measure;
     int count, room;
     double *pairs; /* [count, 2]: step, value */
 } curve;
@@ -78,27 +80,24 @@ static void add(curve *c, double step, double value)
     c->count++;
 }
 
+static void take_value(void *user, const char *line)
+{
+    curve *c = user;
+    const measure *m = c->measure;
+    const double value =
+        is_of(m, line) ? number_of(line, m->history ? m->history : m->value) : (double)NAN;
+    if (!isnan(value)) {
+        add(c, number_of(line, "step"), value);
+    }
+}
+
 double *study_curve(const study *s, const arm *a, int64_t seed, const measure *m, int *count)
 {
     char folder[RUN_PATH], path[RUN_PATH];
-    curve c = {.context = s->context};
-    char *line = NULL;
-    size_t room = 0;
-    FILE *from = NULL;
+    curve c = {.context = s->context, .measure = m};
     if (study_run_path(s, a, seed, folder) == NM_OK &&
         path_join(path, folder, m->history ? "log.jsonl" : "probes.jsonl")) {
-        from = fopen(path, "re");
-    }
-    while (from && getline(&line, &room, from) > 0) {
-        const double value =
-            is_of(m, line) ? number_of(line, m->history ? m->history : m->value) : (double)NAN;
-        if (!isnan(value)) {
-            add(&c, number_of(line, "step"), value);
-        }
-    }
-    free(line);
-    if (from) {
-        fclose(from);
+        log_lines_of(s->context, path, take_value, &c);
     }
     *count = c.count;
     return c.pairs;
@@ -147,20 +146,19 @@ static double take(const measure *m, const double *pairs, int count)
     return pairs[2 * count - 1];
 }
 
+static void look_for_divergence(void *user, const char *line)
+{
+    bool *found = user;
+    *found = strstr(line, "\"diverged\": true") != NULL;
+}
+
+/* By its last line. */
 static bool diverged(const study *s, const arm *a, int64_t seed)
 {
-    char folder[RUN_PATH], path[RUN_PATH], *line = NULL;
-    size_t room = 0;
+    char folder[RUN_PATH], path[RUN_PATH];
     bool found = false;
-    FILE *log = study_run_path(s, a, seed, folder) == NM_OK && path_join(path, folder, "log.jsonl")
-                    ? fopen(path, "re")
-                    : NULL;
-    while (log && getline(&line, &room, log) > 0) {
-        found = strstr(line, "\"diverged\": true") != NULL;
-    }
-    free(line);
-    if (log) {
-        fclose(log);
+    if (study_run_path(s, a, seed, folder) == NM_OK && path_join(path, folder, "log.jsonl")) {
+        log_lines_of(s->context, path, look_for_divergence, &found);
     }
     return found;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "models/command/study/study.h"
+#include "models/command/text_stream.h"
 
 /* Logarithms of a ratio are told as the ratio. */
 static double told(const claim *c, double value)
@@ -71,25 +72,23 @@ static bool write_all(const study *s, FILE *to)
 
 nm_status study_write_results(const study *s)
 {
-    char path[RUN_PATH], *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    const bool fine = to && write_all(s, to);
-    if (to) {
-        fclose(to);
+    char path[RUN_PATH];
+    text_stream text;
+    if (text_begin(&text, s->context)) {
+        write_all(s, text.to);
     }
-    nm_file *file = fine && path_join(path, s->folder, "results.json")
+    nm_file *file = text_end(&text) && path_join(path, s->folder, "results.json")
                         ? nm_file_create(s->context, path)
                         : NULL;
-    nm_status status = file ? nm_file_write(file, text, size) : nm_context_status(s->context);
-    if (file && status == NM_OK) {
+    nm_status status = nm_context_status(s->context);
+    if (file) {
+        nm_file_write(file, text.text, text.size); /* a failure is the commit's too */
         status = nm_file_commit(file);
-    } else if (file) {
-        nm_file_abandon(file);
+    } else if (status == NM_OK) {
+        status = nm_fail(s->context, NM_ERROR_IO, "cannot write results.json");
     }
-    free(text);
-    return status == NM_OK && !file ? nm_fail(s->context, NM_ERROR_IO, "cannot write results.json")
-                                    : status;
+    text_free(&text);
+    return status;
 }
 
 static void print_claim(const study *s, const claim *c)

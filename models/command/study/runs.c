@@ -13,6 +13,7 @@
 #include "models/command/study/study.h"
 #include "models/command/train/folder.h"
 #include "models/command/train/interrupt.h"
+#include "models/command/train/log_line.h"
 
 extern char **environ;
 
@@ -50,21 +51,20 @@ nm_status study_run_path(const study *s, const arm *a, int64_t seed, char path[R
 
 /* ---- What is there ---- */
 
+static void look_for_end(void *user, const char *line)
+{
+    bool *over = user;
+    *over = strstr(line, "\"event\": \"end\"") && !strstr(line, "\"end\": \"stopped\"") &&
+            (!strstr(line, "\"end\": \"failed\"") || strstr(line, "\"diverged\": true"));
+}
+
 /* Whether the run's last line says that it ended, well or by diverging. */
-static bool is_over(const char *folder)
+static bool is_over(const study *s, const char *folder)
 {
     char path[RUN_PATH];
-    FILE *log = path_join(path, folder, "log.jsonl") ? fopen(path, "re") : NULL;
-    char *line = NULL;
-    size_t room = 0;
     bool over = false;
-    while (log && getline(&line, &room, log) > 0) {
-        over = strstr(line, "\"event\": \"end\"") && !strstr(line, "\"end\": \"stopped\"") &&
-               (!strstr(line, "\"end\": \"failed\"") || strstr(line, "\"diverged\": true"));
-    }
-    free(line);
-    if (log) {
-        fclose(log);
+    if (path_join(path, folder, "log.jsonl")) {
+        log_lines_of(s->context, path, look_for_end, &over);
     }
     return over;
 }
@@ -154,8 +154,10 @@ static void start(runner *r, int arm_index, int64_t seed)
     if (r->status != NM_OK) {
         return;
     }
-    if (is_over(folder)) {
-        r->skipped++;
+    const bool over = is_over(s, folder);
+    r->status = nm_context_status(s->context);
+    if (over || r->status != NM_OK) {
+        r->skipped += over;
         return;
     }
     for (int i = 0; i < s->jobs; i++) {
@@ -221,7 +223,7 @@ static void finish(runner *r, pid_t pid, int how)
         r->running--;
         r->done++;
         study_run_path(r->study, &r->study->arms[j->arm], j->seed, folder);
-        if (is_over(folder)) {
+        if (is_over(r->study, folder)) {
             tell(r, j);
         } else if (!interrupt_number() && r->status == NM_OK) {
             (void)how;

@@ -1,6 +1,6 @@
 #include "models/command/train/log_line.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 /* Behind the text that begins at the quote `at`; NULL if it does not end. */
@@ -71,11 +71,16 @@ void log_take_text(const char *line, const char *name, char *to, size_t size)
     }
 }
 
-void log_lines(FILE *from, void (*take)(void *user, const char *line), void *user)
+nm_status log_lines(nm_context *context, FILE *from, const char *path,
+                    void (*take)(void *user, const char *line), void *user)
 {
-    char *line = malloc(LOG_LINE);
+    char *line = nm_alloc(context, LOG_LINE);
     bool whole = true; /* what was read before ended its line */
-    while (line && fgets(line, LOG_LINE, from)) {
+    if (!line) {
+        return NM_ERROR_MEMORY;
+    }
+    errno = 0;
+    while (fgets(line, LOG_LINE, from)) {
         const size_t length = strlen(line);
         const bool ends = length && line[length - 1] == '\n';
         if (whole && ends) {
@@ -83,5 +88,24 @@ void log_lines(FILE *from, void (*take)(void *user, const char *line), void *use
         }
         whole = ends;
     }
-    free(line);
+    const bool failed = ferror(from);
+    const int reason = errno;
+    nm_free(context, line);
+    return failed ? nm_fail(context, NM_ERROR_IO, "cannot read %s: %s", path,
+                            strerror(reason ? reason : EIO))
+                  : NM_OK;
+}
+
+nm_status log_lines_of(nm_context *context, const char *path,
+                       void (*take)(void *user, const char *line), void *user)
+{
+    FILE *from = fopen(path, "re");
+    if (!from) {
+        return errno == ENOENT
+                   ? NM_OK
+                   : nm_fail(context, NM_ERROR_IO, "cannot read %s: %s", path, strerror(errno));
+    }
+    const nm_status status = log_lines(context, from, path, take, user);
+    fclose(from);
+    return status;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "norma.h"
+
 #define LOG_LINE 65536 /* of ours that are looked at, by far */
 
 /* As it is written: texts with their quotes and escapes. */
@@ -25,7 +27,12 @@ bool log_is(const char *line, const char *name, const char *written);
  * Nothing happens where there is no text of that name. */
 void log_take_text(const char *line, const char *name, char *to, size_t size);
 
-/* Calls `take` for each line that is whole and not too long. */
-void log_lines(FILE *from, void (*take)(void *user, const char *line), void *user);
+/* Calls `take` for each line that is whole and not too long. NM_ERROR_IO if the file cannot be read
+ * to its end: what was taken lacks a part then. */
+nm_status log_lines(nm_context *context, FILE *from, const char *path,
+                    void (*take)(void *user, const char *line), void *user);
+/* The same of the file `path`; where there is none, nothing happens. */
+nm_status log_lines_of(nm_context *context, const char *path,
+                       void (*take)(void *user, const char *line), void *user);
 
 #endif

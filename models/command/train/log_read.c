@@ -9,21 +9,20 @@
 
 #include "core/path.h"
 #include "models/command/train/log.h"
+#include "models/command/text_stream.h"
 #include "models/command/train/log_line.h"
 
 /* ---- Which file a run is of ---- */
 
 /* A path as it stands in a line; NULL for NULL, or if memory ran out. */
-static char *as_written(const char *path)
+static char *as_written(nm_context *context, const char *path)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *to = path ? open_memstream(&text, &size) : NULL;
-    if (to) {
-        json_text(to, path);
-        fclose(to);
+    text_stream s = {.context = context};
+    if (path && text_begin(&s, context)) {
+        json_text(s.to, path);
+        return text_end(&s);
     }
-    return text;
+    return NULL;
 }
 
 void find_file(nm_context *context, const char *folder, const char *file, char *path[2])
@@ -85,16 +84,12 @@ run_record log_read(nm_context *context, const char *folder, const char *file)
     if (file) {
         find_file(context, folder, file, paths);
     }
-    FILE *from = fopen(path, "re");
     for (int i = 0; i < 2; i++) {
-        r.file[i] = as_written(paths[i]);
+        r.file[i] = as_written(context, paths[i]);
         nm_free(context, paths[i]);
     }
-    if (from) {
-        log_lines(from, take_line, &r);
-        fclose(from);
-    }
-    free(r.file[0]);
-    free(r.file[1]);
+    log_lines_of(context, path, take_line, &r);
+    nm_free(context, r.file[0]);
+    nm_free(context, r.file[1]);
     return r.record;
 }

@@ -6,40 +6,38 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/train/log_line.h"
 #include "models/command/train/path.h"
 
 #define STEP "{\"step\": "
 
-/* Copies the lines of updates before `step`; what is no line of ours is left out. */
-static nm_status copy_earlier(FILE *from, nm_file *to, int64_t step)
+typedef struct earlier {
+    nm_file *to;
+    int64_t step;
+} earlier;
+
+/* Copies lines of updates before `step`; what is no line of ours is left out. */
+static void copy_earlier(void *user, const char *line)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
-    nm_status status = NM_OK;
-    while (status == NM_OK && (length = getline(&line, &room, from)) > 0) {
-        const bool ours = line[length - 1] == '\n' && strncmp(line, STEP, strlen(STEP)) == 0;
-        if (ours && strtoll(line + strlen(STEP), NULL, 10) < step) {
-            status = nm_file_write(to, line, (size_t)length);
-        }
+    const earlier *e = user;
+    const bool ours = strncmp(line, STEP, strlen(STEP)) == 0;
+    if (ours && strtoll(line + strlen(STEP), NULL, 10) < e->step) {
+        nm_file_write(e->to, line, strlen(line)); /* a failure is the commit's too */
     }
-    free(line);
-    return status;
 }
 
 static nm_status keep_earlier(nm_context *context, const char *path, int64_t step)
 {
-    FILE *from = fopen(path, "re");
-    if (!from) {
+    if (!is_file(path)) {
         return NM_OK;
     }
-    nm_file *to = nm_file_create(context, path);
-    nm_status status = to ? copy_earlier(from, to, step) : nm_context_status(context);
-    fclose(from);
-    if (to && status == NM_OK) {
-        status = nm_file_commit(to);
-    } else if (to) {
-        nm_file_abandon(to);
+    earlier e = {nm_file_create(context, path), step};
+    nm_status status =
+        e.to ? log_lines_of(context, path, copy_earlier, &e) : nm_context_status(context);
+    if (e.to && status == NM_OK) {
+        status = nm_file_commit(e.to);
+    } else if (e.to) {
+        nm_file_abandon(e.to);
     }
     return status;
 }
