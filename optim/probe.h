@@ -141,6 +141,21 @@ typedef struct nm_batches_options {
 } nm_batches_options;
 #define NM_BATCHES_DEFAULTS NM_PROBE_DEFAULTS, .batches = 16
 
+/* Of top_hessian_eigenvalue. */
+typedef struct nm_iterations_options {
+    NM_PROBE_FIELDS;
+    int64_t iterations NM_DEFAULT(20); /* Hessian-vector products */
+} nm_iterations_options;
+#define NM_ITERATIONS_DEFAULTS NM_PROBE_DEFAULTS, .iterations = 20
+
+/* Of loss_surface. */
+typedef struct nm_surface_options {
+    NM_PROBE_FIELDS;
+    int64_t points NM_DEFAULT(11); /* along each direction, at least 2 */
+    double reach NM_DEFAULT(1);    /* each way, in lengths of the weights' rows; above 0 */
+} nm_surface_options;
+#define NM_SURFACE_DEFAULTS NM_PROBE_DEFAULTS, .points = 11, .reach = 1
+
 #define nm_gradient_norms(...)                                                                     \
     NM_CHOICE(nm_probe_gradient_norms, nm_gradient_norms_options, NM_PROBE_DEFAULTS, __VA_ARGS__)
 
@@ -157,6 +172,10 @@ extern NM_API const nm_probe_type nm_probe_loss_along_gradient;
 extern NM_API const nm_probe_type nm_probe_gradient_predictiveness;
 extern NM_API const nm_probe_type nm_probe_effective_smoothness;
 extern NM_API const nm_probe_type nm_probe_covariate_shift;
+extern NM_API const nm_probe_type nm_probe_evaluation_mode;
+extern NM_API const nm_probe_type nm_probe_running_statistics;
+extern NM_API const nm_probe_type nm_probe_top_hessian_eigenvalue; /* nm_iterations_options */
+extern NM_API const nm_probe_type nm_probe_loss_surface;           /* nm_surface_options */
 
 #ifdef __cplusplus
 }

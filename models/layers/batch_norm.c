@@ -14,7 +14,9 @@
  *    its option, or where either of the running statistics is (nm_store_set_trainable()): groups
  *    freeze them along with scale and shift, so that a frozen layer stays the same function.
  * 4. In a pass that gathers statistics it normalizes with the batch's, which it adds there; its own
- *    stay. */
+ *    stay.
+ * 5. Without mean_gradient, or variance_gradient, the batch's mean, or variance, counts as a
+ * constant of the backward pass, and only there. */
 #include "models/table.h"
 #include "optim/statistics.h"
 #include "ops/norm.h"
@@ -31,6 +33,7 @@ typedef struct batch_norm_layer_options {
     bool affine;
     bool mean_only;
     bool frozen;
+    bool mean_gradient, variance_gradient;
 } batch_norm_layer_options;
 
 typedef struct batch_norm_state {
@@ -120,10 +123,39 @@ static nm_status add_statistics(nm_layer *layer, const nm_pass *pass, nm_tensor 
 
 /* ---- The pass ---- */
 
+/* Promise 5: the same over the same sets, by an op that can do so. */
+static nm_batch_norm_result normalize_partly(nm_layer *layer, nm_tape *tape, nm_tensor *x)
+{
+    const batch_norm_layer_options *o = layer->options;
+    const batch_norm_state *s = layer->state;
+    const int rank = nm_tensor_shape(x)->rank;
+    const int64_t axis = o->axis < 0 ? o->axis + rank : o->axis;
+    nm_normalize_options options = {NM_NORMALIZE_DEFAULTS,
+                                    .divide = !o->mean_only,
+                                    .eps = o->eps,
+                                    .mean_gradient = o->mean_gradient,
+                                    .variance_gradient = o->variance_gradient,
+                                    NM_END(nm_normalize_options)};
+    options.axes.count = 0;
+    for (int i = 0; i < rank; i++) {
+        if (i != axis) {
+            options.axes.at[options.axes.count++] = i;
+        }
+    }
+    options.affine_axes.at[0] = axis;
+    options.affine_axes.count = 1;
+    const nm_normalize_result r =
+        nm_normalize_with(tape, x, s->scale, s->shift, NULL, NULL, NULL, &options);
+    return (nm_batch_norm_result){r.y, r.mean, r.var};
+}
+
 static nm_batch_norm_result normalize(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
 {
     const batch_norm_layer_options *o = layer->options;
     const batch_norm_state *s = layer->state;
+    if (batch && !(o->mean_gradient && o->variance_gradient)) {
+        return normalize_partly(layer, tape, x);
+    }
     nm_batch_norm_options options = {
         NM_BATCH_NORM_DEFAULTS,
         .axis = o->axis,
@@ -178,8 +210,13 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
 
 /* ---- Options ---- */
 
-static const batch_norm_layer_options defaults = {
-    .momentum = 0.1, .average = MOVING, .eps = 1e-5, .axis = -1, .affine = true};
+static const batch_norm_layer_options defaults = {.momentum = 0.1,
+                                                  .average = MOVING,
+                                                  .eps = 1e-5,
+                                                  .axis = -1,
+                                                  .affine = true,
+                                                  .mean_gradient = true,
+                                                  .variance_gradient = true};
 static const char *const average_names[] = {"moving", "cumulative", NULL};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(batch_norm_layer_options),
@@ -199,6 +236,11 @@ static const nm_option rows[] = {
     {NM_FIELD(batch_norm_layer_options, frozen), NM_OPTION_BOOL,
      .doc = "normalize with the running statistics in training too, and never move them; so it is "
             "where groups freeze scale and shift, or the statistics by name"},
+    {NM_FIELD(batch_norm_layer_options, mean_gradient), NM_OPTION_BOOL,
+     .doc =
+         "let gradients through the batch's mean; false: it counts as a constant, for experiments"},
+    {NM_FIELD(batch_norm_layer_options, variance_gradient), NM_OPTION_BOOL,
+     .doc = "the same of its variance"},
 };
 static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows, NULL);
 

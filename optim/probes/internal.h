@@ -33,6 +33,18 @@ nm_probe_layer *nm_probe_add_layer(nm_context *context, nm_shown *shown, const c
                                    const char *type);
 /* Copies all tensors of the store. */
 nm_status nm_probes_copy(nm_probes *probes);
+/* The loss of a batch as it is recorded on the tape, which is reset before; `output` is the
+ * network's, or NULL. Running statistics move in training: nm_probe_restore_buffers(), once nothing
+ * reads them any more. NULL on failure. */
+nm_tensor *nm_probe_forward(nm_probe_view *view, const nm_batch *batch, bool training,
+                            nm_tensor **output);
+void nm_probe_restore_buffers(nm_probe_view *view);
+/* The same without a way back: view.value is the loss, `outputs`, if it is not NULL, the outputs in
+ * new memory. */
+nm_status nm_probe_look(nm_probe_view *view, const nm_batch *batch, bool training,
+                        double **outputs);
+/* The loader of other batches, made when it is first asked for; NULL on failure. */
+nm_loader *nm_probe_loader(nm_probe_view *view);
 /* nm_probe_numbers() of elements as they lie in a copy of the tensor. */
 double *nm_probe_elements(nm_probe_view *view, const nm_tensor *like, const void *elements);
 /* The next parameter that the options want, behind *index, -1 at first. */

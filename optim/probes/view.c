@@ -84,21 +84,45 @@ static void show(void *user, const char *name, const char *type, nm_tensor *y)
 
 /* ---- A pass ---- */
 
-static nm_tensor *run_forward(nm_probes *p, const nm_batch *batch)
+nm_tensor *nm_probe_forward(nm_probe_view *v, const nm_batch *batch, bool training,
+                            nm_tensor **output)
 {
-    nm_probe_view *v = &p->view;
+    nm_probes *p = v->owner;
     nm_random random = p->random;
     const nm_layer_onlooker onlooker = {p, show};
     const nm_pass pass = {.tape = v->tape,
-                          .random = &random,
-                          .training = true,
+                          .random = training ? &random : NULL,
+                          .training = training,
                           .precision = p->setup.precision,
                           .onlooker = &onlooker};
     nm_tape_reset(v->tape);
+    nm_probe_changed(v);
     v->count = p->shown.count = 0;
     nm_tensor *x = nm_tape_wrap(v->tape, NM_F32, batch->shape, batch->x);
     nm_tensor *y = nm_network_forward(v->network, &pass, x);
+    if (output) {
+        *output = y;
+    }
     return nm_loss_of(v->loss, v->tape, y, batch);
+}
+
+void nm_probe_restore_buffers(nm_probe_view *v)
+{
+    put_back(v->owner, NM_BUFFER);
+}
+
+nm_status nm_probe_look(nm_probe_view *v, const nm_batch *batch, bool training, double **outputs)
+{
+    nm_tensor *y = NULL;
+    nm_tape_set_recording(v->tape, false);
+    nm_tensor *loss = nm_probe_forward(v, batch, training, &y);
+    v->value = loss ? nm_tensor_item(loss) : (double)NAN;
+    if (outputs) {
+        *outputs = loss ? nm_probe_numbers(v, y) : NULL;
+    }
+    nm_tape_set_recording(v->tape, true);
+    nm_probe_restore_buffers(v);
+    return nm_context_status(v->context);
 }
 
 /* What the loss is differentiated by: outputs of layers, then parameters. */
@@ -160,7 +184,7 @@ nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
     if (p->seen && p->seen == batch->x && batch == v->batch) {
         return NM_OK;
     }
-    nm_tensor *loss = run_forward(p, batch);
+    nm_tensor *loss = nm_probe_forward(v, batch, true, NULL);
     v->value = loss ? nm_tensor_item(loss) : (double)NAN;
     const nm_status status = loss ? run_backward(p, loss) : nm_context_status(v->context);
     put_back(p, NM_BUFFER); /* not before: the backward pass may read them */
@@ -170,17 +194,22 @@ nm_status nm_probe_pass(nm_probe_view *v, const nm_batch *batch)
 
 /* ---- For the probes ---- */
 
+nm_loader *nm_probe_loader(nm_probe_view *v)
+{
+    nm_probes *p = v->owner;
+    if (!p->loader) {
+        p->loader = nm_loader_create(v->context, p->setup.set, &p->options, true,
+                                     p->setup.seed ^ NM_PROBE_SEED);
+    }
+    return p->loader;
+}
+
 nm_status nm_probe_draw(nm_probe_view *v, nm_batch *batch)
 {
     NM_GIVEN(v, NM_ERROR_INPUT);
     NM_REQUIRE(v->context, v->owner && batch, NM_ERROR_INPUT);
     nm_probes *p = v->owner;
-    nm_status status = NM_OK;
-    if (!p->loader) {
-        p->loader = nm_loader_create(v->context, p->setup.set, &p->options, true,
-                                     p->setup.seed ^ NM_PROBE_SEED);
-        status = p->loader ? NM_OK : nm_context_status(v->context);
-    }
+    nm_status status = nm_probe_loader(v) ? NM_OK : nm_context_status(v->context);
     if (status == NM_OK && !p->drawing) {
         status = nm_loader_begin(p->loader, v->step, 0);
         p->drawing = true;

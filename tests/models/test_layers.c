@@ -91,6 +91,7 @@ static const struct {
     {"gru", "[gru: {units: 2, direction: both, init: he}]", {2, {3, 1}}},
     {"gru", "[gru: {units: 1, output: last, direction: backward}]", {2, {2, 2}}},
     {"dropout", "[dropout: {p: 0.4}]", {1, {6}}},
+    {"noise", "[noise: {shift: 0.3}]", {2, {3, 2}}},
     {"flatten", "[flatten]", {3, {2, 3, 2}}},
     {"residual", "[residual: {body: [dense: {units: 4}, tanh]}]", {1, {4}}},
     {"residual",
@@ -236,6 +237,28 @@ START_TEST(dropout_without_random_numbers_is_an_error)
 }
 END_TEST
 
+START_TEST(noise_scales_and_shifts_a_channel_by_one_of_two_and_another_at_every_step)
+{
+    fixture f = begin("[noise: {shift: 0.5, scale: 0.25, each: 0}]", NM_SHAPE(8));
+    nm_tensor *x = normal(&f, NM_F32, NM_SHAPE(6, 8), 1);
+    ck_assert(same_bits(evaluate(&f, x), x));
+    nm_tensor *y = train(&f, x), *next = train(&f, x);
+    ck_assert(!same_bits(y, next));
+    for (int c = 0; c < 8; c++) {
+        const double factor = (nm_tensor_get(y, c) - nm_tensor_get(y, 8 + c)) /
+                              (nm_tensor_get(x, c) - nm_tensor_get(x, 8 + c));
+        assert_near(fabs(factor - 1), 0.25, 1e-4, 1e-5);
+        for (int i = 0; i < 6; i++) {
+            const double left = nm_tensor_get(y, 8 * i + c) - factor * nm_tensor_get(x, 8 * i + c);
+            assert_near(fabs(left), 0.5, 1e-4, 1e-4);
+        }
+    }
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
 /* ---- Layers in layers ---- */
 
 START_TEST(a_residual_adds_its_input)
@@ -308,7 +331,8 @@ TEST_MAIN("models/layers", every_registered_layer_has_an_example_here,
           every_parameter_and_input_of_every_layer_gets_its_gradient,
           evaluation_of_a_sample_does_not_depend_on_its_batch,
           dropout_is_for_training_and_drawn_from_the_pass,
-          dropout_without_random_numbers_is_an_error, a_residual_adds_its_input,
-          an_unknown_last_layer_of_a_residual_is_an_error, a_residual_does_not_broadcast,
-          repeated_layers_have_parameters_of_their_own, an_op_of_several_inputs_is_no_layer,
-          the_batch_must_stay_the_first_axis)
+          dropout_without_random_numbers_is_an_error,
+          noise_scales_and_shifts_a_channel_by_one_of_two_and_another_at_every_step,
+          a_residual_adds_its_input, an_unknown_last_layer_of_a_residual_is_an_error,
+          a_residual_does_not_broadcast, repeated_layers_have_parameters_of_their_own,
+          an_op_of_several_inputs_is_no_layer, the_batch_must_stay_the_first_axis)

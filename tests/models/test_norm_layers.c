@@ -116,6 +116,56 @@ START_TEST(frozen_statistics_normalize_while_the_rest_trains)
 }
 END_TEST
 
+/* The sum of x's gradient over a channel, and its product with x: 0 where it goes through the mean,
+ * or the variance (eps apart). */
+static void gradient_sums(const char *yaml, double sums[2], float y_of[8])
+{
+    fixture f = begin(yaml, NM_SHAPE(2));
+    nm_tensor *x = batch_of_four(&f);
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor *y = train(&f, x), *dx;
+    nm_tensor *weighted = nm_sum(f.tape, nm_mul(f.tape, y, nm_exp(f.tape, y)));
+    ck_assert_int_eq(nm_gradients(f.tape, &weighted, NULL, 1, &x, 1, NM_KEEP_GRAPH, &dx), NM_OK);
+    sums[0] = sums[1] = 0;
+    for (int i = 0; i < 4; i++) {
+        sums[0] += nm_tensor_get(dx, 2 * i);
+        sums[1] += nm_tensor_get(dx, 2 * i) * (two_channels[(ptrdiff_t)2 * i] - 3);
+    }
+    for (int i = 0; i < 8; i++) {
+        y_of[i] = (float)nm_tensor_get(y, i);
+    }
+    assert_near(value_of(&f, "bn1.running_mean", 1), 2, 1e-6, 0);
+    assert_near(value_of(&f, "bn1.running_var", 1), 0.9 + 0.1 * 200, 1e-6, 0);
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+
+START_TEST(gradients_through_mean_and_variance_are_switched_off_one_by_one)
+{
+    static const struct {
+        const char *yaml;
+        bool mean, variance;
+    } cases[] = {{"[batch_norm]", true, true},
+                 {"[batch_norm: {mean_gradient: false}]", false, true},
+                 {"[batch_norm: {variance_gradient: false}]", true, false},
+                 {"[batch_norm: {mean_gradient: false, variance_gradient: false}]", false, false}};
+    float whole[8];
+    for (int i = 0; i < NM_COUNT_OF(cases); i++) {
+        double sums[2];
+        float y[8];
+        gradient_sums(cases[i].yaml, sums, y);
+        ck_assert_msg((fabs(sums[0]) < 1e-5) == cases[i].mean, "%s: %g", cases[i].yaml, sums[0]);
+        ck_assert_msg((fabs(sums[1]) < 1e-3) == cases[i].variance, "%s: %g", cases[i].yaml,
+                      sums[1]);
+        memcpy(whole, i ? whole : y, sizeof whole);
+        for (int k = 0; k < 8; k++) {
+            assert_near(y[k], whole[k], 1e-5, 1e-6);
+        }
+    }
+}
+END_TEST
+
 /* pytorch#86590, lightly#1438: gradients stopped, the statistics did not. */
 START_TEST(a_batch_norm_frozen_by_name_stays_the_same_function)
 {
@@ -415,6 +465,7 @@ TEST_MAIN("models/norm_layers", running_statistics_move_as_in_pytorch,
           the_cumulative_average_is_the_mean_over_all_batches,
           running_statistics_move_in_training_passes_only,
           frozen_statistics_normalize_while_the_rest_trains,
+          gradients_through_mean_and_variance_are_switched_off_one_by_one,
           a_batch_norm_frozen_by_name_stays_the_same_function,
           a_batch_of_one_is_an_error_in_training_that_names_the_layer,
           batch_norm_keeps_only_what_it_needs, weight_norm_begins_with_the_initializers_weight,

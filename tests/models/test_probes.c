@@ -331,6 +331,91 @@ START_TEST(the_first_layer_has_no_layers_below_that_shift)
 }
 END_TEST
 
+START_TEST(samples_depend_on_each_other_where_a_batch_is_normalized_and_in_training_alone)
+{
+    run r;
+    go(&r, "[evaluation_mode]", "train.steps=1");
+    const record *first = find(&r, 0, "");
+    ck_assert_double_eq(value(first, "others"), 0);
+    ck_assert_double_gt(value(first, "others_training"), 0.01);
+    ck_assert_double_gt(value(first, "contrast"), 0.01);
+    ck_assert_double_eq_tol(value(first, "gap"),
+                            value(first, "evaluation") - value(first, "training"), 1e-12);
+    end_run(&r);
+    go(&r, "[evaluation_mode]", "model=[dense: {units: 8}, layer_norm, tanh, dense: {units: 2}]");
+    first = find(&r, 0, "");
+    ck_assert_double_eq(value(first, "others_training"), 0);
+    ck_assert_double_eq(value(first, "distance"), 0);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(running_statistics_begin_far_from_the_sets_and_come_nearer)
+{
+    run r;
+    go(&r, "[running_statistics]", "model=[batch_norm: {average: cumulative}, dense: {units: 2}]");
+    const record *before = find(&r, 0, "bn1.running_mean"), *after = find(&r, 15, before->layer);
+    ck_assert_double_lt(fabs(value(after, "ratio") - 1), fabs(value(before, "ratio") - 1));
+    ck_assert_double_lt(value(after, "distance"), 0.05);
+    ck_assert_double_gt(value(after, "error"), 0);
+    end_run(&r);
+    go(&r, "[running_statistics, weight_norms]", "model=[dense: {units: 2}]");
+    ck_assert_str_eq(r.records[0].probe,
+                     "weight_norms"); /* there are none, and that is no mistake */
+    end_run(&r);
+}
+END_TEST
+
+/* At weights of 0 both classes are as likely, and the Hessian is [[1, -1], [-1, 1]]/4 times the
+ * mean of x x^T: its largest eigenvalue is half that one's. */
+START_TEST(the_top_eigenvalue_of_logistic_regression_is_that_of_its_formula)
+{
+    run r;
+    const char *settings[] = {"probes=[{top_hessian_eigenvalue: {iterations: 200}}]",
+                              "model=[dense: {units: 2, bias: false, init: zeros}]",
+                              "data.batch=40", "train.epochs=1"};
+    r = (run){.context = open_context(NULL)};
+    nm_config_open(r.context, write_network(), settings, NM_COUNT_OF(settings), ALL, &r.config);
+    make_trainer(&r);
+    nm_loader_options options = r.config.data.loader;
+    options.batch = 40;
+    nm_loader *loader = nm_loader_create(r.context, &r.config.data.train, &options, false, 0);
+    nm_batch batch;
+    nm_loader_begin(loader, 0, 0);
+    nm_loader_next(loader, &batch);
+    ck_assert_int_eq(batch.count, 40);
+    double a = 0, b = 0, c = 0; /* of [[a, b], [b, c]] */
+    for (int i = 0; i < 40; i++) {
+        const double x = batch.x[(ptrdiff_t)2 * i], y = batch.x[2 * i + 1];
+        a += x * x / 40;
+        b += x * y / 40;
+        c += y * y / 40;
+    }
+    const double top = (a + c) / 2 + sqrt((a - c) * (a - c) / 4 + b * b);
+    nm_loader_destroy(loader);
+    nm_trainer_run(r.trainer, NULL);
+    const record *first = find(&r, 0, "");
+    ck_assert_double_eq_tol(value(first, "eigenvalue"), top / 2, 1e-4 * top);
+    ck_assert_double_lt(value(first, "residual"), 0.01);
+    end_run(&r);
+}
+END_TEST
+
+START_TEST(the_middle_of_the_surface_is_the_loss_of_the_batch)
+{
+    run r;
+    go(&r, "[{loss_surface: {points: 3, reach: 0.5}}, evaluation_mode]", "train.steps=1");
+    const record *middle = &r.records[4];
+    ck_assert_int_eq(r.count, 2 * (9 + 1));
+    ck_assert_double_eq(value(middle, "x"), 0);
+    ck_assert_double_eq(value(middle, "y"), 0);
+    ck_assert_double_eq_tol(value(&r.records[0], "x"), -0.5, 1e-12);
+    ck_assert_double_eq_tol(value(middle, "loss"), value(&r.records[9], "training"), 1e-6);
+    ck_assert_double_ne(value(middle, "loss"), value(&r.records[0], "loss"));
+    end_run(&r);
+}
+END_TEST
+
 /* ---- Mistakes ---- */
 
 static const struct {
@@ -365,4 +450,8 @@ TEST_MAIN("models/probes", no_probe_changes_a_bit_of_the_training,
           outputs_are_told_by_layer, normalized_outputs_have_mean_0_and_deviation_1,
           an_update_without_momentum_is_the_rate_times_the_gradient,
           the_first_layer_has_no_layers_below_that_shift,
+          samples_depend_on_each_other_where_a_batch_is_normalized_and_in_training_alone,
+          running_statistics_begin_far_from_the_sets_and_come_nearer,
+          the_top_eigenvalue_of_logistic_regression_is_that_of_its_formula,
+          the_middle_of_the_surface_is_the_loss_of_the_batch,
           what_cannot_be_probed_is_told_before_anything_runs)
