@@ -148,6 +148,13 @@ static const struct {
      "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.1}, than: 1, expect: "
      "equal}]\n",
      "equal needs \"within\""},
+    {BASE VARIANTS AXES "measures: {x: {saved: foldin}}\n", "saved takes \"folding\""},
+    {BASE VARIANTS AXES "measures: {x: {history: train_loss, saved: folding}}\n",
+     "give one of history, probe and saved"},
+    {BASE VARIANTS AXES "measures: {x: {history: train_loss, by: seconds}}\n",
+     "\"by\" is for take: reach"},
+    {BASE VARIANTS AXES "measures: {x: {history: train_loss, take: reach, by: second}}\n",
+     "by takes seconds, say"},
 };
 
 START_TEST(what_is_wrong_with_a_study_is_told_before_anything_runs)
@@ -160,6 +167,43 @@ START_TEST(what_is_wrong_with_a_study_is_told_before_anything_runs)
         ck_assert_msg(strstr(e->err, "wrong.yaml:"), "no place: %s", e->err);
         ck_assert_msg(access(test_path("wrong/runs"), F_OK) != 0, "%d ran", i);
     }
+}
+END_TEST
+
+/* What folding changes is rounding; reaching is told in steps or in seconds. */
+START_TEST(a_saved_network_is_measured_and_reaching_by_another_number)
+{
+    size_t size;
+    write_text(
+        "folded.yaml",
+        "title: Folding\n"
+        "base:\n"
+        "  model: {input: [2], layers: [{dense: {units: 8}}, $norm, relu, {dense: {units: "
+        "2}}]}\n"
+        "  data: {train: {spirals: {points: 60}}, test: {spirals: {points: 60}}, batch: 20}\n"
+        "  loss: cross_entropy\n"
+        "  train: {epochs: 3, checkpoint_every: 0}\n"
+        "variants: {none: {norm: []}, some: {norm: [batch_norm]}}\n"
+        "seeds: 2\n"
+        "measures:\n"
+        "  folding: {saved: folding}\n"
+        "  steps: {history: test_accuracy, take: reach, level: 0.01}\n"
+        "  seconds: {history: test_accuracy, take: reach, level: 0.01, by: seconds}\n"
+        "claims:\n"
+        "  - {claim: nothing to fold, measure: folding, of: {variant: none}, than: 1e-12, "
+        "expect: below}\n"
+        "  - {claim: rounding, measure: folding, of: {variant: some}, than: 1e-5, expect: "
+        "below}\n"
+        "  - {claim: and not nothing, measure: folding, of: {variant: some}, than: 1e-10}\n"
+        "  - {claim: steps, measure: steps, of: {variant: none}, than: 3, expect: equal, "
+        "within: 1e-9}\n"
+        "  - {claim: seconds, measure: seconds, of: {variant: none}, than: 1e-9}\n");
+    assert_code(norma("study", "folded.yaml", "--out", "folded", "--quiet"), 0);
+    char *results = read_text(test_path("folded/results.json"), &size);
+    assert_verdict(results, 0, "supported");
+    assert_verdict(results, 1, "supported");
+    assert_verdict(results, 3, "supported");
+    free(results);
 }
 END_TEST
 
@@ -189,4 +233,5 @@ END_TEST
 TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is_not,
           a_study_that_is_stopped_goes_on_and_comes_to_the_same,
           what_is_wrong_with_a_study_is_told_before_anything_runs,
+          a_saved_network_is_measured_and_reaching_by_another_number,
           the_studies_within_are_listed_and_have_no_mistake)

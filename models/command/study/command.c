@@ -52,7 +52,7 @@ static void name_study(study *s, const char *file)
 
 static nm_document *open_file(study *s, const char *file)
 {
-    const shipped *own = path_exists(file) ? NULL : shipped_find(file);
+    const shipped *own = is_file(file) ? NULL : shipped_find(file); /* a folder may be called so */
     const char *names[64];
     int count = 0;
     if (own) {

@@ -87,7 +87,7 @@ static void take_value(void *user, const char *line)
     const double value =
         is_of(m, line) ? number_of(line, m->history ? m->history : m->value) : (double)NAN;
     if (!isnan(value)) {
-        add(c, number_of(line, "step"), value);
+        add(c, number_of(line, m->by ? m->by : "step"), value);
     }
 }
 
@@ -180,6 +180,9 @@ static int drop_early(const measure *m, double *pairs, int count)
 static double measure_run(const study *s, const arm *a, int64_t seed, const measure *m)
 {
     int count;
+    if (m->saved) {
+        return diverged(s, a, seed) ? m->otherwise : study_measure_saved(s, a, seed);
+    }
     double *pairs = study_curve(s, a, seed, m, &count);
     double value = NAN;
     count = drop_early(m, pairs, count);

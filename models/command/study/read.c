@@ -23,10 +23,16 @@ static const nm_option measure_rows[] = {
     {NM_FIELD(measure, layer), NM_OPTION_STRING,
      .doc = "of which layer or parameter; none: of the whole network"},
     {NM_FIELD(measure, value), NM_OPTION_STRING, .doc = "which of the probe's numbers"},
+    {NM_FIELD(measure, saved), NM_OPTION_STRING,
+     .doc =
+         "of the network that a run leaves; folding: the largest change of an output on the test "
+         "set when batch norm goes into the layers before it, by the largest output"},
     {NM_FIELD(measure, take), NM_OPTION_ENUM, .names = takes,
      .doc = "which of the values in the course of a run; fall: the largest from one to the next; "
             "reach: the step where it comes to level"},
     {NM_FIELD(measure, level), NM_OPTION_FLOAT, .doc = "of reach"},
+    {NM_FIELD(measure, by), NM_OPTION_STRING,
+     .doc = "of reach with history: what it tells in the place of the step, such as seconds"},
     {NM_FIELD(measure, after), NM_OPTION_INT, .min = 0, .max = 1e15,
      .doc = "a step: values of those before it do not count"},
     {NM_FIELD(measure, otherwise), NM_OPTION_FLOAT,
@@ -243,10 +249,40 @@ static void check_probe_value(const measure *m, const nm_item *item, nm_diagnost
     }
 }
 
+static bool is_saved_name(const char *name)
+{
+    for (int i = 0; saved_names[i]; i++) {
+        if (strcmp(saved_names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_saved(const measure *m, nm_diagnostics *d)
+{
+    if (m->saved && !is_saved_name(m->saved)) {
+        nm_diagnose(d, m->at, "measure \"%s\": saved takes \"%s\", not \"%s\"", m->name,
+                    saved_names[0], m->saved);
+    }
+}
+
+static void check_by(const study *s, const measure *m, nm_diagnostics *d)
+{
+    if (m->by && (m->take != TAKE_REACH || !m->history)) {
+        nm_diagnose(d, m->at, "measure \"%s\": \"by\" is for take: reach of history", m->name);
+    } else if (m->by && !is_history(s, m->by)) {
+        nm_diagnose(d, m->at, "measure \"%s\": a run's log has no \"%s\"; by takes seconds, say",
+                    m->name, m->by);
+    }
+}
+
 static void check_measure(const study *s, const measure *m, nm_diagnostics *d)
 {
-    if (!m->history == !m->probe) {
-        nm_diagnose(d, m->at, "measure \"%s\": give either history or probe", m->name);
+    check_saved(m, d);
+    check_by(s, m, d);
+    if (!m->history + !m->probe + !m->saved != 2) {
+        nm_diagnose(d, m->at, "measure \"%s\": give one of history, probe and saved", m->name);
     } else if (m->history && !is_history(s, m->history)) {
         nm_diagnose(d, m->at,
                     "measure \"%s\": a run's log has no \"%s\"; it has train_loss, seconds, and "

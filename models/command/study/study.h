@@ -37,7 +37,9 @@ typedef enum measure_take {
 typedef struct measure {
     const char *history; /* a number of the log's epochs; NULL: of a probe */
     const char *probe, *layer, *value;
-    int take; /* measure_take */
+    const char *saved; /* of the network that a run leaves: one of saved_names */
+    const char *by;    /* of reach: what it tells; NULL: the step */
+    int take;          /* measure_take */
     double level;
     int64_t after;    /* values of steps before that do not count */
     double otherwise; /* of a run that did not come to have one; NaN: none */
@@ -143,6 +145,13 @@ nm_status study_measure(study *s);
 /* A curve of a run: (step, value) of a measure; *count pairs in new memory. */
 double *study_curve(const study *s, const arm *a, int64_t seed, const measure *m, int *count);
 double *study_values(const study *s, const arm *a, int measure);
+
+/* ---- saved.c ---- */
+
+extern const char *const saved_names[]; /* ends with NULL */
+/* "folding": the largest change of an output on the test set when the network is folded, by the
+ * largest output. NaN, with an error, if it cannot be measured. */
+double study_measure_saved(const study *s, const arm *a, int64_t seed);
 
 /* ---- statistics.c ---- */
 
