@@ -143,6 +143,9 @@ struct nm_tensor {
             bool dead;     /* of a tape, from before its last reset */
             bool stale;    /* while a node is visited: changed since that had it; `data` is NULL */
             bool borrows;  /* of a tape: over memory of a caller's through another tensor */
+            bool recomputed; /* of a tape: its segment gave it back; `data` is NULL until it is
+                                needed */
+            bool outlives;   /* while its segment ends: it stays */
         };
         uint64_t fates; /* all of them, to be cleared at once */
     };
@@ -244,6 +247,12 @@ typedef struct nm_node {
     nm_tensor *tensors[];
 } nm_node;
 
+/* Nodes whose results were given back and are computed again when a backward pass comes there. */
+typedef struct nm_segment {
+    struct nm_segment *before; /* of the tape's; NULL: none */
+    int64_t begin, end;        /* its nodes, up to before `end` */
+} nm_segment;
+
 /* Memory that grows by chunks and is rewound, never freed in between. */
 typedef struct nm_chunk {
     struct nm_chunk *next;
@@ -299,6 +308,7 @@ struct nm_tape {
     int arena;                        /* of this step */
     nm_node **nodes;
     int64_t node_count, node_capacity;
+    nm_segment *segments; /* since the last reset, the newest first */
     nm_tensor *free_tensors;
     nm_tensor *leaves; /* of the running backward pass */
     nm_tensor *recent; /* tensors made since the running vjp (or formula of an op) began */
@@ -417,9 +427,26 @@ void nm_tensor_want_no_more(const nm_tensor *tensor);
 /* Notes what was changed behind such pointers: at once when they were got, so that nodes which were
  * made since are none the worse. */
 void nm_context_find_changes(nm_context *context);
+/* The same for now: what is changed later behind those pointers will be found too. */
+void nm_context_note_changes(nm_context *context);
+/* Whether elements of the node's tensor `i` are others than it had. */
+bool nm_node_is_changed(const nm_node *node, int i);
 /* Whether that pass may begin. */
 nm_status nm_tape_begin_backward(nm_tape *tape);
 nm_status nm_tape_begin_gradients(nm_tape *tape);
+
+/* ---- Segments (core/tape/segment.c) ---- */
+
+/* Of the nodes from `begin` on: gives back what they computed, but for what outlives it. */
+nm_status nm_segment_end(nm_tape *tape, int64_t begin);
+/* Computes what nodes of a segment gave back. `stays`: it is not given back again. */
+nm_status nm_segment_restore(nm_tape *tape, int64_t begin, int64_t end, bool stays);
+/* Gives it back again. */
+void nm_segment_forget(nm_tape *tape, const nm_segment *segment);
+/* In a trace of a forward pass: the steps that follow are of a segment, until its end. One within
+ * another takes part in that. */
+int64_t nm_trace_begin_segment(nm_trace *trace);
+nm_status nm_trace_end_segment(nm_trace *trace, int64_t segment);
 
 static inline nm_tensor **nm_node_inputs(nm_node *node)
 {

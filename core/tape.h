@@ -99,6 +99,26 @@ NM_API nm_status nm_tape_do(nm_tape *tape, const nm_effect *effect, const void *
 /* The next number of a random stream, not negative, as a tensor i64 []. NULL on failure. */
 NM_API nm_tensor *nm_tape_draw(nm_tape *tape, nm_random *random);
 
+/* ---- Segments: memory for time ----
+ * Gradient checkpointing. Of what ops computed between the two calls, the elements are given back,
+ * but for `outputs`, and computed again when a backward pass comes there: of a long chain in
+ * segments, one segment's elements are there at a time.
+ *
+ *     int64_t segment = nm_tape_begin_segment(tape);
+ *     nm_tensor *y = ...ops of x...;
+ *     nm_tape_end_segment(tape, segment, &y, 1);
+ *
+ * Gradients have the same bits as without, of any order: dropout drops the same elements, and
+ * running statistics move once. With NM_CREATE_GRAPH, what was computed again stays. */
+
+/* A number for nm_tape_end_segment(). */
+NM_API int64_t nm_tape_begin_segment(nm_tape *tape);
+/* `outputs`: what is read after it, by ops or by you; of all else, but for what nm_tensor_keep()
+ * keeps, the elements are gone. Another segment within becomes part of it. Without recording
+ * nothing is given back. An error of the backward pass: what the segment read has changed since. */
+NM_API nm_status nm_tape_end_segment(nm_tape *tape, int64_t segment, nm_tensor *const *outputs,
+                                     int count);
+
 /* ---- Gradients ---- */
 
 #define NM_KEEP_GRAPH 1u /* keep the nodes' tensors: another backward pass may follow */

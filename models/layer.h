@@ -59,6 +59,17 @@ NM_API nm_status nm_register_layer(nm_context *context, const nm_layer_type *typ
                    "and a number"                                                                  \
     }
 
+/* The row of an option `recompute`, of layers that run others (nm_layers_run_again()). */
+#define NM_RECOMPUTE_ROW(owner, what)                                                              \
+    {                                                                                              \
+        NM_FIELD(owner, recompute),                                                                \
+            .type = NM_OPTION_BOOL,                                                                \
+            .also = "checkpoint checkpointing gradient_checkpointing remat rematerialize",         \
+            .doc = "gradient checkpointing: of " what                                              \
+                   ", what lies between is given back and computed "                               \
+                   "again in the backward pass: less memory for more time, the same numbers"       \
+    }
+
 typedef struct nm_layer_options {
     NM_LAYER_FIELDS;
 } nm_layer_options;
@@ -139,6 +150,9 @@ NM_API nm_status nm_layer_fail(nm_layer *layer, const char *format, ...) NM_PRIN
 /* Runs layers one after the other, and gives what lies between them back where nothing is recorded.
  * NULL on failure. */
 NM_API nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor *x);
+/* The same as a segment (nm_tape_begin_segment()): what lies between is computed again in the
+ * backward pass. The option `recompute` of layers that have layers. */
+NM_API nm_tensor *nm_layers_run_again(const nm_layers *layers, const nm_pass *pass, nm_tensor *x);
 /* Gives a tensor that the pass is done with back before the tape's reset, unless it may be needed
  * to go backward, or is `input`, which is not the layer's. NULL is fine. */
 NM_API void nm_pass_discard(const nm_pass *pass, nm_tensor *x, const nm_tensor *input);

@@ -235,6 +235,7 @@ nm_status nm_graph_replace(nm_graph *graph, int at, const nm_new_step *step, con
         made->op = step->op;
         made->scope = step->scope ? step->scope : graph->steps[at]->scope;
         made->recording = graph->steps[at]->recording;
+        made->segment = graph->steps[at]->segment;
         status = fill_in(graph, made, step, &all, out, outputs);
     }
     if (!made || status != NM_OK) {

@@ -75,6 +75,7 @@ typedef struct nm_graph_step {
     void *self;     /* the part's */
     bool recording; /* whether the pass left recording on for it */
     int inputs, outputs;
+    int segment; /* nm_tape_begin_segment(): from 1 on; 0: in none */
     const int *in, *out;
 } nm_graph_step;
 

@@ -68,8 +68,9 @@ struct nm_trace {
     int capacity;
     int *table; /* by the tensor's address: a value's index + 1; 0: free */
     int table_size;
-    const char *obstacle; /* what no graph can hold; NULL: nothing so far */
-    bool differentiates;  /* ops leave nodes too: a backward pass will be kept with the pass */
+    const char *obstacle;  /* what no graph can hold; NULL: nothing so far */
+    int segment, segments; /* of the steps now (0: none), and so far */
+    bool differentiates;   /* ops leave nodes too: a backward pass will be kept with the pass */
 };
 
 /* A new value, which the tensor stands for from now on; the value that it is. -1 without memory. */

@@ -99,6 +99,7 @@ static nm_graph_step *add_step(nm_tape *tape, nm_step_kind kind, int inputs, int
     if (step) {
         step->scope = tape->scope;
         step->recording = tape->recording;
+        step->segment = tape->trace->segment;
     }
     return step;
 }
@@ -222,6 +223,20 @@ nm_status nm_trace_call(nm_tape *tape, const nm_graph_part *part, void *self, nm
         step->self = self;
     }
     return complete(tape->trace, step, &x, &y);
+}
+
+int64_t nm_trace_begin_segment(nm_trace *trace)
+{
+    if (trace->segment) {
+        return 0;
+    }
+    return trace->segment = ++trace->segments;
+}
+
+nm_status nm_trace_end_segment(nm_trace *trace, int64_t segment)
+{
+    trace->segment = segment ? 0 : trace->segment;
+    return NM_OK;
 }
 
 bool nm_trace_differentiates(const nm_trace *trace)

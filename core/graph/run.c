@@ -110,11 +110,25 @@ static void discard(const run *r, int step)
     }
 }
 
-static nm_status run_all(const run *r, const char *outer)
+/* ---- Segments ---- */
+
+/* Says of what the steps made whether it is read behind them. */
+static void mark(const run *r, int first, int end, bool outlives)
+{
+    for (int s = first; s < end; s++) {
+        const nm_graph_step *step = r->graph->steps[s];
+        for (int i = 0; i < step->outputs; i++) {
+            const int last = r->graph->last[step->out[i]];
+            r->graph->at[step->out[i]]->outlives = outlives && (last < 0 || last >= end);
+        }
+    }
+}
+
+static nm_status run_steps(const run *r, int first, int end, const char *outer)
 {
     const bool recording = r->tape->recording;
     nm_status status = NM_OK;
-    for (int s = 0; s < r->graph->step_count && status == NM_OK; s++) {
+    for (int s = first; s < end && status == NM_OK; s++) {
         const nm_graph_step *step = r->graph->steps[s];
         r->tape->scope = step->scope ? step->scope : outer;
         r->tape->recording = recording && step->recording;
@@ -125,6 +139,39 @@ static nm_status run_all(const run *r, const char *outer)
     }
     r->tape->recording = recording;
     r->tape->scope = outer;
+    return status;
+}
+
+static nm_status run_segment(const run *r, int first, int end, const char *outer)
+{
+    const int64_t node = nm_tape_begin_segment(r->tape);
+    nm_status status = run_steps(r, first, end, outer);
+    if (status == NM_OK && r->tape->recording) {
+        mark(r, first, end, true);
+        status = nm_segment_end(r->tape, node);
+        mark(r, first, end, false);
+    }
+    return status;
+}
+
+/* Where the steps end that are of one segment, or of none. */
+static int end_of_part(const nm_graph *graph, int first)
+{
+    int end = first + 1;
+    while (end < graph->step_count && graph->steps[end]->segment == graph->steps[first]->segment) {
+        end++;
+    }
+    return end;
+}
+
+static nm_status run_all(const run *r, const char *outer)
+{
+    nm_status status = NM_OK;
+    for (int first = 0, end; first < r->graph->step_count && status == NM_OK; first = end) {
+        end = end_of_part(r->graph, first);
+        status = r->graph->steps[first]->segment ? run_segment(r, first, end, outer)
+                                                 : run_steps(r, first, end, outer);
+    }
     return status;
 }
 

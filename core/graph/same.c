@@ -22,8 +22,8 @@ static bool same_effect(const nm_graph_step *a, const nm_graph_step *b)
 static bool same_step(const nm_graph_step *a, const nm_graph_step *b)
 {
     return a->kind == b->kind && a->op == b->op && a->part == b->part && a->self == b->self &&
-           memcmp(&a->number, &b->number, sizeof a->number) == 0 && a->inputs == b->inputs &&
-           a->outputs == b->outputs &&
+           a->segment == b->segment && memcmp(&a->number, &b->number, sizeof a->number) == 0 &&
+           a->inputs == b->inputs && a->outputs == b->outputs &&
            memcmp(a->in, b->in, (size_t)(a->inputs + a->outputs) * sizeof(int)) == 0 &&
            same_effect(a, b) &&
            (a->kind != NM_STEP_OP || same_options(a->op->item.spec, a->options, b->options));

@@ -93,7 +93,7 @@ static nm_status wrong_place(const nm_tape *tape, const nm_op *op, const nm_port
         return op_fail(tape->context, op, "%s belongs to another %s", port->name,
                        x->context != tape->context ? "context" : "tape");
     }
-    if (x->dead || x->stale) {
+    if (x->dead || x->stale || x->recomputed) {
         nm_refuse_elements(x, port->name);
         return nm_fail_in(tape->context, "%s", op->item.name);
     }

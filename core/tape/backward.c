@@ -194,25 +194,6 @@ NM_INLINE nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *co
     return status;
 }
 
-/* Whether elements of x were changed after `clock`: its own, or those that it shares with another.
- */
-static bool was_changed(const nm_tensor *x, uint64_t clock)
-{
-    if (x->buffer && x->buffer->changed > clock) {
-        return true;
-    }
-    const void *data = x->data;
-    while (x->changed <= clock && x->tape && x->node >= 0) { /* over memory of the caller */
-        const nm_node *node = x->tape->nodes[x->node];
-        const nm_tensor *source = node->inputs ? node->tensors[0] : NULL;
-        if (!(node->op->flags & NM_OP_VIEW) || !source || source->data != data) {
-            return false;
-        }
-        x = source;
-    }
-    return x->changed > clock;
-}
-
 /* Whether something may have changed since the node was made: without a look at each tensor. */
 NM_INLINE bool may_be_changed(const pass *p, const nm_node *node)
 {
@@ -223,16 +204,6 @@ NM_INLINE bool may_be_changed(const pass *p, const nm_node *node)
 #endif
 }
 
-static bool is_changed(const nm_node *node, int i)
-{
-#ifdef NM_GUARD
-    if (node->sums[i] != nm_tensor_sum(node->tensors[i])) {
-        return true;
-    }
-#endif
-    return was_changed(node->tensors[i], node->clock);
-}
-
 /* Tensors of a node that were changed since the node had them: vjps find no elements there (all of
  * them: `data`), and those that do without notice nothing. */
 static void hide_changed(nm_node *node, void **data)
@@ -240,7 +211,7 @@ static void hide_changed(nm_node *node, void **data)
     for (int i = 0; i < node->inputs + node->outputs; i++) {
         nm_tensor *x = node->tensors[i];
         data[i] = NULL;
-        if (x && x->data && is_changed(node, i)) {
+        if (x && x->data && nm_node_is_changed(node, i)) {
             data[i] = x->data;
             x->data = NULL;
             x->stale = true;
@@ -302,15 +273,66 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
     return status;
 }
 
+static nm_status walk_nodes(pass *p, int64_t from, int64_t to)
+{
+    nm_status status = NM_OK;
+    for (int64_t i = from; i >= to && status == NM_OK; i--) {
+        status = visit(p, p->tape->nodes[i], i);
+    }
+    return status;
+}
+
+/* Whether a gradient goes through the node. */
+static bool is_on_the_way(const pass *p, nm_node *node)
+{
+    bool need[NM_MAX_INPUTS], reached = false;
+    nm_tensor *gin[NM_MAX_INPUTS];
+    for (int i = 0; i < node->outputs; i++) {
+        reached |= nm_node_outputs(node)[i]->pending != NULL;
+    }
+    return reached && find_needed(p, node, need, gin);
+}
+
+/* What it computed is computed again where the first gradient comes. */
+static nm_status walk_segment(pass *p, const nm_segment *s, int64_t from)
+{
+    const bool stays = p->graph && !p->tape->trace;
+    int64_t i = from;
+    while (i >= s->begin && !is_on_the_way(p, p->tape->nodes[i])) {
+        walk_nodes(p, i, i); /* gives back, if anything */
+        i--;
+    }
+    nm_status status = i < s->begin ? NM_OK : nm_segment_restore(p->tape, s->begin, i + 1, stays);
+    if (status == NM_OK) {
+        status = walk_nodes(p, i, s->begin);
+    }
+    if (!p->graph && !p->release) {
+        nm_segment_forget(p->tape, s);
+    }
+    return status;
+}
+
+static nm_status walk_all(pass *p)
+{
+    int64_t at = p->last;
+    nm_status status = NM_OK;
+    for (const nm_segment *s = p->tape->segments; s && status == NM_OK; s = s->before) {
+        status = walk_nodes(p, at, s->end);
+        at = at < s->end ? at : s->end - 1;
+        if (status == NM_OK && at >= s->begin) {
+            status = walk_segment(p, s, at);
+            at = s->begin - 1;
+        }
+    }
+    return status == NM_OK ? walk_nodes(p, at, 0) : status;
+}
+
 static nm_status walk(pass *p)
 {
     const bool recording = nm_tape_set_recording(p->tape, p->graph && !p->tape->trace);
-    nm_status status = NM_OK;
     p->tape->collecting = !p->graph;
     p->tape->running = true;
-    for (int64_t i = p->last; i >= 0 && status == NM_OK; i--) {
-        status = visit(p, p->tape->nodes[i], i);
-    }
+    const nm_status status = walk_all(p);
     p->tape->running = p->tape->collecting = false;
     nm_tape_set_recording(p->tape, recording);
     return status;

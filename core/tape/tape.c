@@ -70,6 +70,7 @@ void nm_tape_reset(nm_tape *tape)
     rewind_texts(tape);
     nm_arena_rewind(&tape->nodes_memory);
     tape->node_count = 0;
+    tape->segments = NULL;
     tape->free_tensors = NULL;
     tape->recent = NULL;
     tape->cost = (nm_tape_cost){0};

@@ -56,7 +56,7 @@ void nm_tensor_expose(nm_tensor *tensor)
     }
 }
 
-void nm_context_find_changes(nm_context *context)
+void nm_context_note_changes(nm_context *context)
 {
     for (int i = 0; i < context->exposed_count; i++) {
         const nm_exposed *e = &context->exposed[i];
@@ -68,7 +68,41 @@ void nm_context_find_changes(nm_context *context)
             }
         }
     }
+}
+
+void nm_context_find_changes(nm_context *context)
+{
+    nm_context_note_changes(context);
     context->exposed_count = 0;
+}
+
+/* Whether elements of x were changed after `clock`: its own, or those that it shares with another.
+ */
+static bool was_changed(const nm_tensor *x, uint64_t clock)
+{
+    if (x->buffer && x->buffer->changed > clock) {
+        return true;
+    }
+    const void *data = x->data;
+    while (x->changed <= clock && x->tape && x->node >= 0) { /* over memory of the caller */
+        const nm_node *node = x->tape->nodes[x->node];
+        const nm_tensor *source = node->inputs ? node->tensors[0] : NULL;
+        if (!(node->op->flags & NM_OP_VIEW) || !source || source->data != data) {
+            return false;
+        }
+        x = source;
+    }
+    return x->changed > clock;
+}
+
+bool nm_node_is_changed(const nm_node *node, int i)
+{
+#ifdef NM_GUARD
+    if (node->sums[i] != nm_tensor_sum(node->tensors[i])) {
+        return true;
+    }
+#endif
+    return was_changed(node->tensors[i], node->clock);
 }
 
 /* ---- Gradients that are wanted too late ---- */

@@ -49,6 +49,13 @@ nm_status nm_refuse_elements(const nm_tensor *tensor, const char *name)
                        "nm_backward(), or compute with a copy",
                        name);
     }
+    if (tensor->recomputed) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "the elements of %s were given back at the end of its segment "
+                       "(nm_tape_end_segment()), to be computed again; put it among the segment's "
+                       "outputs, or call nm_tensor_keep() before",
+                       name);
+    }
     return nm_fail(context, NM_ERROR_INPUT,
                    "the elements of %s were given back (or never computed, in dry mode); call "
                    "nm_tensor_keep() on a tensor that is read after nm_backward()",

@@ -7,6 +7,7 @@
 
 typedef struct residual_options {
     NM_LAYER_FIELDS;
+    bool recompute;
     const nm_value *body, *shortcut;
 } residual_options;
 
@@ -78,8 +79,11 @@ static nm_status check_shapes(nm_layer *layer, const nm_tensor *body, const nm_t
 static nm_tensor *residual_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const residual_state *s = layer->state;
-    nm_tensor *body = nm_layers_run(&s->body, pass, x);
-    nm_tensor *shortcut = body ? nm_layers_run(&s->shortcut, pass, x) : NULL;
+    const bool again = ((const residual_options *)layer->options)->recompute;
+    nm_tensor *(*const run)(const nm_layers *, const nm_pass *, nm_tensor *) =
+        again ? nm_layers_run_again : nm_layers_run;
+    nm_tensor *body = run(&s->body, pass, x);
+    nm_tensor *shortcut = body ? run(&s->shortcut, pass, x) : NULL;
     if (!shortcut || check_shapes(layer, body, shortcut) != NM_OK) {
         return NULL;
     }
@@ -96,6 +100,7 @@ static const nm_option rows[] = {
      .names = nm_layer_list, .doc = "the layers"},
     {NM_FIELD(residual_options, shortcut), NM_OPTION_VALUE, .names = nm_layer_list,
      .doc = "layers beside them; none: the input itself"},
+    NM_RECOMPUTE_ROW(residual_options, "body and shortcut"),
 };
 static const nm_spec spec = NM_LAYER_SPEC(residual_options, defaults, rows, NULL);
 

@@ -3,15 +3,11 @@
 
 #include "models/table.h"
 
-static nm_tensor *run_all(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
-{
-    return nm_layers_run(layer->state, pass, x);
-}
-
 /* ---- sequence ---- */
 
 typedef struct sequence_options {
     NM_LAYER_FIELDS;
+    bool recompute;
     const nm_value *body;
 } sequence_options;
 
@@ -23,11 +19,19 @@ static void sequence_read(nm_layer *layer, nm_diagnostics *d)
     }
 }
 
+static nm_tensor *sequence_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    const sequence_options *o = layer->options;
+    return o->recompute ? nm_layers_run_again(layer->state, pass, x)
+                        : nm_layers_run(layer->state, pass, x);
+}
+
 static const sequence_options sequence_defaults = {.body = NULL};
 static const nm_option sequence_rows[] = {
     NM_LAYER_ROWS(sequence_options),
     {NM_FIELD(sequence_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED,
      .names = nm_layer_list, .doc = "the layers"},
+    NM_RECOMPUTE_ROW(sequence_options, "the layers"),
 };
 static const nm_spec sequence_spec =
     NM_LAYER_SPEC(sequence_options, sequence_defaults, sequence_rows, NULL);
@@ -39,7 +43,7 @@ const nm_layer_type nm_layer_sequence = {
                            "body: [...]} has layers stem.conv1, stem.bn1, ..."),
     .state_size = sizeof(nm_layers),
     .read = sequence_read,
-    .forward = run_all,
+    .forward = sequence_forward,
 };
 
 /* ---- repeat ---- */
@@ -47,6 +51,7 @@ const nm_layer_type nm_layer_sequence = {
 typedef struct repeat_options {
     NM_LAYER_FIELDS;
     int64_t times;
+    bool recompute;
     const nm_value *body;
 } repeat_options;
 
@@ -65,6 +70,41 @@ static void repeat_read(nm_layer *layer, nm_diagnostics *d)
     }
 }
 
+/* The layers of one time, from `first` on. */
+static nm_layers one_time(nm_layer *first, int count)
+{
+    nm_layers layers = {first, first, count};
+    for (int i = 1; i < count; i++) {
+        layers.last = layers.last->next;
+    }
+    return layers;
+}
+
+/* Each time is a segment. */
+static nm_tensor *run_again(const nm_layers *all, int64_t times, const nm_pass *pass, nm_tensor *x)
+{
+    nm_tensor *input = x;
+    const int count = (int)(all->count / times);
+    nm_layer *first = all->first;
+    for (int64_t i = 0; first && x && i < times; i++) {
+        const nm_layers layers = one_time(first, count);
+        nm_tensor *y = nm_layers_run_again(&layers, pass, x);
+        if (x != y) {
+            nm_pass_discard(pass, x, input);
+        }
+        first = layers.last->next;
+        x = y;
+    }
+    return x;
+}
+
+static nm_tensor *repeat_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+{
+    const repeat_options *o = layer->options;
+    return o->recompute ? run_again(layer->state, o->times, pass, x)
+                        : nm_layers_run(layer->state, pass, x);
+}
+
 static const repeat_options repeat_defaults = {.times = 0};
 static const nm_option repeat_rows[] = {
     NM_LAYER_ROWS(repeat_options),
@@ -72,6 +112,7 @@ static const nm_option repeat_rows[] = {
      .doc = "how often"},
     {NM_FIELD(repeat_options, body), NM_OPTION_VALUE, .flags = NM_REQUIRED, .names = nm_layer_list,
      .doc = "the layers"},
+    NM_RECOMPUTE_ROW(repeat_options, "each time"),
 };
 static const nm_spec repeat_spec =
     NM_LAYER_SPEC(repeat_options, repeat_defaults, repeat_rows, NULL);
@@ -85,5 +126,5 @@ const nm_layer_type nm_layer_repeat = {
                            "repeat1.1.dense1, repeat1.1.relu1, repeat1.2.dense1, repeat1.2.relu1."),
     .state_size = sizeof(nm_layers),
     .read = repeat_read,
-    .forward = run_all,
+    .forward = repeat_forward,
 };

@@ -76,11 +76,11 @@ static void add_layers(writer *w, int count);
 
 static void add_container(writer *w)
 {
-    static const char *const begins[] = {"{sequence: {body: [", "{residual: {body: [",
-                                         "{repeat: {times: 2, body: ["};
+    static const char *const begins[] = {"{sequence: {", "{residual: {", "{repeat: {times: 2, "};
     const int kind = below(w, 3);
     w->depth++;
     add(w, begins[kind]);
+    add(w, below(w, 2) ? "recompute: true, body: [" : "body: [");
     add_layers(w, 1 + below(w, 3));
     if (kind == 1 && below(w, 2)) {
         add(w, "], shortcut: [");
