@@ -8,10 +8,11 @@
 extern "C" {
 #endif
 
-/* Whether oneDNN may be used, where the library was built with it: on at first. Off, Norma's own
- * kernels compute all; results then differ within rounding. Returns what it was. */
+/* Whether oneDNN may be used, where the library was built for it and it is installed: on at first.
+ * The first product or convolution that is worth it loads it. Off, Norma's own kernels compute all;
+ * results then differ within rounding. Returns what it was. */
 NM_API bool nm_context_set_onednn(nm_context *context, bool on);
-/* Whether the library was built with it. */
+/* Whether the library was built for it and it is installed: loads it to find out. */
 NM_API bool nm_has_onednn(void);
 /* Whether convolutions of images with at most 4 channels, and the gradients of their weights, may
  * go to kernels of their own: on at first. Off, they go where all others go; results then differ

@@ -308,12 +308,14 @@ const command command_help = {
 static int run_version(nm_context *context, const arguments *a)
 {
     (void)a;
-    int library = nm_onednn_version();
-    printf("norma %s (%d threads", NORMA_VERSION, nm_context_threads(context));
+    char why[NM_ONEDNN_WHY];
+    int library = nm_onednn_version(why, sizeof why);
+    printf("norma %s (%d threads, ", NORMA_VERSION, nm_context_threads(context));
     if (library) {
-        printf(", oneDNN %d.%d", library / 100, library % 100);
+        printf("oneDNN %d.%d)\n", library / 100, library % 100);
+    } else {
+        printf("no oneDNN: %s)\n", why);
     }
-    printf(")\n");
     return EXIT_FINE;
 }
 
@@ -321,6 +323,7 @@ const command command_version = {
     .name = "version",
     .usage = "",
     .summary = "print the version",
-    .doc = "Prints the version, the number of threads, and the version of oneDNN, if it is used.",
+    .doc = "Prints the version, the number of threads, and the version of oneDNN, or why it is not "
+           "used.",
     .run = run_version,
 };

@@ -1,6 +1,8 @@
 /* What a context has of oneDNN: the switches, the engine, the threads. */
 #include "ops/kernels/onednn.h"
 
+#include <stdio.h>
+
 #include "core/thread.h"
 #include "ops/kernels/onednn_primitive.h"
 #include "ops/linear.h"
@@ -8,9 +10,6 @@
 static const char state_key;
 
 #ifdef NM_HAVE_ONEDNN
-
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -20,8 +19,9 @@ static void destroy_backend(nm_context *context, void *memory)
 {
     nm_backend *b = memory;
     nm_primitives_destroy(context, b);
-    if (b->stream) dnnl_stream_destroy(b->stream);
-    if (b->engine) dnnl_engine_destroy(b->engine);
+    if (b->stream) b->dnnl.stream_destroy(b->stream);
+    if (b->engine) b->dnnl.engine_destroy(b->engine);
+    nm_onednn_unload(&b->dnnl);
 }
 
 static nm_backend *find_backend(nm_context *context)
@@ -37,38 +37,29 @@ static nm_onednn_switches *find_switches(nm_context *context)
 
 #define RESERVE ((size_t)32 << 20) /* bytes that oneDNN takes for one product, at the very most */
 
-/* Whether the system says how much memory the process may have. */
-static bool is_limited(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-}
+#define RESERVE ((size_t)32 << 20) /* bytes that oneDNN takes for one product, at the very most */
 
-/* oneDNN does not look whether it got the memory that it asked for. So where memory can run out, as
- * much is asked for before; where it is not there, Norma's own kernels compute. */
-static bool has_room(void)
+/* Loads it and makes what a context has of it. */
+static bool begin(nm_backend *b)
 {
-    void *room = mmap(NULL, RESERVE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return room != MAP_FAILED && munmap(room, RESERVE) == 0;
+    char why[NM_ONEDNN_WHY];
+    b->limited = nm_memory_is_limited();
+    return nm_onednn_load(&b->dnnl, why, sizeof why) &&
+           b->dnnl.engine_create(&b->engine, dnnl_cpu, 0) == dnnl_success &&
+           b->dnnl.stream_create(&b->stream, b->engine, dnnl_stream_default_flags) == dnnl_success;
 }
 
 nm_backend *nm_onednn_backend(nm_context *context)
 {
     nm_backend *b = find_backend(context);
-    if (!b || b->switches.off) {
+    if (!b || b->switches.off || b->failed) {
         return NULL;
     }
-    b->limited = b->stream ? b->limited : is_limited();
-    if (b->limited && !has_room()) {
+    if (!b->stream && !begin(b)) {
+        b->failed = true;
         return NULL;
     }
-    if (!b->stream &&
-        (dnnl_engine_create(&b->engine, dnnl_cpu, 0) != dnnl_success ||
-         dnnl_stream_create(&b->stream, b->engine, dnnl_stream_default_flags) != dnnl_success)) {
-        b->switches.off = true;
-        return NULL;
-    }
-    return b;
+    return b->limited && !nm_memory_has(RESERVE) ? NULL : b;
 }
 
 /* Multiply-adds below which waiting for a second thread costs more than it brings. */
@@ -106,27 +97,43 @@ int nm_onednn_threads(void)
 #endif
 }
 
+static bool has_units(const nm_onednn *dnnl)
+{
+    const unsigned wanted = dnnl_cpu_isa_avx512_core_bf16;
+    return ((unsigned)dnnl->get_effective_cpu_isa() & wanted) == wanted;
+}
+
 bool nm_onednn_takes_bf16(nm_context *context)
 {
     const nm_backend *b = nm_onednn_backend(context);
-    return b && (b->switches.emulate_bf16 || nm_has_bf16());
+    return b && (b->switches.emulate_bf16 || has_units(&b->dnnl));
 }
 
-int nm_onednn_version(void)
+bool nm_onednn_is_used(nm_context *context)
 {
-    const dnnl_version_t *version = dnnl_version();
-    return version->major * 100 + version->minor;
+    const nm_backend *b = find_backend(context);
+    return b && b->stream;
 }
 
-bool nm_has_onednn(void)
+int nm_onednn_version(char *why, size_t room)
 {
-    return true;
+    nm_onednn dnnl;
+    if (!nm_onednn_load(&dnnl, why, room)) {
+        return 0;
+    }
+    const dnnl_version_t *version = dnnl.version();
+    int number = version->major * 100 + version->minor;
+    nm_onednn_unload(&dnnl);
+    return number;
 }
 
 bool nm_has_bf16(void)
 {
-    unsigned wanted = dnnl_cpu_isa_avx512_core_bf16;
-    return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
+    nm_onednn dnnl;
+    char why[NM_ONEDNN_WHY];
+    bool units = nm_onednn_load(&dnnl, why, sizeof why) && has_units(&dnnl);
+    nm_onednn_unload(&dnnl);
+    return units;
 }
 
 #else /* without oneDNN */
@@ -170,14 +177,16 @@ bool nm_onednn_takes_bf16(nm_context *context)
     return false;
 }
 
-int nm_onednn_version(void)
+bool nm_onednn_is_used(nm_context *context)
 {
-    return 0;
+    (void)context;
+    return false;
 }
 
-bool nm_has_onednn(void)
+int nm_onednn_version(char *why, size_t room)
 {
-    return false;
+    snprintf(why, room, "the library was built without it");
+    return 0;
 }
 
 bool nm_has_bf16(void)
@@ -186,6 +195,12 @@ bool nm_has_bf16(void)
 }
 
 #endif
+
+bool nm_has_onednn(void)
+{
+    char why[NM_ONEDNN_WHY];
+    return nm_onednn_version(why, sizeof why) != 0;
+}
 
 bool nm_context_set_onednn(nm_context *context, bool on)
 {

@@ -1,5 +1,6 @@
-/* oneDNN, where the library was built with it: f32 matrix products and convolutions, and the same
- * of numbers rounded to bf16. Primitives are made once for each problem and kept in the context. */
+/* oneDNN, where the library was built for it and it is installed: f32 matrix products and
+ * convolutions, and the same of numbers rounded to bf16. It is loaded by the first of them.
+ * Primitives are made once for each problem and kept in the context. */
 #ifndef NM_OPS_KERNELS_ONEDNN_H
 #define NM_OPS_KERNELS_ONEDNN_H
 
@@ -16,8 +17,12 @@ bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const v
                                const void *w, void *dx);
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
                                 const void *dy, void *dw);
-/* The version of the library that runs, 100 times the major and the minor (206 is 2.6); 0: none. */
-NM_COMMAND_API int nm_onednn_version(void);
+/* The version that is found, 100 times the major and the minor (206 is 2.6), loaded to find out. 0:
+ * none, and `why`, of `room` bytes, says why. */
+#define NM_ONEDNN_WHY 256
+NM_COMMAND_API int nm_onednn_version(char *why, size_t room);
+/* Whether something in this context has been computed by it, or begun to. */
+NM_COMMAND_API bool nm_onednn_is_used(nm_context *context);
 /* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
 bool nm_onednn_takes_bf16(nm_context *context);
 

@@ -8,24 +8,24 @@
 /* ---- Describing them ---- */
 
 /* Our [n, h, w, c] seen as oneDNN's (n, c, h, w). */
-static bool describe_image(nm_layout *layout, dnnl_data_type_t type, int64_t n, int64_t h,
-                           int64_t w, int64_t c)
+static bool describe_image(const nm_onednn *dnnl, nm_layout *layout, dnnl_data_type_t type,
+                           int64_t n, int64_t h, int64_t w, int64_t c)
 {
-    return nm_layout_create(layout, type, 4, (int64_t[]){n, c, h, w},
+    return nm_layout_create(dnnl, layout, type, 4, (int64_t[]){n, c, h, w},
                             (int64_t[]){h * w * c, 1, w * c, c});
 }
 
 /* Our [o, kh, kw, c / groups] seen as (o, c, kh, kw), or with groups as (g, o / g, c / g, kh, kw);
  * and the same with the layout left open. */
-static bool describe_weights(nm_layout *own, nm_layout *any, dnnl_data_type_t type,
-                             const nm_conv *c)
+static bool describe_weights(const nm_onednn *dnnl, nm_layout *own, nm_layout *any,
+                             dnnl_data_type_t type, const nm_conv *c)
 {
     int64_t in = c->c / c->groups, out = c->o / c->groups, row = c->kw * in, all = c->kh * row;
     int64_t dim[] = {c->groups, out, in, c->kh, c->kw};
     int64_t stride[] = {out * all, all, 1, row, in};
     int skip = c->groups == 1;
-    return nm_layout_create(own, dnnl_f32, 5 - skip, dim + skip, stride + skip) &&
-           nm_layout_create(any, type, 5 - skip, dim + skip, NULL);
+    return nm_layout_create(dnnl, own, dnnl_f32, 5 - skip, dim + skip, stride + skip) &&
+           nm_layout_create(dnnl, any, type, 5 - skip, dim + skip, NULL);
 }
 
 static nm_window window_of(const nm_conv *c)
@@ -46,12 +46,15 @@ static nm_window window_of(const nm_conv *c)
 static bool describe_slots(const nm_problem *problem, nm_description *d)
 {
     const nm_conv *c = &problem->conv;
+    const nm_onednn *dnnl = d->dnnl;
     nm_layout *slots = d->slots;
-    return describe_image(&slots[SOURCE], nm_slot_type(problem, SOURCE), c->n, c->h, c->w, c->c) &&
-           describe_image(&slots[DESTINATION], nm_slot_type(problem, DESTINATION), c->n, c->oh,
-                          c->ow, c->o) &&
-           describe_weights(&slots[WEIGHTS], &d->weights, nm_slot_type(problem, WEIGHTS), c) &&
-           nm_layout_create(&slots[BIAS], dnnl_f32, 1, (int64_t[]){c->o}, (int64_t[]){1});
+    return describe_image(dnnl, &slots[SOURCE], nm_slot_type(problem, SOURCE), c->n, c->h, c->w,
+                          c->c) &&
+           describe_image(dnnl, &slots[DESTINATION], nm_slot_type(problem, DESTINATION), c->n,
+                          c->oh, c->ow, c->o) &&
+           describe_weights(dnnl, &slots[WEIGHTS], &d->weights, nm_slot_type(problem, WEIGHTS),
+                            c) &&
+           nm_layout_create(dnnl, &slots[BIAS], dnnl_f32, 1, (int64_t[]){c->o}, (int64_t[]){1});
 }
 
 static bool describe_direction(const nm_problem *problem, dnnl_engine_t engine,
@@ -74,6 +77,7 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
     nm_problem forward = *problem;
     nm_description before;
     memset(&before, 0, sizeof before);
+    before.dnnl = out->dnnl;
     forward.direction = FORWARD;
     bool made = (problem->direction == FORWARD ||
                  describe_direction(&forward, engine, attributes, NULL, &before)) &&

@@ -13,13 +13,14 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
     int64_t lda = problem->product.lda, ldb = problem->product.ldb;
     bool ta = problem->product.transpose_a, tb = problem->product.transpose_b;
     const int64_t b_size[] = {k, n}, b_strides[] = {tb ? 1 : ldb, tb ? ldb : 1};
+    const nm_onednn *dnnl = out->dnnl;
     nm_layout *slots = out->slots;
-    bool laid = nm_layout_create(&slots[SOURCE], nm_slot_type(problem, SOURCE), 2,
+    bool laid = nm_layout_create(dnnl, &slots[SOURCE], nm_slot_type(problem, SOURCE), 2,
                                  (int64_t[]){m, k}, (int64_t[]){ta ? 1 : lda, ta ? lda : 1}) &&
-                nm_layout_create(&slots[WEIGHTS], dnnl_f32, 2, b_size, b_strides) &&
-                nm_layout_create(&out->weights, nm_slot_type(problem, WEIGHTS), 2, b_size,
+                nm_layout_create(dnnl, &slots[WEIGHTS], dnnl_f32, 2, b_size, b_strides) &&
+                nm_layout_create(dnnl, &out->weights, nm_slot_type(problem, WEIGHTS), 2, b_size,
                                  problem->bf16 ? NULL : b_strides) &&
-                nm_layout_create(&slots[DESTINATION], dnnl_f32, 2, (int64_t[]){m, n},
+                nm_layout_create(dnnl, &slots[DESTINATION], dnnl_f32, 2, (int64_t[]){m, n},
                                  (int64_t[]){problem->product.ldc, 1});
     nm_operands on = nm_operands_of(problem, engine, attributes, out);
     return laid && nm_describe_product(&on, &out->primitive) == dnnl_success;
@@ -52,11 +53,11 @@ static bool suits_primitive(const nm_gemm *g)
            g->n >= 8;
 }
 
-static bool run_sgemm(const nm_gemm *g)
+static bool run_sgemm(const nm_backend *b, const nm_gemm *g)
 {
-    return dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1,
-                      g->a, g->lda, g->b, g->ldb, g->accumulate ? 1 : 0, g->c,
-                      g->ldc) == dnnl_success;
+    return b->dnnl.sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k,
+                         1, g->a, g->lda, g->b, g->ldb, g->accumulate ? 1 : 0, g->c,
+                         g->ldc) == dnnl_success;
 }
 
 bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
@@ -69,7 +70,7 @@ bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
     bool bf16 = g->bf16 && nm_onednn_takes_bf16(context) && !g->accumulate && is_dense(g);
     bool done = (bf16 && run_primitive(context, b, g, true)) ||
                 (suits_primitive(g) && run_primitive(context, b, g, false)) ||
-                (nm_context_status(context) == NM_OK && run_sgemm(g));
+                (nm_context_status(context) == NM_OK && run_sgemm(b, g));
     nm_onednn_leave(before);
     return done;
 }

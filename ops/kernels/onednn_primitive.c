@@ -17,16 +17,17 @@ dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot)
 void nm_description_clear(nm_description *d)
 {
     for (int i = 0; i < SCRATCHPAD; i++) {
-        nm_layout_destroy(&d->slots[i]);
+        nm_layout_destroy(d->dnnl, &d->slots[i]);
     }
-    nm_layout_destroy(&d->weights);
-    if (d->primitive) dnnl_primitive_desc_destroy(d->primitive);
+    nm_layout_destroy(d->dnnl, &d->weights);
+    if (d->primitive) d->dnnl->primitive_desc_destroy(d->primitive);
 }
 
 nm_operands nm_operands_of(const nm_problem *problem, dnnl_engine_t engine,
                            dnnl_primitive_attr_t attributes, const nm_description *d)
 {
-    return (nm_operands){.engine = engine,
+    return (nm_operands){.dnnl = d->dnnl,
+                         .engine = engine,
                          .attributes = attributes,
                          .source = nm_layout_look(&d->slots[SOURCE]),
                          .weights = nm_layout_look(&d->weights),
@@ -38,45 +39,45 @@ nm_operands nm_operands_of(const nm_problem *problem, dnnl_engine_t engine,
 
 static bool make_memory(nm_backend *b, dnnl_memory_t *memory, nm_layout_view layout)
 {
-    return dnnl_memory_create(memory, layout, b->engine, DNNL_MEMORY_NONE) == dnnl_success;
+    return b->dnnl.memory_create(memory, layout, b->engine, DNNL_MEMORY_NONE) == dnnl_success;
 }
 
 /* From our weights to what oneDNN chose, or back for their gradient. */
 static bool make_reorder(nm_backend *b, nm_primitive *p, nm_layout_view own, nm_layout_view chosen)
 {
-    if (dnnl_memory_desc_equal(own, chosen)) {
+    if (b->dnnl.memory_desc_equal(own, chosen)) {
         return true;
     }
     bool back = p->problem.direction == WEIGHT_GRAD;
     dnnl_primitive_desc_t desc = NULL;
-    bool made =
-        make_memory(b, &p->own_weights, own) &&
-        dnnl_reorder_primitive_desc_create(&desc, back ? chosen : own, b->engine,
-                                           back ? own : chosen, b->engine, NULL) == dnnl_success &&
-        dnnl_primitive_create(&p->reorder, desc) == dnnl_success;
-    if (desc) dnnl_primitive_desc_destroy(desc);
-    p->bytes[WEIGHTS] = dnnl_memory_desc_get_size(chosen);
+    bool made = make_memory(b, &p->own_weights, own) &&
+                b->dnnl.reorder_primitive_desc_create(&desc, back ? chosen : own, b->engine,
+                                                      back ? own : chosen, b->engine,
+                                                      NULL) == dnnl_success &&
+                b->dnnl.primitive_create(&p->reorder, desc) == dnnl_success;
+    if (desc) b->dnnl.primitive_desc_destroy(desc);
+    p->bytes[WEIGHTS] = b->dnnl.memory_desc_get_size(chosen);
     return made;
 }
 
 static bool make_slots(nm_backend *b, nm_primitive *p, nm_description *d)
 {
     bool weight_grad = p->problem.direction == WEIGHT_GRAD;
-    nm_layout_view weights = dnnl_primitive_desc_query_md(
+    nm_layout_view weights = b->dnnl.primitive_desc_query_md(
         d->primitive, weight_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
     nm_layout_view scratchpad =
-        dnnl_primitive_desc_query_md(d->primitive, dnnl_query_scratchpad_md, 0);
+        b->dnnl.primitive_desc_query_md(d->primitive, dnnl_query_scratchpad_md, 0);
     for (int slot = SOURCE; slot < SCRATCHPAD; slot++) {
         nm_layout_view md = slot == WEIGHTS ? weights : nm_layout_look(&d->slots[slot]);
         if ((slot != BIAS || p->problem.bias) && !make_memory(b, &p->memory[slot], md)) {
             return false;
         }
         if (slot != WEIGHTS && nm_slot_type(&p->problem, slot) == dnnl_bf16) {
-            p->bytes[slot] = dnnl_memory_desc_get_size(md);
+            p->bytes[slot] = b->dnnl.memory_desc_get_size(md);
             p->count[slot] = (int64_t)(p->bytes[slot] / sizeof(uint16_t));
         }
     }
-    p->bytes[SCRATCHPAD] = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+    p->bytes[SCRATCHPAD] = scratchpad ? b->dnnl.memory_desc_get_size(scratchpad) : 0;
     return (!p->bytes[SCRATCHPAD] || make_memory(b, &p->memory[SCRATCHPAD], scratchpad)) &&
            make_reorder(b, p, nm_layout_look(&d->slots[WEIGHTS]), weights);
 }
@@ -86,26 +87,27 @@ static bool fill(nm_backend *b, nm_primitive *p, nm_describe_fn describe)
     nm_description d;
     dnnl_primitive_attr_t attributes;
     memset(&d, 0, sizeof d);
-    if (dnnl_primitive_attr_create(&attributes) != dnnl_success) {
+    d.dnnl = &b->dnnl;
+    if (b->dnnl.primitive_attr_create(&attributes) != dnnl_success) {
         return false;
     }
-    bool made = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
+    bool made = b->dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
                     dnnl_success &&
                 describe(&p->problem, b->engine, attributes, &d) && make_slots(b, p, &d) &&
-                dnnl_primitive_create(&p->run, d.primitive) == dnnl_success;
+                b->dnnl.primitive_create(&p->run, d.primitive) == dnnl_success;
     nm_description_clear(&d);
-    dnnl_primitive_attr_destroy(attributes);
+    b->dnnl.primitive_attr_destroy(attributes);
     return made;
 }
 
-static void destroy(nm_context *context, nm_primitive *p)
+static void destroy(nm_context *context, const nm_backend *b, nm_primitive *p)
 {
     for (int i = 0; i < SLOTS; i++) {
-        if (p->memory[i]) dnnl_memory_destroy(p->memory[i]);
+        if (p->memory[i]) b->dnnl.memory_destroy(p->memory[i]);
     }
-    if (p->own_weights) dnnl_memory_destroy(p->own_weights);
-    if (p->reorder) dnnl_primitive_destroy(p->reorder);
-    if (p->run) dnnl_primitive_destroy(p->run);
+    if (p->own_weights) b->dnnl.memory_destroy(p->own_weights);
+    if (p->reorder) b->dnnl.primitive_destroy(p->reorder);
+    if (p->run) b->dnnl.primitive_destroy(p->run);
     nm_weight_copies_destroy(context, p);
     nm_free(context, p);
 }
@@ -140,7 +142,8 @@ static nm_primitive **bucket_of(nm_backend *b, const nm_problem *problem)
 
 /* Takes the primitive out of its bucket, if it is there, and otherwise what there are too many of:
  * a bucket begins with the one used last. */
-static nm_primitive *take(nm_context *context, nm_primitive **bucket, const nm_problem *problem)
+static nm_primitive *take(nm_context *context, const nm_backend *b, nm_primitive **bucket,
+                          const nm_problem *problem)
 {
     int count = 0;
     for (nm_primitive **at = bucket; *at; at = &(*at)->next) {
@@ -151,7 +154,7 @@ static nm_primitive *take(nm_context *context, nm_primitive **bucket, const nm_p
             if (same) {
                 return p;
             }
-            destroy(context, p);
+            destroy(context, b, p);
             break;
         }
     }
@@ -162,7 +165,7 @@ bool nm_primitive_run(nm_context *context, nm_backend *b, const nm_problem *prob
                       nm_describe_fn describe, const void *const arrays[SCRATCHPAD])
 {
     nm_primitive **bucket = bucket_of(b, problem);
-    nm_primitive *p = take(context, bucket, problem);
+    nm_primitive *p = take(context, b, bucket, problem);
     if (!p) {
         p = make(context, b, problem, describe);
     }
@@ -180,7 +183,7 @@ void nm_primitives_destroy(nm_context *context, nm_backend *b)
         while (b->buckets[i]) {
             nm_primitive *p = b->buckets[i];
             b->buckets[i] = p->next;
-            destroy(context, p);
+            destroy(context, b, p);
         }
     }
 }

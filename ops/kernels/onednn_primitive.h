@@ -48,6 +48,8 @@ typedef struct nm_primitive {
 #define NM_PRIMITIVE_BUCKETS 128
 typedef struct nm_backend {
     nm_onednn_switches switches;
+    bool failed; /* it could not be loaded, or does not begin */
+    nm_onednn dnnl;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     nm_primitive *buckets[NM_PRIMITIVE_BUCKETS];
@@ -68,6 +70,7 @@ int nm_onednn_threads(void);
  * weights, and the primitive. All that is there is destroyed by the caller, also after a failure.
  */
 typedef struct nm_description {
+    const nm_onednn *dnnl; /* whose they are, given to who describes */
     nm_layout slots[SCRATCHPAD], weights;
     dnnl_primitive_desc_t primitive;
 } nm_description;

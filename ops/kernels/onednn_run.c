@@ -106,13 +106,13 @@ static bool reorder(nm_backend *b, const nm_primitive *p)
     bool back = p->problem.direction == WEIGHT_GRAD;
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, back ? p->memory[WEIGHTS] : p->own_weights},
                               {DNNL_ARG_TO, back ? p->own_weights : p->memory[WEIGHTS]}};
-    return dnnl_primitive_execute(p->reorder, b->stream, 2, args) == dnnl_success;
+    return b->dnnl.primitive_execute(p->reorder, b->stream, 2, args) == dnnl_success;
 }
 
 /* oneDNN's handles are mutable; what is an input stays as it is. */
-static void point(dnnl_memory_t memory, const void *data)
+static void point(const nm_backend *b, dnnl_memory_t memory, const void *data)
 {
-    dnnl_memory_set_data_handle(memory, (void *)(uintptr_t)data);
+    b->dnnl.memory_set_data_handle(memory, (void *)(uintptr_t)data);
 }
 
 /* Whether the same array may come again: in the product for a gradient of weights, of a transposed
@@ -131,12 +131,12 @@ static bool prepare_weights(nm_context *context, nm_backend *b, nm_primitive *p,
     }
     nm_layout_view own;
     nm_weight_copy *copy = entry_of(context, p, weights);
-    if (!copy || dnnl_memory_get_memory_desc(p->own_weights, &own) != dnnl_success) {
+    if (!copy || b->dnnl.memory_get_memory_desc(p->own_weights, &own) != dnnl_success) {
         return false;
     }
-    size_t bytes = dnnl_memory_desc_get_size(own);
+    size_t bytes = b->dnnl.memory_desc_get_size(own);
     if (is_current(context, copy, bytes)) {
-        point(p->memory[WEIGHTS], copy->reordered);
+        point(b, p->memory[WEIGHTS], copy->reordered);
         return true;
     }
     return reorder(b, p) &&
@@ -153,8 +153,8 @@ static const int names[][SLOTS] = {
 };
 
 /* Every slot's array: the caller's, or its place in scratch memory. */
-static void place(nm_context *context, const nm_primitive *p, const void *const arrays[SCRATCHPAD],
-                  char *scratch, const void *data[SLOTS])
+static void place(nm_context *context, const nm_backend *b, const nm_primitive *p,
+                  const void *const arrays[SCRATCHPAD], char *scratch, const void *data[SLOTS])
 {
     for (int i = 0; i < SLOTS; i++) {
         data[i] = p->bytes[i] || i == SCRATCHPAD ? scratch : arrays[i];
@@ -163,7 +163,7 @@ static void place(nm_context *context, const nm_primitive *p, const void *const 
         }
         scratch += (p->bytes[i] + 63) & ~(size_t)63;
         if (p->memory[i]) {
-            point(p->memory[i], data[i]);
+            point(b, p->memory[i], data[i]);
         }
     }
 }
@@ -175,9 +175,9 @@ static bool execute(nm_context *context, nm_backend *b, nm_primitive *p,
     dnnl_exec_arg_t args[SLOTS];
     int count = 0;
     bool back = p->problem.direction == WEIGHT_GRAD;
-    place(context, p, arrays, scratch, data);
+    place(context, b, p, arrays, scratch, data);
     if (p->reorder) {
-        point(p->own_weights, arrays[WEIGHTS]);
+        point(b, p->own_weights, arrays[WEIGHTS]);
     }
     if (p->reorder && !back &&
         !prepare_weights(context, b, p, arrays[WEIGHTS], (void *)(uintptr_t)data[WEIGHTS])) {
@@ -188,7 +188,7 @@ static bool execute(nm_context *context, nm_backend *b, nm_primitive *p,
             args[count++] = (dnnl_exec_arg_t){names[p->problem.direction][i], p->memory[i]};
         }
     }
-    return dnnl_primitive_execute(p->run, b->stream, count, args) == dnnl_success &&
+    return b->dnnl.primitive_execute(p->run, b->stream, count, args) == dnnl_success &&
            (!p->reorder || !back || reorder(b, p));
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A process with too little memory ends with an error, whatever of it is missing: oneDNN, which does not look whether
-# it got what it asked for, is not asked then. From the least memory in which the command starts, up to enough.
+# it got what it asked for, is not loaded or not asked then. From the least memory in which the command starts, up to
+# enough; and from the least in which oneDNN is loaded.
 . "$(dirname "$0")/guard.sh"
 need_hot_loops
 ninja -C "$build" norma >"$temporary/log" 2>&1 || {
@@ -26,18 +27,33 @@ limited()
     ) 2>/dev/null
 }
 
-least=30000
+# tried FROM STEP TO: trains with each limit; `broken` has the crashes, `last` the last exit code.
+tried()
+{
+    broken=
+    for kib in $(seq "$@"); do
+        rm -rf out
+        code=$(limited "$kib" "$norma" train net.yaml --quiet --out out)
+        [ "$code" -le 2 ] || broken="$broken$kib KiB: $code
+"
+        last=$code
+    done
+}
+
+least=10000
 while [ $least -lt 300000 ] && [ "$(limited $least "$norma" --version)" != 0 ]; do
     least=$((least + 1000))
 done
-for kib in $(seq $((least + 4000)) 500 $((least + 40000))); do
-    rm -rf out
-    code=$(limited "$kib" "$norma" train net.yaml --quiet --out out)
-    [ "$code" -le 2 ] || broken="${broken:-}$kib KiB: $code
-"
-    last=$code
-done
-claim "short memory is an error, never a crash" "${broken:-}"
+tried $((least + 2000)) 500 $((least + 30000))
+claim "short memory is an error, never a crash" "$broken"
 claim "with enough of it, it trains" "$([ "$last" = 0 ] || echo "exit code $last")"
+
+least=$((least + 30000))
+while [ $least -lt 500000 ] && [ "$(limited $least "$norma" version)" = 0 ] && ! grep -q ', oneDNN' said; do
+    least=$((least + 4000))
+done
+tried $((least - 4000)) 1000 $((least + 40000))
+claim "nor where oneDNN is just loaded" "$broken"
+claim "and with enough of it, it trains" "$([ "$last" = 0 ] || echo "exit code $last")"
 
 finish

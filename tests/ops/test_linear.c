@@ -1,8 +1,38 @@
 /* What the gradient check and PyTorch's values do not show of matrix products and dense layers:
  * the kernels against a plain sum over many shapes, edges, costs, messages, memory. */
+#include <stdio.h>
+
 #include "ops/kernels/bf16.h"
 #include "ops/kernels/gemm.h"
 #include "tests/ops/linear_test.h"
+
+static bool onednn_is_loaded(void)
+{
+    char line[4096];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof line, maps)) {
+        found = found || strstr(line, "libdnnl");
+    }
+    fclose(maps);
+    return found;
+}
+
+/* The first of its file: what is loaded stays, where tests are not processes of their own. */
+START_TEST(only_work_that_is_worth_it_loads_onednn)
+{
+    fixture f = begin();
+    ck_assert(!onednn_is_loaded());
+    nm_tensor *a = random_tensor(&f, NM_F32, NM_SHAPE(16, 32));
+    nm_matmul(f.tape, a, a, .transpose_b = true);
+    nm_context_set_onednn(f.context, true);
+    assert_fine(f.context);
+    ck_assert(!onednn_is_loaded());
+    ck_assert_int_eq(nm_has_onednn(), onednn_is_loaded());
+    end(f);
+}
+END_TEST
 
 /* ---- By hand ---- */
 
@@ -449,8 +479,8 @@ START_TEST(every_allocation_of_a_step_may_fail)
 }
 END_TEST
 
-TEST_MAIN("ops/linear", a_product_is_the_one_computed_by_hand,
-          axes_before_the_last_two_broadcast_both_ways,
+TEST_MAIN("ops/linear", only_work_that_is_worth_it_loads_onednn,
+          a_product_is_the_one_computed_by_hand, axes_before_the_last_two_broadcast_both_ways,
           a_dense_layer_multiplies_by_the_transposed_weights_and_adds_the_bias,
           a_dense_activation_is_the_two_ops_one_after_the_other_to_the_bit,
           a_relu_on_top_keeps_a_nan, an_input_that_needs_no_gradient_costs_no_product,

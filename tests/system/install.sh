@@ -59,6 +59,9 @@ without_a_page() # a judge of the same list: functions that no man page declares
 }
 claim_of exported "each function has a man page" without_a_page
 claim_of exported "there are functions" says ' T nm_backward$'
+ask needed readelf -d "$prefix/lib/libnorma.so"
+claim_of needed "it needs no library that is large, or may be missing: oneDNN is loaded late" \
+    never_says 'NEEDED.*\[lib\(dnnl\|OpenCL\|stdc++\|tbb\)'
 strip -o "$temporary/stripped" "$prefix/lib/libnorma.so"
 ask size wc -c "$temporary/stripped"
 # MB are 1024 KB of 1024 bytes, here as in README.

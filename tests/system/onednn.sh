@@ -42,4 +42,36 @@ make_fake 3 dnnl_matmul_primitive_desc_create
 echo '#error not for this compiler' >"$fake/dnnl.h"
 unusable broken "no header"
 
+# ---- Loading it: late, and not at all where it cannot be ----
+
+norma=$NORMA_BUILD/norma
+ask version "$norma" version
+major=$(sed -n 's/.*, oneDNN \([0-9]*\)\..*/\1/p' "$temporary/version.said")
+[ -n "$major" ] || finish # built without, or it is not installed
+cat >"$temporary/net.yaml" <<'END'
+model: [dense: {units: 256}, relu, dense: {units: 256}, relu, dense: {units: 2}]
+data: {train: {spirals: {points: 256}}, batch: 256}
+loss: cross_entropy
+train: {epochs: 1, optimizer: {sgd: {rate: 0.1}}}
+END
+
+# trains NAME: one epoch, in a folder of that name, without oneDNN.
+trains()
+{
+    ask "$1" env LD_LIBRARY_PATH="$fake" "$norma" train "$temporary/net.yaml" --out "$temporary/run.$1"
+    claim_of "$1" "it trains all the same, with $2" says 'saved in'
+    claim "and the log says that it went without, with $2" \
+        "$(grep -q '"event": *"end".*"onednn": *false' "$temporary/run.$1/log.jsonl" || echo "it does not")"
+    ask "$1.version" env LD_LIBRARY_PATH="$fake" "$norma" version
+    claim_of "$1.version" "the command says why oneDNN is not used: $2" says "no oneDNN: .*$3"
+}
+
+rm -rf "$fake" && mkdir "$fake"
+echo 'int dnnl_version(void) { return 0; }' >"$temporary/other.c"
+claim_runs "a library of its name can be made" ${CC:-cc} -shared -fPIC \
+    -o "$fake/libdnnl.so.$major" "$temporary/other.c"
+trains other "a library that has another's functions" "libdnnl.so.$major: it has no function dnnl_"
+echo broken >"$fake/libdnnl.so.$major"
+trains broken "a file that is no library" "libdnnl.so.$major"
+
 finish

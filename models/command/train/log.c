@@ -8,6 +8,7 @@
 
 #include "core/path.h"
 #include "models/command/train/report.h"
+#include "ops/kernels/onednn.h"
 
 /* ---- What the facts are ---- */
 
@@ -106,7 +107,6 @@ void log_start(run_log *log, const arguments *a, const nm_config *config, int64_
     json_integer(&line, "step", step);
     json_string(&line, "version", NORMA_VERSION);
     json_integer(&line, "threads", nm_context_threads(config->context));
-    json_bool(&line, "onednn", nm_has_onednn());
     add_processor(&line);
     json_integer(&line, "seed", config->train.seed);
     add_set(&line, "train", &config->data.train);
@@ -128,7 +128,8 @@ void log_epoch(run_log *log, const nm_train_state *s)
     end(log, &line);
 }
 
-void log_end(run_log *log, const nm_train_result *result, int number, const char *error)
+void log_end(run_log *log, nm_context *context, const nm_train_result *result, int number,
+             const char *error)
 {
     json_line line = {.to = log->to};
     if (!log->to) {
@@ -146,6 +147,7 @@ void log_end(run_log *log, const nm_train_result *result, int number, const char
     json_integer(&line, "epochs", result->epochs);
     json_integer(&line, "step", result->steps);
     json_number(&line, "seconds", result->seconds);
+    json_bool(&line, "onednn", nm_onednn_is_used(context));
     end(log, &line);
 }
 

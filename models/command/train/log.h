@@ -23,7 +23,8 @@ typedef struct run_log {
 void log_start(run_log *log, const arguments *arguments, const nm_config *config, int64_t step);
 void log_epoch(run_log *log, const nm_train_state *state);
 /* `error`: why it failed; NULL: it did not. `number`: the signal that ended it, or 0. */
-void log_end(run_log *log, const nm_train_result *result, int number, const char *error);
+void log_end(run_log *log, nm_context *context, const nm_train_result *result, int number,
+             const char *error);
 
 /* Of several runs together, `what` of them: "folds" or "seeds". */
 void log_start_several(run_log *log, nm_context *context, const arguments *arguments,

@@ -190,7 +190,7 @@ static nm_status train(run *r, nm_train_result *result)
         progress_end(&r->progress);
     }
     bool stopped = status == NM_OK && result->end == NM_TRAIN_STOPPED;
-    log_end(&r->log, result, stopped ? interrupt_number() : 0,
+    log_end(&r->log, r->context, result, stopped ? interrupt_number() : 0,
             status == NM_OK ? NULL : nm_context_error(r->context));
     return status;
 }
