@@ -8,7 +8,7 @@
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/kernel.h"
 
-#define NM_GEMM_PANELS 262144 /* bytes of b's panels that stay in the second-level cache */
+#define NM_GEMM_PANELS 393216 /* bytes of b's panels that stay in the second-level cache */
 
 /* What a processor must have for the loops. */
 typedef enum nm_gemm_needs { NM_GEMM_NOTHING, NM_GEMM_AVX2, NM_GEMM_AVX512 } nm_gemm_needs;
@@ -16,7 +16,7 @@ typedef enum nm_gemm_needs { NM_GEMM_NOTHING, NM_GEMM_AVX2, NM_GEMM_AVX512 } nm_
 struct nm_gemm_loops {
     nm_gemm_needs needs;
     int lanes, rows; /* of a vector, of a tile */
-    nm_range_fn pack, multiply;
+    nm_range_fn pack, multiply, near;
 };
 
 typedef struct nm_gemm_block {
@@ -24,6 +24,8 @@ typedef struct nm_gemm_block {
     void *a, *b;           /* panels */
     int64_t tiles, panels; /* of rows, of columns */
     int64_t shares;
+    int64_t unit;    /* shares of what is not packed are so many columns, or a multiple */
+    bool b_stands;   /* is not packed but where a vector ends beyond its rows */
     bool by_columns; /* the shares of c are of columns, else of rows */
 } nm_gemm_block;
 

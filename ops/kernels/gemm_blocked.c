@@ -8,9 +8,10 @@
 
 #include "ops/kernels/gemm_block.h"
 
-#define DEPTH 448         /* k of a block: ROWS times it fits the first-level cache */
+#define DEPTH 400         /* k of a block: ROWS times it fits the first-level cache */
 #define MOST_ROWS 2048    /* of a block, and */
 #define MOST_COLUMNS 2048 /* so many: what is packed takes 7 MB at most */
+#define FEW_TILES 32      /* of rows: b is used so few times that packing it does not pay */
 #define SHARE 400000      /* multiply-adds worth a thread */
 
 /* ---- The loops ---- */
@@ -26,6 +27,7 @@
 #endif
 
 #define real float
+#define HAS_NEAR 1
 #ifdef HAS_AVX512
 #define NAME(name) name##_avx512_f32
 #define NEEDS NM_GEMM_AVX512
@@ -42,6 +44,7 @@
 #define ROWS 6
 #include "ops/kernels/gemm_tiles.h"
 #endif
+#undef HAS_NEAR
 #if defined(__aarch64__) /* has twice as many registers */
 #define BASE_ROWS 12
 #else
@@ -119,6 +122,11 @@ const nm_gemm_loops *nm_gemm_loops_at(nm_dtype dtype, int index)
     return *all;
 }
 
+int nm_gemm_lanes(const nm_gemm_loops *loops)
+{
+    return loops->lanes;
+}
+
 /* ---- The product ---- */
 
 /* Where element (row, column) of op(x) stands. */
@@ -157,6 +165,7 @@ static nm_gemm_block block_of(const nm_context *context, const nm_gemm *g,
     const double work = (double)g->m * (double)g->n * (double)g->k;
     const int64_t threads = nm_context_threads(context), tiles = nm_divide_up(g->m, loops->rows);
     nm_gemm_block block = {.g = *g, .a = a, .b = b, .panels = nm_divide_up(g->n, 2 * loops->lanes)};
+    block.b_stands = !g->transpose_b && tiles <= FEW_TILES;
     block.shares = work < (double)threads * SHARE ? (int64_t)(work / SHARE) + 1 : threads;
     block.by_columns = g->m < block.shares * loops->rows / 2;
     if (block.by_columns) {
@@ -198,4 +207,29 @@ nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_l
     }
     nm_scratch_end(b);
     return NM_OK;
+}
+
+/* ---- Without packing ---- */
+
+#define NEAR_SHARE 150000
+
+bool nm_gemm_near(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops)
+{
+    if (!loops->near) {
+        return false;
+    }
+    const double work = (double)g->m * (double)g->n * (double)g->k;
+    const bool dots = g->transpose_b, several = dots && g->m >= loops->lanes / 4;
+    const int unit = several ? 4 : loops->lanes; /* columns of a tile at least */
+    const bool whole = g->n % unit == 0 && (!several || g->m % (loops->lanes / 4) == 0);
+    if (g->n < unit || (g->accumulate && !whole) ||
+        (dots && (g->transpose_a || g->k < loops->lanes))) {
+        return false;
+    }
+    nm_gemm_block block = {.g = *g, .unit = unit};
+    block.shares = nm_least(nm_context_threads(context), g->n / unit);
+    block.shares =
+        work < (double)block.shares * NEAR_SHARE ? (int64_t)(work / NEAR_SHARE) + 1 : block.shares;
+    nm_parallel(context, block.shares, 1, loops->near, &block);
+    return true;
 }

@@ -10,8 +10,15 @@ typedef struct nm_gemm_loops nm_gemm_loops;
 /* Those that this processor runs, from the best on. NULL: no more. */
 const nm_gemm_loops *nm_gemm_loops_at(nm_dtype dtype, int index);
 
+/* Numbers in a vector of theirs. */
+int nm_gemm_lanes(const nm_gemm_loops *loops);
+
 /* c, with bias and activation. The same bits for any number of threads; those of different loops
  * differ by rounding. Fails only if memory runs out. */
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);
+
+/* The same without packing, for matrices of few rows or small ones. Whether it was done: whether
+ * they fill the vectors. */
+bool nm_gemm_near(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);
 
 #endif

@@ -128,6 +128,9 @@ static void NAME(pack)(void *arg, int64_t begin, int64_t end)
     for (int64_t j = panels.first * WIDTH; j < nm_least(panels.last * WIDTH, g->n); j += WIDTH) {
         const NAME(factor) from = {b.at + j * b.row, b.row, b.step};
         const int64_t columns = nm_least(g->n - j, WIDTH);
+        if (block->b_stands && columns % LANES == 0) {
+            continue;
+        }
         NAME(pack_panel)
         (from, columns, g->k, columns > LANES ? WIDTH : LANES, (real *)block->b + j * g->k);
     }
@@ -139,22 +142,32 @@ static void NAME(pack)(void *arg, int64_t begin, int64_t end)
 #define EACH(r, v, ...)                                                                            \
     _Pragma("GCC unroll 14") for (int r = 0; r < rows; r++)                                        \
     {                                                                                              \
-        _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)                                  \
+        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)                                  \
         {                                                                                          \
             __VA_ARGS__;                                                                           \
         }                                                                                          \
     }
 
-TARGET NM_INLINE void NAME(tile)(const real *a, const real *b, int64_t depth, real *c, int64_t ldc,
-                                 bool add, const int rows, const int vectors)
+typedef struct NAME(operands) {
+    const real *a, *b;
+    int64_t depth, step; /* of k; from b's row to row */
+    real *c;
+    int64_t ldc;
+    bool add; /* to c */
+} NAME(operands);
+
+TARGET NM_INLINE void NAME(tile)(const NAME(operands) * o, const int rows, const int vectors)
 {
+    const int64_t ldc = o->ldc, step = o->step;
+    const real *a = o->a, *b = o->b;
+    real *c = o->c;
     VECTOR sums[ROWS * 2], right[2];
-    if (add) {
+    if (o->add) {
         EACH(r, v, sums[2 * r + v] = *(const LOOSE *)(c + r * ldc + v * LANES))
     } else {
         EACH(r, v, sums[2 * r + v] = (VECTOR){0})
     }
-    for (const real *end = b + depth * vectors * LANES; b < end; a += rows, b += vectors * LANES) {
+    for (int64_t p = o->depth; p > 0; p--, a += rows, b += step) {
         _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)
         {
             right[v] = *(const LOOSE *)(b + v * LANES);
@@ -164,13 +177,11 @@ TARGET NM_INLINE void NAME(tile)(const real *a, const real *b, int64_t depth, re
     EACH(r, v, *(LOOSE *)(c + r * ldc + v * LANES) = sums[2 * r + v])
 }
 
-typedef void (*NAME(tile_fn))(const real *a, const real *b, int64_t depth, real *c, int64_t ldc,
-                              bool add);
+typedef void (*NAME(tile_fn))(const NAME(operands) * o);
 #define TILE(rows, vectors)                                                                        \
-    TARGET static void NAME(tile_##rows##_##vectors)(const real *a, const real *b, int64_t depth,  \
-                                                     real *c, int64_t ldc, bool add)               \
+    TARGET static void NAME(tile_##rows##_##vectors)(const NAME(operands) * o)                     \
     {                                                                                              \
-        NAME(tile)(a, b, depth, c, ldc, add, rows, vectors);                                       \
+        NAME(tile)(o, rows, vectors);                                                              \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define TILES_OF(rows)                                                                             \
@@ -207,18 +218,28 @@ static const NAME(tile_fn) NAME(tiles)[ROWS][2] = {
 };
 
 /* A tile that ends within a vector, by way of one that does not. */
-static void NAME(edge_tile)(NAME(tile_fn) run, const real *a, const real *b, int64_t depth, real *c,
-                            int64_t ldc, bool add, int64_t rows, int64_t columns)
+static void NAME(edge_tile)(NAME(tile_fn) run, NAME(operands) o, int64_t rows, int64_t columns)
 {
-    real whole[ROWS * WIDTH];
-    const int64_t width = columns > LANES ? WIDTH : LANES;
-    for (int64_t r = 0; add && r < rows; r++) {
+    real whole[ROWS * WIDTH], *c = o.c;
+    const int64_t width = columns > LANES ? WIDTH : LANES, ldc = o.ldc;
+    for (int64_t r = 0; o.add && r < rows; r++) {
         memset(whole + r * width, 0, (size_t)width * sizeof(real));
         memcpy(whole + r * width, c + r * ldc, (size_t)columns * sizeof(real));
     }
-    run(a, b, depth, whole, width, add);
+    o.c = whole, o.ldc = width;
+    run(&o);
     for (int64_t r = 0; r < rows; r++) {
         memcpy(c + r * ldc, whole + r * width, (size_t)columns * sizeof(real));
+    }
+}
+
+/* The next tile of c, which comes from afar while this one is computed. */
+NM_INLINE void NAME(fetch)(const NAME(operands) * o, int64_t rows)
+{
+    const real *next = o->c + WIDTH;
+    for (int64_t r = 0; r < rows; r++, next += o->ldc) {
+        __builtin_prefetch(next, 1);
+        __builtin_prefetch(next + LANES, 1);
     }
 }
 
@@ -227,16 +248,28 @@ static void NAME(multiply_tile)(const nm_gemm_block *block, int64_t t, int64_t f
 {
     const nm_gemm *g = &block->g;
     const int64_t i = nm_tile_begin(block, t), rows = nm_tile_begin(block, t + 1) - i;
-    const real *a = (const real *)block->a + i * g->k;
     for (int64_t j = first; j < last; j += WIDTH) {
-        const real *b = (const real *)block->b + j * g->k;
-        real *c = (real *)g->c + i * g->ldc + j;
         const int64_t columns = nm_least(g->n - j, WIDTH);
+        const bool edge = columns % LANES != 0, stands = block->b_stands && !edge;
         const NAME(tile_fn) run = NAME(tiles)[rows - 1][columns > LANES];
-        if (columns % LANES) {
-            NAME(edge_tile)(run, a, b, g->k, c, g->ldc, g->accumulate, rows, columns);
+        const NAME(operands) o = {
+            .a = (const real *)block->a + i * g->k,
+            .b = stands ? (const real *)g->b + j : (const real *)block->b + j * g->k,
+            .depth = g->k,
+            .step = stands            ? g->ldb
+                    : columns > LANES ? WIDTH
+                                      : LANES,
+            .c = (real *)g->c + i * g->ldc + j,
+            .ldc = g->ldc,
+            .add = g->accumulate,
+        };
+        if (j + WIDTH < last) {
+            NAME(fetch)(&o, rows);
+        }
+        if (edge) {
+            NAME(edge_tile)(run, o, rows, columns);
         } else {
-            run(a, b, g->k, c, g->ldc, g->accumulate);
+            run(&o);
         }
     }
     nm_gemm_finish(g, i, rows, first, last);
@@ -257,12 +290,19 @@ static void NAME(multiply)(void *arg, int64_t begin, int64_t end)
     }
 }
 
+#ifdef HAS_NEAR
+#include "ops/kernels/gemm_near.h"
+#endif
+
 static const nm_gemm_loops NAME(loops) = {
     .needs = NEEDS,
     .lanes = LANES,
     .rows = ROWS,
     .pack = NAME(pack),
     .multiply = NAME(multiply),
+#ifdef HAS_NEAR
+    .near = NAME(near),
+#endif
 };
 
 #undef WIDTH

@@ -1,0 +1,177 @@
+/* Products of matrices that are read where they stand, for one type and instruction set; included
+ * once for each, after gemm_tiles.h. For matrices of which every element is used a few times only,
+ * so that copying it would cost as much as multiplying. Of columns first..last of c at a time, at
+ * least LANES; what is left of them after the last vector is done by one that goes over some of
+ * those before it. */
+
+/* ---- b's rows side by side: each element of c is a sum in the order of k ---- */
+
+#define NEAR_ROWS 4
+#define NEAR_VECTORS (LANES == 16 ? 4 : 2)
+#define NEAR_DOTS (LANES / 4) /* rows of dot products at a time */
+
+TARGET NM_INLINE void NAME(plain_tile)(const nm_gemm *g, int64_t i, int64_t j, const int rows,
+                                       const int vectors)
+{
+    const int64_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
+    const int64_t ldb = g->ldb, ldc = g->ldc;
+    const real *a = (const real *)g->a + i * row, *b = (const real *)g->b + j;
+    real *c = (real *)g->c + i * ldc + j;
+    VECTOR sums[NEAR_ROWS * NEAR_VECTORS] = {{0}}, right[NEAR_VECTORS];
+    if (g->accumulate) {
+        EACH(r, v, sums[r * vectors + v] = *(const LOOSE *)(c + r * ldc + v * LANES))
+    }
+    for (int64_t p = g->k; p > 0; p--, a += step, b += ldb) {
+        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+        {
+            right[v] = *(const LOOSE *)(b + v * LANES);
+        }
+        EACH(r, v, sums[r * vectors + v] += a[r * row] * right[v])
+    }
+    EACH(r, v, *(LOOSE *)(c + r * ldc + v * LANES) = sums[r * vectors + v])
+}
+
+TARGET NM_INLINE void NAME(plain_columns)(const nm_gemm *g, int64_t j, const int vectors)
+{
+    int64_t i = 0;
+    for (; i + NEAR_ROWS <= g->m; i += NEAR_ROWS) {
+        NAME(plain_tile)(g, i, j, NEAR_ROWS, vectors);
+    }
+    for (; i < g->m; i++) {
+        NAME(plain_tile)(g, i, j, 1, vectors);
+    }
+}
+
+TARGET static void NAME(plain)(const nm_gemm *g, int64_t first, int64_t last)
+{
+    int64_t j = first;
+    for (; j + NEAR_VECTORS * LANES <= last; j += NEAR_VECTORS * LANES) {
+        NAME(plain_columns)(g, j, NEAR_VECTORS);
+    }
+    for (; j < last; j += LANES) {
+        NAME(plain_columns)(g, nm_least(j, last - LANES), 1);
+    }
+}
+
+/* ---- b transposed: LANES dot products at a time, of some rows of c and as many columns ---- */
+
+/* Of exchange_d() the sum of what it leaves at i and at i + d, at i. */
+#define FOLD(d)                                                                                    \
+    TARGET NM_INLINE void NAME(fold_##d)(VECTOR * x)                                               \
+    {                                                                                              \
+        _Pragma("GCC unroll 8") for (int i = 0; i < (d); i++)                                      \
+        {                                                                                          \
+            x[i] = NM_SHUFFLE(x[i], x[i + (d)], NM_LANES(NM_FIRST, d)) +                           \
+                   NM_SHUFFLE(x[i], x[i + (d)], NM_LANES(NM_SECOND, d));                           \
+        }                                                                                          \
+    }
+#if LANES >= 16
+FOLD(8)
+#endif
+#if LANES >= 8
+FOLD(4)
+#endif
+#if LANES >= 4
+FOLD(2)
+#endif
+FOLD(1)
+
+/* Lane i of sums[0] becomes the sum of sums[i]'s lanes. */
+TARGET NM_INLINE void NAME(sum_lanes)(VECTOR *sums)
+{
+#if LANES >= 16
+    NAME(fold_8)(sums);
+#endif
+#if LANES >= 8
+    NAME(fold_4)(sums);
+#endif
+#if LANES >= 4
+    NAME(fold_2)(sums);
+#endif
+    NAME(fold_1)(sums);
+}
+
+/* The last of k, which fill no vector: copies of the vectors that end with them, with zeros before
+ * them. */
+typedef __typeof__((VECTOR){0} == (VECTOR){0}) NAME(mask);
+TARGET static void NAME(copy_rest)(const real *from, int64_t ld, int64_t rows, int64_t k, real *to)
+{
+    NAME(mask) mask = (VECTOR){0} != (VECTOR){0};
+    for (int64_t l = LANES - k % LANES; l < LANES; l++) {
+        mask[l] = -1;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const VECTOR x = *(const LOOSE *)(from + r * ld + k - LANES);
+        *(LOOSE *)(to + r * LANES) = (VECTOR)((NAME(mask))x & mask);
+    }
+}
+
+/* `rows` of c from i on, LANES / rows columns from j on. */
+TARGET NM_INLINE void NAME(dot_tile)(const nm_gemm *g, int64_t i, int64_t j, const int rows)
+{
+    const int columns = LANES / rows;
+    int64_t lda = g->lda, ldb = g->ldb;
+    const real *a = (const real *)g->a + i * lda, *b = (const real *)g->b + j * ldb;
+    real *c = (real *)g->c + i * g->ldc + j, rest[2 * LANES * LANES];
+    VECTOR sums[LANES] = {{0}}, left[NEAR_DOTS], right;
+    for (int64_t p = g->k; p > 0; p -= LANES, a += LANES, b += LANES) {
+        if (p < LANES) {
+            NAME(copy_rest)(a + p - g->k, lda, rows, g->k, rest);
+            NAME(copy_rest)(b + p - g->k, ldb, columns, g->k, rest + rows * LANES);
+            a = rest, b = rest + rows * LANES, lda = ldb = LANES;
+        }
+        _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+        {
+            left[r] = *(const LOOSE *)(a + r * lda);
+        }
+        _Pragma("GCC unroll 16") for (int q = 0; q < columns; q++)
+        {
+            right = *(const LOOSE *)(b + q * ldb);
+            _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+            {
+                sums[r * columns + q] += left[r] * right;
+            }
+        }
+    }
+    NAME(sum_lanes)(sums);
+    *(LOOSE *)rest = sums[0];
+    for (int r = 0; r < rows; r++, c += g->ldc) {
+        for (int q = 0; q < columns && g->accumulate; q++) {
+            rest[r * columns + q] += c[q];
+        }
+        memcpy(c, rest + r * columns, (size_t)columns * sizeof *c);
+    }
+}
+
+/* All rows for four columns, whose factors stay in the first-level cache; or a few, one by one.
+ * What is left after the last tile is done by one that goes over some of that before it. */
+TARGET static void NAME(dots)(const nm_gemm *g, int64_t first, int64_t last)
+{
+    const int64_t rows = g->m < NEAR_DOTS ? 1 : NEAR_DOTS, columns = LANES / rows;
+    for (int64_t j = first; j < last; j += columns) {
+        const int64_t column = nm_least(j, last - columns);
+        for (int64_t i = 0; i < g->m; i += rows) {
+            if (rows == 1) {
+                NAME(dot_tile)(g, i, column, 1);
+            } else {
+                NAME(dot_tile)(g, nm_least(i, g->m - rows), column, NEAR_DOTS);
+            }
+        }
+    }
+}
+
+/* Shares begin..end of the columns. */
+static void NAME(near)(void *arg, int64_t begin, int64_t end)
+{
+    const nm_gemm_block *block = arg;
+    const nm_gemm *g = &block->g;
+    const nm_range units = nm_share_of(block, g->n / block->unit, begin, end);
+    const int64_t last = end < block->shares ? units.last * block->unit : g->n;
+    (g->transpose_b ? NAME(dots) : NAME(plain))(g, units.first * block->unit, last);
+    nm_gemm_finish(g, 0, g->m, units.first * block->unit, last);
+}
+
+#undef NEAR_ROWS
+#undef NEAR_VECTORS
+#undef FOLD
+#undef NEAR_DOTS
