@@ -40,6 +40,8 @@ const char svg_styles[] =
     ".point{fill:var(--s);fill-opacity:.75;stroke:none}"
     ".bar{fill:var(--s);fill-opacity:.7;stroke:none}.cell{fill:var(--s0);shape-rendering:"
     "crispEdges}"
+    ".again .line{stroke-width:4.5;stroke-dasharray:.1 8}"
+    ".again .point{fill:none;stroke:var(--s);stroke-width:1.5;stroke-dasharray:none}\n"
     ".rule{fill:none;stroke:var(--rule)}.axis{fill:none;stroke:var(--soft)}\n"
     "@media(max-width:480px){svg text{font-size:17px}}\n";
 
@@ -158,8 +160,9 @@ static void put_swatch(const drawing *d, int k, double x, double y)
     const int style = k % SVG_STYLES;
     const char *const shapes[] = {"h32", svg_shape(style), "m-8 -6h16v12h-16z"};
     const figure_mark mark = d->f->series[k].mark;
-    fprintf(d->to, "<path class=\"%s s%d\" d=\"M%.5g %.5g%s\"/>\n", classes[mark], style,
-            x + (mark == FIGURE_LINE ? 0 : 16), y - 4, shapes[mark]);
+    fprintf(d->to, "%s<path class=\"%s s%d\" d=\"M%.5g %.5g%s\"/>\n%s", svg_round_begin(k),
+            classes[mark], style, x + (mark == FIGURE_LINE ? 0 : 16), y - 4, shapes[mark],
+            svg_round_end(k));
 }
 
 /* Names from left to right, as many to a line as it takes. Returns the last line's place. */

@@ -171,6 +171,16 @@ const char *svg_shape(int style)
     return shapes[style];
 }
 
+const char *svg_round_begin(int series)
+{
+    return series < SVG_STYLES ? "" : "<g class=\"again\">";
+}
+
+const char *svg_round_end(int series)
+{
+    return series < SVG_STYLES ? "" : "</g>\n";
+}
+
 static void put_points(const drawing *d, const figure_series *s, int style)
 {
     fprintf(d->to, "<path class=\"point s%d\" d=\"", style);
@@ -300,6 +310,8 @@ void svg_marks(const drawing *d)
         }
     }
     for (int k = 0; k < d->f->count; k++) {
+        fputs(svg_round_begin(k), d->to);
         put_series(d, &d->f->series[k], k % SVG_STYLES);
+        fputs(svg_round_end(k), d->to);
     }
 }

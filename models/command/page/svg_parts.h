@@ -30,6 +30,10 @@ double svg_y(const drawing *d, double value);
 void svg_marks(const drawing *d);
 /* The path of a point of that style, around the pen. */
 const char *svg_shape(int style);
+/* Around the marks of a series: those beyond the styles there are begin again with the first, as
+ * heavy dots instead of lines, and as outlines of points. */
+const char *svg_round_begin(int series);
+const char *svg_round_end(int series);
 /* How strong the colour of a heat map's value is, 0 to 15; -1: it is left out. */
 int svg_strength(const drawing *d, double value);
 

@@ -231,7 +231,9 @@ nm_status study_write_page(const study *s)
     for (int i = 0; i < s->claim_count; i++) {
         add_claim(p, s, &s->claims[i]);
     }
-    page_heading(p, 2, "Figures");
+    if (s->plot_count) {
+        page_heading(p, 2, "Figures");
+    }
     for (int i = 0; i < s->plot_count; i++) {
         add_plot(p, s, &s->plots[i]);
     }

@@ -216,6 +216,28 @@ START_TEST(a_line_of_many_points_keeps_its_peaks)
 }
 END_TEST
 
+/* More series than there are styles: the eighth has the first one's colour, and is drawn otherwise.
+ */
+START_TEST(no_two_of_nine_series_look_alike)
+{
+    enum { NINE = 9 };
+    static const double x[] = {1, 2}, y[] = {1, 2};
+    figure_series all[NINE];
+    for (int i = 0; i < NINE; i++) {
+        all[i] = (figure_series){.name = "s", .count = 2, .x = x, .y = y};
+    }
+    nm_context *context = test_context(NULL);
+    const figure f = {
+        .title = "t", .x = {.label = "x"}, .y = {.label = "y"}, .series = all, .count = NINE};
+    char *text = drawn(context, &f);
+    ck_assert_int_eq(count_of(text, "<path class=\"line s0\""), 2 * 2); /* and in the legend */
+    ck_assert_int_eq(count_of(text, "<g class=\"again\">"), 2 * 2);
+    ck_assert_int_eq(count_of(text, "<path class=\"line s6\""), 2);
+    nm_free(context, text);
+    test_context_end(context, NULL);
+}
+END_TEST
+
 /* ---- Terminals ---- */
 
 static char *printed(nm_context *context, const figure *f, const terminal *t)
@@ -326,6 +348,6 @@ END_TEST
 TEST_MAIN("models/page/figure", text_of_others_stays_text, text_is_cut_between_characters,
           a_page_has_no_markup_of_others, each_figure_says_what_it_shows,
           what_norma_did_not_write_stays, there_is_no_nan_in_a_picture,
-          a_line_of_many_points_keeps_its_peaks, a_terminal_without_unicode_gets_ascii,
-          no_line_is_wider_than_the_terminal, a_curve_is_where_its_values_are,
-          no_memory_is_an_error_like_any_other)
+          a_line_of_many_points_keeps_its_peaks, no_two_of_nine_series_look_alike,
+          a_terminal_without_unicode_gets_ascii, no_line_is_wider_than_the_terminal,
+          a_curve_is_where_its_values_are, no_memory_is_an_error_like_any_other)
