@@ -8,6 +8,7 @@
 
 static const nm_layer_options no_options = {.name = NULL};
 static const nm_option only_name[] = {NM_LAYER_ROWS(nm_layer_options)};
+const nm_named_value nm_no_mask[] = {{"none", NM_NO_LIMIT}, {NULL, 0}};
 const char *const nm_layer_list[] = {"a list of layers", NULL};
 const nm_advice nm_layer_advice[] = {
     {"activation", NULL, "put the activation behind it, as a layer of its own"},

@@ -70,6 +70,17 @@ NM_API nm_status nm_register_layer(nm_context *context, const nm_layer_type *typ
                    "again in the backward pass: less memory for more time, the same numbers"       \
     }
 
+/* The row of an option `mask_value`, of layers over padded sequences (nm_sequence_lengths()). Its
+ * default is NM_NO_LIMIT: none. */
+extern NM_API const nm_named_value nm_no_mask[];
+#define NM_MASK_VALUE_ROW(owner, what)                                                             \
+    {                                                                                              \
+        NM_FIELD(owner, mask_value), .type = NM_OPTION_FLOAT, .named = nm_no_mask,                 \
+                                     .min = -NM_NO_LIMIT, .max = NM_NO_LIMIT,                      \
+                                     .also = "padding_value padding masking lengths",              \
+                                     .doc = "sequences end where all numbers are this one: " what  \
+    }
+
 typedef struct nm_layer_options {
     NM_LAYER_FIELDS;
 } nm_layer_options;

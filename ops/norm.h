@@ -216,7 +216,8 @@ NM_API nm_normalize_result nm_normalize_with(nm_tape *tape, nm_tensor *x, nm_ten
                                              const nm_normalize_options *options);
 
 /* ---- Its members ----
- * Each is a row of ops/norm/members.c. scale and shift may be NULL: 1 and 0. */
+ * Each is a row of ops/norm/members.c. scale and shift may be NULL: 1 and 0. By name (nm_call())
+ * all but weight_standardization take normalize's weight, a mask for example, as a last input. */
 
 /* Layer norm: a set is one sample's features. Ba, Kiros, Hinton 2016, arXiv 1607.06450. */
 typedef struct nm_layer_norm_options {

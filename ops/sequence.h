@@ -46,6 +46,15 @@ typedef struct nm_sequence_mask_options {
  * `steps`; the result is f32 [..., steps], without a gradient. */
 NM_API nm_tensor *nm_sequence_mask(nm_tape *tape, nm_tensor *lengths, int64_t steps);
 
+typedef struct nm_sequence_lengths_options {
+    NM_STRUCT_SIZE(nm_sequence_lengths_options);
+    double value NM_DEFAULT(0);
+} nm_sequence_lengths_options;
+
+/* How long sequences are that were filled up with `value`: x [n, steps, ...]; the result is i32
+ * [n], the last step that has another number, counted from 1; 0: none has. */
+NM_API nm_tensor *nm_sequence_lengths(nm_tape *tape, nm_tensor *x, double value);
+
 /* ---- Step by step ---- */
 
 /* What nm_lstm() and nm_gru() take beside x; all but the weights may be NULL. `hidden` is the size

@@ -13,8 +13,7 @@
 /* What lies within the header takes no memory that could be given back. */
 static bool is_worth_it(const nm_tensor *y)
 {
-    return !y->keep && !y->outlives &&
-           nm_bytes(y->count, nm_size_of(y->dtype)) > NM_SMALL_BYTES;
+    return !y->keep && !y->outlives && nm_bytes(y->count, nm_size_of(y->dtype)) > NM_SMALL_BYTES;
 }
 
 /* Promise 2. */
@@ -152,10 +151,9 @@ static nm_status run(nm_tape *tape, nm_node *node, nm_tensor *const *out)
     if (node->op->flags & NM_OP_VIEW) {
         nm_tensor_share(out[0], node->tensors[0]);
     }
-    return !node->op->forward
-               ? NM_OK
-               : nm_run_op(tape->context, node->op, node->options, type_of(node),
-                           nm_node_inputs(node), node->inputs, out);
+    return !node->op->forward ? NM_OK
+                              : nm_run_op(tape->context, node->op, node->options, type_of(node),
+                                          nm_node_inputs(node), node->inputs, out);
 }
 
 static nm_status run_again(nm_tape *tape, nm_node *node)

@@ -15,6 +15,7 @@ typedef struct recurrent_layer_options {
     int output;    /* OUTPUT_SEQUENCE, OUTPUT_LAST */
     int direction; /* FORWARD, BACKWARD, BOTH */
     bool bias;
+    double mask_value; /* NM_NO_LIMIT: none */
     nm_choice init;
 } recurrent_layer_options;
 
@@ -85,25 +86,28 @@ typedef nm_recurrent_result (*recurrent_fn)(nm_tape *tape, nm_tensor *x,
                                             const nm_recurrent_inputs *inputs,
                                             const nm_recurrent_options *options);
 
-static nm_tensor *run_way(nm_layer *layer, const nm_pass *pass, nm_tensor *x, recurrent_fn op,
-                          bool second)
+static nm_tensor *run_way(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *lengths,
+                          recurrent_fn op, bool second)
 {
     const recurrent_layer_options *o = layer->options;
     const nm_recurrent_options options = {NM_END(nm_recurrent_options),
                                           .reverse = second || o->direction == BACKWARD};
-    const nm_recurrent_result r =
-        op(pass->tape, x, &((const recurrent_state *)layer->state)->way[second], &options);
+    nm_recurrent_inputs inputs = ((const recurrent_state *)layer->state)->way[second];
+    inputs.lengths = lengths;
+    const nm_recurrent_result r = op(pass->tape, x, &inputs, &options);
     return o->output == OUTPUT_LAST ? r.h : r.y;
 }
 
 static nm_tensor *run(nm_layer *layer, const nm_pass *pass, nm_tensor *x, recurrent_fn op)
 {
     const recurrent_layer_options *o = layer->options;
-    nm_tensor *y[2] = {run_way(layer, pass, x, op, false)};
+    nm_tensor *lengths =
+        o->mask_value == NM_NO_LIMIT ? NULL : nm_sequence_lengths(pass->tape, x, o->mask_value);
+    nm_tensor *y[2] = {run_way(layer, pass, x, lengths, op, false)};
     if (o->direction != BOTH) {
         return y[0];
     }
-    y[1] = run_way(layer, pass, x, op, true);
+    y[1] = run_way(layer, pass, x, lengths, op, true);
     return nm_concat(pass->tape, y, 2, .axis = -1);
 }
 
@@ -121,7 +125,7 @@ static nm_tensor *gru_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x
 
 static const char *const outputs[] = {"sequence", "last", NULL};
 static const char *const directions[] = {"forward", "backward", "both", NULL};
-static const recurrent_layer_options defaults = {.bias = true};
+static const recurrent_layer_options defaults = {.bias = true, .mask_value = NM_NO_LIMIT};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(recurrent_layer_options),
     {NM_FIELD(recurrent_layer_options, units), NM_OPTION_INT,
@@ -136,6 +140,8 @@ static const nm_option rows[] = {
             "outputs side by side"},
     {NM_FIELD(recurrent_layer_options, bias), NM_OPTION_BOOL, .also = "use_bias",
      .doc = "add biases, 0 at first"},
+    NM_MASK_VALUE_ROW(recurrent_layer_options,
+                      "behind them the output is 0, and the last state is that of the last step"),
     {NM_FIELD(recurrent_layer_options, init), NM_OPTION_CHOICE, .kind = NM_KIND_INITIALIZER,
      .also = "kernel_initializer weight_init initializer",
      .doc = "how the weights begin; default: uniform within 1 / sqrt(units)"},
@@ -147,7 +153,7 @@ const nm_layer_type nm_layer_lstm = {
                     .doc = "x [batch, steps, in]; weight_ih [4 units, in], weight_hh [4 units, "
                            "units], bias_ih and bias_hh [4 units], in PyTorch's order of gates; "
                            "the second direction's names end in _reverse. State and cell begin at "
-                           "0. Every step counts: lengths of sequences are the op lstm's."),
+                           "0. Sequences of their own lengths are padded: mask_value."),
     .state_size = sizeof(recurrent_state),
     .build = lstm_build,
     .forward = lstm_forward,
@@ -158,7 +164,7 @@ const nm_layer_type nm_layer_gru = {
                     .doc = "x [batch, steps, in]; weight_ih [3 units, in], weight_hh [3 units, "
                            "units], bias_ih and bias_hh [3 units], in PyTorch's order of gates; "
                            "the second direction's names end in _reverse. The state begins at 0. "
-                           "Every step counts: lengths of sequences are the op gru's."),
+                           "Sequences of their own lengths are padded: mask_value."),
     .state_size = sizeof(recurrent_state),
     .build = gru_build,
     .forward = gru_forward,

@@ -1,6 +1,8 @@
 /* The members of the family that are normalize with some axes or others. A member is its options,
  * what of normalize they stand for, and a row with its texts and samples; everything else is
  * normalize's. */
+#include <string.h>
+
 #include "ops/define.h"
 #include "ops/norm/normalize.h"
 #include "ops/table.h"
@@ -17,44 +19,127 @@ static const nm_port outputs[OUTPUTS] = {
     [VAR] = STATISTICS("var", "one number a set, biased"),
     [INVERSE] = STATISTICS("inverse", "one number a set: 1 / sqrt(var + eps)"),
 };
-static const nm_port affine_inputs[] = {
-    [X] = {.name = "x", .doc = "values to normalize"},
-    [SCALE] = {.name = "scale",
-               .doc = "x's shape from the axis on, or one that broadcasts to it; absent: 1",
-               .flags = NM_PORT_OPTIONAL},
-    [SHIFT] = {.name = "shift", .doc = "the same; absent: 0", .flags = NM_PORT_OPTIONAL},
-};
+#define X_PORT(doc_)                                                                               \
+    {                                                                                              \
+        .name = "x", .doc = doc_                                                                   \
+    }
+#define PARAMETER(name_, doc_)                                                                     \
+    {                                                                                              \
+        .name = name_, .doc = doc_, .flags = NM_PORT_OPTIONAL                                      \
+    }
+/* Stands last. */
+#define WEIGHT_PORT                                                                                \
+    {                                                                                              \
+        .name = "weight",                                                                          \
+        .doc = "broadcasts to x's shape: how much a value counts in mean and variance; of 0 (a "   \
+               "padded step, a missing value) not at all; absent: 1",                              \
+        .flags = NM_PORT_OPTIONAL | NM_PORT_NO_GRAD                                                \
+    }
+#define SCALE_PORT                                                                                 \
+    PARAMETER("scale", "x's shape from the axis on, or one that broadcasts to it; absent: 1")
+static const nm_port affine_inputs[] = {X_PORT("values to normalize"), SCALE_PORT,
+                                        PARAMETER("shift", "the same; absent: 0"), WEIGHT_PORT};
+static const nm_port scaled_inputs[] = {X_PORT("values to normalize"), SCALE_PORT, WEIGHT_PORT};
+static const nm_port plain_inputs[] = {X_PORT("values to normalize"), WEIGHT_PORT};
 static const nm_port channel_inputs[] = {
-    [X] = {.name = "x", .doc = "samples on axis 0, channels on `axis`, places on all others"},
-    [SCALE] = {.name = "scale", .doc = "[channels]; absent: 1", .flags = NM_PORT_OPTIONAL},
-    [SHIFT] = {.name = "shift", .doc = "[channels]; absent: 0", .flags = NM_PORT_OPTIONAL},
-};
+    X_PORT("samples on axis 0, channels on `axis`, places on all others"),
+    PARAMETER("scale", "[channels]; absent: 1"), PARAMETER("shift", "[channels]; absent: 0"),
+    WEIGHT_PORT};
+
+/* ---- With a weight: the inputs as normalize has them ---- */
+
+/* Which input is the weight; 0: the op has none. */
+static int weight_of(const nm_op *op)
+{
+    const int last = op->input_count - 1;
+    return op->inputs[last].flags & NM_PORT_NO_GRAD ? last : 0;
+}
+
+static nm_status infer_as(nm_infer *infer, const nm_normalize_options *o)
+{
+    const int weight = weight_of(infer->op);
+    if (!weight || infer->inputs <= weight || !infer->in[weight]) {
+        return nm_normalize_infer_as(infer, o);
+    }
+    nm_infer as = *infer;
+    as.op = &nm_op_normalize;
+    as.inputs = INPUTS;
+    for (int i = weight; i < WEIGHT; i++) {
+        as.in[i] = NULL;
+    }
+    as.in[WEIGHT] = infer->in[weight];
+    nm_status status = nm_normalize_infer_as(&as, o);
+    memcpy(infer->out, as.out, sizeof as.out);
+    return status;
+}
+
+static nm_status forward_as(const nm_run *run, const nm_normalize_options *o)
+{
+    const int weight = weight_of(run->op);
+    if (!weight || run->inputs <= weight || !run->in[weight]) {
+        return nm_normalize_forward_as(run, o);
+    }
+    nm_tensor *in[INPUTS] = {NULL};
+    nm_run as = *run;
+    as.op = &nm_op_normalize;
+    as.in = in;
+    as.inputs = INPUTS;
+    for (int i = 0; i < INPUTS; i++) {
+        const int from = i < weight ? i : i == WEIGHT ? weight : -1;
+        in[i] = from < 0 ? NULL : run->in[from];
+        as.x[i] = from < 0 ? NULL : run->x[from];
+    }
+    return nm_normalize_forward_as(&as, o);
+}
+
+static nm_tensor *vjp_as(nm_vjp *v, const nm_normalize_options *o, int input)
+{
+    const int weight = weight_of(v->op);
+    if (!weight || v->inputs <= weight || !v->in[weight]) {
+        return nm_normalize_vjp_as(v, o, input);
+    }
+    nm_tensor *in[INPUTS] = {[WEIGHT] = v->in[weight]}, *gin[INPUTS] = {NULL};
+    bool need[INPUTS] = {false};
+    nm_vjp as = *v;
+    for (int i = 0; i < weight; i++) {
+        in[i] = v->in[i];
+        need[i] = v->need[i];
+    }
+    as.op = &nm_op_normalize;
+    as.inputs = INPUTS;
+    as.in = in;
+    as.gin = gin;
+    as.need = need;
+    nm_normalize_vjp_as(&as, o, input);
+    memcpy(v->gin, gin, (size_t)weight * sizeof *gin);
+    return gin[input];
+}
 
 /* The op NAME, from NAME_of(its options, x's shape), NAME_defaults, NAME_rows and NAME_samples. */
-#define MEMBER(name_, type_, inputs_, count_, summary_, doc_)                                      \
+#define MEMBER(name_, type_, inputs_, summary_, doc_)                                              \
     static nm_status name_##_infer(nm_infer *infer)                                                \
     {                                                                                              \
         nm_normalize_options o;                                                                    \
         nm_status status = name_##_of(infer, infer->options, infer->in[X], &o);                    \
-        return status == NM_OK ? nm_normalize_infer_as(infer, &o) : status;                        \
+        return status == NM_OK ? infer_as(infer, &o) : status;                                     \
     }                                                                                              \
     static nm_status name_##_forward(const nm_run *run)                                            \
     {                                                                                              \
         nm_normalize_options o;                                                                    \
         name_##_of(NULL, run->options, nm_tensor_shape(run->in[X]), &o);                           \
-        return nm_normalize_forward_as(run, &o);                                                   \
+        return forward_as(run, &o);                                                                \
     }                                                                                              \
     static nm_tensor *name_##_vjp(nm_vjp *v, int input)                                            \
     {                                                                                              \
         nm_normalize_options o;                                                                    \
         name_##_of(NULL, v->options, nm_tensor_shape(v->in[X]), &o);                               \
-        return nm_normalize_vjp_as(v, &o, input);                                                  \
+        return vjp_as(v, &o, input);                                                               \
     }                                                                                              \
     const nm_op nm_op_##name_ = {                                                                  \
         .item = NM_ITEM(nm_op, #name_, summary_, .spec = &name_##_spec, .doc = doc_),              \
         .inputs = inputs_,                                                                         \
         .outputs = outputs,                                                                        \
-        .input_count = count_,                                                                     \
+        .input_count = NM_COUNT_OF(inputs_),                                                       \
         .output_count = OUTPUTS,                                                                   \
         .infer = name_##_infer,                                                                    \
         .forward = name_##_forward,                                                                \
@@ -67,7 +152,7 @@ static const nm_port channel_inputs[] = {
 static nm_tensor *apply(nm_tape *tape, const nm_op *op, nm_tensor *x, nm_tensor *scale,
                         nm_tensor *shift, const void *options)
 {
-    nm_tensor *in[] = {x, scale, shift}, *out[OUTPUTS];
+    nm_tensor *in[] = {x, scale, shift, NULL}, *out[OUTPUTS];
     nm_apply(tape, op, in, op->input_count, options, out);
     return out[Y];
 }
@@ -102,7 +187,7 @@ static nm_status check_affine(const nm_infer *infer, const nm_normalize_options 
 {
     char text[NM_SHAPE_TEXT], x_text[NM_SHAPE_TEXT];
     for (int i = SCALE; infer && i < infer->inputs; i++) {
-        if (infer->in[i] && infer->in[i]->rank > as->axes.count) {
+        if (infer->in[i] && i != weight_of(infer->op) && infer->in[i]->rank > as->axes.count) {
             return nm_infer_fail(infer,
                                  "%s %s has more axes than the %d that are normalized of x %s",
                                  infer->op->inputs[i].name, nm_shape_text(infer->in[i], text),
@@ -140,26 +225,28 @@ static const nm_spec layer_norm_spec =
     NM_SPEC(nm_layer_norm_options, layer_norm_defaults, layer_norm_rows);
 #define rms_norm_spec layer_norm_spec
 
+#define WEIGHTS(...) NM_UNIFORM(0.2, 1.5, __VA_ARGS__)
 static const nm_sample layer_norm_samples[] = {
     {.in = {NM_NORMAL(3, 5), NM_NORMAL(5), NM_NORMAL(5)}},
     {.options = "{axis: 1, eps: 0.1}",
      .in = {NM_NORMAL(2, 3, 2), NM_NORMAL(3, 2), NM_NORMAL(3, 1)}},
     {.options = "{axis: 0}", .in = {NM_NORMAL(4)}},
     {.options = "{axis: -2}", .in = {NM_NORMAL(2, 2, 2, 2), NM_ABSENT, NM_NORMAL(2)}, .inputs = 3},
+    {.in = {NM_NORMAL(2, 5), NM_NORMAL(5), NM_NORMAL(5), WEIGHTS(2, 5)}},
 };
 static const nm_sample rms_norm_samples[] = {
     {.in = {NM_NORMAL(3, 5), NM_NORMAL(5)}},
     {.options = "{axis: 1, eps: 0.1}", .in = {NM_NORMAL(2, 3, 2), NM_NORMAL(3, 2)}},
     {.options = "{axis: 0}", .in = {NM_NORMAL(4)}},
+    {.in = {NM_NORMAL(2, 4), NM_NORMAL(4), WEIGHTS(2, 4)}},
 };
 
-MEMBER(layer_norm, nm_layer_norm_options, affine_inputs, 3,
-       "normalizes each sample over its features",
+MEMBER(layer_norm, nm_layer_norm_options, affine_inputs, "normalizes each sample over its features",
        "y = scale * (x - mean) / sqrt(var + eps) + shift, with mean and biased variance over\n"
        "the axes from `axis` on, for each index of those before it. One value a set is an error.\n"
        "dx = inverse * (d - mean of d - xhat * mean of d * xhat) with d = dy * scale: scale\n"
        "varies inside the set. Ba, Kiros, Hinton 2016, arXiv 1607.06450.")
-MEMBER(rms_norm, nm_layer_norm_options, affine_inputs, 2,
+MEMBER(rms_norm, nm_layer_norm_options, scaled_inputs,
        "divides each sample by the root mean square of its features",
        "y = scale * x / sqrt(mean of x^2 + eps) over the axes from `axis` on: layer norm without\n"
        "a mean. dx = inverse * (d - xhat * mean of d * xhat) with d = dy * scale.\n"
@@ -250,21 +337,24 @@ static const nm_sample instance_norm_samples[] = {
     {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2), NM_NORMAL(2)}},
     {.in = {NM_NORMAL(2, 2, 2, 3)}},
     {.options = "{axis: 1, eps: 0.1}", .in = {NM_NORMAL(2, 2, 4), NM_NORMAL(2), NM_NORMAL(2)}},
+    {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2), NM_NORMAL(2), WEIGHTS(2, 3, 1)}},
 };
 static const nm_sample group_norm_samples[] = {
     {.options = "{groups: 2}", .in = {NM_NORMAL(2, 2, 2, 4), NM_NORMAL(4), NM_NORMAL(4)}},
     {.options = "{groups: 3, axis: 1, eps: 0.1}",
      .in = {NM_NORMAL(2, 6, 2), NM_NORMAL(6), NM_NORMAL(6)}},
     {.options = "{groups: 1}", .in = {NM_NORMAL(3, 4), NM_NORMAL(4)}},
+    {.options = "{groups: 2}",
+     .in = {NM_NORMAL(2, 3, 4), NM_NORMAL(4), NM_NORMAL(4), WEIGHTS(2, 3, 1)}},
 };
 
-MEMBER(instance_norm, nm_instance_norm_options, channel_inputs, 3,
+MEMBER(instance_norm, nm_instance_norm_options, channel_inputs,
        "normalizes each channel of each sample over its places",
        "y = scale * (x - mean) / sqrt(var + eps) + shift, with mean and biased variance over\n"
        "all axes but those of samples and channels. One place is an error: the result would be\n"
        "the shift. dx as layer_norm's, over these sets.\n"
        "Ulyanov, Vedaldi, Lempitsky 2016, arXiv 1607.08022.")
-MEMBER(group_norm, nm_group_norm_options, channel_inputs, 3,
+MEMBER(group_norm, nm_group_norm_options, channel_inputs,
        "normalizes groups of channels of each sample over its places",
        "y = scale * (x - mean) / sqrt(var + eps) + shift, with mean and biased variance over\n"
        "all places and the channels of a group, for each sample and group. The groups must\n"
@@ -313,9 +403,10 @@ static const nm_spec l2_normalize_spec =
 static const nm_sample l2_normalize_samples[] = {
     {.in = {NM_NORMAL(3, 4)}},
     {.options = "{axes: [0, 2], eps: 0.1}", .in = {NM_NORMAL(2, 3, 2)}},
+    {.options = "{axes: [1]}", .in = {NM_NORMAL(2, 3), WEIGHTS(2, 3)}},
 };
 
-MEMBER(l2_normalize, nm_l2_normalize_options, affine_inputs, 1, "divides by the Euclidean length",
+MEMBER(l2_normalize, nm_l2_normalize_options, plain_inputs, "divides by the Euclidean length",
        "y = x / sqrt(sum of x^2 + eps) along the axes. dx = inverse * (dy - y * sum of dy * y).\n"
        "PyTorch's normalize divides by the larger of length and eps instead: the same but for\n"
        "lengths near the root of eps. Zeros give zeros, with a gradient of dy / sqrt(eps); with\n"
@@ -351,9 +442,10 @@ static const nm_spec filter_response_norm_spec = NM_SPEC(
 static const nm_sample filter_response_norm_samples[] = {
     {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2), NM_NORMAL(2)}},
     {.options = "{axis: 1, eps: 0.1}", .in = {NM_NORMAL(2, 2, 2, 2), NM_NORMAL(2)}},
+    {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2), NM_NORMAL(2), WEIGHTS(2, 3, 1)}},
 };
 
-MEMBER(filter_response_norm, nm_filter_response_norm_options, channel_inputs, 3,
+MEMBER(filter_response_norm, nm_filter_response_norm_options, channel_inputs,
        "divides each channel of each sample by its root mean square",
        "y = scale * x / sqrt(mean of x^2 + eps) + shift over all axes but those of samples and\n"
        "channels: instance norm without a mean, so that one place is allowed. Behind it stands\n"
@@ -407,7 +499,7 @@ static const nm_sample weight_standardization_samples[] = {
     {.options = "{eps: 0.1}", .in = {NM_NORMAL(2, 2, 3, 2)}},
 };
 
-MEMBER(weight_standardization, nm_weight_standardization_options, weight_inputs, 2,
+MEMBER(weight_standardization, nm_weight_standardization_options, weight_inputs,
        "normalizes each output's row of a weight",
        "y = gain * (w - mean) / sqrt(var + eps), with mean and biased variance of each row: all\n"
        "inputs of one output. dw = inverse * gain * (dy - mean of dy - xhat * mean of dy * xhat).\n"

@@ -48,4 +48,26 @@ golden("local_response_norm/power_2", response(2, alpha=1.0, beta=2.0), N(2, 2, 
        options="{size: 2, alpha: 1, beta: 2}")
 golden("local_response_norm/power_0", response(2, alpha=1.0, beta=0.0), N(2, 2, 4),
        options="{size: 2, alpha: 1, beta: 0}")
+
+
+def weighted(axes, affine=True):
+    """The formula, with statistics of what has weight."""
+    def run(x, *rest):
+        scale, shift, w = rest if affine else (1, 0, rest[0])
+        w = w.expand_as(x) / w.expand_as(x).sum(axes, keepdim=True)
+        mean = (w * x).sum(axes, keepdim=True)
+        var = (w * (x - mean) ** 2).sum(axes, keepdim=True)
+        return scale * (x - mean) / (var + 1e-5).sqrt() + shift
+    return run
+
+
+steps = lambda: torch.tensor([1, 1, 1, 0, 1, 1, 1, 1.0], dtype=torch.float64).reshape(2, 4, 1)
+golden("layer_norm/weighted", weighted((-1,)), N(3, 4), N(4), N(4), U(0, 1, 3, 4), no_gin=(3,))
+golden("instance_norm/weighted", weighted((1,)), N(2, 4, 3), N(3), N(3), steps, no_gin=(3,))
+golden("instance_norm/weighted_like_parts", lambda x, scale, shift, w: torch.cat([torch.cat([
+    F.instance_norm(x[:1, :3].mT, None, None, scale, shift).mT,
+    ((x[:1, 3:] - x[:1, :3].mean(1, True)) / (x[:1, :3].var(1, correction=0, keepdim=True) + 1e-5).sqrt()) * scale + shift],
+    1), F.instance_norm(x[1:].mT, None, None, scale, shift).mT]), N(2, 4, 3), N(3), N(3), steps, no_gin=(3,))
+golden("sequence_lengths/rows", lambda x: torch.tensor([2, 0, 3]),
+       lambda: torch.tensor([[1, 2, 0], [0, 0, 0], [0, 0, 0.5]], dtype=torch.float64), no_gin=(0,))
 golden.write()

@@ -90,6 +90,7 @@ static const struct {
     {"gru", "[gru: {units: 2}]", {2, {3, 2}}},
     {"gru", "[gru: {units: 2, direction: both, init: he}]", {2, {3, 1}}},
     {"gru", "[gru: {units: 1, output: last, direction: backward}]", {2, {2, 2}}},
+    {"gru", "[gru: {units: 2, mask_value: 0, output: last}]", {2, {3, 2}}},
     {"dropout", "[dropout: {p: 0.4}]", {1, {6}}},
     {"noise", "[noise: {shift: 0.3}]", {2, {3, 2}}},
     {"flatten", "[flatten]", {3, {2, 3, 2}}},

@@ -23,19 +23,22 @@ static void compare(const char *text)
 
 #define DATA                                                                                       \
     "data: {train: {spirals: {points: 46, noise: 0.1}}, batch: 8, last_batch: keep}\n"             \
-    "loss: cross_entropy\ntrain: {epochs: 3, seed: 3, optimizer: {sgd: {rate: 0.1, momentum: 0.9}}}\n"
+    "loss: cross_entropy\ntrain: {epochs: 3, seed: 3, optimizer: {sgd: {rate: 0.1, momentum: "     \
+    "0.9}}}\n"
 
 START_TEST(a_network_trains_to_the_same_bits)
 {
-    compare("model: [{dense: {units: 8}}, {repeat: {times: 3, recompute: %s, body: [{dense: {units: "
-            "8}}, batch_norm, relu, {dropout: {p: 0.2}}]}}, {dense: {units: 2}}]\n" DATA);
+    compare(
+        "model: [{dense: {units: 8}}, {repeat: {times: 3, recompute: %s, body: [{dense: {units: "
+        "8}}, batch_norm, relu, {dropout: {p: 0.2}}]}}, {dense: {units: 2}}]\n" DATA);
     compare("model: [{dense: {units: 8}}, {residual: {recompute: %s, body: [batch_norm, tanh, "
             "{dropout: {p: 0.1}}, {dense: {units: 8}}], shortcut: [{dense: {units: 8}}]}}, {dense: "
             "{units: 2}}]\n" DATA);
     /* Layers whose statistics move, and take part in what they compute. */
-    compare("model: [{sequence: {recompute: %s, body: [{dense: {units: 8}}, batch_renorm, tanh, "
-            "{dense: {units: 8, weight: {spectral_norm: {}}}}, {ghost_batch_norm: {size: 4}}, gelu, "
-            "{batch_norm: {average: cumulative}}]}}, {dense: {units: 2}}]\n" DATA);
+    compare(
+        "model: [{sequence: {recompute: %s, body: [{dense: {units: 8}}, batch_renorm, tanh, "
+        "{dense: {units: 8, weight: {spectral_norm: {}}}}, {ghost_batch_norm: {size: 4}}, gelu, "
+        "{batch_norm: {average: cumulative}}]}}, {dense: {units: 2}}]\n" DATA);
 }
 END_TEST
 
@@ -44,12 +47,13 @@ static size_t peak_of(const char *options, bool plan)
 {
     char yaml[1024];
     const char *settings[] = {"train.steps=4", NULL};
-    snprintf(yaml, sizeof yaml,
-             "model: [{repeat: {times: 7, %sbody: [{repeat: {times: 7, body: [{dense: {units: 16}}, "
-             "tanh]}}]}}, {dense: {units: 2}}]\n"
-             "data: {train: {spirals: {points: 2048, noise: 0.1}}, batch: 1024}\n"
-             "loss: cross_entropy\ntrain: {epochs: 4, optimizer: {sgd: {rate: 0.1}}}\n",
-             options);
+    snprintf(
+        yaml, sizeof yaml,
+        "model: [{repeat: {times: 7, %sbody: [{repeat: {times: 7, body: [{dense: {units: 16}}, "
+        "tanh]}}]}}, {dense: {units: 2}}]\n"
+        "data: {train: {spirals: {points: 2048, noise: 0.1}}, batch: 1024}\n"
+        "loss: cross_entropy\ntrain: {epochs: 4, optimizer: {sgd: {rate: 0.1}}}\n",
+        options);
     test_write_file(test_path("deep.yaml"), yaml, strlen(yaml));
     run r = train_file(test_path("deep.yaml"), settings, plan);
     const size_t peak = nm_context_pool_peak(r.context);

@@ -66,6 +66,36 @@ START_TEST(weights_begin_within_the_root_of_the_units)
 }
 END_TEST
 
+/* Of 2, 4 and no steps, the rest filled with -1. */
+START_TEST(padded_sequences_end_where_they_do)
+{
+    fixture f = begin_f64("[lstm: {units: 3, mask_value: -1, direction: both}]", NM_SHAPE(5, 2));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(3, 5, 2), 1);
+    int64_t lengths[] = {2, 4, 0};
+    for (int64_t i = 0; i < 30; i++) {
+        if (i / 2 % 5 >= lengths[i / 10]) {
+            nm_tensor_set(x, i, -1);
+        }
+    }
+    nm_tensor_set(x, 0, -1); /* one of a step's numbers */
+    nm_tensor *y = evaluate(&f, x);
+    nm_recurrent_inputs there = inputs_of(&f, "lstm1", "");
+    nm_recurrent_inputs back = inputs_of(&f, "lstm1", "_reverse");
+    there.lengths = back.lengths = nm_tape_wrap(f.tape, NM_I64, NM_SHAPE(3), lengths);
+    nm_tensor *parts[] = {nm_lstm(f.tape, x, &there).y,
+                          nm_lstm(f.tape, x, &back, .reverse = true).y};
+    nm_tensor *z = nm_concat(f.tape, parts, 2, .axis = 2);
+    assert_fine(f.context);
+    for (int64_t i = 0; i < nm_tensor_count(y); i++) {
+        assert_near(nm_tensor_get(y, i), nm_tensor_get(z, i), 1e-13, 1e-13);
+        ck_assert(i / 6 % 5 < lengths[i / 30] || nm_tensor_get(y, i) == 0);
+    }
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
 START_TEST(what_is_no_sequence_is_refused)
 {
     refused("[lstm: {units: 3}]", NM_SHAPE(8),
@@ -80,4 +110,5 @@ START_TEST(what_is_no_sequence_is_refused)
 END_TEST
 
 TEST_MAIN("models/recurrent", both_directions_stand_side_by_side, the_last_output_is_the_last_state,
-          weights_begin_within_the_root_of_the_units, what_is_no_sequence_is_refused)
+          padded_sequences_end_where_they_do, weights_begin_within_the_root_of_the_units,
+          what_is_no_sequence_is_refused)

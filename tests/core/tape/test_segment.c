@@ -31,8 +31,7 @@ static nm_tensor *own(nm_context *context, nm_shape shape, uint64_t seed, double
 static net begin_on(test_memory *memory, int64_t size)
 {
     net n = {.context = test_context(memory), .random = nm_random_create(9, 1), .size = size};
-    n.tape =
-        n.context && nm_register_ops(n.context) == NM_OK ? nm_tape_create(n.context) : NULL;
+    n.tape = n.context && nm_register_ops(n.context) == NM_OK ? nm_tape_create(n.context) : NULL;
     for (int i = 0; n.tape && i < LAYERS; i++) {
         n.w[i] = own(n.context, NM_SHAPE(WIDTH, WIDTH), (uint64_t)i + 1, 0);
     }
@@ -127,7 +126,8 @@ START_TEST(gradients_and_running_statistics_have_the_same_bits)
 }
 END_TEST
 
-/* Gradients of x alone, which lead through all; twice, the graph being kept; then of second order. */
+/* Gradients of x alone, which lead through all; twice, the graph being kept; then of second order.
+ */
 static void take_gradients(net *n, nm_tensor **first, nm_tensor **second, nm_tensor **product)
 {
     nm_tensor *loss = forward(n), *again, *keep = NULL;
