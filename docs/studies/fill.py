@@ -24,7 +24,7 @@ NUMBER = re.compile(r"(<!--= (\w+) (\S+) (\w+)( %)? -->).*?(<!-- -->)", re.DOTAL
 NO_RESULT = "Not run in full for this text yet: `norma study %s` does it."
 KOREAN_NO_RESULT = "이 글을 위해 아직 전부 실행하지 않았다. `norma study %s`로 실행한다."
 HEADS = {"docs/normalization.md": ("claim", "verdict", "measured, and its interval of 95 %"),
-         "docs/ko/normalization.md": ("주장(영문 원문)", "판정", "측정값과 95 % 신뢰 구간")}
+         "docs/ko/normalization.md": ("주장(영문 원문)", "판정", "측정값과 95% 신뢰 구간")}
 VERDICTS = {"supported": "지지됨", "not supported": "지지되지 않음", "undecided": "판정 불가"}
 
 
@@ -112,7 +112,7 @@ def table(name, path):
     for claim in results["claims"]:
         verdict = VERDICTS[claim["verdict"]] if korean else claim["verdict"]
         lines.append("| %s | %s | %s |" % (claim["claim"], verdict, measured(claim)))
-    seeds = "씨앗 %d개." if korean else "%d seeds."
+    seeds = "시드 %d개." if korean else "%d seeds."
     lines += ["", seeds % results["seeds"], ""]
     if os.path.exists(os.path.join(HERE, name + ".svg")):
         lines += ["![%s](%sstudies/%s.svg)" % (results["title"], "../" if korean else "", name), ""]

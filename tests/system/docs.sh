@@ -149,7 +149,7 @@ cd "$NORMA_SOURCE" || exit 1
 ask reference "$norma" help --markdown
 claim_of reference "docs/reference.md is what the command prints (norma help --markdown > docs/reference.md)" \
     diff docs/reference.md -
-for file in *.md docs/*.md; do
+for file in *.md docs/*.md docs/ko/*.md; do
     for link in $(grep -oE '\]\([^)#]+' "$file" | cut -c3- | grep -vE '^(https?|mailto):'); do
         claim_runs "$file: the link $link leads somewhere" test -e "$(dirname "$file")/$link"
     done

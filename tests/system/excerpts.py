@@ -40,6 +40,8 @@ for page in sorted(glob.glob(os.path.join(SOURCE, "docs/**/*.md"), recursive=Tru
               os.path.exists(os.path.join(SOURCE, path)) and is_quoted(code, path))
         claim("%s: a changed line would be noticed" % path, not is_quoted(code + " ", path))
 claim("something is quoted", quoted > 10)
+for code in re.findall(r"^```(?:c|yaml)\n(.*?)\n```$", read("README.ko.md"), re.DOTALL | re.MULTILINE):
+    claim("README.ko.md has the code of README.md:\n" + code, is_quoted(code, "README.md"))
 
 print("%d%%: Checks: %d, Failures: %d, Errors: 0" % (100 * passed // (passed + failed), passed + failed, failed))
 sys.exit(failed > 0)

@@ -75,7 +75,7 @@ claim_of size "the stripped library is smaller than 1.5 MB" smaller_than $((1536
 
 cd "$prefix/share/doc/norma" || exit 1
 claim "links of the documentation lead somewhere" "$(
-    for file in *.md docs/*.md docs/examples/*.md; do
+    for file in *.md docs/*.md docs/ko/*.md docs/examples/*.md; do
         for link in $(grep -oE '\]\([^)#]+' "$file" | cut -c3- | grep -vE '^(https?|mailto):'); do
             [ -e "$(dirname "$file")/$link" ] || echo "$file: $link"
         done
