@@ -39,9 +39,9 @@ static bool is_near(const nm_gemm *g, int lanes)
         return 10 * g->m * g->n <= g->k * (g->m + g->n);
     }
     if (lanes < 16) {
-        return g->m > 2 && b <= 16384;
+        return g->m < 4 || b <= 16384;
     }
-    return g->m <= 4 || b <= 131072 || (g->ldb % 1024 == 0 && !g->transpose_a);
+    return g->m < 4 || b <= 131072 || (g->ldb % 1024 == 0 && !g->transpose_a);
 }
 
 /* What oneDNN does better than the kernels here by a tenth or more, where AVX2 or more is had:

@@ -1,94 +1,40 @@
-/* What the loops of a blocked product are told, and how it is cut up. */
+/* What the loops of a product are, and what they are told. */
 #ifndef NM_OPS_KERNELS_GEMM_BLOCK_H
 #define NM_OPS_KERNELS_GEMM_BLOCK_H
 
 #include "core/inline.h"
-#include "core/thread.h"
-#include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
-#include "ops/kernels/kernel.h"
-
-#define NM_GEMM_PANELS 393216 /* bytes of b's panels that stay in the second-level cache */
 
 /* What a processor must have for the loops. */
 typedef enum nm_gemm_needs { NM_GEMM_NOTHING, NM_GEMM_AVX2, NM_GEMM_AVX512 } nm_gemm_needs;
 
+#define NM_GEMM_MOST_ROWS 14
+
+/* Of one tile. */
+typedef struct nm_gemm_operands {
+    const void *a, *b;   /* a's panel; b's, or where it stands */
+    int64_t depth, step; /* of k; from b's row to row */
+    void *c;
+    int64_t ldc;
+    bool add; /* to c */
+} nm_gemm_operands;
+
 struct nm_gemm_loops {
     nm_gemm_needs needs;
     int lanes, rows; /* of a vector, of a tile */
-    nm_range_fn pack, multiply, near;
+    /* Rows of a factor, of which element (i, p) is at from[i * row + p * step], and one of row and
+     * step is 1, to a panel that has `width`: to[p * width + i]. */
+    void (*pack_panel)(const void *from, int64_t row, int64_t step, int64_t rows, int64_t depth,
+                       int64_t width, void *to);
+    /* Of so many rows, and of one vector of columns or two. */
+    void (*tiles[NM_GEMM_MOST_ROWS][2])(const nm_gemm_operands *operands);
+    /* Columns first..last of c, of factors where they stand. NULL: not there. */
+    void (*near)(const nm_gemm *gemm, int64_t first, int64_t last);
 };
-
-typedef struct nm_gemm_block {
-    nm_gemm g;
-    void *a, *b;           /* panels */
-    int64_t tiles, panels; /* of rows, of columns */
-    int64_t shares;
-    int64_t unit;    /* shares of what is not packed are so many columns, or a multiple */
-    bool b_stands;   /* is not packed but where a vector ends beyond its rows */
-    bool by_columns; /* the shares of c are of columns, else of rows */
-} nm_gemm_block;
-
-typedef struct nm_range {
-    int64_t first, last;
-} nm_range;
 
 NM_INLINE int64_t nm_least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-NM_INLINE int64_t nm_divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-/* The rows are shared among the tiles as evenly as they can be. */
-NM_INLINE int64_t nm_tile_begin(const nm_gemm_block *block, int64_t tile)
-{
-    return tile * block->g.m / block->tiles;
-}
-
-/* What shares begin..end have of `count`. */
-NM_INLINE nm_range nm_share_of(const nm_gemm_block *block, int64_t count, int64_t begin,
-                               int64_t end)
-{
-    return (nm_range){begin * count / block->shares, end * count / block->shares};
-}
-
-NM_INLINE nm_range nm_tiles_of(const nm_gemm_block *block, int64_t begin, int64_t end)
-{
-    return block->by_columns ? (nm_range){0, block->tiles}
-                             : nm_share_of(block, block->tiles, begin, end);
-}
-
-NM_INLINE nm_range nm_panels_of(const nm_gemm_block *block, int64_t begin, int64_t end)
-{
-    return block->by_columns ? nm_share_of(block, block->panels, begin, end)
-                             : (nm_range){0, block->panels};
-}
-
-NM_INLINE int64_t nm_panels_at_once(int64_t bytes)
-{
-    return bytes < NM_GEMM_PANELS ? NM_GEMM_PANELS / (bytes + 1) : 1;
-}
-
-/* While what was computed is near: bias and activation, which only the last block of k has. */
-NM_INLINE void nm_gemm_finish(const nm_gemm *g, int64_t i, int64_t rows, int64_t first,
-                              int64_t last)
-{
-    const int64_t item = (int64_t)nm_dtype_size(g->dtype);
-    if (g->bias || g->activation != NM_ACTIVATION_NONE) {
-        nm_finish_rows(&(nm_finish){
-            .dtype = g->dtype,
-            .rows = rows,
-            .columns = last - first,
-            .stride = g->ldc,
-            .bias = g->bias ? (const char *)g->bias + first * item : NULL,
-            .activation = g->activation,
-            .y = (char *)g->c + (i * g->ldc + first) * item,
-        });
-    }
 }
 
 #endif

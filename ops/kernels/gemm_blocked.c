@@ -6,13 +6,17 @@
 
 #include <string.h>
 
+#include "core/thread.h"
+#include "ops/kernels/finish.h"
 #include "ops/kernels/gemm_block.h"
 
 #define DEPTH 400         /* k of a block: ROWS times it fits the first-level cache */
+#define PANELS 393216     /* bytes of b's panels that stay in the second-level cache */
 #define MOST_ROWS 2048    /* of a block, and */
 #define MOST_COLUMNS 2048 /* so many: what is packed takes 7 MB at most */
 #define FEW_TILES 32      /* of rows: b is used so few times that packing it does not pay */
 #define SHARE 400000      /* multiply-adds worth a thread */
+#define NEAR_SHARE 150000 /* where nothing is packed */
 
 /* ---- The loops ---- */
 
@@ -127,29 +131,203 @@ int nm_gemm_lanes(const nm_gemm_loops *loops)
     return loops->lanes;
 }
 
-/* ---- The product ---- */
+/* ---- Shares of a block ---- */
+
+typedef struct block {
+    nm_gemm g;
+    const nm_gemm_loops *loops;
+    int64_t item;          /* bytes */
+    char *a, *b;           /* panels */
+    int64_t width;         /* of b's */
+    int64_t tiles, panels; /* of rows, of columns */
+    int64_t shares;
+    bool b_stands;   /* is not packed but where a vector ends beyond its rows */
+    bool by_columns; /* the shares of c are of columns, else of rows */
+} block;
+
+typedef struct range {
+    int64_t first, last;
+} range;
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The rows are shared among the tiles as evenly as they can be. */
+static int64_t begin_of(const block *k, int64_t tile)
+{
+    return tile * k->g.m / k->tiles;
+}
+
+/* What shares begin..end have of `count`. */
+static range share_of(const block *k, int64_t count, int64_t begin, int64_t end)
+{
+    return (range){begin * count / k->shares, end * count / k->shares};
+}
 
 /* Where element (row, column) of op(x) stands. */
-static const void *at(const void *x, bool transposed, int64_t ld, int64_t row, int64_t column,
-                      nm_dtype dtype)
+static char *at(const void *x, bool transposed, int64_t ld, int64_t row, int64_t column,
+                int64_t item)
 {
-    const int64_t elements = transposed ? column * ld + row : row * ld + column;
-    return x ? (const char *)x + elements * (int64_t)nm_dtype_size(dtype) : NULL;
+    return (char *)(uintptr_t)x + (transposed ? column * ld + row : row * ld + column) * item;
 }
+
+static bool ends_within_a_vector(const block *k, int64_t columns)
+{
+    return columns % k->loops->lanes != 0;
+}
+
+/* ---- Packing ---- */
+
+static void pack_rows(const block *k, int64_t tile)
+{
+    const nm_gemm *g = &k->g;
+    const int64_t i = begin_of(k, tile), rows = begin_of(k, tile + 1) - i;
+    k->loops->pack_panel(at(g->a, g->transpose_a, g->lda, i, 0, k->item),
+                         g->transpose_a ? 1 : g->lda, g->transpose_a ? g->lda : 1, rows, g->k, rows,
+                         k->a + i * g->k * k->item);
+}
+
+static void pack_columns(const block *k, int64_t panel)
+{
+    const nm_gemm *g = &k->g;
+    const int64_t j = panel * k->width, columns = nm_least(g->n - j, k->width);
+    if (k->b_stands && !ends_within_a_vector(k, columns)) {
+        return;
+    }
+    k->loops->pack_panel(at(g->b, g->transpose_b, g->ldb, 0, j, k->item),
+                         g->transpose_b ? g->ldb : 1, g->transpose_b ? 1 : g->ldb, columns, g->k,
+                         columns > k->loops->lanes ? k->width : k->loops->lanes,
+                         k->b + j * g->k * k->item);
+}
+
+/* Shares begin..end of both factors. */
+static void pack(void *arg, int64_t begin, int64_t end)
+{
+    const block *k = arg;
+    const range tiles = share_of(k, k->tiles, begin, end);
+    const range panels = share_of(k, k->panels, begin, end);
+    for (int64_t t = tiles.first; t < tiles.last; t++) {
+        pack_rows(k, t);
+    }
+    for (int64_t p = panels.first; p < panels.last; p++) {
+        pack_columns(k, p);
+    }
+}
+
+/* ---- Multiplying ---- */
+
+/* While what was computed is near: bias and activation, which only the last block of k has. */
+static void finish(const nm_gemm *g, int64_t i, int64_t rows, int64_t first, int64_t last)
+{
+    const int64_t item = (int64_t)nm_dtype_size(g->dtype);
+    if (g->bias || g->activation != NM_ACTIVATION_NONE) {
+        nm_finish_rows(&(nm_finish){
+            .dtype = g->dtype,
+            .rows = rows,
+            .columns = last - first,
+            .stride = g->ldc,
+            .bias = g->bias ? (const char *)g->bias + first * item : NULL,
+            .activation = g->activation,
+            .y = at(g->c, false, g->ldc, i, first, item),
+        });
+    }
+}
+
+/* A tile that ends within a vector, by way of one that does not. */
+static void multiply_edge(const block *k, nm_gemm_operands o, int64_t rows, int64_t columns,
+                          void (*run)(const nm_gemm_operands *))
+{
+    char whole[NM_GEMM_MOST_ROWS * 2 * 64]
+        __attribute__((aligned(64))); /* of the largest vectors */
+    char *c = o.c;
+    const int64_t ldc = o.ldc * k->item,
+                  width = columns > k->loops->lanes ? k->width : k->loops->lanes;
+    memset(whole, 0, sizeof whole);
+    for (int64_t r = 0; o.add && r < rows; r++) {
+        memcpy(whole + r * width * k->item, c + r * ldc, (size_t)(columns * k->item));
+    }
+    o.c = whole, o.ldc = width;
+    run(&o);
+    for (int64_t r = 0; r < rows; r++) {
+        memcpy(c + r * ldc, whole + r * width * k->item, (size_t)(columns * k->item));
+    }
+}
+
+/* The next tile of c, which comes from afar while this one is computed. */
+static void fetch(const block *k, const char *next, int64_t rows)
+{
+    const int64_t ldc = k->g.ldc * k->item, second = k->loops->lanes * k->item;
+    for (int64_t r = 0; r < rows; r++, next += ldc) {
+        __builtin_prefetch(next, 1);
+        __builtin_prefetch(next + second, 1);
+    }
+}
+
+/* One tile's rows of c, for columns first..last. */
+static void multiply_rows(const block *k, int64_t tile, int64_t first, int64_t last)
+{
+    const nm_gemm *g = &k->g;
+    const int64_t i = begin_of(k, tile), rows = begin_of(k, tile + 1) - i, lanes = k->loops->lanes;
+    for (int64_t j = first; j < last; j += k->width) {
+        const int64_t columns = nm_least(g->n - j, k->width);
+        const bool edge = ends_within_a_vector(k, columns), stands = k->b_stands && !edge;
+        void (*run)(const nm_gemm_operands *) = k->loops->tiles[rows - 1][columns > lanes];
+        const nm_gemm_operands o = {
+            .a = k->a + i * g->k * k->item,
+            .b = stands ? at(g->b, false, g->ldb, 0, j, k->item) : k->b + j * g->k * k->item,
+            .depth = g->k,
+            .step = stands            ? g->ldb
+                    : columns > lanes ? k->width
+                                      : lanes,
+            .c = at(g->c, false, g->ldc, i, j, k->item),
+            .ldc = g->ldc,
+            .add = g->accumulate,
+        };
+        if (j + k->width < last) {
+            fetch(k, (char *)o.c + k->width * k->item, rows);
+        }
+        if (edge) {
+            multiply_edge(k, o, rows, columns, run);
+        } else {
+            run(&o);
+        }
+    }
+    finish(g, i, rows, first, last);
+}
+
+/* Shares begin..end of c. So many columns at a time that their panels stay in the second-level
+ * cache while the tiles, each in the first-level one, pass. */
+static void multiply(void *arg, int64_t begin, int64_t end)
+{
+    const block *k = arg;
+    const range tiles = k->by_columns ? (range){0, k->tiles} : share_of(k, k->tiles, begin, end);
+    const range panels = k->by_columns ? share_of(k, k->panels, begin, end) : (range){0, k->panels};
+    const int64_t last = nm_least(panels.last * k->width, k->g.n);
+    const int64_t at_once = PANELS / (k->g.k * k->width * k->item + 1) + 1;
+    for (int64_t j = panels.first * k->width; j < last; j += at_once * k->width) {
+        for (int64_t t = tiles.first; t < tiles.last; t++) {
+            multiply_rows(k, t, j, nm_least(j + at_once * k->width, last));
+        }
+    }
+}
+
+/* ---- Blocks ---- */
 
 /* Rows from i on, columns from j on, and of k from p on: as many as fit a block. */
 static nm_gemm part_of(const nm_gemm *g, int64_t i, int64_t j, int64_t p)
 {
     nm_gemm part = *g;
-    const int64_t depths = nm_divide_up(g->k, DEPTH),
-                  depth = depths ? nm_divide_up(g->k, depths) : 0;
+    const int64_t item = (int64_t)nm_dtype_size(g->dtype);
+    const int64_t depths = divide_up(g->k, DEPTH), depth = depths ? divide_up(g->k, depths) : 0;
     part.m = nm_least(g->m - i, MOST_ROWS);
     part.n = nm_least(g->n - j, MOST_COLUMNS);
     part.k = nm_least(g->k - p, depth);
-    part.a = at(g->a, g->transpose_a, g->lda, i, p, g->dtype);
-    part.b = at(g->b, g->transpose_b, g->ldb, p, j, g->dtype);
-    part.c = (char *)g->c + (i * g->ldc + j) * (int64_t)nm_dtype_size(g->dtype);
-    part.bias = at(g->bias, false, 0, 0, j, g->dtype);
+    part.a = at(g->a, g->transpose_a, g->lda, i, p, item);
+    part.b = at(g->b, g->transpose_b, g->ldb, p, j, item);
+    part.c = at(g->c, false, g->ldc, i, j, item);
+    part.bias = g->bias ? (const char *)g->bias + j * item : NULL;
     part.accumulate = g->accumulate || p > 0;
     if (p + part.k < g->k) {
         part.bias = NULL;
@@ -159,53 +337,44 @@ static nm_gemm part_of(const nm_gemm *g, int64_t i, int64_t j, int64_t p)
 }
 
 /* Tiles of fewer rows waste nothing, so threads share rows where there are enough. */
-static nm_gemm_block block_of(const nm_context *context, const nm_gemm *g,
-                              const nm_gemm_loops *loops, void *a, void *b)
+static void share(block *k, int64_t threads)
 {
+    const nm_gemm *g = &k->g;
     const double work = (double)g->m * (double)g->n * (double)g->k;
-    const int64_t threads = nm_context_threads(context), tiles = nm_divide_up(g->m, loops->rows);
-    nm_gemm_block block = {.g = *g, .a = a, .b = b, .panels = nm_divide_up(g->n, 2 * loops->lanes)};
-    block.b_stands = !g->transpose_b && tiles <= FEW_TILES;
-    block.shares = work < (double)threads * SHARE ? (int64_t)(work / SHARE) + 1 : threads;
-    block.by_columns = g->m < block.shares * loops->rows / 2;
-    if (block.by_columns) {
-        block.shares = nm_least(block.shares, block.panels);
-        block.tiles = tiles;
-    } else {
-        block.tiles = nm_divide_up(tiles, block.shares) * block.shares;
+    const int64_t rows = k->loops->rows, tiles = divide_up(g->m, rows);
+    k->panels = divide_up(g->n, k->width);
+    k->shares = work < (double)threads * SHARE ? (int64_t)(work / SHARE) + 1 : threads;
+    k->by_columns = g->m < k->shares * rows / 2;
+    if (k->by_columns) {
+        k->shares = nm_least(k->shares, k->panels);
     }
-    return block;
-}
-
-static void multiply_block(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops,
-                           void *a, void *b)
-{
-    nm_gemm_block block = block_of(context, g, loops, a, b);
-    nm_parallel(context, block.shares, 1, loops->pack, &block);
-    nm_parallel(context, block.shares, 1, loops->multiply, &block);
+    k->tiles = k->by_columns ? tiles : divide_up(tiles, k->shares) * k->shares;
+    k->b_stands = !g->transpose_b && tiles <= FEW_TILES;
 }
 
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops)
 {
     const int64_t rows = nm_least(g->m, MOST_ROWS), depth = nm_least(g->k, DEPTH);
-    const int64_t columns = nm_least(nm_divide_up(g->n, loops->lanes) * loops->lanes, MOST_COLUMNS);
-    const size_t item = nm_dtype_size(g->dtype);
-    char *b =
-        nm_scratch(context, nm_bytes((rows + columns) * depth, item)); /* vectors are aligned */
-    if (!b) {
+    const int64_t columns = nm_least(divide_up(g->n, loops->lanes) * loops->lanes, MOST_COLUMNS);
+    block k = {.loops = loops, .item = (int64_t)nm_dtype_size(g->dtype), .width = 2 * loops->lanes};
+    k.b = nm_scratch(context, nm_bytes((rows + columns) * depth, (size_t)k.item));
+    if (!k.b) {
         return NM_ERROR_MEMORY;
     }
+    k.a = k.b + columns * depth * k.item; /* behind b, whose vectors are aligned */
     for (int64_t i = 0; i < g->m; i += MOST_ROWS) {
         for (int64_t j = 0; j < g->n; j += MOST_COLUMNS) {
             int64_t p = 0;
             do {
-                const nm_gemm part = part_of(g, i, j, p);
-                multiply_block(context, &part, loops, b + columns * depth * (int64_t)item, b);
-                p += part.k;
+                k.g = part_of(g, i, j, p);
+                share(&k, nm_context_threads(context));
+                nm_parallel(context, k.shares, 1, pack, &k);
+                nm_parallel(context, k.shares, 1, multiply, &k);
+                p += k.g.k;
             } while (p < g->k);
         }
     }
-    nm_scratch_end(b);
+    nm_scratch_end(k.b);
     return NM_OK;
 }
 
@@ -213,23 +382,42 @@ nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_l
 
 #define NEAR_SHARE 150000
 
+typedef struct near_job {
+    const nm_gemm *g;
+    void (*near)(const nm_gemm *gemm, int64_t first, int64_t last);
+    int64_t shares, unit; /* of columns */
+} near_job;
+
+static void run_near(void *arg, int64_t begin, int64_t end)
+{
+    const near_job *j = arg;
+    const int64_t units = j->g->n / j->unit, first = begin * units / j->shares * j->unit;
+    const int64_t last = end < j->shares ? end * units / j->shares * j->unit : j->g->n;
+    j->near(j->g, first, last);
+    finish(j->g, 0, j->g->m, first, last);
+}
+
+/* Rows of a tile of dot products, of LANES numbers in all. */
+static int rows_of_dots(const nm_gemm *g, int lanes)
+{
+    return g->m >= lanes / 4 ? lanes / 4 : g->m >= 2 ? 2 : 1;
+}
+
 bool nm_gemm_near(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops)
 {
-    if (!loops->near) {
+    const int lanes = loops->lanes,
+              rows = g->transpose_b && loops->near ? rows_of_dots(g, lanes) : 1;
+    const int columns = lanes / rows;
+    const bool whole = g->n % columns == 0 && g->m % rows == 0;
+    if (!loops->near || g->n < columns || (g->accumulate && !whole) ||
+        (g->transpose_b && (g->transpose_a || g->k < lanes))) {
         return false;
     }
     const double work = (double)g->m * (double)g->n * (double)g->k;
-    const bool dots = g->transpose_b, several = dots && g->m >= loops->lanes / 4;
-    const int unit = several ? 4 : loops->lanes; /* columns of a tile at least */
-    const bool whole = g->n % unit == 0 && (!several || g->m % (loops->lanes / 4) == 0);
-    if (g->n < unit || (g->accumulate && !whole) ||
-        (dots && (g->transpose_a || g->k < loops->lanes))) {
-        return false;
+    near_job j = {g, loops->near, nm_least(nm_context_threads(context), g->n / columns), columns};
+    if (work < (double)j.shares * NEAR_SHARE) {
+        j.shares = (int64_t)(work / NEAR_SHARE) + 1;
     }
-    nm_gemm_block block = {.g = *g, .unit = unit};
-    block.shares = nm_least(nm_context_threads(context), g->n / unit);
-    block.shares =
-        work < (double)block.shares * NEAR_SHARE ? (int64_t)(work / NEAR_SHARE) + 1 : block.shares;
-    nm_parallel(context, block.shares, 1, loops->near, &block);
+    nm_parallel(context, j.shares, 1, run_near, &j);
     return true;
 }

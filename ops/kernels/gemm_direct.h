@@ -97,7 +97,7 @@ NM_INLINE void NAME(clear_rows)(const nm_gemm *g, int64_t i, int64_t rows)
     }
 }
 
-KERNEL static void NAME(direct_plain)(const nm_gemm *g)
+static void NAME(direct_plain)(const nm_gemm *g)
 {
     const int64_t row = g->transpose_a ? 1 : g->lda;
     const bool few = g->k < 4;

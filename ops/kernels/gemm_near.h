@@ -17,12 +17,12 @@ TARGET NM_INLINE void NAME(plain_tile)(const nm_gemm *g, int64_t i, int64_t j, c
     const int64_t ldb = g->ldb, ldc = g->ldc;
     const real *a = (const real *)g->a + i * row, *b = (const real *)g->b + j;
     real *c = (real *)g->c + i * ldc + j;
-    VECTOR sums[NEAR_ROWS * NEAR_VECTORS] = {{0}}, right[NEAR_VECTORS];
+    VECTOR sums[NEAR_ROWS * 4] = {{0}}, right[8];
     if (g->accumulate) {
         EACH(r, v, sums[r * vectors + v] = *(const LOOSE *)(c + r * ldc + v * LANES))
     }
     for (int64_t p = g->k; p > 0; p--, a += step, b += ldb) {
-        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+        _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)
         {
             right[v] = *(const LOOSE *)(b + v * LANES);
         }
@@ -42,9 +42,15 @@ TARGET NM_INLINE void NAME(plain_columns)(const nm_gemm *g, int64_t j, const int
     }
 }
 
+/* Of few rows each by itself, with more vectors, or the sums would wait for one another. */
 TARGET static void NAME(plain)(const nm_gemm *g, int64_t first, int64_t last)
 {
     int64_t j = first;
+    for (; g->m < NEAR_ROWS && j + 8 * LANES <= last; j += 8 * LANES) {
+        for (int64_t i = 0; i < g->m; i++) {
+            NAME(plain_tile)(g, i, j, 1, 8);
+        }
+    }
     for (; j + NEAR_VECTORS * LANES <= last; j += NEAR_VECTORS * LANES) {
         NAME(plain_columns)(g, j, NEAR_VECTORS);
     }
@@ -143,32 +149,37 @@ TARGET NM_INLINE void NAME(dot_tile)(const nm_gemm *g, int64_t i, int64_t j, con
     }
 }
 
-/* All rows for four columns, whose factors stay in the first-level cache; or a few, one by one.
- * What is left after the last tile is done by one that goes over some of that before it. */
-TARGET static void NAME(dots)(const nm_gemm *g, int64_t first, int64_t last)
+/* All rows for some columns, whose factors stay in the first-level cache. What is left after the
+ * last tile is done by one that goes over some of that before it. */
+TARGET NM_INLINE void NAME(dot_columns)(const nm_gemm *g, int64_t first, int64_t last,
+                                        const int rows)
 {
-    const int64_t rows = g->m < NEAR_DOTS ? 1 : NEAR_DOTS, columns = LANES / rows;
+    const int64_t columns = LANES / rows;
     for (int64_t j = first; j < last; j += columns) {
-        const int64_t column = nm_least(j, last - columns);
         for (int64_t i = 0; i < g->m; i += rows) {
-            if (rows == 1) {
-                NAME(dot_tile)(g, i, column, 1);
-            } else {
-                NAME(dot_tile)(g, nm_least(i, g->m - rows), column, NEAR_DOTS);
-            }
+            NAME(dot_tile)(g, nm_least(i, g->m - rows), nm_least(j, last - columns), rows);
         }
     }
 }
 
-/* Shares begin..end of the columns. */
-static void NAME(near)(void *arg, int64_t begin, int64_t end)
+TARGET static void NAME(dots)(const nm_gemm *g, int64_t first, int64_t last)
 {
-    const nm_gemm_block *block = arg;
-    const nm_gemm *g = &block->g;
-    const nm_range units = nm_share_of(block, g->n / block->unit, begin, end);
-    const int64_t last = end < block->shares ? units.last * block->unit : g->n;
-    (g->transpose_b ? NAME(dots) : NAME(plain))(g, units.first * block->unit, last);
-    nm_gemm_finish(g, 0, g->m, units.first * block->unit, last);
+    if (g->m >= NEAR_DOTS) {
+        NAME(dot_columns)(g, first, last, NEAR_DOTS);
+    } else if (NEAR_DOTS > 2 && g->m >= 2) {
+        NAME(dot_columns)(g, first, last, 2);
+    } else {
+        NAME(dot_columns)(g, first, last, 1);
+    }
+}
+
+TARGET static void NAME(near)(const nm_gemm *g, int64_t first, int64_t last)
+{
+    if (g->transpose_b) {
+        NAME(dots)(g, first, last);
+    } else {
+        NAME(plain)(g, first, last);
+    }
 }
 
 #undef NEAR_ROWS
