@@ -239,11 +239,17 @@ def check_probes():
                                        "layer": layer, "p15": -1, "p50": 0, "p85": step}) + "\n")
                 file.write(json.dumps({"step": step, "probe": "gradient_norms", "layer": layer,
                                        "norm": 10.0 ** -step}) + "\n")
+        for i in range(9 + 4):  # a look, and one that was cut off
+            file.write(json.dumps({"step": 4 + i // 9 * 4, "probe": "loss_surface", "x": i % 3 - 1,
+                                   "y": i // 3 % 3 - 1, "loss": i * i}) + "\n")
     norma("report", "pictures")
     text = read_page("pictures/report.html")
     claim("percentiles are a line and a band", "Activations of relu1" in text and
           'class="band' in text)
     claim("what probes found is drawn by layer", ">Gradient norms: norm<" in text)
+    claim("the loss on a square is a picture, and no curve",
+          ">Loss around the parameters, step 4<" in text and ">Loss surface: loss<" not in text)
+    claim("but not of a look that was cut off", "Loss around the parameters, step 8" not in text)
 
 
 def main():

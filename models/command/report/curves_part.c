@@ -185,6 +185,60 @@ static void add_percentiles(report *r, const history *h, const curve *median)
     page_figure(r->page, &f);
 }
 
+/* Where the points of a look begin and end: the first look's, or the last one's. */
+static int64_t look_begins(const curve *c, bool last)
+{
+    int64_t begin = last ? c->count - 1 : 0;
+    while (last && begin > 0 && c->step[begin - 1] == c->step[begin]) {
+        begin--;
+    }
+    return begin;
+}
+
+static int64_t look_ends(const curve *c, int64_t begin)
+{
+    int64_t end = begin;
+    while (end < c->count && c->step[end] == c->step[begin]) {
+        end++;
+    }
+    return end;
+}
+
+/* The loss on a square, at the first look or the last one. */
+static void add_surface(report *r, const history *h, const curve *loss, bool last)
+{
+    char title[CURVE_NAME];
+    const curve *x = find_layer(h, "loss_surface.x", "");
+    const int64_t begin = look_begins(loss, last), count = look_ends(loss, begin) - begin;
+    const int64_t side = (int64_t)lround(sqrt((double)count));
+    if (!x || x->count != loss->count || side < 2 || side * side != count ||
+        x->value[begin + side - 1] != -x->value[begin]) {
+        return; /* a run that was stopped within a look */
+    }
+    const double low = x->value[begin], high = -low;
+    const figure f = {.title = title,
+                      .text = "The parameters are in the middle; 1 is as long as the weights.",
+                      .x = {.label = "one direction", .low = low, .high = high},
+                      .y = {.label = "another", .low = low, .high = high},
+                      .grid = {.rows = side,
+                               .columns = side,
+                               .values = loss->value + begin,
+                               .scale = {.label = "loss"}}};
+    snprintf(title, sizeof title, "Loss around the parameters, step %.0f", loss->step[begin]);
+    page_figure(r->page, &f);
+}
+
+static void add_surfaces(report *r, const history *h, const curve *c)
+{
+    if (strcmp(c->name, "loss_surface.loss") != 0 || !c->count) {
+        return;
+    }
+    add_surface(r, h, c, false);
+    if (c->step[c->count - 1] != c->step[0]) {
+        add_surface(r, h, c, true);
+    }
+}
+
 /* Of norms, which grow and vanish by powers. */
 static bool is_of_powers(const char *name)
 {
@@ -215,6 +269,8 @@ static void add_probe(report *r, const history *h, int index)
         if (strcmp(c->name, "activation_percentiles.p50") == 0) {
             add_percentiles(r, h, c);
         }
+    } else if (strncmp(c->name, "loss_surface.", 13) == 0) {
+        add_surfaces(r, h, c);
     } else if (is_first_of_name(h, index)) {
         const curve_choice choice = {
             .name = c->name, .smooth = 1, .logarithmic = is_of_powers(c->name)};
