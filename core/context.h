@@ -125,8 +125,9 @@ NM_API void nm_context_trim(nm_context *context);
 
 #define NM_MAX_THREADS 1024
 
-/* In a process that was forked from one that used the library, all runs in one thread, whatever
- * this says: threads do not come along. */
+/* How many share a loop. Fewer of them work while other programs want the cores, with the same
+ * results. In a process that was forked from one that used the library, all runs in one thread,
+ * whatever this says: threads do not come along. */
 NM_API int nm_context_threads(const nm_context *context);
 /* 0: all there are. More than NM_MAX_THREADS are that many: the system would refuse them. */
 NM_API void nm_context_set_threads(nm_context *context, int threads);

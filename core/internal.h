@@ -2,6 +2,7 @@
 #ifndef NM_CORE_INTERNAL_H
 #define NM_CORE_INTERNAL_H
 
+#include "core/crowd.h"
 #include "core/inline.h"
 #include "core/op.h"
 
@@ -53,6 +54,9 @@ struct nm_context {
     nm_allocator allocator;
     int threads;
     bool threads_chosen; /* by its user, not as many as there are */
+    int left_out;        /* of them, as the crowd has it; atomic */
+    nm_crowd crowd;      /* of other programs, touched by the one thread that is: */
+    bool learning;       /* atomic */
     uint64_t seed;
     nm_log_fn log;
     void *log_user;

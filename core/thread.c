@@ -1,5 +1,7 @@
 #include "core/thread.h"
 
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
@@ -7,6 +9,7 @@
 #endif
 
 #include "core/guard.h"
+#include "core/internal.h"
 
 bool nm_may_use_threads(void)
 {
@@ -24,28 +27,105 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* ---- Ranges ---- */
+
+/* Cut for all threads that the context has, whoever works, so that results are the same. */
+typedef struct work {
+    nm_range_fn body;
+    void *arg;
+    int64_t count, length, ranges;
+    int64_t took[NM_MAX_THREADS]; /* by each range, in nanoseconds */
+} work;
+
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void run(work *w, int64_t i)
+{
+    const int64_t begin = least(i * w->length, w->count), end = least(begin + w->length, w->count);
+    if (begin < end) {
+        w->body(w->arg, begin, end);
+    }
+}
+
+static void run_one_by_one(work *w)
+{
+    for (int64_t i = 0; i < w->ranges; i++) {
+        run(w, i);
+    }
+}
+
+/* ---- Beside other programs ---- */
+
+/* What the crowd learns from a region. A thread of the library's own that makes batches meanwhile,
+ * for the same context, just works. */
+static void learn(nm_context *context, int64_t time, int64_t held)
+{
+    nm_crowd *crowd = &context->crowd;
+    if (__atomic_exchange_n(&context->learning, true, __ATOMIC_ACQUIRE)) {
+        return;
+    }
+    crowd->held += held;
+    if (nm_crowd_is_due(crowd, time)) {
+        struct rusage usage;
+        const int64_t switches = getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+        nm_crowd_decide(crowd, nm_context_threads(context), time, switches);
+        __atomic_store_n(&context->left_out, crowd->fewer, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&context->learning, false, __ATOMIC_RELEASE);
+}
+
+static void run_timed(work *w, int64_t i)
+{
+    const int64_t begun = now();
+    run(w, i);
+    w->took[i] = now() - begun;
+}
+
+static void share(nm_context *context, work *w, int threads)
+{
+    const int64_t begun = now();
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+#endif
+    for (int64_t i = 0; i < w->ranges; i++) {
+        run_timed(w, i);
+    }
+    const int64_t ended = now();
+    int64_t quickest = w->took[0];
+    for (int64_t i = 1; (i + 1) * w->length <= w->count; i++) { /* of full length */
+        quickest = least(quickest, w->took[i]);
+    }
+    learn(context, ended, nm_crowd_held(w->ranges, threads, ended - begun, quickest));
+}
+
 void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn body, void *arg)
 {
     NM_REQUIRE(context, body, );
     grain = grain > 0 ? grain : 1;
-    int64_t ranges = least(nm_context_threads(context), (count + grain - 1) / grain);
-    if (ranges <= 1 || !nm_may_use_threads()) {
+    work w;
+    w.ranges = least(nm_context_threads(context), (count + grain - 1) / grain);
+    if (w.ranges <= 1 || !nm_may_use_threads()) {
         if (count > 0) {
             body(arg, 0, count);
         }
         return;
     }
-    int64_t length = (count + ranges - 1) / ranges;
+    w.length = (count + w.ranges - 1) / w.ranges;
     if (grain >= 16) {
-        length = (length + 15) & ~(int64_t)15; /* elements: share no vector or cache line */
+        w.length = (w.length + 15) & ~(int64_t)15; /* elements: share no vector or cache line */
     }
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static, 1) num_threads((int)ranges)
-#endif
-    for (int64_t i = 0; i < ranges; i++) {
-        int64_t begin = least(i * length, count), end = least(begin + length, count);
-        if (begin < end) {
-            body(arg, begin, end);
-        }
+    w.body = body, w.arg = arg, w.count = count;
+    const int out = __atomic_load_n(&context->left_out, __ATOMIC_RELAXED);
+    const int64_t threads = least(w.ranges, nm_context_threads(context) - out);
+    if (threads > 1) {
+        share(context, &w, (int)threads);
+    } else {
+        run_one_by_one(&w);
+        learn(context, now(), 0);
     }
 }

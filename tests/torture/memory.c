@@ -1,8 +1,8 @@
-/* Requests for memory, which fail by order of faults.c (CALL `memory`), and how many blocks are held. Built
- * without sanitizers only: they have an allocator of their own.
+/* Requests for memory, which fail by order of faults.c (CALL `memory`), and how many blocks are
+ * held. Built without sanitizers only: they have an allocator of their own.
  *
- * Not counted are requests by libraries that cannot but end the process: what they get is nothing of
- * Norma's. */
+ * Not counted are requests by libraries that cannot but end the process: what they get is nothing
+ * of Norma's. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -31,7 +31,7 @@ long live_blocks(void)
 
 static bool is_counted(const void *caller)
 {
-    static const char *const others[] = {"ld-linux", "libdnnl",  "libgomp", "libstdc++",
+    static const char *const others[] = {"ld-linux", "libdnnl",   "libgomp", "libstdc++",
                                          "libtbb",   "libOpenCL", "faults"};
     Dl_info info;
     if (!dladdr(caller, &info) || !info.dli_fname) {

@@ -85,7 +85,9 @@ static nm_status draw(test_memory *memory)
     const unsigned char pixels[4] = {0, 255, 255, 0};
     page *p = page_open(context, "A page");
     page_heading(p, 2, "A part");
-    page_figure(p, &(figure){.title = "A figure", .x.label = "x", .y.label = "y", .series = &series, .count = 1});
+    page_figure(
+        p, &(figure){
+               .title = "A figure", .x.label = "x", .y.label = "y", .series = &series, .count = 1});
     page_image(p, &(page_picture){2, 2, 1, pixels, "a picture"});
     page_drop(p);
     const nm_status status = nm_context_status(context);
