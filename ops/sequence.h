@@ -35,6 +35,50 @@ NM_API nm_tensor *nm_scaled_dot_product_attention_with(nm_tape *tape, nm_tensor 
                                                        nm_tensor *v, nm_tensor *mask,
                                                        const nm_attention_options *options);
 
+/* What that multiplies v with, softmax(scale q k^T + mask): [..., queries, keys]. */
+#define nm_attention_weights(...)                                                                  \
+    NM_CALL(4, nm_attention_weights, NM_END(nm_attention_options), __VA_ARGS__)
+#define nm_attention_weights_needs(tape, q, k, mask_or_NULL, options)
+#define nm_attention_weights_(tape, q, k, mask, ...)                                               \
+    nm_attention_weights_with(                                                                     \
+        tape, q, k, mask, NM_OPTIONS(nm_attention_options, NM_ATTENTION_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_attention_weights_with(nm_tape *tape, nm_tensor *q, nm_tensor *k,
+                                            nm_tensor *mask, const nm_attention_options *options);
+
+/* What nm_self_attention() takes beside x; all but the weights may be NULL. */
+typedef struct nm_self_attention_inputs {
+    nm_tensor *in_weight;  /* [3 embed, channels]: of queries, keys and values, in this order */
+    nm_tensor *in_bias;    /* [3 embed] */
+    nm_tensor *out_weight; /* [outputs, embed] */
+    nm_tensor *out_bias;   /* [outputs] */
+    nm_tensor *lengths;    /* [n] of integers from 0 to steps; NULL: all steps count */
+    nm_tensor *seed;       /* one integer, of dropout, as nm_tape_draw() gives; NULL: no dropout */
+} nm_self_attention_inputs;
+
+typedef struct nm_self_attention_options {
+    NM_STRUCT_SIZE(nm_self_attention_options);
+    int64_t heads NM_DEFAULT(1);      /* which divide embed */
+    bool is_causal NM_DEFAULT(false); /* a step sees those up to itself alone */
+    double dropout NM_DEFAULT(0);     /* of the weights, where there is a seed */
+} nm_self_attention_options;
+NM_API void nm_self_attention_options_init(nm_self_attention_options *options);
+#define NM_SELF_ATTENTION_DEFAULTS .heads = 1, .is_causal = false, .dropout = 0
+
+/* Multi-head self-attention over x [n, steps, channels]; the result is [n, steps, outputs]. Each
+ * head attends with embed / heads of the numbers; side by side, what they find goes through
+ * out_weight. Steps behind a length are seen by none, and are 0. Parameters lie as those of
+ * PyTorch's MultiheadAttention. */
+#define nm_self_attention(...)                                                                     \
+    NM_CALL(3, nm_self_attention, NM_END(nm_self_attention_options), __VA_ARGS__)
+#define nm_self_attention_needs(tape, x, inputs, options)
+#define nm_self_attention_(tape, x, inputs, ...)                                                   \
+    nm_self_attention_with(                                                                        \
+        tape, x, inputs,                                                                           \
+        NM_OPTIONS(nm_self_attention_options, NM_SELF_ATTENTION_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_self_attention_with(nm_tape *tape, nm_tensor *x,
+                                         const nm_self_attention_inputs *inputs,
+                                         const nm_self_attention_options *options);
+
 /* ---- Lengths ---- */
 
 typedef struct nm_sequence_mask_options {

@@ -9,6 +9,7 @@
 #include "ops/table.h"
 
 enum { QUERY, KEY, VALUE, MASK, INPUTS };
+enum { WEIGHTS_MASK = VALUE, WEIGHTS_INPUTS };
 
 /* ---- Shapes ---- */
 
@@ -33,9 +34,8 @@ static bool has_shapes(nm_compose *c)
     return true;
 }
 
-static bool mask_fits(nm_compose *c, const nm_shape *scores)
+static bool mask_fits(nm_compose *c, const nm_tensor *mask, const nm_shape *scores)
 {
-    const nm_tensor *mask = c->in[MASK];
     const nm_shape *shape = nm_tensor_shape(mask);
     const bool floats = nm_dtype_is_float(nm_tensor_dtype(mask));
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
@@ -81,18 +81,17 @@ static nm_tensor *hide_later(const nm_compose *c, nm_tensor *scores)
     return nm_where(c->tape, seen, scores, number(c, -INFINITY));
 }
 
-static nm_tensor *apply_mask(const nm_compose *c, nm_tensor *scores)
+static nm_tensor *apply_mask(const nm_compose *c, nm_tensor *scores, nm_tensor *mask)
 {
-    nm_tensor *mask = c->in[MASK];
     return nm_dtype_is_float(nm_tensor_dtype(mask))
                ? nm_add(c->tape, scores, mask)
                : nm_where(c->tape, mask, scores, number(c, -INFINITY));
 }
 
 /* softmax(scores), 0 for a query that sees no key: where the largest score is -infinity. */
-static nm_tensor *weights_of(const nm_compose *c, nm_tensor *scores)
+static nm_tensor *weights_of(const nm_compose *c, nm_tensor *scores, bool masked)
 {
-    if (!scores || !c->in[MASK] || from_end(nm_tensor_shape(scores), 1) == 0) {
+    if (!scores || !masked || from_end(nm_tensor_shape(scores), 1) == 0) {
         return nm_softmax(c->tape, scores);
     }
     nm_tensor *zero = number(c, 0);
@@ -102,24 +101,39 @@ static nm_tensor *weights_of(const nm_compose *c, nm_tensor *scores)
     return nm_where(c->tape, blind, zero, p);
 }
 
-static nm_tensor *scaled_dot_product_attention_compose(nm_compose *c)
+/* Of shapes that fit. */
+static nm_tensor *attend(nm_compose *c, nm_tensor *mask)
 {
     const nm_attention_options *o = c->options;
-    if (!has_shapes(c)) {
-        return NULL;
-    }
     const double channels = (double)from_end(nm_tensor_shape(c->in[QUERY]), 1);
     const double scale = o->scale != NM_SCALE_AUTO ? o->scale
                          : channels > 0            ? 1 / sqrt(channels)
                                                    : 1;
     nm_tensor *scores = nm_matmul(c->tape, nm_affine(c->tape, c->in[QUERY], scale, 0), c->in[KEY],
                                   .transpose_b = true);
-    if (!scores || (c->in[MASK] && !mask_fits(c, nm_tensor_shape(scores)))) {
+    if (!scores || (mask && !mask_fits(c, mask, nm_tensor_shape(scores)))) {
         return NULL;
     }
     scores = o->is_causal ? hide_later(c, scores) : scores;
-    scores = c->in[MASK] ? apply_mask(c, scores) : scores;
-    return nm_matmul(c->tape, weights_of(c, scores), c->in[VALUE]);
+    scores = mask ? apply_mask(c, scores, mask) : scores;
+    return weights_of(c, scores, mask != NULL);
+}
+
+static nm_tensor *scaled_dot_product_attention_compose(nm_compose *c)
+{
+    return has_shapes(c) ? nm_matmul(c->tape, attend(c, c->in[MASK]), c->in[VALUE]) : NULL;
+}
+
+static nm_tensor *attention_weights_compose(nm_compose *c)
+{
+    const nm_shape *q = nm_tensor_shape(c->in[QUERY]), *k = nm_tensor_shape(c->in[KEY]);
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    if (q->rank < 2 || k->rank < 2 || from_end(q, 1) != from_end(k, 1)) {
+        return nm_compose_fail(
+            c, "q %s and k %s must be [..., queries, channels] and [..., keys, channels]",
+            nm_shape_text(q, a), nm_shape_text(k, b));
+    }
+    return attend(c, c->in[WEIGHTS_MASK]);
 }
 
 /* ---- The op ---- */
@@ -134,6 +148,12 @@ static const nm_sample scaled_dot_product_attention_samples[] = {
     {.in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2, 3, 2), NM_NORMAL(2, 3, 2), NM_NORMAL(3, 3)}},
 };
 
+static const nm_sample attention_weights_samples[] = {
+    {.in = {NM_NORMAL(2, 3, 4), NM_NORMAL(2, 5, 4)}},
+    {.options = "{is_causal: true, scale: 0.3}",
+     .in = {NM_NORMAL(2, 3, 2), NM_NORMAL(2, 3, 2), NM_INDEX(2, 2, 1, 3)}},
+};
+
 static const nm_attention_options defaults = {NM_END(nm_attention_options), NM_ATTENTION_DEFAULTS};
 NM_OPTIONS_INIT(nm_attention_options, defaults)
 static const nm_named_value by_size[] = {{"auto", NM_SCALE_AUTO}, {NULL, 0}};
@@ -145,23 +165,37 @@ static const nm_option options[] = {
 };
 static const nm_spec spec = NM_SPEC(nm_attention_options, defaults, options);
 
+#define MASK_PORT                                                                                  \
+    {                                                                                              \
+        .name = "mask",                                                                            \
+        .doc = "broadcasts to [..., queries, keys]: of floats it is added, of integers 0 hides a " \
+               "key",                                                                              \
+        .type = NM_PORT_ANY, .flags = NM_PORT_OPTIONAL                                             \
+    }
 static const nm_port inputs[INPUTS] = {
     [QUERY] = {.name = "q", .doc = "[..., queries, channels]"},
     [KEY] = {.name = "k", .doc = "[..., keys, channels]"},
     [VALUE] = {.name = "v", .doc = "[..., keys, values]"},
-    [MASK] = {.name = "mask",
-              .doc = "broadcasts to [..., queries, keys]: of floats it is added, of integers 0 "
-                     "hides a key",
-              .type = NM_PORT_ANY,
-              .flags = NM_PORT_OPTIONAL},
+    [MASK] = MASK_PORT,
 };
+static const nm_port weights_inputs[WEIGHTS_INPUTS] = {
+    [QUERY] = {.name = "q", .doc = "[..., queries, channels]"},
+    [KEY] = {.name = "k", .doc = "[..., keys, channels]"},
+    [WEIGHTS_MASK] = MASK_PORT,
+};
+static const nm_port weights_outputs[] = {{.name = "y", .doc = "[..., queries, keys]"}};
 static const nm_port outputs[] = {{.name = "y", .doc = "[..., queries, values]"}};
 
 NM_COMPOSED_OP(scaled_dot_product_attention, inputs, outputs, 0, "attention", .spec = &spec,
-               .also = "attention multi_head_attention",
+               .also = "attention",
                .doc = "y = softmax(scale q k^T + mask) v; the axes before the last two broadcast.\n"
-                      "A query that sees no key has y = 0. There is no dropout within; PyTorch\n"
-                      "takes no mask beside is_causal.")
+                      "A query that sees no key has y = 0. Dropout within goes between\n"
+                      "attention_weights and a matmul; PyTorch takes no mask beside is_causal.")
+NM_COMPOSED_OP(attention_weights, weights_inputs, weights_outputs, 0,
+               "how much each query takes of each key", .spec = &spec,
+               .doc =
+                   "y = softmax(scale q k^T + mask): what scaled_dot_product_attention multiplies\n"
+                   "v with.")
 
 nm_tensor *nm_scaled_dot_product_attention_with(nm_tape *tape, nm_tensor *q, nm_tensor *k,
                                                 nm_tensor *v, nm_tensor *mask,
@@ -170,4 +204,11 @@ nm_tensor *nm_scaled_dot_product_attention_with(nm_tape *tape, nm_tensor *q, nm_
     nm_tensor *y, *in[INPUTS] = {q, k, v, mask};
     return nm_apply(tape, &nm_op_scaled_dot_product_attention, in, INPUTS, o, &y) == NM_OK ? y
                                                                                            : NULL;
+}
+
+nm_tensor *nm_attention_weights_with(nm_tape *tape, nm_tensor *q, nm_tensor *k, nm_tensor *mask,
+                                     const nm_attention_options *o)
+{
+    nm_tensor *y, *in[WEIGHTS_INPUTS] = {q, k, mask};
+    return nm_apply(tape, &nm_op_attention_weights, in, WEIGHTS_INPUTS, o, &y) == NM_OK ? y : NULL;
 }

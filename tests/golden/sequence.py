@@ -129,4 +129,35 @@ golden("scatter_add/number", lambda x, i, s: x.scatter_add(0, i, s), N(), zero()
 golden("scatter_add/number_twice", lambda x, i, s: x.scatter_add(0, i, s), N(), zero(2), N(2))
 golden("scatter_add/one_of_a_vector", lambda x, i, s: x.scatter_add(0, i, s), N(3), lambda: torch.tensor(2), N())
 golden("sequence_mask/rows", lambda n: (torch.arange(4)[None] < n[:, None]).double(), I(5, 6), options="{steps: 4}")
+
+
+def self_attention(heads, causal=False, bias=True):
+    """nn.MultiheadAttention of x with itself; steps behind a length are 0."""
+    def run(x, w_in, *rest):
+        b_in, w_out, b_out = rest[:3] if bias else (None, rest[0], None)
+        lengths = rest[3] if len(rest) > 3 else None
+        steps, embed = x.shape[1], x.shape[2]
+        hidden = None if lengths is None else torch.arange(steps)[None] >= lengths[:, None]
+        later = torch.ones(steps, steps).triu(1).bool() if causal else None
+        t = x.transpose(0, 1)
+        y, _ = F.multi_head_attention_forward(
+            t, t, t, embed, heads, w_in, b_in, None, None, False, 0.0, w_out, b_out, training=False,
+            key_padding_mask=hidden, need_weights=True, attn_mask=later)
+        y = y.transpose(0, 1)
+        return y if hidden is None else y.masked_fill(hidden[..., None], 0)
+    return run
+
+
+for heads in (1, 2, 4):
+    golden("self_attention/heads_%d" % heads, self_attention(heads), N(2, 3, 4), N(12, 4), N(12), N(4, 4), N(4),
+           options="{heads: %d}" % heads)
+golden("self_attention/causal", self_attention(2, True), N(2, 4, 4), N(12, 4), N(12), N(4, 4), N(4),
+       options="{heads: 2, is_causal: true}")
+for causal in (False, True):
+    golden("self_attention/lengths" + "_causal" * causal, self_attention(2, causal), N(3, 4, 4), N(12, 4), N(12), N(4, 4),
+           N(4), lambda: torch.tensor([2, 4, 1]), options="{heads: 2, is_causal: %s}" % str(causal).lower())
+golden("self_attention/one_step", self_attention(2), N(2, 1, 2), N(6, 2), N(6), N(2, 2), N(2), options="{heads: 2}")
+golden("attention_weights/causal", lambda q, k: (q @ k.mT / 2).masked_fill(
+    torch.ones(3, 3).triu(1).bool(), -float("inf")).softmax(-1), N(2, 3, 4), N(2, 3, 4), options="{is_causal: true}")
+golden("to_index/plain", lambda x: x.int(), lambda: torch.tensor([[3.0, -2], [0, 7]], dtype=torch.float64), no_gin=(0,))
 golden.write()

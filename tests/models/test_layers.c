@@ -91,6 +91,15 @@ static const struct {
     {"gru", "[gru: {units: 2, direction: both, init: he}]", {2, {3, 1}}},
     {"gru", "[gru: {units: 1, output: last, direction: backward}]", {2, {2, 2}}},
     {"gru", "[gru: {units: 2, mask_value: 0, output: last}]", {2, {3, 2}}},
+    {"self_attention", "[self_attention: {heads: 2}]", {2, {3, 4}}},
+    {"self_attention",
+     "[self_attention: {heads: 3, embed_dim: 6, causal: true, dropout: 0.2, bias: false, "
+     "mask_value: 0}]",
+     {2, {3, 2}}},
+    {"embedding",
+     "[residual: {body: [op: {apply: {affine: {scale: 0}}}, embedding: {num_embeddings: 3, "
+     "embedding_dim: 1}, flatten]}]",
+     {1, {4}}},
     {"dropout", "[dropout: {p: 0.4}]", {1, {6}}},
     {"noise", "[noise: {shift: 0.3}]", {2, {3, 2}}},
     {"flatten", "[flatten]", {3, {2, 3, 2}}},

@@ -48,9 +48,11 @@ static nm_tensor *make_input(nm_context *context, const nm_sample_input *s, nm_s
     nm_tensor *x = nm_tensor_create(context, s->fill == NM_FILL_INDEX ? NM_I32 : NM_F32, shape);
     for (int64_t i = 0; x && i < nm_tensor_count(x); i++) {
         bool index = s->fill == NM_FILL_INDEX;
+        bool one = s->fill == NM_FILL_UNIFORM && s->low == s->high; /* takes whole ones alone */
         nm_tensor_set(x, i,
-                      index ? (double)nm_random_below(&random, (int64_t)s->high)
-                            : 0.25 + nm_random_uniform(&random));
+                      one     ? (double)s->low
+                      : index ? (double)nm_random_below(&random, (int64_t)s->high)
+                              : 0.25 + nm_random_uniform(&random));
     }
     if (x && s->fill != NM_FILL_INDEX) {
         nm_tensor_set_requires_grad(x, true);

@@ -112,9 +112,11 @@
  * const nm_permute_options *: NULL
  * const nm_pool2d_options *: NULL
  * const nm_recurrent_inputs *: &(nm_recurrent_inputs){0}
+ * const nm_self_attention_inputs *: &(nm_self_attention_inputs){0}
  * const nm_recurrent_options *: NULL
  * const nm_reduce_options *: NULL
  * const nm_slice_options *: NULL
+ * const nm_self_attention_options *: NULL
  * const nm_softmax_options *: NULL
  * const nm_softplus_options *: NULL
  * const nm_var_options *: NULL
