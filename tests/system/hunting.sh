@@ -10,7 +10,7 @@ programs="core_test_lifetime core_test_misuse core_tensor_test_tensor ops_test_r
 build_it()
 {
     [ -f "$build/build.ninja" ] ||
-        CC=${CC:-cc} meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 \
+        CC=${CC:-cc} meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 \
             -Db_ndebug=false -Dguard=true -Dopenmp=disabled -Donednn=disabled -Dkernels=plain &&
         ninja -C "$build" $(printf 'tests/%s ' $programs)
 }

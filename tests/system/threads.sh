@@ -17,7 +17,7 @@ $compiler -fsanitize=thread "$temporary/none.c" -o "$temporary/none" 2>"$tempora
 build_it()
 {
     [ -f "$build/build.ninja" ] ||
-        CC=$compiler meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 \
+        CC=$compiler meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 \
             -Db_sanitize=thread -Db_lundef=false -Db_ndebug=false -Dopenmp=disabled -Donednn=disabled \
             -Dkernels=plain &&
         ninja -C "$build" docs/example_threads tests/models_test_share
