@@ -43,28 +43,31 @@ static void mark_sets(nm_trainer *t, mark marks[SETS])
 }
 
 /* FNV-1a of what the schema says. */
-static void describe_preparation(const nm_trainer *t, char text[NM_SHAPE_TEXT + 64])
+static nm_status describe_preparation(const nm_trainer *t, char text[NM_SHAPE_TEXT + 64])
 {
     uint64_t hash = 0xCBF29CE484222325ull;
     nm_text schema = {.context = t->context};
+    nm_text_add(&schema, "%s", "");
     if (t->setup.data->schema) {
         nm_schema_write(t->setup.data->schema, &schema);
     }
-    for (size_t i = 0; i < schema.length; i++) {
-        hash = (hash ^ (unsigned char)schema.at[i]) * 0x100000001B3ull;
+    char *whole = nm_text_end(&schema);
+    for (const char *at = whole; at && *at; at++) {
+        hash = (hash ^ (unsigned char)*at) * 0x100000001B3ull;
     }
     snprintf(text, NM_SHAPE_TEXT + 64, "%016" PRIx64, hash);
-    nm_text_drop(&schema);
+    nm_free(t->context, whole);
+    return whole ? NM_OK : nm_context_status(t->context);
 }
 
-static void make_marks(nm_trainer *t, mark marks[MARKS])
+static nm_status make_marks(nm_trainer *t, mark marks[MARKS])
 {
     const nm_train_options *o = &t->setup.options;
     const size_t size = sizeof marks->text;
     mark *m = marks + SETS;
     mark_sets(t, marks);
     *m = (mark){.key = "preparation", .what = "what is done to samples and targets"};
-    describe_preparation(t, m++->text);
+    const nm_status status = describe_preparation(t, m++->text);
     *m = (mark){.key = "seed", .what = "the seed"};
     snprintf(m++->text, size, "%" PRId64, o->seed);
     *m = (mark){.key = "batches", .what = "the batches (size, and number in an epoch)"};
@@ -73,6 +76,7 @@ static void make_marks(nm_trainer *t, mark marks[MARKS])
     snprintf(m++->text, size, "%" PRId64, o->accumulate);
     *m = (mark){.key = "optimizer", .what = "the optimizer"};
     snprintf(m->text, size, "%s", nm_optimizer_type_of(t->optimizer)->item.name);
+    return status;
 }
 
 /* ---- Choosing the best ---- */
@@ -107,8 +111,8 @@ void nm_marks_renew(const nm_trainer *t, const nm_tensor_file *file, nm_progress
 nm_status nm_marks_check(nm_trainer *t, const nm_tensor_file *file)
 {
     mark marks[MARKS];
-    make_marks(t, marks);
-    for (int i = 0; i < MARKS; i++) {
+    const nm_status status = make_marks(t, marks);
+    for (int i = 0; i < MARKS && status == NM_OK; i++) {
         const char *text = nm_tensor_file_metadata(file, marks[i].key);
         if (!text) {
             return nm_fail(t->context, NM_ERROR_FORMAT, "the checkpoint's \"%s\" is missing",
@@ -121,14 +125,13 @@ nm_status nm_marks_check(nm_trainer *t, const nm_tensor_file *file)
                            marks[i].what, text, marks[i].text);
         }
     }
-    return NM_OK;
+    return status;
 }
 
 nm_status nm_marks_write(nm_trainer *t, nm_tensor_writer *writer)
 {
     mark marks[MARKS];
-    make_marks(t, marks);
-    nm_status status = NM_OK;
+    nm_status status = make_marks(t, marks);
     for (int i = 0; i < MARKS && status == NM_OK; i++) {
         status = nm_tensor_writer_set_metadata(writer, marks[i].key, marks[i].text);
     }

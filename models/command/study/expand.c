@@ -371,8 +371,9 @@ nm_status study_expand(study *s)
         check_twins(s, &d);
         check_claims(s, &d);
     }
-    for (int i = 0; i < s->arm_count && !d.count; i++) {
+    for (int i = 0; i < s->arm_count && !d.count && nm_context_status(s->context) == NM_OK; i++) {
         check_arm(s, &s->arms[i], &d);
     }
-    return nm_diagnostics_end(&d);
+    const nm_status status = nm_diagnostics_end(&d);
+    return status == NM_OK ? nm_context_status(s->context) : status;
 }

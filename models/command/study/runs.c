@@ -144,6 +144,17 @@ static int spawn(const char *file, const char *folder, int64_t seed, bool resume
     return error;
 }
 
+/* A run that was stopped with a network and without a checkpoint begins anew. */
+static bool make_ready(const char *folder)
+{
+    char path[RUN_PATH];
+    const bool resume = holds(folder, "checkpoint.safetensors");
+    if (!resume && path_join(path, folder, "best.safetensors")) {
+        unlink(path);
+    }
+    return resume;
+}
+
 static void start(runner *r, int arm_index, int64_t seed)
 {
     study *s = r->study;
@@ -162,8 +173,7 @@ static void start(runner *r, int arm_index, int64_t seed)
     }
     for (int i = 0; i < s->jobs; i++) {
         if (!r->jobs[i].pid) {
-            const int error =
-                spawn(file, folder, seed, holds(folder, "checkpoint.safetensors"), &r->jobs[i].pid);
+            const int error = spawn(file, folder, seed, make_ready(folder), &r->jobs[i].pid);
             if (error) {
                 r->jobs[i].pid = 0;
                 r->status =

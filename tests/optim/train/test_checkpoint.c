@@ -730,6 +730,57 @@ static nm_status save_and_resume(test_memory *memory)
     return status;
 }
 
+/* Data that say what is done to samples, whose description takes a lot of text. */
+static nm_schema *describe_samples(small_run *r)
+{
+    nm_schema *schema = r->context ? nm_schema_create(r->context) : NULL;
+    double *mean = schema ? nm_schema_alloc(schema, 100, sizeof *mean) : NULL;
+    for (int i = 0; mean && i < 100; i++) {
+        mean[i] = 0.125 + i;
+    }
+    if (mean) {
+        schema->shape = schema->target_shape = NM_SHAPE(100);
+        schema->channels = 100;
+        schema->mean = schema->deviation = mean;
+        r->data.schema = schema;
+    }
+    return schema;
+}
+
+/* Saves; then what is there must go on, whatever became of it. */
+static nm_status save_with_schema(test_memory *memory)
+{
+    small_run r, sound;
+    begin(&r, NULL, memory);
+    nm_schema *schema = describe_samples(&r);
+    if (r.context && nm_context_status(r.context) == NM_OK) {
+        r.trainer = nm_trainer_create(r.context, &r.setup);
+    }
+    if (r.trainer) {
+        nm_trainer_save(r.trainer, test_path("schema.safetensors"));
+    }
+    nm_status status = r.context ? nm_context_status(r.context) : NM_ERROR_MEMORY;
+    nm_schema_destroy(schema);
+    if (r.context) {
+        small_end(&r, memory);
+    }
+    begin(&sound, NULL, NULL);
+    schema = describe_samples(&sound);
+    if (access(test_path("schema.safetensors"), F_OK) == 0) {
+        resume(&sound, test_path("schema.safetensors"));
+    }
+    assert_fine(sound.context);
+    nm_schema_destroy(schema);
+    small_end(&sound, NULL);
+    return status;
+}
+
+START_TEST(whichever_allocation_fails_what_is_saved_can_be_resumed)
+{
+    test_every_allocation(save_with_schema);
+}
+END_TEST
+
 START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 {
     test_every_allocation(save_and_resume);
@@ -751,4 +802,5 @@ TEST_MAIN("optim/train/checkpoint", a_resumed_run_equals_an_uninterrupted_one_bi
           a_network_that_is_not_finite_is_not_written,
           in_the_middle_of_an_update_nothing_is_written,
           statistics_that_no_network_can_have_are_refused, a_place_that_cannot_be_written_is_named,
-          parameters_are_read_from_either_file, every_failing_allocation_is_an_error_without_a_leak)
+          parameters_are_read_from_either_file, every_failing_allocation_is_an_error_without_a_leak,
+          whichever_allocation_fails_what_is_saved_can_be_resumed)
