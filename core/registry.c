@@ -277,8 +277,7 @@ const char *nm_map_nearest(const nm_map *map, const char *name)
  * left. `words` may be NULL. */
 static const char *next_word(const char *words, char word[LONGEST_NAME + 1])
 {
-    words += words ? strspn(words, " ") : 0;
-    if (!words || !*words) {
+    if (!words || !*(words += strspn(words, " "))) {
         return NULL;
     }
     const size_t length = strcspn(words, " "), kept = length < LONGEST_NAME ? length : LONGEST_NAME;
@@ -291,7 +290,6 @@ bool nm_words_have(const char *words, const char *name)
 {
     NM_GIVEN(name, false);
     char word[LONGEST_NAME + 1], plain[LONGEST_NAME + 1], meant[LONGEST_NAME + 1];
-    NM_GIVEN(name, false);
     make_plain(name, plain);
     while ((words = next_word(words, word))) {
         make_plain(word, meant);

@@ -127,7 +127,26 @@ def saved_seeds():
     yield layers + b"sample: {shape: [1, 2], bytes: true, scale: 0.00392}\ntarget: {classes: 3}\n"
 
 
+def op_seeds():  # the entry's first two bytes choose the op
+    for op in range(0, 330, 30):
+        yield bytes([op >> 8, op & 255, 2, 0, 2, 2, 3, 1, 0, 2, 2, 3, 2]) + b"{axis: 1}"
+
+
+def checkpoint_seeds():
+    yield b"step=2\nepoch=0\nbatch=1"
+    yield b"best_loss=nan\nwaited\n#99=34"
+
+
+def run_folder_seeds():  # the first byte chooses the file
+    yield b"\x00" + b'{"event": "epoch", "epoch": 1, "step": 3, "test_loss": null}\n'
+    yield b"\x01" + b'{"step": 1, "probe": "saturation", "layer": "a", "dead": 1e-9}\n'
+    yield b"\x02" + b"model: {input: [2], layers: [dense: {units: 2}]}\n"
+
+
 SEEDS = {
+    "op": op_seeds,
+    "checkpoint": checkpoint_seeds,
+    "run_folder": run_folder_seeds,
     "saved": saved_seeds,
     "csv": csv_seeds,
     "idx": idx_seeds,

@@ -3,6 +3,7 @@
 #define NM_TESTS_MODELS_RANDOM_NETWORK_H
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/random.h"
 
@@ -15,6 +16,14 @@ typedef struct writer {
     bool images;
     int depth;
 } writer;
+
+/* The first network's number: by the environment, so that others than those of every day are tried
+ * (./dev differ). */
+static inline int first_number(void)
+{
+    const char *text = getenv("NORMA_FIRST");
+    return text ? atoi(text) : 0;
+}
 
 static inline int below(writer *w, int bound)
 {

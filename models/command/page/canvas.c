@@ -256,7 +256,9 @@ void canvas_print_mark(const canvas *c, int series, FILE *to)
 {
     const int style = series % NM_COUNT_OF(colours);
     const bool bars = c->f->series[series].mark == FIGURE_BARS;
-    fprintf(to, c->colour ? "\033[%dm" : "", colours[style]);
+    if (c->colour) {
+        fprintf(to, "\033[%dm", colours[style]);
+    }
     if (c->unicode && (bars || !c->letters)) {
         fputs(bars ? "█" : c->f->series[series].mark == FIGURE_LINE ? "━" : "•", to);
     } else {

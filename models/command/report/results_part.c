@@ -75,7 +75,9 @@ static void add_classes(report *r, const results *s, const class_names *names)
         for (int k = 0; k < 3; k++) {
             char *to = text[i * CLASS_COLUMNS + 2 + k];
             const double value = nm_metric_part(&s->metric[measures[k]], i);
-            snprintf(to, FIGURE_NUMBER, isnan(value) ? "" : "%.4f", value);
+            if (!isnan(value)) {
+                snprintf(to, FIGURE_NUMBER, "%.4f", value);
+            }
             row[2 + k] = to;
         }
     }
