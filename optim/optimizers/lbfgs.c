@@ -132,7 +132,7 @@ static void keep_last(const whole *w)
 /* STEP = -H g, of GRADIENT g and the matrix H that the kept pairs make of a multiple of 1. */
 static void find_direction(const whole *w)
 {
-    double curvature[NM_LBFGS_MOST], part[NM_LBFGS_MOST];
+    double curvature[NM_LBFGS_MOST] = {0}, part[NM_LBFGS_MOST];
     const int64_t last = w->kept - 1;
     move_step(w, 0, -1, GRADIENT, 0);
     for (int64_t i = last; i >= 0; i--) {
@@ -140,7 +140,7 @@ static void find_direction(const whole *w)
         part[i] = curvature[i] > 0 ? product(w, STEPS, i, STEP, 0) / curvature[i] : 0;
         move_step(w, 1, -part[i], CHANGES, i);
     }
-    if (curvature[last] > 0) {
+    if (last >= 0 && curvature[last] > 0) {
         move_step(w, curvature[last] / product(w, CHANGES, last, CHANGES, last), 0, GRADIENT, 0);
     }
     for (int64_t i = 0; i <= last; i++) {

@@ -163,7 +163,7 @@ static void add_train(writer *w)
         ", average: {decay: 0.9}",
         ", average: {kind: equal, last: 1, recalibrate: false}, accumulate: 2",
         ", groups: [{match: \"*.bias\", rate: 2, weight_decay: 0}]",
-        ", groups: [{match: \"*1.*\", frozen: true}]"};
+        ", groups: [{match: \"*.bias\", frozen: true}]"};
     char text[64];
     snprintf(text, sizeof text, "\ntrain: {epochs: 3, seed: %d", 1 + below(w, 99));
     add(w, text);
