@@ -1,4 +1,5 @@
 /* Roots, reciprocals and powers, elementwise. */
+#include <float.h>
 #include <tgmath.h>
 
 #include "ops/basic.h"
@@ -41,6 +42,63 @@ static double exponent_of(const void *options)
     return ((const nm_pow_options *)options)->exponent;
 }
 
+/* 1 / sqrt(x) of a float in double: by a step of Newton's from float's, as exact as float can be in
+ * a fraction of the time that double's root and division take. */
+NM_INLINE double inverse_root_in_double(float x)
+{
+    const float near = 1 / sqrtf(x);
+    const double y = near, better = y * (1.5 - 0.5 * (double)x * y * y);
+    return near > 0 && near <= FLT_MAX ? better : y;
+}
+
+NM_INLINE float inverse_root_f32(float x)
+{
+    return (float)inverse_root_in_double(x);
+}
+
+NM_INLINE double inverse_root_f64(double x)
+{
+    return 1 / (sqrt)(x);
+}
+
+NM_INLINE float inverse_root_cube_f32(float x)
+{
+    const double root = inverse_root_in_double(x + 0.0f);
+    return (float)(root * root * root);
+}
+
+NM_INLINE double inverse_root_cube_f64(double x)
+{
+    return 1 / (x * (sqrt)(x));
+}
+
+/* Of the type of its argument. */
+#define OF_TYPE(function, x) _Generic((x), float : function##_f32, double : function##_f64)(x)
+
+/* The usual exponents, in vectors. What is more than one operation is computed in double, so that
+ * float's results are as exact as the C library's. Of -infinity, 0 and -0 they are PyTorch's. */
+NM_UNARY(same, x)
+NM_UNARY(cube, (double)x *x *x)
+NM_UNARY(inverse_square, 1 / ((double)x * x))
+NM_UNARY(inverse_root, OF_TYPE(inverse_root, x))
+NM_UNARY(inverse_root_cube, x == -(real)INFINITY ? (real)0
+                            : x == 0             ? (real)INFINITY
+                                                 : OF_TYPE(inverse_root_cube, x))
+
+static const struct {
+    double exponent;
+    nm_status (*forward)(const nm_run *run);
+} usual[] = {
+    {2, square_forward},
+    {1, same_forward},
+    {0.5, sqrt_forward},
+    {-1, reciprocal_forward},
+    {3, cube_forward},
+    {-0.5, inverse_root_forward},
+    {-2, inverse_square_forward},
+    {-1.5, inverse_root_cube_forward},
+};
+
 #define ODD_UP_TO 16777216.0 /* 2^24: beyond it, f32 has even numbers only */
 
 NM_UNARY(power, pow(x, (real)exponent_of(options)))
@@ -57,7 +115,7 @@ static nm_status pow_infer(nm_infer *infer)
     return infer->in[1] ? nm_infer_broadcast(infer) : nm_infer_same(infer);
 }
 
-/* The usual exponents have vector instructions, the others call the C library. */
+/* Unusual exponents call the C library. */
 static nm_status pow_forward(const nm_run *run)
 {
     if (run->x[1]) {
@@ -66,21 +124,23 @@ static nm_status pow_forward(const nm_run *run)
     nm_run one = *run;
     one.inputs = 1;
     const double exponent = exponent_of(run->options);
-    return exponent == 2                  ? square_forward(&one)
-           : exponent == 0.5              ? sqrt_forward(&one)
-           : (fabs)(exponent) > ODD_UP_TO ? large_power_forward(&one)
-                                          : power_forward(&one);
+    for (int i = 0; i < NM_COUNT_OF(usual); i++) {
+        if (exponent == usual[i].exponent) {
+            return usual[i].forward(&one);
+        }
+    }
+    return (fabs)(exponent) > ODD_UP_TO ? large_power_forward(&one) : power_forward(&one);
 }
 
-/* d(x^0) = 0 and d(x^1) = 1 also at x = 0, where the formula has 0 * infinity. */
+/* d(x^0) = 0 and d(x^1) = 1 also where the formula has 0 * infinity. */
 static nm_tensor *slope_by_option(nm_vjp *v)
 {
     const double exponent = exponent_of(v->options);
-    if (exponent == 0) {
-        return nm_affine(v->tape, v->gout[0], 0, 0);
+    if (exponent == 0 || exponent == 1) {
+        return nm_affine(v->tape, v->gout[0], exponent, 0);
     }
-    nm_tensor *power = nm_pow(v->tape, v->in[0], exponent - 1);
-    return nm_affine(v->tape, nm_mul(v->tape, v->gout[0], power), exponent, 0);
+    nm_tensor *x = v->in[0], *power = exponent == 2 ? x : nm_pow(v->tape, x, exponent - 1);
+    return nm_affine(v->tape, nm_vjp_apply_last(v, &nm_op_mul, NULL, power), exponent, 0);
 }
 
 static nm_tensor *number(const nm_vjp *v, double value)

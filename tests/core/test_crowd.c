@@ -9,8 +9,8 @@
 
 #define MS INT64_C(1000000)
 
-/* A window of that many milliseconds, of which so many were lost and in which threads were taken off
- * their cores so often. */
+/* A window of that many milliseconds, of which so many were lost and in which threads were taken
+ * off their cores so often. */
 static void pass(nm_crowd *c, int threads, int64_t ms, int64_t lost, int64_t switches)
 {
     const int64_t now = c->begun + ms * MS;
@@ -21,11 +21,11 @@ static void pass(nm_crowd *c, int threads, int64_t ms, int64_t lost, int64_t swi
 
 START_TEST(waiting_for_a_thread_counts_from_where_work_and_waking_cannot_explain_it)
 {
-    ck_assert_int_eq(nm_crowd_held(2, 2, 100000, 50000), 0);    /* 0.1 ms, 0.05 of it work */
-    ck_assert_int_eq(nm_crowd_held(2, 2, 250000, 50000), 0);    /* a thread had to wake */
-    ck_assert_int_eq(nm_crowd_held(2, 2, 9 * MS, 5 * MS), 0);   /* unequal shares */
-    ck_assert_int_eq(nm_crowd_held(8, 2, 9 * MS, MS), MS);      /* four in turn take 4 ms at least */
-    ck_assert_int_eq(nm_crowd_held(8, 3, 9 * MS, MS), 3 * MS);  /* three in turn */
+    ck_assert_int_eq(nm_crowd_held(2, 2, 100000, 50000), 0);   /* 0.1 ms, 0.05 of it work */
+    ck_assert_int_eq(nm_crowd_held(2, 2, 250000, 50000), 0);   /* a thread had to wake */
+    ck_assert_int_eq(nm_crowd_held(2, 2, 9 * MS, 5 * MS), 0);  /* unequal shares */
+    ck_assert_int_eq(nm_crowd_held(8, 2, 9 * MS, MS), MS);     /* four in turn take 4 ms at least */
+    ck_assert_int_eq(nm_crowd_held(8, 3, 9 * MS, MS), 3 * MS); /* three in turn */
     ck_assert_int_eq(nm_crowd_held(2, 2, 5 * MS, MS / 2), 4 * MS);
 }
 END_TEST
@@ -185,8 +185,8 @@ START_TEST(ranges_are_cut_the_same_whoever_is_left_out)
 END_TEST
 
 TEST_MAIN("core/crowd", waiting_for_a_thread_counts_from_where_work_and_waking_cannot_explain_it,
-          a_window_is_over_after_its_time_or_when_half_of_it_is_lost, a_calm_machine_keeps_all_threads,
-          lost_time_alone_or_switches_alone_change_nothing,
+          a_window_is_over_after_its_time_or_when_half_of_it_is_lost,
+          a_calm_machine_keeps_all_threads, lost_time_alone_or_switches_alone_change_nothing,
           time_in_which_the_program_did_other_things_is_no_window,
           a_crowd_leaves_out_a_quarter_at_a_time_down_to_one,
           threads_come_back_one_calm_window_after_another_once_the_pause_is_over,
