@@ -7,8 +7,6 @@
 
 #include "core/thread.h"
 #include "ops/kernels/conv_choice.h"
-#include "ops/kernels/conv_narrow.h"
-#include "ops/kernels/conv_winograd.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/onednn.h"
@@ -273,8 +271,8 @@ nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c,
                       nm_onednn_conv_forward(context, c, x, w, bias, y);
     nm_status status = nm_context_status(context);
     if (status == NM_OK && !done) {
-        status = k.narrow     ? nm_conv_narrow_forward(context, c, x, w, bias, relu, y)
-                 : k.winograd ? nm_conv_winograd_forward(context, c, x, w, bias, relu, y)
+        status = k.narrow     ? k.narrow->narrow_forward(context, c, x, w, bias, relu, y)
+                 : k.winograd ? k.winograd->winograd_forward(context, c, x, w, bias, relu, y)
                               : forward_by_pieces(context, dtype, c, x, w, bias, y);
     }
     if (status == NM_OK && !(relu && !done && (k.narrow || k.winograd))) {
@@ -308,7 +306,7 @@ nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv 
     if (done || nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
-    return k.winograd ? nm_conv_winograd_input_grad(context, c, dy, w, dx)
+    return k.winograd ? k.winograd->winograd_input_grad(context, c, dy, w, dx)
                       : input_grad_by_pieces(context, dtype, c, dy, w, dx);
 }
 
@@ -335,15 +333,15 @@ nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv
                               const void *dy, void *dw, void *db)
 {
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
-    const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c);
-    const bool done = dtype == NM_F32 && !(narrow && k.narrow_first) && !k.winograd_first &&
+    const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c, k.narrow);
+    const bool done = dtype == NM_F32 && !(narrow && k.narrow_grad_first) && !k.winograd_first &&
                       nm_onednn_conv_weight_grad(context, c, x, dy, dw);
     nm_status status = nm_context_status(context);
     if (narrow && !done && status == NM_OK) {
-        return nm_conv_narrow_weight_grad(context, c, x, dy, dw, db);
+        return k.narrow->narrow_weight_grad(context, c, x, dy, dw, db);
     }
     if (status == NM_OK && !done) {
-        status = k.winograd ? nm_conv_winograd_weight_grad(context, c, x, dy, dw)
+        status = k.winograd ? k.winograd->winograd_weight_grad(context, c, x, dy, dw)
                             : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
     }
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;

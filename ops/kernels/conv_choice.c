@@ -1,9 +1,7 @@
 #include "ops/kernels/conv_choice.h"
 
-#include "ops/kernels/conv_narrow.h"
-#include "ops/kernels/conv_winograd.h"
+#include "ops/kernels/kernel.h"
 #include "ops/kernels/onednn.h"
-#include "ops/kernels/wide.h"
 #include "ops/linear.h"
 
 /* ---- The switches of a context ---- */
@@ -40,18 +38,94 @@ bool nm_context_set_winograd(nm_context *context, bool on)
     return set(s ? &s->winograd_off : NULL, on);
 }
 
+/* ---- What there is ---- */
+
+const nm_conv_wide *nm_conv_wide_at(int index)
+{
+#ifdef NM_HAS_AVX512
+    if (__builtin_cpu_supports("avx512f") && index-- == 0) {
+        return &nm_conv_avx512;
+    }
+#endif
+#ifdef NM_HAS_AVX2
+    const bool runs = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return runs && index == 0 ? &nm_conv_avx2 : NULL;
+#else
+    return index == 0 ? &nm_conv_base : NULL;
+#endif
+}
+
+/* ---- What they take ---- */
+
+#define CHANNELS 4 /* at most */
+#define PIXELS 8   /* at least */
+
+bool nm_conv_is_narrow(nm_dtype dtype, const nm_conv *c, const nm_conv_wide *wide)
+{
+    return dtype == NM_F32 && c->groups == 1 && c->c >= 1 && c->c <= CHANNELS && c->o > 0 &&
+           c->o % wide->lanes == 0 && c->dilation[0] == 1 && c->dilation[1] == 1 && c->n > 0 &&
+           c->h > 0 && c->w > 0 && c->ow >= PIXELS && c->padding[0] < c->kh &&
+           c->padding[1] < c->kw;
+}
+
+bool nm_conv_narrow_has_weight_grad(const nm_conv *c, const nm_conv_wide *wide)
+{
+    return c->c == 1 && c->kh == 3 && c->kw == 3 && c->o % wide->grad_unit == 0;
+}
+
+bool nm_conv_is_winograd(nm_dtype dtype, const nm_conv *c, const nm_conv_wide *wide)
+{
+    bool fits = dtype == NM_F32 && c->kh == 3 && c->kw == 3 && c->groups == 1;
+    for (int i = 0; i < 2; i++) {
+        fits = fits && c->stride[i] == 1 && c->dilation[i] == 1 && c->padding[i] < 3;
+    }
+    return fits && c->n > 0 && c->h > 0 && c->w > 0 && c->c > 0 && c->c % wide->lanes == 0 &&
+           c->o > 0 && c->o % wide->lanes == 0;
+}
+
+/* Fewer tiles do not pay for transforming the weights. */
+#define ENOUGH_TILES 96
+
+bool nm_conv_winograd_pays(const nm_conv *c)
+{
+    return c->n * ((c->oh + 3) / 4) * ((c->ow + 3) / 4) >= ENOUGH_TILES;
+}
+
 /* ---- The choice ---- */
+
+typedef bool (*fits_fn)(nm_dtype dtype, const nm_conv *conv, const nm_conv_wide *wide);
+
+/* The best of those that take it. */
+static const nm_conv_wide *best(nm_dtype dtype, const nm_conv *c, fits_fn fits)
+{
+    const nm_conv_wide *wide;
+    for (int i = 0; (wide = nm_conv_wide_at(i)) != NULL && !fits(dtype, c, wide); i++) {
+    }
+    return wide;
+}
+
+/* Whether they fill the processor's vectors. */
+static bool is_fast(const nm_conv_wide *wide)
+{
+#ifdef NM_HAS_AVX2
+    return wide != NULL;
+#else
+    (void)wide;
+    return false;
+#endif
+}
 
 nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv *c)
 {
-    nm_conv_choice k = {.narrow = nm_conv_is_narrow(dtype, c),
-                        .winograd = nm_conv_is_winograd(dtype, c)};
-    const switches *s =
-        (k.narrow || k.winograd) && nm_wide_can_run() ? find_switches(context) : NULL;
-    k.narrow = k.narrow && s && !s->narrow_off;
-    k.winograd = k.winograd && s && !s->winograd_off;
-    k.narrow_first = k.narrow && nm_wide_is_fast();
-    k.winograd_first = k.winograd && nm_wide_is_fast() && nm_conv_winograd_pays(c) &&
+    nm_conv_choice k = {.narrow = best(dtype, c, nm_conv_is_narrow),
+                        .winograd = best(dtype, c, nm_conv_is_winograd)};
+    const switches *s = k.narrow || k.winograd ? find_switches(context) : NULL;
+    k.narrow = s && !s->narrow_off ? k.narrow : NULL;
+    k.winograd = s && !s->winograd_off ? k.winograd : NULL;
+    /* With AVX2 oneDNN's forward pass of one channel is faster by a quarter. */
+    k.narrow_first = is_fast(k.narrow) && (k.narrow->lanes >= 16 || c->c > 1);
+    k.narrow_grad_first = is_fast(k.narrow);
+    k.winograd_first = is_fast(k.winograd) && nm_conv_winograd_pays(c) &&
                        !(c->bf16 && nm_onednn_takes_bf16(context));
     return k;
 }

@@ -9,6 +9,7 @@
 #include "core/thread.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm_block.h"
+#include "ops/kernels/kernel.h"
 
 #define DEPTH 400         /* k of a block: ROWS times it fits the first-level cache */
 #define PANELS 393216     /* bytes of b's panels that stay in the second-level cache */
@@ -20,19 +21,13 @@
 
 /* ---- The loops ---- */
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(NM_KERNELS_PLAIN)
-#define HAS_AVX 1
-#if !defined(NM_KERNELS_AVX2)
-#define HAS_AVX512 1
-#endif
-#endif
-#if !defined(HAS_AVX) || !(defined(NM_KERNELS_AVX2) || defined(NM_KERNELS_AVX512))
+#if !defined(NM_HAS_AVX2) || !(defined(NM_KERNELS_AVX2) || defined(NM_KERNELS_AVX512))
 #define HAS_BASE 1
 #endif
 
 #define real float
 #define HAS_NEAR 1
-#ifdef HAS_AVX512
+#ifdef NM_HAS_AVX512
 #define NAME(name) name##_avx512_f32
 #define NEEDS NM_GEMM_AVX512
 #define TARGET __attribute__((target("avx512f")))
@@ -40,7 +35,7 @@
 #define ROWS 14
 #include "ops/kernels/gemm_tiles.h"
 #endif
-#ifdef HAS_AVX
+#ifdef NM_HAS_AVX2
 #define NAME(name) name##_avx2_f32
 #define NEEDS NM_GEMM_AVX2
 #define TARGET __attribute__((target("avx2,fma")))
@@ -64,7 +59,7 @@
 #endif
 #undef real
 #define real double
-#ifdef HAS_AVX
+#ifdef NM_HAS_AVX2
 #define NAME(name) name##_avx2_f64
 #define NEEDS NM_GEMM_AVX2
 #define TARGET __attribute__((target("avx2,fma")))
@@ -84,7 +79,7 @@
 /* Whether the processor has what the loops need. */
 static bool can_run(const nm_gemm_loops *loops)
 {
-#ifdef HAS_AVX
+#ifdef NM_HAS_AVX2
     if (loops->needs == NM_GEMM_AVX512) {
         return __builtin_cpu_supports("avx512f");
     }
@@ -96,10 +91,10 @@ static bool can_run(const nm_gemm_loops *loops)
 }
 
 static const nm_gemm_loops *const all_f32[] = {
-#ifdef HAS_AVX512
+#ifdef NM_HAS_AVX512
     &loops_avx512_f32,
 #endif
-#ifdef HAS_AVX
+#ifdef NM_HAS_AVX2
     &loops_avx2_f32,
 #endif
 #ifdef HAS_BASE
@@ -108,7 +103,7 @@ static const nm_gemm_loops *const all_f32[] = {
     NULL,
 };
 static const nm_gemm_loops *const all_f64[] = {
-#ifdef HAS_AVX
+#ifdef NM_HAS_AVX2
     &loops_avx2_f64,
 #endif
 #ifdef HAS_BASE

@@ -32,8 +32,7 @@
  * clang makes the part that picks global also for a static function. The build's option `kernels`
  * forces one: NM_KERNELS_PLAIN, NM_KERNELS_AVX2 or NM_KERNELS_AVX512. Sanitizers and valgrind run
  * the plain one. On Arm the plain one is what the compiler makes of NEON, which all 64-bit Arm
- * processors have. NM_KERNEL_VARIANTS: functions may be compiled for AVX-512, to be called where
- * there is. */
+ * processors have. */
 #if !defined(__x86_64__) || !defined(__GNUC__) || !defined(__OPTIMIZE__)
 #define NM_KERNEL
 #elif defined(NM_KERNELS_PLAIN)
@@ -42,12 +41,19 @@
 #define NM_KERNEL __attribute__((target(NM_AVX2)))
 #elif defined(NM_KERNELS_AVX512)
 #define NM_KERNEL __attribute__((target("avx512f")))
-#define NM_KERNEL_VARIANTS 1
 #elif defined(__GLIBC__) && defined(NM_CLONES) && !defined(NM_SANITIZED)
 #define NM_KERNEL __attribute__((target_clones("avx512f", NM_AVX2, "default")))
-#define NM_KERNEL_VARIANTS 1
 #else
 #define NM_KERNEL
+#endif
+
+/* Which instruction sets functions may be compiled for that are called only where the processor has
+ * them, chosen by a look at it: everywhere, under sanitizers too. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(NM_KERNELS_PLAIN)
+#define NM_HAS_AVX2 1
+#if !defined(NM_KERNELS_AVX2)
+#define NM_HAS_AVX512 1
+#endif
 #endif
 
 /* For functions that a macro defines for both types: NM_KERNEL_##type. f64 is for checking

@@ -86,11 +86,18 @@ NM_INLINE void transform_weight_sums(const vector m[IN], vector to[TAPS])
 
 typedef void (*line_fn)(const vector *from, vector *to);
 
+/* Fewer registers than a tile has vectors: then it lies in memory, whatever is unrolled. */
+#if LANES == 16
+#define UNROLL_LINES _Pragma("GCC unroll 6")
+#else
+#define UNROLL_LINES _Pragma("GCC unroll 1")
+#endif
+
 /* Down the columns of `tile`, then along the rows: [from, from] becomes [to, to]. */
 NM_INLINE void transform(const vector *tile, int from, line_fn line, int to, vector *result)
 {
     vector down[POSITIONS], column[IN], moved[IN];
-    _Pragma("GCC unroll 6") for (int j = 0; j < from; j++)
+    UNROLL_LINES for (int j = 0; j < from; j++)
     {
         _Pragma("GCC unroll 6") for (int i = 0; i < from; i++)
         {
@@ -102,7 +109,7 @@ NM_INLINE void transform(const vector *tile, int from, line_fn line, int to, vec
             down[i * from + j] = moved[i];
         }
     }
-    _Pragma("GCC unroll 6") for (int i = 0; i < to; i++)
+    UNROLL_LINES for (int i = 0; i < to; i++)
     {
         line(down + i * from, result + i * to);
     }

@@ -1,15 +1,16 @@
 /* What the convolutions by Winograd's filtering share: tiles, where they lie, and products of them.
- * conv_winograd.c says what all of it is for. */
+ * winograd_loops.h says what all of it is for. */
 #ifndef NM_OPS_KERNELS_WINOGRAD_TILES_H
 #define NM_OPS_KERNELS_WINOGRAD_TILES_H
 
 #include <string.h>
 
+#include "core/thread.h"
 #include "ops/kernels/conv.h"
 #include "ops/kernels/winograd.h"
 
+#define LINE 16           /* floats of the cache */
 #define TILES 32          /* at once, so that what lies between the steps stays in the cache */
-#define SUMS 16           /* vectors of sums that a product keeps in registers */
 #define BLOCK (2 * LANES) /* columns of a product at once */
 
 /* Images on one side of the convolution, and what becomes of their tiles: at each position, panels
@@ -48,7 +49,7 @@ NM_INLINE int64_t at_most(int64_t a, int64_t b)
 NM_INLINE side make_side(int64_t height, int64_t width, int64_t channels, int64_t at_once)
 {
     /* A line more than there is: or all positions would share a few sets of the cache. */
-    return (side){height, width, channels, at_once * LANES, at_once * channels + LANES};
+    return (side){height, width, channels, at_once * LANES, at_once * channels + LINE};
 }
 
 NM_INLINE job make_job(const nm_conv *c, int64_t at_once)
@@ -59,7 +60,7 @@ NM_INLINE job make_job(const nm_conv *c, int64_t at_once)
              .at_once = at_once,
              .in = make_side(c->h, c->w, c->c, at_once),
              .out = make_side(c->oh, c->ow, c->o, at_once),
-             .weights_step = c->c * c->o + LANES};
+             .weights_step = c->c * c->o + LINE};
     j.tiles = c->n * j.rows * j.columns;
     return j;
 }
@@ -132,8 +133,8 @@ NM_INLINE void load_positions(const float *from, int64_t step, vector *tile)
     }
 }
 
-/* Of x, B^T x B. */
-NM_INLINE void load_input(const job *j, int64_t tile, float *to)
+/* Of x, B^T x B. A function of its own, since two use it. */
+WIDE static __attribute__((noinline)) void load_input(const job *j, int64_t tile, float *to)
 {
     const place at = place_of(j, tile);
     const float *image = j->x + at.image * j->in.height * j->in.width * j->in.channels;

@@ -8,28 +8,7 @@
  * product, [tiles, channels in] by [channels in, channels out] or [out, tiles] by [tiles, in].
  *
  * Some tiles at a time go through all steps, so that what lies between stays in the cache. */
-#include "ops/kernels/conv_winograd.h"
-
-#include "core/thread.h"
 #include "ops/kernels/winograd_tiles.h"
-
-bool nm_conv_is_winograd(nm_dtype dtype, const nm_conv *c)
-{
-    bool fits = dtype == NM_F32 && c->kh == TAPS && c->kw == TAPS && c->groups == 1;
-    for (int i = 0; i < 2; i++) {
-        fits = fits && c->stride[i] == 1 && c->dilation[i] == 1 && c->padding[i] < TAPS;
-    }
-    return fits && c->n > 0 && c->h > 0 && c->w > 0 && c->c > 0 && c->c % LANES == 0 && c->o > 0 &&
-           c->o % LANES == 0;
-}
-
-/* Fewer tiles do not pay for transforming the weights. */
-#define ENOUGH_TILES 96
-
-bool nm_conv_winograd_pays(const nm_conv *c)
-{
-    return c->n * divide_up(c->oh, OUT) * divide_up(c->ow, OUT) >= ENOUGH_TILES;
-}
 
 /* ---- Weights ---- */
 
@@ -211,16 +190,16 @@ static nm_status run(nm_context *context, job *j)
     return NM_OK;
 }
 
-nm_status nm_conv_winograd_forward(nm_context *context, const nm_conv *c, const float *x,
-                                   const float *w, const float *bias, bool with_relu, float *y)
+static nm_status winograd_forward(nm_context *context, const nm_conv *c, const float *x,
+                                  const float *w, const float *bias, bool with_relu, float *y)
 {
     job j = make_job(c, TILES);
     j.x = x, j.w = w, j.bias = bias, j.relu = with_relu, j.y = y;
     return run(context, &j);
 }
 
-nm_status nm_conv_winograd_input_grad(nm_context *context, const nm_conv *c, const float *dy,
-                                      const float *w, float *dx)
+static nm_status winograd_input_grad(nm_context *context, const nm_conv *c, const float *dy,
+                                     const float *w, float *dx)
 {
     nm_conv back = *c;
     back.h = c->oh, back.w = c->ow, back.c = c->o;

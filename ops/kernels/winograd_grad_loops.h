@@ -1,6 +1,4 @@
-/* The gradient of the weights by Winograd's filtering; conv_winograd.c says how. */
-#include "core/thread.h"
-#include "ops/kernels/conv_winograd.h"
+/* The gradient of the weights by Winograd's filtering; winograd_loops.h says how. */
 #include "ops/kernels/winograd_tiles.h"
 
 /* Of dy, A dy A^T. */
@@ -97,8 +95,8 @@ WIDE static void store_weight_grad(void *arg, int64_t begin, int64_t end)
     }
 }
 
-nm_status nm_conv_winograd_weight_grad(nm_context *context, const nm_conv *c, const float *x,
-                                       const float *dy, float *dw)
+static nm_status winograd_weight_grad(nm_context *context, const nm_conv *c, const float *x,
+                                      const float *dy, float *dw)
 {
     /* With many channels, more tiles at once, for the sums to be read and written less often. */
     job j = make_job(c, c->c * c->o > 64 * 64 ? 2 * TILES : TILES);
