@@ -162,10 +162,15 @@ static range share_of(const block *k, int64_t count, int64_t begin, int64_t end)
 }
 
 /* Where element (row, column) of op(x) stands. */
-static char *at(const void *x, bool transposed, int64_t ld, int64_t row, int64_t column,
-                int64_t item)
+static const char *at(const void *x, bool transposed, int64_t ld, int64_t row, int64_t column,
+                      int64_t item)
 {
-    return (char *)(uintptr_t)x + (transposed ? column * ld + row : row * ld + column) * item;
+    return (const char *)x + (transposed ? column * ld + row : row * ld + column) * item;
+}
+
+static char *at_c(const nm_gemm *g, int64_t row, int64_t column)
+{
+    return (char *)g->c + (row * g->ldc + column) * (int64_t)nm_dtype_size(g->dtype);
 }
 
 static bool ends_within_a_vector(const block *k, int64_t columns)
@@ -225,7 +230,7 @@ static void finish(const nm_gemm *g, int64_t i, int64_t rows, int64_t first, int
             .stride = g->ldc,
             .bias = g->bias ? (const char *)g->bias + first * item : NULL,
             .activation = g->activation,
-            .y = at(g->c, false, g->ldc, i, first, item),
+            .y = at_c(g, i, first),
         });
     }
 }
@@ -276,12 +281,12 @@ static void multiply_rows(const block *k, int64_t tile, int64_t first, int64_t l
             .step = stands            ? g->ldb
                     : columns > lanes ? k->width
                                       : lanes,
-            .c = at(g->c, false, g->ldc, i, j, k->item),
+            .c = at_c(g, i, j),
             .ldc = g->ldc,
             .add = g->accumulate,
         };
         if (j + k->width < last) {
-            fetch(k, (char *)o.c + k->width * k->item, rows);
+            fetch(k, at_c(g, i, j + k->width), rows);
         }
         if (edge) {
             multiply_edge(k, o, rows, columns, run);
@@ -321,7 +326,7 @@ static nm_gemm part_of(const nm_gemm *g, int64_t i, int64_t j, int64_t p)
     part.k = nm_least(g->k - p, depth);
     part.a = at(g->a, g->transpose_a, g->lda, i, p, item);
     part.b = at(g->b, g->transpose_b, g->ldb, p, j, item);
-    part.c = at(g->c, false, g->ldc, i, j, item);
+    part.c = at_c(g, i, j);
     part.bias = g->bias ? (const char *)g->bias + j * item : NULL;
     part.accumulate = g->accumulate || p > 0;
     if (p + part.k < g->k) {
