@@ -105,6 +105,29 @@ NM_API nm_tensor *nm_nll_with(nm_tape *tape, nm_tensor *x, nm_tensor *labels,
 NM_API nm_tensor *nm_weighted_nll_with(nm_tape *tape, nm_tensor *x, nm_tensor *labels,
                                        nm_tensor *weight, const nm_nll_options *options);
 
+typedef struct nm_ctc_options {
+    NM_STRUCT_SIZE(nm_ctc_options);
+    int64_t blank NM_DEFAULT(0);            /* the class that stands for no label */
+    int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction; the mean is of losses divided
+                                               by the number of labels */
+    bool zero_infinity NM_DEFAULT(false);   /* labels that cannot be cost 0, not infinity */
+} nm_ctc_options;
+NM_API void nm_ctc_options_init(nm_ctc_options *options);
+#define NM_CTC_DEFAULTS .blank = 0, .reduction = NM_LOSS_MEAN, .zero_infinity = false
+
+/* Connectionist temporal classification: log_probs [n, steps, classes], such as nm_log_softmax()
+ * makes, targets [n, labels] of integers; input_lengths and target_lengths [n], or NULL: all steps
+ * and labels count. Graves, Fernandez, Gomez, Schmidhuber 2006. */
+#define nm_ctc(...) NM_CALL(5, nm_ctc, NM_END(nm_ctc_options), __VA_ARGS__)
+#define nm_ctc_needs(tape, log_probs, targets, input_lengths_or_NULL, target_lengths_or_NULL,      \
+                     options)
+#define nm_ctc_(tape, log_probs, targets, input_lengths, target_lengths, ...)                      \
+    nm_ctc_with(tape, log_probs, targets, input_lengths, target_lengths,                           \
+                NM_OPTIONS(nm_ctc_options, NM_CTC_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_ctc_with(nm_tape *tape, nm_tensor *log_probs, nm_tensor *targets,
+                              nm_tensor *input_lengths, nm_tensor *target_lengths,
+                              const nm_ctc_options *options);
+
 typedef struct nm_mse_options {
     NM_STRUCT_SIZE(nm_mse_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */

@@ -273,6 +273,12 @@ START_TEST(what_the_catalogue_has_beside_is_pytorchs_in_both_types)
 }
 END_TEST
 
+START_TEST(ctc_is_pytorchs_in_both_types)
+{
+    check_wide_file("ctc");
+}
+END_TEST
+
 START_TEST(the_basic_ops_are_pytorchs)
 {
     check_file("basic", true);
@@ -315,7 +321,8 @@ START_TEST(products_convolutions_and_pooling_are_pytorchs_by_our_own_kernels)
 }
 END_TEST
 
-TEST_MAIN("ops/golden", what_the_catalogue_has_beside_is_pytorchs_in_both_types,
+TEST_MAIN("ops/golden", ctc_is_pytorchs_in_both_types,
+          what_the_catalogue_has_beside_is_pytorchs_in_both_types,
           ops_of_sequences_and_vectors_are_pytorchs_in_both_types,
           transposed_convolutions_and_those_of_volumes_are_pytorchs_in_both_types,
           windows_of_all_kinds_are_pytorchs_in_both_types,
