@@ -19,8 +19,11 @@ static nm_status to_index_forward(const nm_run *run)
         const double value = nm_tensor_get(x, i);
         if (!(value >= INT32_MIN && value <= INT32_MAX && value == floor(value))) {
             char place[NM_SHAPE_TEXT];
-            return nm_run_fail(run, NM_ERROR_INPUT, "x at %s is %g, and no index",
-                               nm_shape_place_text(nm_tensor_shape(x), i, place), value);
+            return nm_run_fail(
+                run, NM_ERROR_INPUT,
+                "x at %s is %g, and no index; samples that are indices are not to be "
+                "standardized (data: {normalize: none})",
+                nm_shape_place_text(nm_tensor_shape(x), i, place), value);
         }
         y[i] = (int32_t)value;
     }

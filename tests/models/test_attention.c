@@ -98,7 +98,9 @@ START_TEST(rows_are_found_and_that_of_padding_is_zero)
     nm_tensor_set(x, 0, 0.5);
     nm_tape_reset(f.tape);
     ck_assert_ptr_null(train(&f, x));
-    assert_error(f.context, NM_ERROR_INPUT, "x at [0, 0] is 0.5, and no index");
+    assert_error(f.context, NM_ERROR_INPUT,
+                 "x at [0, 0] is 0.5, and no index; samples that are indices are not to be "
+                 "standardized");
     nm_tensor_set(x, 0, 4);
     nm_tape_reset(f.tape);
     ck_assert_ptr_null(train(&f, x));
