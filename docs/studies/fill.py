@@ -60,12 +60,18 @@ def kept(results):
                      for arm in results["arms"]}}
 
 
+def figures_of(name):
+    """NAME.svg, NAME-2.svg, ..."""
+    found = glob.glob(os.path.join(HERE, name + ".svg")) + glob.glob(os.path.join(HERE, name + "-[0-9].svg"))
+    return sorted(found, key=lambda path: (len(path), path))
+
+
 def take_figures(folder, name):
     """The page's figures, as files of their own."""
     with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
         page = file.read()
     style = re.search(r"<style>\n(.*?)\n\*\{", page, re.DOTALL)
-    for old in glob.glob(os.path.join(HERE, name + "*.svg")):
+    for old in figures_of(name):
         os.remove(old)
     for i, svg in enumerate(re.findall(r"<svg .*?</svg>", page, re.DOTALL)):
         whole = svg.replace(">", ">\n<style>%s\nsvg{background:var(--paper)}</style>" % style.group(1), 1)
@@ -104,6 +110,11 @@ def measured(claim):
         [told(claim["of"]), told(claim["than"]), sign] + [told(claim[key]) for key in ("value", "low", "high")])
 
 
+def figure_title(path):
+    with open(path, encoding="utf-8") as file:
+        return re.search("<title[^>]*>(.*?)</title>", file.read(), re.DOTALL).group(1)
+
+
 def table(name, path):
     results, korean = stored(name), "/ko/" in path
     if not results:
@@ -114,8 +125,9 @@ def table(name, path):
         lines.append("| %s | %s | %s |" % (claim["claim"], verdict, measured(claim)))
     seeds = "시드 %d개." if korean else "%d seeds."
     lines += ["", seeds % results["seeds"], ""]
-    if os.path.exists(os.path.join(HERE, name + ".svg")):
-        lines += ["![%s](%sstudies/%s.svg)" % (results["title"], "../" if korean else "", name), ""]
+    for path in figures_of(name):
+        figure = os.path.basename(path)
+        lines += ["![%s](%sstudies/%s)" % (figure_title(path), "../" if korean else "", figure), ""]
     return "\n".join(lines)
 
 
