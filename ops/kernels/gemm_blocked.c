@@ -47,7 +47,7 @@
 #if defined(__aarch64__) /* has twice as many registers */
 #define BASE_ROWS 12
 #else
-#define BASE_ROWS 6
+#define BASE_ROWS 4 /* sums, factors and products have 16 registers */
 #endif
 #ifdef HAS_BASE
 #define NAME(name) name##_base_f32

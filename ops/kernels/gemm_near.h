@@ -22,10 +22,7 @@ TARGET NM_INLINE void NAME(plain_tile)(const nm_gemm *g, int64_t i, int64_t j, c
         EACH(r, v, sums[r * vectors + v] = *(const LOOSE *)(c + r * ldc + v * LANES))
     }
     for (int64_t p = g->k; p > 0; p--, a += step, b += ldb) {
-        _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)
-        {
-            right[v] = *(const LOOSE *)(b + v * LANES);
-        }
+        EACH_VECTOR(v, right[v] = *(const LOOSE *)(b + v * LANES))
         EACH(r, v, sums[r * vectors + v] += a[r * row] * right[v])
     }
     EACH(r, v, *(LOOSE *)(c + r * ldc + v * LANES) = sums[r * vectors + v])

@@ -1,6 +1,6 @@
 /* The loops of a blocked product, for one type and instruction set; included once for each, after
  * `real`, NAME, TARGET and what that NEEDS, LANES, and ROWS,
- * which is 6, 12 or 14.
+ * which is 4, 6, 12 or 14.
  *
  * A tile of c, up to ROWS by 2 vectors, stays in registers while k passes. Both factors were packed
  * before, so that what comes next lies next: a in panels of as many rows as a tile has, b in panels
@@ -112,42 +112,44 @@ TARGET static void NAME(pack_panel)(const void *from, int64_t row, int64_t step,
 
 /* ---- Tiles ---- */
 
-/* All rows and vectors of a tile. Unrolled, so that the sums are registers. */
-#define EACH(r, v, ...)                                                                            \
+/* All rows, vectors, or both, of a tile. Unrolled, so that the sums are registers. */
+#define EACH_ROW(r, ...)                                                                           \
     _Pragma("GCC unroll 14") for (int r = 0; r < rows; r++)                                        \
     {                                                                                              \
-        _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)                                  \
-        {                                                                                          \
-            __VA_ARGS__;                                                                           \
-        }                                                                                          \
+        __VA_ARGS__;                                                                               \
     }
+#define EACH_VECTOR(v, ...)                                                                        \
+    _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)                                      \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+#define EACH(r, v, ...) EACH_ROW(r, EACH_VECTOR(v, __VA_ARGS__))
 
 /* Step by step: or gcc keeps a pointer to each row, of which it has not so many. */
-#define NEXT_ROW(c)                                                                                \
-    c += ldc;                                                                                      \
+NM_INLINE real *NAME(next_row)(real *c, int64_t by)
+{
+    c += by;
     __asm__("" : "+r"(c));
+    return c;
+}
 
 TARGET NM_INLINE void NAME(tile)(const nm_gemm_operands *o, const int rows, const int vectors)
 {
     const int64_t ldc = o->ldc, step = o->step;
     const real *a = o->a, *b = o->b;
     real *c = o->c;
-    VECTOR sums[ROWS * 2], right[2];
+    VECTOR sums[ROWS * 2] = {{0}}, right[2];
     if (o->add) {
-        EACH(r, v,
-             if (v == 0 && r > 0){NEXT_ROW(c)} sums[2 * r + v] = *(const LOOSE *)(c + v * LANES))
-    } else {
-        EACH(r, v, sums[2 * r + v] = (VECTOR){0})
+        EACH_ROW(r, c = NAME(next_row)(c, r ? ldc : 0);
+                 EACH_VECTOR(v, sums[2 * r + v] = *(const LOOSE *)(c + v * LANES)))
     }
     for (int64_t p = o->depth; p > 0; p--, a += rows, b += step) {
-        _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)
-        {
-            right[v] = *(const LOOSE *)(b + v * LANES);
-        }
+        EACH_VECTOR(v, right[v] = *(const LOOSE *)(b + v * LANES))
         EACH(r, v, sums[2 * r + v] += a[r] * right[v])
     }
     c = o->c;
-    EACH(r, v, if (v == 0 && r > 0){NEXT_ROW(c)} * (LOOSE *)(c + v * LANES) = sums[2 * r + v])
+    EACH_ROW(r, c = NAME(next_row)(c, r ? ldc : 0);
+             EACH_VECTOR(v, *(LOOSE *)(c + v * LANES) = sums[2 * r + v]))
 }
 
 #define TILE(rows, vectors)                                                                        \
@@ -164,8 +166,10 @@ TILES(1)
 TILES(2)
 TILES(3)
 TILES(4)
+#if ROWS > 4
 TILES(5)
 TILES(6)
+#endif
 #if ROWS > 6
 TILES(7)
 TILES(8)
@@ -194,8 +198,10 @@ static const nm_gemm_loops NAME(loops) = {
             TILES_OF(2),
             TILES_OF(3),
             TILES_OF(4),
+#if ROWS > 4
             TILES_OF(5),
             TILES_OF(6),
+#endif
 #if ROWS > 6
             TILES_OF(7),
             TILES_OF(8),
@@ -219,8 +225,9 @@ static const nm_gemm_loops NAME(loops) = {
 #undef EXCHANGE
 #undef NM_LANES
 #undef EACH
+#undef EACH_ROW
+#undef EACH_VECTOR
 #undef TILE
-#undef NEXT_ROW
 #undef TILES
 #undef TILES_OF
 #undef NAME

@@ -78,13 +78,13 @@ WIDE static void store_weight_grad(void *arg, int64_t begin, int64_t end)
     const job *j = arg;
     const int64_t in = j->in.channels;
     for (int64_t i = begin * in; i < end * in; i += LANES) {
-        vector sums[POSITIONS], more[POSITIONS], taps[TAPS * TAPS];
-        load_positions(j->weights + i, j->weights_step, sums);
-        for (int64_t share = 1; share < j->shares; share++) {
-            load_positions(j->weights + share * POSITIONS * j->weights_step + i, j->weights_step,
-                           more);
-            for (int p = 0; p < POSITIONS; p++) {
-                sums[p] += more[p];
+        vector sums[POSITIONS], more, taps[TAPS * TAPS];
+        for (int p = 0; p < POSITIONS; p++) {
+            const float *from = j->weights + i + p * j->weights_step;
+            memcpy(&sums[p], from, sizeof more);
+            for (int64_t share = 1; share < j->shares; share++) {
+                memcpy(&more, from + share * POSITIONS * j->weights_step, sizeof more);
+                sums[p] += more;
             }
         }
         transform(sums, IN, transform_weight_sums, TAPS, taps);
