@@ -5,6 +5,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/processors.h"
 
 /* ---- Life ---- */
 
@@ -21,7 +22,12 @@ static void *default_resize(void *user, void *memory, size_t size)
 static int threads_available(void)
 {
 #ifdef _OPENMP
-    return omp_get_max_threads();
+    const int threads = omp_get_max_threads();
+    if (threads != omp_get_num_procs()) {
+        return threads; /* its user's choice */
+    }
+    const int allowed = nm_processors_of_groups("");
+    return allowed && allowed < threads ? allowed : threads;
 #else
     return 1;
 #endif

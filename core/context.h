@@ -54,7 +54,7 @@ typedef void (*nm_log_fn)(void *user, nm_log_level level, const char *message);
 
 typedef struct nm_context_options {
     nm_allocator allocator; /* NULL resize: malloc */
-    int threads;            /* 0: as many as the machine offers this process; see below */
+    int threads;            /* 0: as many as this process may use; see below */
     uint64_t seed;          /* of the context's random stream */
     nm_log_fn log;          /* NULL: silence */
     void *log_user;
@@ -129,7 +129,9 @@ NM_API void nm_context_trim(nm_context *context);
  * results. In a process that was forked from one that used the library, all runs in one thread,
  * whatever this says: threads do not come along. */
 NM_API int nm_context_threads(const nm_context *context);
-/* 0: all there are. More than NM_MAX_THREADS are that many: the system would refuse them. */
+/* 0: as many as OMP_NUM_THREADS says, or else as there are processors for this process: those it
+ * may run on, but no more than its control group's share of their time (a container's limit). More
+ * than NM_MAX_THREADS are that many: the system would refuse them. */
 NM_API void nm_context_set_threads(nm_context *context, int threads);
 /* One thread, unless its user chose how many. The library's own. */
 void nm_context_compute_alone(nm_context *context);

@@ -249,8 +249,8 @@ typedef struct nm_one_hot_options {
     int64_t num_classes NM_DEFAULT(1);
 } nm_one_hot_options;
 
-/* x, of whole numbers, as i32, without a gradient: classes or words as data sets give them. A number
- * that is none is an error. */
+/* x, of whole numbers, as i32, without a gradient: classes or words as data sets give them. A
+ * number that is none is an error. */
 NM_API nm_tensor *nm_to_index(nm_tape *tape, nm_tensor *x);
 
 /* 1 at [..., index], else 0: f32 [index..., num_classes]; no gradient. */

@@ -1,6 +1,6 @@
 /* A checkpoint whose metadata and bytes were changed in any way: a run goes on from it, or says why
- * not; nothing else. Lines of the input: "key=value" sets what is told beside the tensors, "key" alone
- * removes it, "#place=number" changes a byte of the file. */
+ * not; nothing else. Lines of the input: "key=value" sets what is told beside the tensors, "key"
+ * alone removes it, "#place=number" changes a byte of the file. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,8 @@ static void begin(run *r)
     *r = (run){.file = fuzz_file((const uint8_t *)network, sizeof network - 1, path)};
     r->context = nm_open(&(nm_context_options){
         .allocator = {.resize = limited_resize, .user = &r->used}, .threads = 1});
-    require(r->context && nm_config_open(r->context, path, NULL, 0, NM_NEED_WHOLE, &r->config) == NM_OK);
+    require(r->context &&
+            nm_config_open(r->context, path, NULL, 0, NM_NEED_WHOLE, &r->config) == NM_OK);
     const nm_trainer_setup setup = nm_config_setup(&r->config);
     r->trainer = nm_trainer_create(r->context, &setup);
     require(r->trainer);
@@ -130,10 +131,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const int file = fuzz_file((const uint8_t *)all, bytes, path);
         nm_train_result result;
         const nm_status status = nm_trainer_resume(r.trainer, path);
-        require(status == nm_context_status(r.context) && (status == NM_OK || *nm_context_error(r.context)));
+        require(status == nm_context_status(r.context) &&
+                (status == NM_OK || *nm_context_error(r.context)));
         if (status == NM_OK) {
             require(nm_trainer_run(r.trainer, &result) == nm_context_status(r.context));
-            require(result.epochs >= 0 && result.epochs <= 2 && result.steps >= 0 && result.steps <= 6);
+            require(result.epochs >= 0 && result.epochs <= 2 && result.steps >= 0 &&
+                    result.steps <= 6);
         }
         close(file);
     }

@@ -1,6 +1,6 @@
 /* Any op on any small arrays by any options, and its gradients: it either fails with a message, or
- * has all its outputs, and leaves nothing behind. The input's bytes: which op; of each input the type
- * (or that there is none), rank, sizes and what its elements are; then the options' text. */
+ * has all its outputs, and leaves nothing behind. The input's bytes: which op; of each input the
+ * type (or that there is none), rank, sizes and what its elements are; then the options' text. */
 #include <stdint.h>
 #include <string.h>
 
@@ -60,7 +60,8 @@ static nm_tensor *read_input(bytes *b, nm_context *context)
 }
 
 /* The gradients of the outputs that are floating, with respect to the inputs that are. */
-static void differentiate(nm_tape *tape, nm_tensor *const *in, int inputs, nm_tensor *const *out, int outputs)
+static void differentiate(nm_tape *tape, nm_tensor *const *in, int inputs, nm_tensor *const *out,
+                          int outputs)
 {
     nm_tensor *of[NM_MAX_OUTPUTS], *with[MOST_INPUTS], *gradient[MOST_INPUTS];
     int some = 0, others = 0;
@@ -75,7 +76,8 @@ static void differentiate(nm_tape *tape, nm_tensor *const *in, int inputs, nm_te
         }
     }
     const nm_status status =
-        some && others ? nm_gradients(tape, of, NULL, some, with, others, NM_CREATE_GRAPH, gradient) : NM_ERROR_INPUT;
+        some && others ? nm_gradients(tape, of, NULL, some, with, others, NM_CREATE_GRAPH, gradient)
+                       : NM_ERROR_INPUT;
     for (int i = 0; status == NM_OK && i < others; i++) {
         require(nm_shape_equal(nm_tensor_shape(gradient[i]), nm_tensor_shape(with[i])));
     }
@@ -83,7 +85,9 @@ static void differentiate(nm_tape *tape, nm_tensor *const *in, int inputs, nm_te
 
 static void run(bytes *b, nm_context *context)
 {
-    const nm_item *item = nm_item_at(context, NM_KIND_OP, (int)((next(b) << 8 | next(b)) % (unsigned)nm_item_count(context, NM_KIND_OP)));
+    const nm_item *item =
+        nm_item_at(context, NM_KIND_OP,
+                   (int)((next(b) << 8 | next(b)) % (unsigned)nm_item_count(context, NM_KIND_OP)));
     const nm_op *op = nm_find_op(context, item->name);
     const int inputs = (int)(next(b) % (MOST_INPUTS + 1));
     nm_tensor *in[MOST_INPUTS], *out[NM_MAX_OUTPUTS] = {NULL};
@@ -95,7 +99,8 @@ static void run(bytes *b, nm_context *context)
     memcpy(options, b->at, length);
     nm_tape *tape = nm_tape_create(context);
     if (tape && nm_context_status(context) == NM_OK) {
-        const nm_status status = nm_call(tape, item->name, in, inputs, *options ? options : NULL, out, op->output_count);
+        const nm_status status =
+            nm_call(tape, item->name, in, inputs, *options ? options : NULL, out, op->output_count);
         require(status == nm_context_status(context));
         require(status == NM_OK || *nm_context_error(context));
         require(status != NM_OK || out[0]);

@@ -13,10 +13,12 @@
 #include "tests/fuzz/dataset.h"
 #include "tests/fuzz/limited.h"
 
-static const char *const names[] = {"log.jsonl", "probes.jsonl", "network.yaml", "best.safetensors"};
+static const char *const names[] = {"log.jsonl", "probes.jsonl", "network.yaml",
+                                    "best.safetensors"};
 static const char *const texts[] = {
     "{\"event\": \"start\", \"started\": \"2020-01-01T00:00:00.000Z\"}\n"
-    "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 3, \"seconds\": 0.5, \"train_loss\": 0.7, \"rate\": 0.1}\n",
+    "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 3, \"seconds\": 0.5, \"train_loss\": 0.7, "
+    "\"rate\": 0.1}\n",
     "{\"step\": 1, \"probe\": \"gradient_norms\", \"layer\": \"dense1\", \"norm\": 0.25}\n",
     "model: {input: [2], layers: [dense: {units: 2}]}\n", NULL};
 
@@ -48,7 +50,8 @@ static void put(int which, const void *data, size_t size)
 static void make_weights(nm_context *context)
 {
     nm_document *document = nm_document_parse(context, texts[2], SIZE_MAX, "network.yaml");
-    nm_model *model = nm_model_create(context, document, nm_value_get(nm_document_root(document), "model"), NULL, NULL);
+    nm_model *model = nm_model_create(
+        context, document, nm_value_get(nm_document_root(document), "model"), NULL, NULL);
     char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, names[3]);
     require(model && nm_model_save(model, path) == NM_OK);
@@ -90,7 +93,8 @@ static void open_network(nm_context *context)
     nm_config config;
     snprintf(path, sizeof path, "%s/network.yaml", folder);
     const nm_status status = nm_config_open_trained(context, path, NULL, 0, folder, &config);
-    require(status == nm_context_status(context) && (status == NM_OK || *nm_context_error(context)));
+    require(status == nm_context_status(context) &&
+            (status == NM_OK || *nm_context_error(context)));
     nm_config_close(&config);
     nm_context_clear_error(context);
     nm_model *model = nm_model_open_saved(context, folder);
