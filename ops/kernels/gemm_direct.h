@@ -17,76 +17,11 @@ NM_INLINE void NAME(add_four)(const real *a, int64_t step, const real *b, int64_
     }
 }
 
-/* The same for two rows of c. */
-NM_INLINE void NAME(add_eight)(const real *a, int64_t row, int64_t step, const real *b, int64_t ldb,
-                               int64_t n, real *c, int64_t ldc)
-{
-    const real *e = a + row, *b1 = b + ldb, *b2 = b1 + ldb, *b3 = b2 + ldb;
-    const real a0 = a[0], a1 = a[step], a2 = a[2 * step], a3 = a[3 * step];
-    const real e0 = e[0], e1 = e[step], e2 = e[2 * step], e3 = e[3 * step];
-    real *f = c + ldc;
-    NM_SIMD for (int64_t j = 0; j < n; j++)
-    {
-        c[j] += (a0 * b[j] + a1 * b1[j]) + (a2 * b2[j] + a3 * b3[j]);
-        f[j] += (e0 * b[j] + e1 * b1[j]) + (e2 * b2[j] + e3 * b3[j]);
-    }
-}
-
-/* Four rows of c and one of b; `set`: c holds nothing yet. */
-NM_INLINE void NAME(add_across)(const real *a, int64_t row, const real *b, int64_t n, real *c,
-                                int64_t ldc, bool set)
-{
-    const real a0 = a[0], a1 = a[row], a2 = a[2 * row], a3 = a[3 * row];
-    real *c1 = c + ldc, *c2 = c1 + ldc, *c3 = c2 + ldc;
-    if (set) {
-        NM_SIMD for (int64_t j = 0; j < n; j++)
-        {
-            c[j] = a0 * b[j];
-            c1[j] = a1 * b[j];
-            c2[j] = a2 * b[j];
-            c3[j] = a3 * b[j];
-        }
-        return;
-    }
-    NM_SIMD for (int64_t j = 0; j < n; j++)
-    {
-        c[j] += a0 * b[j];
-        c1[j] += a1 * b[j];
-        c2[j] += a2 * b[j];
-        c3[j] += a3 * b[j];
-    }
-}
-
 NM_INLINE void NAME(add_one)(real a, const real *b, int64_t n, real *c)
 {
     NM_SIMD for (int64_t j = 0; j < n; j++)
     {
         c[j] += a * b[j];
-    }
-}
-
-/* b's rows first..k, to `rows` rows of c from row i on, which hold something. */
-NM_INLINE void NAME(add_rows)(const nm_gemm *g, int64_t i, int64_t rows, int64_t first)
-{
-    const int64_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
-    const real *a = (const real *)g->a + i * row, *b = g->b;
-    real *c = (real *)g->c + i * g->ldc;
-    int64_t p = first;
-    for (; p + 4 <= g->k; p += 4) {
-        const real *left = a + p * step, *right = b + p * g->ldb;
-        int64_t r = 0;
-        for (; r + 2 <= rows; r += 2) {
-            NAME(add_eight)
-            (left + r * row, row, step, right, g->ldb, g->n, c + r * g->ldc, g->ldc);
-        }
-        if (r < rows) {
-            NAME(add_four)(left + r * row, step, right, g->ldb, g->n, c + r * g->ldc);
-        }
-    }
-    for (; p < g->k; p++) {
-        for (int64_t r = 0; r < rows; r++) {
-            NAME(add_one)(a[r * row + p * step], b + p * g->ldb, g->n, c + r * g->ldc);
-        }
     }
 }
 
@@ -97,20 +32,20 @@ NM_INLINE void NAME(clear_rows)(const nm_gemm *g, int64_t i, int64_t rows)
     }
 }
 
+/* For what does not fill the vectors of gemm_near.h, and for f64. */
 static void NAME(direct_plain)(const nm_gemm *g)
 {
-    const int64_t row = g->transpose_a ? 1 : g->lda;
-    const bool few = g->k < 4;
-    for (int64_t i = 0; i < g->m; i += 4) {
-        const int64_t rows = g->m - i < 4 ? g->m - i : 4;
-        if (few && rows == 4) {
-            NAME(add_across)
-            ((const real *)g->a + i * row, row, g->b, g->n, (real *)g->c + i * g->ldc, g->ldc,
-             !g->accumulate);
-            NAME(add_rows)(g, i, 4, 1);
-        } else {
-            NAME(clear_rows)(g, i, rows);
-            NAME(add_rows)(g, i, rows, 0);
+    const int64_t row = g->transpose_a ? 1 : g->lda, step = g->transpose_a ? g->lda : 1;
+    NAME(clear_rows)(g, 0, g->m);
+    for (int64_t i = 0; i < g->m; i++) {
+        const real *a = (const real *)g->a + i * row, *b = g->b;
+        real *c = (real *)g->c + i * g->ldc;
+        int64_t p = 0;
+        for (; p + 4 <= g->k; p += 4, a += 4 * step, b += 4 * g->ldb) {
+            NAME(add_four)(a, step, b, g->ldb, g->n, c);
+        }
+        for (; p < g->k; p++, a += step, b += g->ldb) {
+            NAME(add_one)(a[0], b, g->n, c);
         }
     }
 }
