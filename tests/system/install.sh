@@ -121,6 +121,20 @@ claim_runs "a program builds in C++" ${CXX:-c++} -std=c++17 $warnings -I. -x c++
 int main() { return nm_status_name(NM_OK) == nullptr; }
 TEXT
 
+# What a small program costs: two steps of a tiny network and a thousand predictions.
+builds_and_runs tiny 'trained' "a program with a tiny network" \
+    ${CC:-cc} -std=gnu11 $warnings -I. tiny.c $(pkg-config --cflags --libs norma) -o tiny
+other_libraries() # a judge of the lines "loads NAME"
+{
+    sed -n 's/^loads //p' | sort -u | grep -vE '^(lib(norma|c|m|gomp|omp|yaml-0|z|pthread|dl|gcc_s)|ld-[a-z0-9_-]*)[-.0-9]*\.so|^ld-'
+}
+claim_of tiny "it loads libnorma, libc, and what they need, and no oneDNN" other_libraries
+more_memory() # MOST, in KiB: a judge of the line "memory N"
+{
+    awk -v most="$1" '/^memory / { said = 1; if ($2 > most) print } END { if (!said) print "it does not say" }'
+}
+claim_of tiny "it takes less than 8 MB at its most" more_memory 8192
+
 # The op that architecture.md shows, under another name.
 {
     echo '#include <norma.h>'
