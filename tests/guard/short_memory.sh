@@ -27,24 +27,26 @@ limited()
     ) 2>/dev/null
 }
 
-# tried FROM STEP TO: trains with each limit; `broken` has the crashes, `last` the last exit code.
+# tried PRECISION FROM STEP TO: trains with each limit; `broken` has the crashes, `last` the last exit code.
 tried()
 {
+    precision=$1
+    shift
     broken=
     for kib in $(seq "$@"); do
         rm -rf out
-        code=$(limited "$kib" "$norma" train net.yaml --quiet --out out)
+        code=$(limited "$kib" "$norma" train net.yaml --quiet --out out --set "train.precision=$precision")
         [ "$code" -le 2 ] || broken="$broken$kib KiB: $code
 "
         last=$code
     done
 }
 
-least=10000
+least=4000
 while [ $least -lt 300000 ] && [ "$(limited $least "$norma" --version)" != 0 ]; do
     least=$((least + 1000))
 done
-tried $((least + 2000)) 500 $((least + 30000))
+tried f32 $((least + 2000)) 500 $((least + 30000))
 claim "short memory is an error, never a crash" "$broken"
 claim "with enough of it, it trains" "$([ "$last" = 0 ] || echo "exit code $last")"
 
@@ -52,7 +54,7 @@ least=$((least + 30000))
 while [ $least -lt 500000 ] && [ "$(limited $least "$norma" version)" = 0 ] && ! grep -q ', oneDNN' said; do
     least=$((least + 4000))
 done
-tried $((least - 4000)) 1000 $((least + 40000))
+tried bf16 $((least + 40000)) 1000 $((least + 80000)) # whose products are oneDNN's
 claim "nor where oneDNN is just loaded" "$broken"
 claim "and with enough of it, it trains" "$([ "$last" = 0 ] || echo "exit code $last")"
 
