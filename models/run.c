@@ -64,6 +64,7 @@ nm_tensor *nm_layers_run(const nm_layers *layers, const nm_pass *pass, nm_tensor
 /* Who looks at what lies between must find it. */
 nm_tensor *nm_layers_run_again(const nm_layers *layers, const nm_pass *pass, nm_tensor *x)
 {
+    NM_GIVEN(layers && pass && pass->tape, NULL);
     if (pass->onlooker) {
         return nm_layers_run(layers, pass, x);
     }
