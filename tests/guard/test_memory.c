@@ -23,17 +23,18 @@
 static const struct {
     const char *file;
     nm_shape sample;
-    long mallocs; /* a step, by oneDNN 2.6 */
+    long mallocs; /* a step, by oneDNN 2.6, at most: without AVX-512 a first layer is its too */
+    bool strided; /* has convolutions that are always oneDNN's */
 } networks[] = {
-    {"fashion_mnist_mlp_bn.yaml", {3, {28, 28, 1}}, 28},
-    {"fashion_mnist_mlp_wn.yaml", {3, {28, 28, 1}}, 28},
-    {"fashion_mnist_bn_paper.yaml", {3, {28, 28, 1}}, 26},
-    {"fashion_mnist_cnn_bn.yaml", {3, {28, 28, 1}}, 60},
-    {"fashion_mnist_cnn_wn.yaml", {3, {28, 28, 1}}, 62},
-    {"fashion_mnist_fast.yaml", {3, {28, 28, 1}}, 60},
-    {"fashion_mnist_resnet.yaml", {3, {28, 28, 1}}, 225},
-    {"resnet20.yaml", {3, {32, 32, 3}}, 685},
-    {"spirals.yaml", {1, {2}}, 0}, /* so small that all products are ours */
+    {"fashion_mnist_mlp_bn.yaml", {3, {28, 28, 1}}, 0, false},
+    {"fashion_mnist_mlp_wn.yaml", {3, {28, 28, 1}}, 0, false},
+    {"fashion_mnist_bn_paper.yaml", {3, {28, 28, 1}}, 0, false},
+    {"fashion_mnist_cnn_bn.yaml", {3, {28, 28, 1}}, 30, false},
+    {"fashion_mnist_cnn_wn.yaml", {3, {28, 28, 1}}, 30, false},
+    {"fashion_mnist_fast.yaml", {3, {28, 28, 1}}, 30, false},
+    {"fashion_mnist_resnet.yaml", {3, {28, 28, 1}}, 130, true},
+    {"resnet20.yaml", {3, {32, 32, 3}}, 340, true},
+    {"spirals.yaml", {1, {2}}, 0, false},
 };
 
 static const char *zoo(const char *name)
@@ -176,7 +177,7 @@ START_TEST(a_steady_step_allocates_nothing_and_onednn_no_more_than_it_did)
         printf("%s: malloc() is called %ld times a step\n", networks[i].file, most);
         ck_assert_msg(most <= limit, "%s: %ld calls of malloc() a step, not %ld", networks[i].file,
                       most, limit);
-        ck_assert(most > 0 || !networks[i].mallocs); /* it sees what another library does */
+        ck_assert(most > 0 || !networks[i].strided); /* it sees what another library does */
     }
 }
 END_TEST
