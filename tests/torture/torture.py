@@ -12,6 +12,7 @@ cut, after which only what was synced is on the disk and of the rest anything. W
 1. It ends by itself: finished, with the results that it has without a fault; or with exit code 1 or 2
    and words on standard error; or by the signal that was sent.
 2. What it was to replace is as it was, or whole and new: never a part, never another content.
+   Of two that want the same folder, one of which has a fault, this holds for each.
 3. After it, without faults, the same command reaches the same results, bit for bit: by --resume, or,
    where nothing was kept yet, from the beginning.
 
@@ -34,6 +35,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 PATIENCE = 60  # seconds for what takes one
@@ -178,6 +180,14 @@ class House:
 
     def path(self, *names):
         return os.path.join(self.folder, self.apart, *names)
+
+    def beside(self, name):
+        """The same with a folder of its own for what it says."""
+        other = House.__new__(House)
+        other.__dict__.update(self.__dict__)
+        other.apart = os.path.join(self.apart, name)
+        os.makedirs(other.path(), exist_ok=True)
+        return other
 
     def reference(self, name):
         """A run that scenarios begin with."""
@@ -562,8 +572,35 @@ def judge_memory(house, scenario, fault):
 def play(house, seed):
     """A round: nothing, or what went wrong."""
     draw = random.Random(seed)
+    if draw.random() < 0.1:
+        return play_two(house, draw)
     scenario = draw.choice(SCENARIOS)
     return play_fault(house, scenario, Fault().drawn(house, scenario, draw), draw)
+
+
+def play_two(house, draw):
+    """Two that want the same folder, one of them with a fault: the other one finishes or says why not."""
+    scenario = draw.choice(SCENARIOS[:2])
+    place = begin(house, scenario)
+    fault = Fault()
+    draw.choice([fault.error, fault.kill, fault.late, fault.short, fault.signal])(house, scenario, draw)
+    pause = draw.choice([0, 0.003, 0.01, 0.02, 0.04])
+    other = house.beside("other")
+    second = {}
+
+    def run_other():
+        time.sleep(pause)
+        second["end"] = other.run(draw.choice(scenario.again), place)
+
+    thread = threading.Thread(target=run_other)
+    thread.start()
+    code, words = house.run(scenario.words, place, fault.environment)
+    thread.join()
+    code_of_other, words_of_other = second["end"]
+    what = (judge_end(scenario, fault, code, words) or judge_end(scenario, Fault(), code_of_other, words_of_other) or
+            judge_afterwards(house, scenario, place))
+    kind = "two finished" if code == code_of_other == 0 else "one of two finished" if 0 in (code, code_of_other) else "none of two"
+    return f"two of {scenario.name}", fault.text, kind, what, words + words_of_other
 
 
 def play_fault(house, scenario, fault, draw):
@@ -623,10 +660,7 @@ def play_every(house, options):
 
 def play_one(task):
     house, (scenario, order), seed = task
-    own = House.__new__(House)
-    own.__dict__.update(house.__dict__)
-    own.apart = f"of-{os.getpid()}"
-    os.makedirs(own.path(), exist_ok=True)
+    own = house.beside(f"of-{os.getpid()}")
     return seed, play_fault(own, scenario, Fault(order), random.Random(seed))
 
 
