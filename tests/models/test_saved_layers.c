@@ -1,4 +1,6 @@
 /* Every layer of the catalogue is saved, opened and shared, and predicts the same bits. */
+#include <stdio.h>
+
 #include "models/predictor.h"
 #include "tests/models/model_test.h"
 
@@ -6,7 +8,6 @@ typedef struct row {
     const char *layer, *options; /* NULL: none needed */
     nm_shape sample;
 } row;
-
 
 static const row rows[] = {
     {"dense", "{units: 3}", {1, {6}}},
@@ -73,16 +74,18 @@ static nm_tensor *make_samples(fixture *f, const row *r)
     return x;
 }
 
-static void assert_same_bits_as(const nm_tensor *y, const float *expected, int64_t count, const char *text)
+static void assert_same_bits_as(const nm_tensor *y, const float *expected, int64_t count,
+                                const char *text)
 {
     ck_assert_msg(y && nm_tensor_count(y) == count, "%s", text);
-    ck_assert_msg(memcmp(nm_tensor_f32((nm_tensor *)(uintptr_t)y), expected, (size_t)count * sizeof *expected) == 0,
+    ck_assert_msg(memcmp(nm_tensor_f32((nm_tensor *)(uintptr_t)y), expected,
+                         (size_t)count * sizeof *expected) == 0,
                   "%s predicts something else", text);
 }
 
 /* In another context, which knows nothing of this one. */
-static void predict_elsewhere(const void *bytes, size_t size, nm_tensor *x, const float *expected, int64_t count,
-                              const char *text)
+static void predict_elsewhere(const void *bytes, size_t size, nm_tensor *x, const float *expected,
+                              int64_t count, const char *text)
 {
     nm_context *context = open_context(NULL);
     nm_model *model = nm_model_open_memory(context, bytes, size, text);
@@ -92,7 +95,8 @@ static void predict_elsewhere(const void *bytes, size_t size, nm_tensor *x, cons
     assert_same_bits_as(nm_model_predict(model, tape, there), expected, count, text);
     size_t again;
     void *second = nm_model_save_memory(model, &again);
-    ck_assert_msg(again == size && memcmp(second, bytes, size) == 0, "%s is saved as something else", text);
+    ck_assert_msg(again == size && memcmp(second, bytes, size) == 0,
+                  "%s is saved as something else", text);
     nm_free(context, second);
     nm_tensor_destroy(there);
     nm_tape_destroy(tape);

@@ -274,7 +274,8 @@ def prepare_scenario(house, scenario):
 def read_counts(house):
     try:
         with open(house.path("count"), encoding="ascii") as file:
-            return {name: int(count) for name, count in (line.split() for line in file)}
+            whole = [line.split() for line in file if line.endswith("\n")]  # it may be cut off
+            return {words[0]: int(words[1]) for words in whole if len(words) == 2}
     except FileNotFoundError:
         return {}
 

@@ -77,7 +77,7 @@ double study_measure_saved(const study *s, const arm *a, int64_t seed)
         return NAN;
     }
     nm_context_set_threads(s->context, 1); /* as runs have, which others are beside */
-    const arguments of = {.command = &command_study, .positional = {folder}, .count = 1};
+    const arguments of = {.command = &command_eval, .positional = {folder}, .count = 1};
     if (evaluated_open(s->context, &of, "test", &e) == NM_OK) {
         measure_folding(s->context, &e, &value);
     }

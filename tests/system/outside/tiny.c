@@ -1,4 +1,5 @@
-/* A tiny network: two steps and a thousand predictions. Then what was loaded, and the most memory. */
+/* A tiny network: two steps and a thousand predictions. Then what was loaded, and the most memory.
+ */
 #include <norma.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,8 @@ int main(void)
         const int64_t rows = step < 2 ? 100 : 1;
         nm_tape_reset(tape);
         nm_tensor *h = nm_tape_wrap(tape, NM_F32, NM_SHAPE(rows, 2), x);
-        nm_tensor *y = nm_dense(tape, nm_relu(tape, nm_dense(tape, h, a.weight, a.bias)), b.weight, b.bias);
+        nm_tensor *y =
+            nm_dense(tape, nm_relu(tape, nm_dense(tape, h, a.weight, a.bias)), b.weight, b.bias);
         if (step < 2) {
             nm_tensor *t = nm_tape_wrap(tape, NM_F32, NM_SHAPE(rows, 2), targets);
             nm_optimizer_minimize(sgd, tape, nm_mse(tape, y, t), step);
