@@ -152,7 +152,7 @@ static nm_tensor *look(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
     return nm_square(pass->tape, x);
 }
 
-static nm_tensor *noise(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
+static nm_tensor *hiss(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     (void)layer;
     double scale = pass->random ? nm_random_uniform(pass->random) : 1;
@@ -172,7 +172,7 @@ static nm_tensor *pass_on(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
         .forward = forward_}
 
 LAYER(look, look);
-LAYER(noise, noise);
+LAYER(hiss, hiss);
 LAYER(pass_on, pass_on);
 
 static fixture begin_with_layers(const char *yaml)
@@ -180,7 +180,7 @@ static fixture begin_with_layers(const char *yaml)
     fixture f = {.context = open_context(NULL), .random = nm_random_create(3, 0)};
     nm_shape sample = NM_SHAPE(4);
     nm_register_layer(f.context, &look_type);
-    nm_register_layer(f.context, &noise_type);
+    nm_register_layer(f.context, &hiss_type);
     nm_register_layer(f.context, &pass_on_type);
     f.tape = nm_tape_create(f.context);
     f.document = nm_document_parse(f.context, yaml, SIZE_MAX, "net.yaml");
@@ -192,7 +192,7 @@ static fixture begin_with_layers(const char *yaml)
 
 START_TEST(a_layer_that_no_graph_can_hold_is_a_step_that_calls_it)
 {
-    fixture f = begin_with_layers("[{residual: {body: [look, {dense: {units: 4}}]}}, noise, relu]");
+    fixture f = begin_with_layers("[{residual: {body: [look, {dense: {units: 4}}]}}, hiss, relu]");
     nm_graph *graph = trace_model(f.model, NM_SHAPE(4), true);
     assert_fine(f.context);
     char *text = nm_graph_text(graph);
@@ -203,7 +203,7 @@ START_TEST(a_layer_that_no_graph_can_hold_is_a_step_that_calls_it)
                            "%2 f32 [8, 4] = dense(%1, residual1.body.dense1.weight, "
                            "residual1.body.dense1.bias) layer \"residual1.body.dense1\"\n"
                            "%3 f32 [8, 4] = add(%2, x) layer \"residual1\"\n"
-                           "%4 f32 [8, 4] = layer(%3) layer \"noise1\"\n"
+                           "%4 f32 [8, 4] = layer(%3) layer \"hiss1\"\n"
                            "%5 f32 [8, 4] = relu(%4) layer \"relu1\"\n"
                            "output %5\n");
     nm_free(f.context, text);
