@@ -337,7 +337,7 @@ START_TEST(samples_to_be_ignored_are_ignored_from_the_file_to_the_result)
     static const char *const losses[] = {"cross_entropy", "{cross_entropy: {ignore_index: 255}}",
                                          "{cross_entropy: {ignore_index: 2}}"};
     for (int i = 0; i < 3; i++) {
-        char yaml[1024], table[256], folder[16];
+        char yaml[1024], table[256], folder[32];
         snprintf(table, sizeof table,
                  "-3,0\n-2,0\n-4,0\n-3,0\n3,1\n2,1\n4,1\n3,1\n-3,%s\n-2,%s\n3,%s\n2,%s\n",
                  labels[i], labels[i], labels[i], labels[i]);
