@@ -13,9 +13,7 @@
 
 /* ---- Loading ---- */
 
-#define TEXT_OF(number) #number
-#define NAME_OF(major) "libdnnl.so." TEXT_OF(major)
-static const char file[] = NAME_OF(DNNL_VERSION_MAJOR);
+static const char file[] = NM_ONEDNN_FILE; /* as the library calls itself: meson.build asks it */
 
 static const struct {
     const char *name;

@@ -46,8 +46,9 @@ unusable broken "no header"
 
 norma=$NORMA_BUILD/norma
 ask version "$norma" version
-major=$(sed -n 's/.*, oneDNN \([0-9]*\)\..*/\1/p' "$temporary/version.said")
-[ -n "$major" ] || finish # built without, or it is not installed
+file=$(grep -o -m 1 'NM_ONEDNN_FILE=[^ ]*' "$NORMA_BUILD/compile_commands.json" | grep -o -m 1 'libdnnl[a-z0-9.]*' | head -n 1)
+[ -n "$file" ] || finish # built without
+claim_of version "the oneDNN that it was built for, $file, is the one that it loads" says ', oneDNN [23]\.'
 cat >"$temporary/net.yaml" <<'END'
 model: [dense: {units: 256}, relu, dense: {units: 256}, relu, dense: {units: 2}]
 data: {train: {spirals: {points: 256}}, batch: 256}
@@ -69,9 +70,9 @@ trains()
 rm -rf "$fake" && mkdir "$fake"
 echo 'int dnnl_version(void) { return 0; }' >"$temporary/other.c"
 claim_runs "a library of its name can be made" ${CC:-cc} -shared -fPIC \
-    -o "$fake/libdnnl.so.$major" "$temporary/other.c"
-trains other "a library that has another's functions" "libdnnl.so.$major: it has no function dnnl_"
-echo broken >"$fake/libdnnl.so.$major"
-trains broken "a file that is no library" "libdnnl.so.$major"
+    -o "$fake/$file" "$temporary/other.c"
+trains other "a library that has another's functions" "$file: it has no function dnnl_"
+echo broken >"$fake/$file"
+trains broken "a file that is no library" "$file"
 
 finish
