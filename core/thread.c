@@ -119,7 +119,9 @@ void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn 
     if (grain >= 16) {
         w.length = (w.length + 15) & ~(int64_t)15; /* elements: share no vector or cache line */
     }
-    w.body = body, w.arg = arg, w.count = count;
+    w.body = body;
+    w.arg = arg;
+    w.count = count;
     const int out = __atomic_load_n(&context->left_out, __ATOMIC_RELAXED);
     const int64_t threads = least(w.ranges, nm_context_threads(context) - out);
     if (threads > 1) {

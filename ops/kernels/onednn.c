@@ -35,9 +35,9 @@ static nm_onednn_switches *find_switches(nm_context *context)
     return b ? &b->switches : NULL;
 }
 
-#define RESERVE ((size_t)32 << 20) /* bytes that oneDNN takes for one product, at the very most */
-
-#define RESERVE ((size_t)32 << 20) /* bytes that oneDNN takes for one product, at the very most */
+/* oneDNN does not look whether it got the memory that it asked for. So where memory can run out, as
+ * much is asked for before; where it is not there, Norma's own kernels compute. */
+#define RESERVE ((size_t)32 << 20) /* bytes that it takes for one product, at the very most */
 
 /* Loads it and makes what a context has of it. */
 static bool begin(nm_backend *b)

@@ -9,6 +9,7 @@
 #include "ops/define.h"
 #include "ops/linear.h"
 #include "ops/sequence.h"
+#include "ops/sequence/shapes.h"
 #include "ops/table.h"
 
 enum { X, W_IH, W_HH, B_IH, B_HH, H0, GRU_LENGTHS, C0 = GRU_LENGTHS, LSTM_LENGTHS };
@@ -120,18 +121,6 @@ static nm_tensor *turned(const walk *w, nm_tensor *x)
 }
 
 /* ---- What is given ---- */
-
-static bool has_shape(nm_compose *c, int input, nm_shape wanted)
-{
-    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-    const nm_shape *shape = c->in[input] ? nm_tensor_shape(c->in[input]) : NULL;
-    if (!shape || nm_shape_equal(shape, &wanted)) {
-        return true;
-    }
-    nm_compose_fail(c, "%s %s must be %s", c->op->inputs[input].name, nm_shape_text(shape, a),
-                    nm_shape_text(&wanted, b));
-    return false;
-}
 
 static bool has_shapes(nm_compose *c, int gates, int lengths, int64_t *hidden)
 {

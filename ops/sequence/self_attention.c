@@ -8,6 +8,7 @@
 #include "ops/linear.h"
 #include "ops/loss.h"
 #include "ops/sequence.h"
+#include "ops/sequence/shapes.h"
 #include "ops/table.h"
 
 enum { X, IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS, LENGTHS, SEED, INPUTS };
@@ -16,18 +17,6 @@ enum { X, IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS, LENGTHS, SEED, INPUTS };
 typedef struct sizes {
     int64_t n, steps, embed, heads;
 } sizes;
-
-static bool has_shape(nm_compose *c, int input, nm_shape wanted)
-{
-    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-    const nm_shape *shape = c->in[input] ? nm_tensor_shape(c->in[input]) : NULL;
-    if (!shape || nm_shape_equal(shape, &wanted)) {
-        return true;
-    }
-    nm_compose_fail(c, "%s %s must be %s", c->op->inputs[input].name, nm_shape_text(shape, a),
-                    nm_shape_text(&wanted, b));
-    return false;
-}
 
 static bool find_sizes(nm_compose *c, sizes *s)
 {

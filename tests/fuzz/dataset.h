@@ -28,6 +28,14 @@ static inline int fuzz_file(const uint8_t *data, size_t size, char path[64])
     return number;
 }
 
+/* A new folder among the system's temporary ones. */
+static inline void fuzz_folder(char path[64])
+{
+    const char *all = getenv("TMPDIR");
+    require(snprintf(path, 64, "%s/norma-fuzz-XXXXXX", all && *all ? all : "/tmp") < 64 &&
+            mkdtemp(path));
+}
+
 static inline void check_batch(const nm_dataset *set, const nm_batch *batch)
 {
     for (int64_t i = 0; i < nm_shape_count(&batch->shape); i++) {

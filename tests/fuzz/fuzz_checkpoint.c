@@ -56,8 +56,8 @@ static const char *whole_checkpoint(size_t *size)
     static size_t length;
     if (!bytes) {
         run r;
-        char path[] = "/tmp/norma-fuzz-XXXXXX", file[64];
-        require(mkdtemp(path));
+        char path[64], file[96];
+        fuzz_folder(path);
         snprintf(file, sizeof file, "%s/checkpoint", path);
         begin(&r);
         require(nm_trainer_save(r.trainer, file) == NM_OK);

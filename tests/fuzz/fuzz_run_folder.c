@@ -23,7 +23,7 @@ static const char *const texts[] = {
     "model: {input: [2], layers: [dense: {units: 2}]}\n", NULL};
 
 /* A folder of the process's own, removed at its end. */
-static char folder[] = "/dev/shm/norma-fuzz-XXXXXX";
+static char folder[64];
 
 static char weights[4096];
 static size_t weight_bytes;
@@ -65,7 +65,7 @@ static void make_weights(nm_context *context)
 static void make_folder(nm_context *context)
 {
     if (!weight_bytes) {
-        require(mkdtemp(folder));
+        fuzz_folder(folder);
         atexit(remove_folder);
         make_weights(context);
     }
