@@ -114,22 +114,10 @@ static nm_status compare_modes(nm_probe_view *v, const void *options)
     return status;
 }
 
-static const nm_probe_options defaults = {NM_PROBE_DEFAULTS};
-static const nm_option rows[] = {
-    {NM_FIELD(nm_probe_options, every), NM_OPTION_INT, .min = 1, .max = 1e12,
-     .doc = "updates from one look to the next; the first is before any update, the last behind "
-            "all of them"},
-};
-static const nm_spec spec = {.name = "nm_probe_options",
-                             .size = sizeof(nm_probe_options),
-                             .defaults = &defaults,
-                             .options = rows,
-                             .count = NM_COUNT_OF(rows)};
-
 const nm_probe_type nm_probe_evaluation_mode = {
     .item = NM_ITEM(
         nm_probe_type, "evaluation_mode", "how outputs in training differ from those in evaluation",
-        .spec = &spec,
+        .spec = &nm_probe_spec,
         .doc = "Of the update's batch. training, evaluation: its loss in either mode; gap: the "
                "second less the first. distance: of "
                "outputs in training from those in evaluation. others_training, others: how far "
@@ -192,7 +180,7 @@ static const char *const statistics_values[] = {"distance", "ratio", "error", NU
 const nm_probe_type nm_probe_running_statistics = {
     .item = NM_ITEM(
         nm_probe_type, "running_statistics", "how far running statistics are from the whole set's",
-        .spec = &spec,
+        .spec = &nm_probe_spec,
         .doc = "Of each layer with running statistics, against those of the training set by the "
                "weights as they are, as norma calibrate --statistics finds them: an epoch of "
                "batches for each look. distance: of the running means from the set's, in the "

@@ -50,6 +50,9 @@ double *nm_probe_elements(nm_probe_view *view, const nm_tensor *like, const void
 /* The next parameter that the options want, behind *index, -1 at first. */
 bool nm_probe_next(const nm_probe_view *view, const void *options, int *index);
 
+/* Of probes that have no options but when they look. */
+extern const nm_spec nm_probe_spec;
+
 static inline bool nm_probe_is_due(const nm_choice *choice, int64_t step)
 {
     const nm_probe_options *o = nm_choice_options(choice);

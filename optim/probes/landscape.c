@@ -155,18 +155,6 @@ static nm_status smoothness(nm_probe_view *v, const void *options)
     return nm_probe_emit(v, NULL, row);
 }
 
-static const nm_probe_options defaults = {NM_PROBE_DEFAULTS};
-static const nm_option rows[] = {
-    {NM_FIELD(nm_probe_options, every), NM_OPTION_INT, .min = 1, .max = 1e12,
-     .doc = "updates from one look to the next; the first is before any update, the last behind "
-            "all of them"},
-};
-static const nm_spec spec = {.name = "nm_probe_options",
-                             .size = sizeof(nm_probe_options),
-                             .defaults = &defaults,
-                             .options = rows,
-                             .count = NM_COUNT_OF(rows)};
-
 static const char *const range_values[] = {"least", "most", "range", NULL};
 static const char *const smoothness_values[] = {"beta", "relative", NULL};
 
@@ -177,14 +165,14 @@ static const char *const smoothness_values[] = {"beta", "relative", NULL};
 const nm_probe_type nm_probe_loss_along_gradient = {
     .item =
         NM_ITEM(nm_probe_type, "loss_along_gradient", "how much the loss varies along the gradient",
-                .spec = &spec, .doc = WAY "least, most, range: of the loss there." SOURCE),
+                .spec = &nm_probe_spec, .doc = WAY "least, most, range: of the loss there." SOURCE),
     .values = range_values,
     .before = along,
 };
 
 const nm_probe_type nm_probe_gradient_predictiveness = {
     .item = NM_ITEM(nm_probe_type, "gradient_predictiveness",
-                    "how much the gradient varies along itself", .spec = &spec,
+                    "how much the gradient varies along itself", .spec = &nm_probe_spec,
                     .doc = WAY "least, most, range: of the distance of the gradient there from the "
                                "one at the beginning." SOURCE),
     .values = range_values,
@@ -194,7 +182,7 @@ const nm_probe_type nm_probe_gradient_predictiveness = {
 const nm_probe_type nm_probe_effective_smoothness = {
     .item =
         NM_ITEM(nm_probe_type, "effective_smoothness", "how fast the gradient changes along itself",
-                .spec = &spec,
+                .spec = &nm_probe_spec,
                 .doc = WAY "beta: the largest change of the gradient by the distance. relative: "
                            "the same of the gradient at length 1 and distances by the norm of "
                            "the parameters, since beta alone depends on their scale." SOURCE),

@@ -9,6 +9,20 @@
 #include "ops/basic.h"
 #include "optim/probes/internal.h"
 
+/* ---- Options ---- */
+
+static const nm_probe_options defaults = {NM_PROBE_DEFAULTS};
+static const nm_option rows[] = {
+    {NM_FIELD(nm_probe_options, every), NM_OPTION_INT, .min = 1, .max = 1e12,
+     .doc = "updates from one look to the next; the first is before any update, the last behind "
+            "all of them"},
+};
+const nm_spec nm_probe_spec = {.name = "nm_probe_options",
+                               .size = sizeof(nm_probe_options),
+                               .defaults = &defaults,
+                               .options = rows,
+                               .count = NM_COUNT_OF(rows)};
+
 /* ---- Copies ---- */
 
 nm_status nm_probes_copy(nm_probes *p)
