@@ -1,5 +1,5 @@
-/* All convolutions for one instruction set, and the table of them: of vectors of LANES floats, SUMS vectors
- * of sums in registers, functions that are WIDE, in TABLE. */
+/* All convolutions for one instruction set, and the table of them: of vectors of LANES floats, SUMS
+ * vectors of sums in registers, functions that are WIDE, in TABLE. */
 #include "ops/kernels/narrow_loops.h"
 #include "ops/kernels/winograd_loops.h"
 #include "ops/kernels/winograd_grad_loops.h"

@@ -86,7 +86,7 @@ static nm_tensor *crooked_vjp(nm_vjp *v, int input)
     return nm_mul(v->tape, v->gout[0], v->in[input]); /* half of it */
 }
 static const nm_sample crooked_samples[] = {{.in = {NM_NORMAL(3, 5)}}};
-NM_UNARY_OP(crooked, "a square with half its gradient")
+NM_UNARY_OP(crooked, "a square", .doc = "y = x^2, with half its gradient.")
 
 START_TEST(a_wrong_gradient_is_found_and_named)
 {

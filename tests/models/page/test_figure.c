@@ -8,6 +8,7 @@
 #include "models/command/page/page.h"
 #include "models/command/page/svg.h"
 #include "models/command/page/terminal.h"
+#include "models/command/text_stream.h"
 #include "tests/test.h"
 
 #define HOSTILE "</title><script>alert('\"&\x1b[31m\xff\xe2\x80\xae\xef\xbf\xbf"
@@ -240,14 +241,14 @@ END_TEST
 
 /* ---- Terminals ---- */
 
+/* For nm_free(). */
 static char *printed(nm_context *context, const figure *f, const terminal *t)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
-    ck_assert_int_eq(figure_print(context, f, t, to), NM_OK);
-    fclose(to);
-    return text;
+    text_stream s;
+    ck_assert_ptr_nonnull(text_begin(&s, context));
+    ck_assert_int_eq(figure_print(context, f, t, s.to), NM_OK);
+    ck_assert_ptr_nonnull(text_end(&s));
+    return s.text;
 }
 
 static bool is_ascii(const char *text)
@@ -272,8 +273,8 @@ START_TEST(a_terminal_without_unicode_gets_ascii)
     char *text = printed(context, &hostile, &t), *shades = printed(context, &heat, &t);
     ck_assert_msg(is_ascii(text) && is_ascii(shades), "%s%s", text, shades);
     ck_assert_ptr_nonnull(strchr(text, '*'));
-    free(text);
-    free(shades);
+    nm_free(context, text);
+    nm_free(context, shades);
     test_context_end(context, NULL);
 }
 END_TEST
@@ -287,7 +288,7 @@ START_TEST(no_line_is_wider_than_the_terminal)
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
             ck_assert_msg(wide_text(line) <= t.columns || strstr(line, "not drawn"), "%s", line);
         }
-        free(text);
+        nm_free(context, text);
     }
     test_context_end(context, NULL);
 }
@@ -310,7 +311,7 @@ START_TEST(a_curve_is_where_its_values_are)
     ck_assert_int_eq(first[5], '*');
     ck_assert_int_ne(last[5], '*');
     ck_assert_int_eq(strchr(last, '\n')[-1], '*');
-    free(text);
+    nm_free(context, text);
     test_context_end(context, NULL);
 }
 END_TEST
@@ -328,12 +329,12 @@ static nm_status write_all(test_memory *memory)
     page_write(p, test_path("memory.html"));
     svg_write(context, test_path("memory.svg"), &hostile, 1);
     const terminal t = {60, 10, true, true};
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
-    figure_print(context, &hostile, &t, to);
-    fclose(to);
-    free(text);
+    text_stream s;
+    if (text_begin(&s, context)) {
+        figure_print(context, &hostile, &t, s.to);
+    }
+    text_end(&s);
+    text_free(&s);
     const nm_status status = nm_context_status(context);
     test_context_end(context, memory);
     return status;
