@@ -7,23 +7,14 @@
  * 4. Without graph creation, memory goes back to the pool on the way: what a vjp made and did not
  *    return, a gradient once its node has passed it on, and (unless the graph is kept) the node's
  *    outputs. */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/guard.h"
 #include "core/internal.h"
 #include "core/plugin.h"
+#include "core/tape/pass.h"
 
-typedef struct pass {
-    nm_tape *tape;
-    nm_context *context;
-    int64_t last;    /* the node to begin with */
-    bool graph;      /* gradients are tensors to stay: the pass is recorded, or traced */
-    bool release;    /* give the nodes' outputs back */
-    bool everything; /* all that requires a gradient; else what is `wanted` */
-} pass;
-
-static nm_status find_engine_ops(nm_tape *tape)
+nm_status nm_pass_find_ops(nm_tape *tape)
 {
     if (!tape->add || !tape->sum_to) {
         tape->add = nm_find_op(tape->context, "add");
@@ -37,8 +28,7 @@ static nm_status find_engine_ops(nm_tape *tape)
     return NM_OK;
 }
 
-/* Another header for the same elements, so that each pending gradient can be recycled alone. */
-static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
+nm_tensor *nm_pass_alias(nm_tape *tape, nm_tensor *x)
 {
     nm_tensor *tensor = nm_tape_header_as(tape, (nm_dtype)x->dtype, &x->shape, x->count, false);
     if (tensor) {
@@ -49,7 +39,7 @@ static nm_tensor *alias(nm_tape *tape, nm_tensor *x)
 
 /* Without a graph, a pending gradient is a header of its own: take a fresh one over, alias others.
  */
-NM_INLINE nm_tensor *take(pass *p, nm_tensor *gradient)
+NM_INLINE nm_tensor *take(nm_pass *p, nm_tensor *gradient)
 {
     if (p->graph) {
         return gradient;
@@ -58,19 +48,11 @@ NM_INLINE nm_tensor *take(pass *p, nm_tensor *gradient)
         gradient->fresh = false;
         return gradient;
     }
-    return alias(p->tape, gradient);
-}
-
-NM_INLINE void drop_pending(pass *p, nm_tensor *x)
-{
-    if (x->pending && !p->graph) {
-        nm_tape_recycle(p->tape, x->pending);
-    }
-    x->pending = NULL;
+    return nm_pass_alias(p->tape, gradient);
 }
 
 /* Promise 2. In place where nobody else can see the elements. */
-static nm_status add_pending(pass *p, nm_tensor *x, nm_tensor *gradient)
+static nm_status add_pending(nm_pass *p, nm_tensor *x, nm_tensor *gradient)
 {
     nm_tensor *old = x->pending;
     if (!p->graph && nm_tensor_is_alone(old) && p->tape->add->flags & NM_OP_IN_PLACE) {
@@ -81,12 +63,12 @@ static nm_status add_pending(pass *p, nm_tensor *x, nm_tensor *gradient)
     if (!sum) {
         return p->context->status;
     }
-    drop_pending(p, x);
+    nm_pass_drop(p, x);
     x->pending = take(p, sum);
     return x->pending ? NM_OK : NM_ERROR_MEMORY;
 }
 
-NM_INLINE nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
+NM_INLINE nm_status accumulate(nm_pass *p, nm_tensor *x, nm_tensor *gradient)
 {
     if (x->pending) {
         return add_pending(p, x, gradient);
@@ -99,8 +81,13 @@ NM_INLINE nm_status accumulate(pass *p, nm_tensor *x, nm_tensor *gradient)
     return x->pending ? NM_OK : NM_ERROR_MEMORY;
 }
 
+nm_status nm_pass_add(nm_pass *p, nm_tensor *x, nm_tensor *gradient)
+{
+    return accumulate(p, x, gradient);
+}
+
 /* Promise 1. */
-static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
+static nm_tensor *sum_back(nm_pass *p, nm_tensor *gradient, const nm_shape *shape)
 {
     nm_shape_options options = {.struct_size = sizeof options,
                                 .shape = {NM_LIST, shape->rank, {0}}};
@@ -108,7 +95,8 @@ static nm_tensor *sum_back(pass *p, nm_tensor *gradient, const nm_shape *shape)
     return nm_apply1(p->tape, p->tape->sum_to, &options, gradient);
 }
 
-static nm_status wrong_gradient(pass *p, const nm_node *node, int input, const nm_tensor *gradient)
+static nm_status wrong_gradient(nm_pass *p, const nm_node *node, int input,
+                                const nm_tensor *gradient)
 {
     if (p->context->status != NM_OK) {
         return p->context->status;
@@ -119,7 +107,7 @@ static nm_status wrong_gradient(pass *p, const nm_node *node, int input, const n
 }
 
 /* Of a gradient that cannot be summed back to its input's shape. */
-static __attribute__((noinline, cold)) nm_status wrong_shape(pass *p, const nm_node *node,
+static __attribute__((noinline, cold)) nm_status wrong_shape(nm_pass *p, const nm_node *node,
                                                              int input, const nm_shape *shape)
 {
     char is[NM_SHAPE_TEXT], wanted[NM_SHAPE_TEXT];
@@ -134,7 +122,8 @@ static __attribute__((noinline, cold)) nm_status wrong_shape(pass *p, const nm_n
     return p->context->status;
 }
 
-NM_INLINE nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm_tensor *gradient)
+NM_INLINE nm_status receive(nm_pass *p, nm_node *node, int64_t index, int input,
+                            nm_tensor *gradient)
 {
     nm_tensor *x = node->tensors[input];
     if (!gradient || gradient->dtype != x->dtype) {
@@ -159,7 +148,7 @@ NM_INLINE nm_status receive(pass *p, nm_node *node, int64_t index, int input, nm
 }
 
 /* Promise 3. Also makes room for what vjps put there on their own. */
-NM_INLINE bool find_needed(const pass *p, const nm_node *node, bool *need, nm_tensor **gin)
+NM_INLINE bool find_needed(const nm_pass *p, const nm_node *node, bool *need, nm_tensor **gin)
 {
     bool any = false;
     for (int i = 0; i < node->inputs; i++) {
@@ -171,7 +160,7 @@ NM_INLINE bool find_needed(const pass *p, const nm_node *node, bool *need, nm_te
     return any;
 }
 
-NM_INLINE nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
+NM_INLINE nm_status run_vjp(nm_pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
                             const bool *need, nm_tensor **gin)
 {
     nm_vjp vjp = {.tape = p->tape,
@@ -195,7 +184,7 @@ NM_INLINE nm_status run_vjp(pass *p, nm_node *node, int64_t index, nm_tensor *co
 }
 
 /* Whether something may have changed since the node was made: without a look at each tensor. */
-NM_INLINE bool may_be_changed(const pass *p, const nm_node *node)
+NM_INLINE bool may_be_changed(const nm_pass *p, const nm_node *node)
 {
 #ifdef NM_GUARD
     return p->context && node;
@@ -230,7 +219,7 @@ static void show_changed(nm_node *node, void *const *data)
 }
 
 /* run_vjp() where something has changed since the node was made. */
-static nm_status run_vjp_carefully(pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
+static nm_status run_vjp_carefully(nm_pass *p, nm_node *node, int64_t index, nm_tensor *const *gout,
                                    const bool *need, nm_tensor **gin)
 {
     void *data[NM_MAX_INPUTS + NM_MAX_OUTPUTS];
@@ -240,7 +229,7 @@ static nm_status run_vjp_carefully(pass *p, nm_node *node, int64_t index, nm_ten
     return status;
 }
 
-NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
+NM_INLINE nm_status visit(nm_pass *p, nm_node *node, int64_t index)
 {
     bool need[NM_MAX_INPUTS];
     nm_tensor *gout[NM_MAX_OUTPUTS], *gin[NM_MAX_INPUTS];
@@ -264,7 +253,7 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
     for (int i = 0; i < node->outputs; i++) {
         nm_tensor *y = nm_node_outputs(node)[i];
         if (!y->requested) {
-            drop_pending(p, y);
+            nm_pass_drop(p, y);
         }
         if (p->release && !y->keep) {
             nm_tensor_release(y);
@@ -273,7 +262,7 @@ NM_INLINE nm_status visit(pass *p, nm_node *node, int64_t index)
     return status;
 }
 
-static nm_status walk_nodes(pass *p, int64_t from, int64_t to)
+static nm_status walk_nodes(nm_pass *p, int64_t from, int64_t to)
 {
     nm_status status = NM_OK;
     for (int64_t i = from; i >= to && status == NM_OK; i--) {
@@ -283,7 +272,7 @@ static nm_status walk_nodes(pass *p, int64_t from, int64_t to)
 }
 
 /* Whether a gradient goes through the node. */
-static bool is_on_the_way(const pass *p, nm_node *node)
+static bool is_on_the_way(const nm_pass *p, nm_node *node)
 {
     bool need[NM_MAX_INPUTS], reached = false;
     nm_tensor *gin[NM_MAX_INPUTS];
@@ -294,7 +283,7 @@ static bool is_on_the_way(const pass *p, nm_node *node)
 }
 
 /* What it computed is computed again where the first gradient comes. */
-static nm_status walk_segment(pass *p, const nm_segment *s, int64_t from)
+static nm_status walk_segment(nm_pass *p, const nm_segment *s, int64_t from)
 {
     const bool stays = p->graph && !p->tape->trace;
     int64_t i = from;
@@ -312,7 +301,7 @@ static nm_status walk_segment(pass *p, const nm_segment *s, int64_t from)
     return status;
 }
 
-static nm_status walk_all(pass *p)
+static nm_status walk_all(nm_pass *p)
 {
     int64_t at = p->last;
     nm_status status = NM_OK;
@@ -327,7 +316,7 @@ static nm_status walk_all(pass *p)
     return status == NM_OK ? walk_nodes(p, at, 0) : status;
 }
 
-static nm_status walk(pass *p)
+nm_status nm_pass_walk(nm_pass *p)
 {
     const bool recording = nm_tape_set_recording(p->tape, p->graph && !p->tape->trace);
     p->tape->collecting = !p->graph;
@@ -338,12 +327,11 @@ static nm_status walk(pass *p)
     return status;
 }
 
-/* After the walk, or after a failure: nothing pends, no leaf is listed. */
-static void clear_pending(pass *p)
+void nm_pass_clear(nm_pass *p)
 {
     for (nm_tensor *leaf = p->tape->leaves; leaf;) {
         nm_tensor *next = leaf->next;
-        drop_pending(p, leaf);
+        nm_pass_drop(p, leaf);
         leaf->next = NULL;
         leaf = next;
     }
@@ -351,7 +339,7 @@ static void clear_pending(pass *p)
     if (p->context->status != NM_OK) {
         for (int64_t i = 0; i <= p->last; i++) {
             for (int k = 0; k < p->tape->nodes[i]->outputs; k++) {
-                drop_pending(p, nm_node_outputs(p->tape->nodes[i])[k]);
+                nm_pass_drop(p, nm_node_outputs(p->tape->nodes[i])[k]);
             }
         }
     }
@@ -359,7 +347,7 @@ static void clear_pending(pass *p)
 
 /* ---- Adding to the gradients of the user's tensors ---- */
 
-static nm_status deposit(pass *p, nm_tensor *leaf)
+static nm_status deposit(nm_pass *p, nm_tensor *leaf)
 {
     nm_tensor *pending = leaf->pending;
     if (nm_tensor_make_grad(leaf) != NM_OK) {
@@ -379,7 +367,7 @@ static nm_status deposit(pass *p, nm_tensor *leaf)
     return status == NM_OK ? nm_tensor_assign(grad, pending) : status;
 }
 
-static nm_status deposit_all(pass *p)
+static nm_status deposit_all(nm_pass *p)
 {
     for (nm_tensor *leaf = p->tape->leaves; leaf; leaf = leaf->next) {
         if (!leaf->tape && !leaf->doomed && deposit(p, leaf) != NM_OK) {
@@ -389,8 +377,7 @@ static nm_status deposit_all(pass *p)
     return NM_OK;
 }
 
-/* No node is recorded in a trace. */
-static nm_status check_trace(const nm_tape *tape)
+nm_status nm_pass_refuse_trace(const nm_tape *tape)
 {
     return !tape->trace ? NM_OK
                         : nm_fail(tape->context, NM_ERROR_INPUT,
@@ -424,28 +411,28 @@ nm_status nm_backward(nm_tape *tape, nm_tensor *loss, unsigned flags)
     if (context->status == NM_OK && !loss) {
         return nm_fail(context, NM_ERROR_INPUT, "nm_backward: the loss is NULL");
     }
-    if (context->status != NM_OK || check_trace(tape) != NM_OK ||
+    if (context->status != NM_OK || nm_pass_refuse_trace(tape) != NM_OK ||
         nm_tape_begin_backward(tape) != NM_OK || check_loss(tape, loss) != NM_OK ||
-        find_engine_ops(tape) != NM_OK) {
+        nm_pass_find_ops(tape) != NM_OK) {
         return context->status;
     }
     if (flags & NM_CREATE_GRAPH) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "nm_backward: to differentiate gradients, take them with nm_gradients()");
     }
-    pass p = {.tape = tape,
-              .context = context,
-              .last = loss->node,
-              .release = !(flags & NM_KEEP_GRAPH),
-              .everything = true};
+    nm_pass p = {.tape = tape,
+                 .context = context,
+                 .last = loss->node,
+                 .release = !(flags & NM_KEEP_GRAPH),
+                 .everything = true};
     bool keep = loss->keep;
     loss->keep = true;
     loss->pending = nm_full(tape, (nm_dtype)loss->dtype, loss->shape, 1);
-    nm_status status = loss->pending ? walk(&p) : NM_ERROR_MEMORY;
+    nm_status status = loss->pending ? nm_pass_walk(&p) : NM_ERROR_MEMORY;
     if (status == NM_OK) {
         status = deposit_all(&p);
     }
-    clear_pending(&p);
+    nm_pass_clear(&p);
     loss->keep = keep;
     return status;
 }
@@ -454,198 +441,19 @@ nm_status nm_backward_in_trace(nm_tape *tape, nm_tensor *loss, nm_tensor *seed,
                                nm_status (*keep)(void *user, nm_tensor *of, nm_tensor *gradient),
                                void *user)
 {
-    if (check_loss(tape, loss) != NM_OK || find_engine_ops(tape) != NM_OK) {
+    if (check_loss(tape, loss) != NM_OK || nm_pass_find_ops(tape) != NM_OK) {
         return tape->context->status;
     }
-    pass p = {.tape = tape,
-              .context = tape->context,
-              .last = loss->node,
-              .graph = true,
-              .everything = true};
+    nm_pass p = {.tape = tape,
+                 .context = tape->context,
+                 .last = loss->node,
+                 .graph = true,
+                 .everything = true};
     loss->pending = seed;
-    nm_status status = walk(&p);
+    nm_status status = nm_pass_walk(&p);
     for (nm_tensor *leaf = tape->leaves; leaf && status == NM_OK; leaf = leaf->next) {
         status = leaf->tape || leaf->doomed ? NM_OK : keep(user, leaf, leaf->pending);
     }
-    clear_pending(&p);
-    return status;
-}
-
-/* ---- Gradients with respect to any tensors ---- */
-
-/* Whether a tensor can be one of a call on that tape. `what` and `index` name it. */
-static nm_status check_place(const nm_tape *tape, const char *what, int index, const nm_tensor *x)
-{
-    if (!x) {
-        return nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: %s %d is NULL", what, index);
-    }
-    if (x->context != tape->context || (x->tape && x->tape != tape)) {
-        return nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: %s %d belongs to another %s",
-                       what, index, x->context != tape->context ? "context" : "tape");
-    }
-    if (x->dead) {
-        char name[64];
-        snprintf(name, sizeof name, "nm_gradients: %s %d", what, index);
-        return nm_refuse_elements(x, name);
-    }
-    return NM_OK;
-}
-
-static nm_status check_gradient_input(const nm_tape *tape, int i, const nm_tensor *x)
-{
-    nm_status status = check_place(tape, "input", i, x);
-    return status != NM_OK || x->requires_grad
-               ? status
-               : nm_fail(tape->context, NM_ERROR_INPUT,
-                         "nm_gradients: input %d does not require a gradient; ask for it before "
-                         "computing with it (nm_tensor_set_requires_grad)",
-                         i);
-}
-
-/* `g`: the output's gradient; NULL: ones. */
-static nm_status check_gradient_output(const nm_tape *tape, int i, const nm_tensor *y,
-                                       const nm_tensor *g)
-{
-    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-    nm_status status = check_place(tape, "output", i, y);
-    if (status == NM_OK && g) {
-        status = check_place(tape, "the gradient of output", i, g);
-    }
-    if (status != NM_OK || !g || (nm_same_shape(g, y) && g->dtype == y->dtype)) {
-        return status;
-    }
-    return nm_fail(tape->context, NM_ERROR_INPUT,
-                   "nm_gradients: output %d is %s %s, but its gradient %s %s", i,
-                   nm_dtype_name((nm_dtype)y->dtype), nm_shape_text(&y->shape, a),
-                   nm_dtype_name((nm_dtype)g->dtype), nm_shape_text(&g->shape, b));
-}
-
-static nm_status check_gradient_call(nm_tape *tape, nm_tensor *const *outputs,
-                                     nm_tensor *const *output_grads, int output_count,
-                                     nm_tensor *const *inputs, int input_count)
-{
-    nm_status status = nm_tape_begin_gradients(tape);
-    if (status == NM_OK && (output_count < 0 || input_count < 0)) {
-        status = nm_fail(tape->context, NM_ERROR_INPUT, "nm_gradients: of %d outputs and %d inputs",
-                         output_count, input_count);
-    }
-    for (int i = 0; i < input_count && status == NM_OK; i++) {
-        status = check_gradient_input(tape, i, inputs[i]);
-    }
-    for (int i = 0; i < output_count && status == NM_OK; i++) {
-        status = check_gradient_output(tape, i, outputs[i], output_grads ? output_grads[i] : NULL);
-    }
-    return status;
-}
-
-/* Marks every tensor on a way from a requested input to an output. */
-static void mark_wanted(pass *p, nm_tensor *const *inputs, int input_count)
-{
-    for (int i = 0; i < input_count; i++) {
-        inputs[i]->wanted = inputs[i]->requested = true;
-    }
-    for (int64_t i = 0; i <= p->last; i++) {
-        nm_node *node = p->tape->nodes[i];
-        bool wanted = false;
-        for (int k = 0; k < node->inputs; k++) {
-            wanted |= node->tensors[k] && node->tensors[k]->wanted;
-        }
-        for (int k = 0; wanted && k < node->outputs; k++) {
-            nm_node_outputs(node)[k]->wanted = true;
-        }
-    }
-}
-
-static void clear_marks(pass *p, nm_tensor *const *inputs, int input_count)
-{
-    for (int64_t i = 0; i <= p->last; i++) {
-        nm_node *node = p->tape->nodes[i];
-        for (int k = 0; k < node->outputs; k++) {
-            nm_node_outputs(node)[k]->wanted = false;
-        }
-    }
-    for (int i = 0; i < input_count; i++) {
-        inputs[i]->wanted = inputs[i]->requested = false;
-    }
-}
-
-static nm_status seed_outputs(pass *p, nm_tensor *const *outputs, nm_tensor *const *output_grads,
-                              int output_count)
-{
-    for (int i = 0; i < output_count; i++) {
-        nm_tensor *y = outputs[i];
-        if (!y->wanted) {
-            continue;
-        }
-        nm_tensor *g = output_grads && output_grads[i]
-                           ? output_grads[i]
-                           : nm_full(p->tape, (nm_dtype)y->dtype, y->shape, 1);
-        if (!g || accumulate(p, y, g) != NM_OK) {
-            return p->context->status;
-        }
-    }
-    return NM_OK;
-}
-
-/* Takes the results off the inputs. The same input may be asked for twice. */
-static nm_status collect(pass *p, nm_tensor *const *inputs, int input_count, nm_tensor **grads)
-{
-    for (int i = 0; i < input_count; i++) {
-        nm_tensor *x = inputs[i];
-        grads[i] = x->pending ? p->graph ? x->pending : alias(p->tape, x->pending)
-                              : nm_full(p->tape, (nm_dtype)x->dtype, x->shape, 0);
-        if (!grads[i]) {
-            return p->context->status;
-        }
-    }
-    for (int i = 0; i < input_count; i++) {
-        if (inputs[i]->node >= 0) {
-            drop_pending(p, inputs[i]); /* leaves' go with the list */
-        }
-    }
-    return NM_OK;
-}
-
-static int64_t last_node(nm_tensor *const *outputs, int output_count)
-{
-    int64_t last = -1;
-    for (int i = 0; i < output_count; i++) {
-        last = outputs[i]->node > last ? outputs[i]->node : last;
-    }
-    return last;
-}
-
-nm_status nm_gradients(nm_tape *tape, nm_tensor *const *outputs, nm_tensor *const *output_grads,
-                       int output_count, nm_tensor *const *inputs, int input_count, unsigned flags,
-                       nm_tensor **grads)
-{
-    for (int i = 0; grads && i < input_count; i++) {
-        grads[i] = NULL;
-    }
-    NM_GIVEN(tape, NM_ERROR_INPUT);
-    nm_context *context = tape->context;
-    NM_REQUIRE(context, grads || input_count <= 0, NM_ERROR_INPUT);
-    NM_REQUIRE(context, inputs || input_count <= 0, NM_ERROR_INPUT);
-    NM_REQUIRE(context, outputs || output_count <= 0, NM_ERROR_INPUT);
-    if (context->status != NM_OK || check_trace(tape) != NM_OK ||
-        check_gradient_call(tape, outputs, output_grads, output_count, inputs, input_count) !=
-            NM_OK ||
-        find_engine_ops(tape) != NM_OK) {
-        return context->status;
-    }
-    pass p = {.tape = tape,
-              .context = context,
-              .last = last_node(outputs, output_count),
-              .graph = flags & NM_CREATE_GRAPH,
-              .release = !(flags & (NM_KEEP_GRAPH | NM_CREATE_GRAPH))};
-    mark_wanted(&p, inputs, input_count);
-    nm_status status = seed_outputs(&p, outputs, output_grads, output_count);
-    if (status == NM_OK) status = walk(&p);
-    if (status == NM_OK) status = collect(&p, inputs, input_count, grads);
-    clear_marks(&p, inputs, input_count);
-    clear_pending(&p);
-    for (int i = 0; status != NM_OK && i < input_count; i++) {
-        grads[i] = NULL;
-    }
+    nm_pass_clear(&p);
     return status;
 }
