@@ -218,6 +218,12 @@ static int64_t conv2d_input_grad_multiply_adds(const nm_infer *infer)
     return nm_count_multiply_adds(infer->in[0], w->dim[1] * w->dim[2] * w->dim[3]);
 }
 
+static int64_t conv2d_weight_grad_multiply_adds(const nm_infer *infer)
+{
+    const nm_shape *w = &infer->out[0];
+    return nm_count_multiply_adds(infer->in[1], w->dim[1] * w->dim[2] * w->dim[3]);
+}
+
 /* ---- Computation ---- */
 
 nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *o, nm_activation activation)
@@ -422,10 +428,22 @@ const nm_op nm_op_conv2d_input_grad = {
     .sample_count = NM_COUNT_OF(conv2d_input_grad_samples),
 };
 
-NM_OP(conv2d_weight_grad, weight_grad_in, weight_grad_out, conv2d_weight_grad_infer, 0,
-      "gradient of conv2d in its weights", .spec = &grad_spec,
-      .doc = "dw[o, k, l, c] = sum over n, i, j of dy[n, i, j, o] times the element of x under "
-             "that tap.")
+const nm_op nm_op_conv2d_weight_grad = {
+    .item = NM_ITEM(nm_op, "conv2d_weight_grad", "gradient of conv2d in its weights",
+                    .spec = &grad_spec,
+                    .doc = "dw[o, k, l, c] = sum over n, i, j of dy[n, i, j, o] times the element "
+                           "of x under that tap."),
+    .inputs = weight_grad_in,
+    .outputs = weight_grad_out,
+    .input_count = 2,
+    .output_count = 1,
+    .infer = conv2d_weight_grad_infer,
+    .forward = conv2d_weight_grad_forward,
+    .vjp = conv2d_weight_grad_vjp,
+    .multiply_adds = conv2d_weight_grad_multiply_adds,
+    .samples = conv2d_weight_grad_samples,
+    .sample_count = NM_COUNT_OF(conv2d_weight_grad_samples),
+};
 
 const nm_op nm_op_conv2d_parameter_grad = {
     .item = NM_ITEM(nm_op, "conv2d_parameter_grad", "gradients of conv2d in its weights and bias",
@@ -438,6 +456,7 @@ const nm_op nm_op_conv2d_parameter_grad = {
     .infer = conv2d_weight_grad_infer,
     .forward = conv2d_weight_grad_forward,
     .vjp = conv2d_weight_grad_vjp,
+    .multiply_adds = conv2d_weight_grad_multiply_adds,
     .samples = conv2d_weight_grad_samples,
     .sample_count = NM_COUNT_OF(conv2d_weight_grad_samples),
 };

@@ -52,6 +52,35 @@ START_TEST(every_row_runs_and_says_the_same_things)
 }
 END_TEST
 
+START_TEST(every_op_has_a_row_that_runs)
+{
+    char row[100];
+    nm_context *context = test_context(NULL);
+    ck_assert_int_eq(nm_register_ops(context), NM_OK);
+    const ended *e = norma("bench", "--ops", "--seconds", "0", "--json", "--threads", "2");
+    assert_code(e, 0);
+    ck_assert_str_eq(e->err, "");
+    for (int i = 0; i < nm_item_count(context, NM_KIND_OP); i++) {
+        snprintf(row, sizeof row, "\"name\": \"%s ", nm_item_at(context, NM_KIND_OP, i)->name);
+        assert_says(e->out, row);
+    }
+    test_context_end(context, NULL);
+}
+END_TEST
+
+START_TEST(an_ops_row_is_large_beside_its_sample_and_says_what_is_composed)
+{
+    const char *last = "";
+    const ended *e = norma("bench", "--ops", "sigmoid_grad", "--json", "--seconds", "0.001");
+    assert_code(e, 0);
+    json_lines(e->out, &last);
+    ck_assert_double_gt(json_field(last, "batch"), 100);
+    ck_assert_double_gt(json_field(last, "share"), 0);
+    assert_says(norma("bench", "--ops", "--list", "var")->out, ", composed\n");
+    ck_assert_ptr_null(strstr(norma("bench", "--ops", "--list", "cumsum")->out, "composed"));
+}
+END_TEST
+
 START_TEST(a_filter_keeps_the_rows_that_contain_it)
 {
     const char *last = "";
@@ -156,7 +185,9 @@ START_TEST(a_processor_without_bf16_is_told_so)
 END_TEST
 
 TEST_MAIN("models/command_bench", every_network_of_the_zoo_has_a_row,
-          every_row_runs_and_says_the_same_things, a_filter_keeps_the_rows_that_contain_it,
-          the_table_has_a_heading_and_the_machines_limit, it_ends_where_its_rows_cannot_be_written,
-          a_file_is_a_row_of_its_own, a_file_that_leaves_the_batch_to_the_data_has_one,
-          a_mistake_is_named, a_processor_without_bf16_is_told_so)
+          every_row_runs_and_says_the_same_things, every_op_has_a_row_that_runs,
+          an_ops_row_is_large_beside_its_sample_and_says_what_is_composed,
+          a_filter_keeps_the_rows_that_contain_it, the_table_has_a_heading_and_the_machines_limit,
+          it_ends_where_its_rows_cannot_be_written, a_file_is_a_row_of_its_own,
+          a_file_that_leaves_the_batch_to_the_data_has_one, a_mistake_is_named,
+          a_processor_without_bf16_is_told_so)

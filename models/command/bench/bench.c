@@ -66,6 +66,19 @@ static int count_files(const arguments *a)
     return files;
 }
 
+static nm_status run_families(bench *b)
+{
+    if (argument_value(b->arguments, "--ops")) {
+        return bench_catalogue(b);
+    }
+    nm_status status = bench_networks(b);
+    if (status == NM_OK) status = bench_tiny(b);
+    if (status == NM_OK) status = bench_kernels(b);
+    if (status == NM_OK) status = bench_second(b);
+    if (status == NM_OK) status = bench_overheads(b);
+    return status == NM_OK ? bench_copies(b) : status;
+}
+
 static nm_status run_rows(bench *b, int64_t batch)
 {
     const arguments *a = b->arguments;
@@ -79,12 +92,7 @@ static nm_status run_rows(bench *b, int64_t batch)
     if (a->count && count_files(a) == a->count) {
         return status;
     }
-    if (status == NM_OK) status = bench_networks(b);
-    if (status == NM_OK) status = bench_tiny(b);
-    if (status == NM_OK) status = bench_kernels(b);
-    if (status == NM_OK) status = bench_second(b);
-    if (status == NM_OK) status = bench_overheads(b);
-    if (status == NM_OK) status = bench_copies(b);
+    if (status == NM_OK) status = run_families(b);
     if (status == NM_OK && b->rows == 0) {
         return nm_fail(b->context, NM_ERROR_INPUT,
                        "no row's name contains \"%s\"; `norma bench --list` prints all",
@@ -131,6 +139,7 @@ const command command_bench = {
               {"--precision", "P", "of matrix products and convolutions: f32 or bf16"},
               {"--batch", "N", "samples of a step, with FILE"},
               {"--seconds", "S", "time for each row, 1 if not given; 0: each step once"},
+              {"--ops", NULL, "a row for each op instead: its kernel, forward"},
               {"--list", NULL, "print the names of the rows, and measure nothing"},
               {"--json", NULL, "one JSON object a line on standard output"}},
     .most = -1,

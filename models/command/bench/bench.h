@@ -3,6 +3,7 @@
 #ifndef NM_MODELS_COMMAND_BENCH_BENCH_H
 #define NM_MODELS_COMMAND_BENCH_BENCH_H
 
+#include "core/op.h"
 #include "models/command/command.h"
 
 #define BENCH_COPIES 64
@@ -90,11 +91,18 @@ nm_status bench_open_images(bench_images *images, nm_context *context);
 void bench_next_images(bench_images *images, nm_batch *batch);
 void bench_close_images(bench_images *images);
 
+/* ---- A row of one op ---- */
+
+/* Runs `op` on a sample's shapes, forward, or with its gradient too. */
+nm_status bench_op(bench *b, const char *name, const nm_op *op, const nm_sample *sample,
+                   bool with_gradient);
+
 /* ---- Families of rows ---- */
 
 nm_status bench_networks(bench *b);  /* a training step, and inference of one image */
 nm_status bench_tiny(bench *b);      /* where calls are what a step costs */
 nm_status bench_kernels(bench *b);   /* one op, forward, and with its gradient */
+nm_status bench_catalogue(bench *b); /* every op that is registered */
 nm_status bench_second(bench *b);    /* a gradient of a gradient */
 nm_status bench_overheads(bench *b); /* of the engine, the optimizer and the loader */
 nm_status bench_loader(bench *b);
