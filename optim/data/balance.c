@@ -1,41 +1,42 @@
 #include "optim/data/balance.h"
 
-/* counts[c + 1]: samples of class c. */
-static void count_classes(const nm_dataset *set, int64_t *counts)
+static int64_t row_at(const nm_dataset *set, int64_t i)
 {
-    const int32_t *labels = set->targets;
+    return set->rows ? set->rows[i] : i;
+}
+
+/* Samples to be ignored are a class behind all others. */
+static int64_t class_of(const nm_dataset *set, int64_t row)
+{
+    const int32_t label = ((const int32_t *)set->targets)[row];
+    return nm_is_ignored(&set->ignored, label) ? set->classes : label;
+}
+
+void nm_rows_by_class(const nm_dataset *set, int64_t *ends, int64_t *rows)
+{
     for (int64_t i = 0; i < set->count; i++) {
-        int64_t label = labels[set->rows ? set->rows[i] : i];
-        if (!nm_is_ignored(&set->ignored, label)) {
-            counts[label + 1]++;
-        }
+        ends[class_of(set, row_at(set, i)) + 1]++;
+    }
+    for (int64_t c = 0; c < set->classes; c++) {
+        ends[c + 1] += ends[c];
+    }
+    for (int64_t i = 0; i < set->count; i++) { /* ends[c]: where the next one of class c goes */
+        const int64_t row = row_at(set, i);
+        rows[ends[class_of(set, row)]++] = row;
     }
 }
 
-/* Puts each row where its class is; place[c] is where the next one of class c goes. */
-static void sort_rows(const nm_dataset *set, int64_t *place, int64_t *rows)
-{
-    const int32_t *labels = set->targets;
-    for (int64_t i = 0; i < set->count; i++) {
-        int64_t row = set->rows ? set->rows[i] : i;
-        if (!nm_is_ignored(&set->ignored, labels[row])) {
-            rows[place[labels[row]]++] = row;
-        }
-    }
-}
-
-/* From counts to places; classes without samples have none. Returns the largest count. */
-static int64_t lay_out(const nm_dataset *set, int64_t *place, nm_balance *b)
+/* Classes without samples have no place. Returns the largest count. */
+static int64_t lay_out(const nm_dataset *set, const int64_t *ends, nm_balance *b)
 {
     int64_t largest = 0;
     for (int64_t c = 0; c < set->classes; c++) {
-        int64_t count = place[c + 1];
+        const int64_t count = ends[c] - (c ? ends[c - 1] : 0);
         largest = count > largest ? count : largest;
         if (count) {
-            b->start[b->classes + 1] = b->start[b->classes] + count;
             b->classes++;
+            b->start[b->classes] = ends[c];
         }
-        place[c + 1] += place[c];
     }
     return largest;
 }
@@ -44,17 +45,16 @@ nm_status nm_balance_create(const nm_dataset *set, nm_balance *b)
 {
     nm_context *context = set->context;
     *b = (nm_balance){.context = context};
-    int64_t *place = nm_alloc_zero(context, (size_t)set->classes + 1, sizeof *place);
+    int64_t *ends = nm_alloc_zero(context, (size_t)set->classes + 2, sizeof *ends);
     b->start = nm_alloc_zero(context, (size_t)set->classes + 1, sizeof *b->start);
     b->rank = nm_alloc_zero(context, (size_t)set->classes, sizeof *b->rank);
     b->rows = nm_alloc_zero(context, (size_t)set->count, sizeof *b->rows);
-    if (place && b->start && b->rank && b->rows) {
-        count_classes(set, place);
-        int64_t largest = lay_out(set, place, b);
-        sort_rows(set, place, b->rows);
+    if (ends && b->start && b->rank && b->rows) {
+        nm_rows_by_class(set, ends, b->rows);
+        const int64_t largest = lay_out(set, ends, b);
         b->order = nm_alloc_zero(context, (size_t)largest, sizeof *b->order);
     }
-    nm_free(context, place);
+    nm_free(context, ends);
     if (!b->order) {
         nm_balance_destroy(b);
     }

@@ -43,7 +43,7 @@ struct nm_loader {
     nm_prefetch *prefetch;
     bool wants_thread;
     /* What nm_loader_begin() sets. */
-    int64_t *order;      /* of this epoch, as rows; NULL: not shuffled */
+    int64_t *order;      /* of this epoch, as rows; NULL: the set's */
     const int64_t *rows; /* of this epoch: order, or the set's; NULL: 0, 1, 2, ... */
     int64_t epoch;
     int64_t next; /* batch to hand out; -1: not begun */
@@ -279,11 +279,24 @@ static nm_status make_slot(const nm_loader *l, slot *p)
     return nm_context_status(l->context);
 }
 
+/* The one order of all epochs. */
+static void sort(nm_loader *l)
+{
+    int64_t *ends = nm_alloc_zero(l->context, (size_t)l->set.classes + 2, sizeof *ends);
+    if (ends && l->order) {
+        nm_rows_by_class(&l->set, ends, l->order);
+    }
+    nm_free(l->context, ends);
+}
+
 static nm_status make_memory(nm_loader *l)
 {
     nm_context *context = l->context;
-    if (l->options.shuffle) {
+    if (l->options.shuffle || l->options.sort) {
         l->order = nm_alloc_zero(context, (size_t)l->set.count, sizeof *l->order);
+    }
+    if (l->options.sort) {
+        sort(l);
     }
     if (l->options.balance) {
         nm_balance_create(&l->set, &l->balance);
@@ -466,10 +479,9 @@ static void shuffle(nm_loader *l, int64_t epoch)
 static void set_order(nm_loader *l, int64_t epoch)
 {
     l->epoch = epoch;
-    l->rows = l->set.rows;
-    if (l->order) {
+    l->rows = l->order ? l->order : l->set.rows;
+    if (l->options.shuffle) {
         shuffle(l, epoch);
-        l->rows = l->order;
     }
 }
 

@@ -35,6 +35,8 @@ typedef struct nm_loader_options {
     bool shuffle;  /* another order every epoch */
     bool balance;  /* training: an epoch draws as many samples as there are, each class as often
                       as any other, whatever their numbers; needs class labels and shuffle */
+    bool sort;     /* training: class by class, each in the set's order; needs class labels, and no
+                      shuffle */
     int last_batch; /* nm_short_batch: keep a short one, drop it, or merge it into the one before;
                        batch norm cannot be trained on a batch of one sample */
     nm_floats mean; /* one for all channels or one each, in units after scaling; none: 0 */
@@ -79,7 +81,7 @@ typedef struct nm_batch {
 
 typedef struct nm_loader nm_loader;
 
-/* For training (`augment`), or for evaluation: no shuffling, cropping, flipping or shifting, and
+/* For training (`augment`), or for evaluation: no shuffling, sorting, cropping, flipping, shifting;
  * the last batch is kept, so that every sample comes once and in order. A set that was opened by
  * nm_dataset_open() in this context may be closed before the loader, any other must outlive it; the
  * options need not. NULL on failure: options out of range or not fitting the samples, or nothing

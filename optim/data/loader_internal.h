@@ -34,6 +34,9 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
     NM_LOADER_ROW(at, balance, BOOL, "training: each class is drawn as often as any other, so "    \
                   "samples of rare ones come several times in an epoch",                           \
                   .also = "weighted_sampler oversample"),                                          \
+    NM_LOADER_ROW(at, sort, BOOL, "training: class by class, each in its order; needs shuffle: "   \
+                  "false. Batches are no samples of the whole set then: to study what that does",  \
+                  .also = "sorted sort_by_class"),                                                 \
     NM_LOADER_ROW(at, last_batch, ENUM,                                                            \
                   "a short last batch in training: keep it, drop it, merge it into the one "       \
                   "before, or auto: merge it if it cannot be trained on, as one sample cannot "    \

@@ -79,25 +79,36 @@ static void check_drop(const checker *c)
     }
 }
 
-static void check_balance(const checker *c)
+static bool has_classes(const checker *c, const char *name)
 {
-    if (!c->options->balance) {
-        return;
+    const bool has = c->set->target_dtype == NM_I32 && c->set->targets && c->set->classes;
+    if (!has) {
+        nm_diagnose(c->d, nm_value_place(c->at, name),
+                    "loader: \"%s\" is for classes, and the data set has no class labels; "
+                    "remove it",
+                    name);
     }
-    if (c->set->target_dtype != NM_I32 || !c->set->targets || !c->set->classes) {
-        nm_diagnose(c->d, nm_value_place(c->at, "balance"),
-                    "loader: \"balance\" is for classes, and the data set has no class labels; "
-                    "remove it");
-    } else if (!c->options->shuffle) {
+    return has;
+}
+
+static void check_order(const checker *c)
+{
+    const nm_loader_options *o = c->options;
+    if (o->balance && has_classes(c, "balance") && !o->shuffle) {
         nm_diagnose(
             c->d, nm_value_place(c->at, "shuffle"),
             "loader: \"balance\" draws samples at random, so \"shuffle\" must not be false");
+    }
+    if (o->sort && has_classes(c, "sort") && o->shuffle) {
+        nm_diagnose(c->d, nm_value_place(c->at, "sort"),
+                    "loader: \"sort\" lays samples class by class, and \"shuffle\" mixes them "
+                    "again; say shuffle: false, or remove \"sort\"");
     }
 }
 
 void nm_loader_plain(nm_loader_options *o)
 {
-    o->shuffle = o->flip = o->balance = false;
+    o->shuffle = o->flip = o->balance = o->sort = false;
     o->crop = o->shift = 0;
     o->last_batch = NM_SHORT_KEEP;
 }
@@ -117,6 +128,6 @@ void nm_loader_diagnose(const nm_dataset *set, const nm_loader_options *options,
     check_channels(&c, "mean", &used.mean);
     check_channels(&c, "deviation", &used.deviation);
     check_augmentation(&c);
-    check_balance(&c);
+    check_order(&c);
     check_drop(&c);
 }

@@ -9,6 +9,8 @@
 #include "ops/basic.h"
 #include "optim/probes/internal.h"
 
+#define DRAWING (6ull << 60) /* the stream of the places that batches are drawn from, by update */
+
 /* ---- Options ---- */
 
 static const nm_probe_options defaults = {NM_PROBE_DEFAULTS};
@@ -218,16 +220,31 @@ nm_loader *nm_probe_loader(nm_probe_view *v)
     return p->loader;
 }
 
+/* Where the next batch is taken from. Of data in its own order the first batches are no sample of
+ * all: there each is drawn anew, with the seed of the update. */
+static nm_status begin_drawing(nm_probe_view *v)
+{
+    nm_probes *p = v->owner;
+    int64_t first = 0;
+    if (p->drawing && p->options.shuffle) {
+        return NM_OK;
+    }
+    if (!p->options.shuffle) {
+        nm_random random =
+            nm_random_create(p->setup.seed ^ NM_PROBE_SEED, DRAWING + (uint64_t)v->step);
+        random.position = (uint64_t)p->rounds++;
+        first = nm_random_below(&random, nm_loader_batches(p->loader));
+    }
+    p->drawing = true;
+    return nm_loader_begin(p->loader, v->step, first);
+}
+
 nm_status nm_probe_draw(nm_probe_view *v, nm_batch *batch)
 {
     NM_GIVEN(v, NM_ERROR_INPUT);
     NM_REQUIRE(v->context, v->owner && batch, NM_ERROR_INPUT);
     nm_probes *p = v->owner;
-    nm_status status = nm_probe_loader(v) ? NM_OK : nm_context_status(v->context);
-    if (status == NM_OK && !p->drawing) {
-        status = nm_loader_begin(p->loader, v->step, 0);
-        p->drawing = true;
-    }
+    nm_status status = nm_probe_loader(v) ? begin_drawing(v) : nm_context_status(v->context);
     status = status == NM_OK ? nm_loader_next(p->loader, batch) : status;
     if (status == NM_OK && !batch->count) { /* a small set: once more around */
         status = nm_loader_begin(p->loader, v->step + ++p->rounds, 0);

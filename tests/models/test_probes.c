@@ -297,6 +297,20 @@ START_TEST(normalized_outputs_have_mean_0_and_deviation_1)
 }
 END_TEST
 
+/* Eight of its nine batches are of one class: the first four of the same. */
+static const char sorted[] =
+    "data={train: {spirals: {points: 40, classes: 2}}, batch: 9, shuffle: false, sort: true}";
+
+START_TEST(batches_of_sorted_data_are_drawn_from_all_of_it)
+{
+    run r;
+    go(&r, "[{gradient_noise: {batches: 4, layers: [dense4.bias]}}]", sorted);
+    const record *first = find(&r, 0, "");
+    ck_assert_double_ge(value(first, "spread"), 0.5); /* of gradients of about 0.7 each way */
+    end_run(&r);
+}
+END_TEST
+
 START_TEST(an_update_without_momentum_is_the_rate_times_the_gradient)
 {
     run r;
@@ -448,6 +462,7 @@ TEST_MAIN("models/probes", no_probe_changes_a_bit_of_the_training,
           a_run_that_is_resumed_is_the_same_with_probes_in_it,
           gradient_norms_are_those_of_the_update, it_looks_at_every_so_many_updates_and_at_the_end,
           outputs_are_told_by_layer, normalized_outputs_have_mean_0_and_deviation_1,
+          batches_of_sorted_data_are_drawn_from_all_of_it,
           an_update_without_momentum_is_the_rate_times_the_gradient,
           the_first_layer_has_no_layers_below_that_shift,
           samples_depend_on_each_other_where_a_batch_is_normalized_and_in_training_alone,

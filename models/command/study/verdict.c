@@ -126,6 +126,9 @@ void study_check_claim(study *s, const claim *c, nm_diagnostics *d)
     if (c->expect == EXPECT_EQUAL && !(c->within > 0)) {
         nm_diagnose(d, c->at, "claim: equal needs \"within\": how far apart still counts as equal");
     }
+    if (c->as == AS_RATIO && c->by < 0) {
+        nm_diagnose(d, c->at, "claim: a ratio is never below 0; a tolerance is a \"by\" below 1");
+    }
     if (c->as == AS_RATIO && is_number(c->than, &number) && !(number > 0)) {
         nm_diagnose(d, c->at, "claim: a ratio to %g says nothing; compare by difference", number);
     }

@@ -1,4 +1,4 @@
-/* An epoch in which each class comes as often as any other. */
+/* An epoch in which each class comes as often as any other, or one class behind the other. */
 #include "tests/optim/data/loaders.h"
 
 #define COUNT 40
@@ -183,7 +183,71 @@ START_TEST(what_cannot_be_balanced_is_refused)
 }
 END_TEST
 
-static nm_status balance_once(test_memory *memory)
+START_TEST(sorted_samples_come_class_by_class_in_every_epoch)
+{
+    epoch e, again;
+    context = test_context(NULL);
+    nm_dataset set = uneven();
+    nm_loader *loader = CREATE(&set, true, 1, .batch = 8, .shuffle = false, .sort = true);
+    run_epoch(loader, 0, &e);
+    ck_assert_int_eq(e.count, COUNT);
+    ck_assert(e.values[36] == 4 && e.values[37] == 14 && e.values[38] == 24 && e.values[39] == 9);
+    for (int i = 1; i < 36; i++) {
+        ck_assert(e.values[i] > e.values[i - 1]); /* each class in the set's order */
+    }
+    run_epoch(loader, 1, &again);
+    ck_assert_mem_eq(e.values, again.values, COUNT * sizeof(float));
+    nm_loader_destroy(loader);
+    loader = CREATE(&set, false, 1, .batch = 8, .shuffle = false, .sort = true);
+    run_epoch(loader, 0, &again); /* in evaluation as they are */
+    ck_assert_mem_eq(again.values, set.samples, COUNT * sizeof(float));
+    nm_loader_destroy(loader);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(sorting_a_view_keeps_its_samples_and_puts_the_ignored_last)
+{
+    epoch e;
+    nm_dataset rest, part;
+    int samples[COUNT], classes[4];
+    context = test_context(NULL);
+    nm_dataset set = uneven();
+    set.ignored = (nm_ignored){true, 0};
+    ck_assert_int_eq(nm_dataset_split(&set, 0.25, 1, &rest, &part), NM_OK);
+    nm_loader *loader = CREATE(&rest, true, 1, .batch = 8, .shuffle = false, .sort = true);
+    run_epoch(loader, 0, &e);
+    ck_assert_int_eq(e.count, rest.count);
+    count_draws(&set, &e, samples, classes);
+    for (int64_t i = 0; i < rest.count; i++) {
+        ck_assert_int_eq(samples[rest.rows[i]], 1);
+        const int32_t label = ((const int32_t *)set.targets)[(int)e.values[i]];
+        ck_assert((label == 0) == (i >= rest.count - classes[0]));
+    }
+    nm_loader_destroy(loader);
+    nm_dataset_close(&rest);
+    nm_dataset_close(&part);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(what_cannot_be_sorted_is_refused)
+{
+    context = test_context(NULL);
+    nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 8, .shuffle = false, .sort = true};
+    nm_dataset set = images(10);
+    ck_assert_ptr_null(nm_loader_create(context, &set, &o, true, 1));
+    assert_error(context, NM_ERROR_INPUT,
+                 "loader: \"sort\" is for classes, and the data set has no class labels");
+    set = uneven();
+    o.shuffle = true;
+    ck_assert_ptr_null(nm_loader_create(context, &set, &o, true, 1));
+    assert_error(context, NM_ERROR_INPUT, "say shuffle: false, or remove \"sort\"");
+    nm_context_destroy(context);
+}
+END_TEST
+
+static nm_status load_once(test_memory *memory)
 {
     context = test_context(memory);
     if (!context) {
@@ -191,8 +255,10 @@ static nm_status balance_once(test_memory *memory)
     }
     nm_dataset set = uneven();
     nm_loader_options o = {NM_LOADER_DEFAULTS, .batch = 8, .balance = true, .prefetch = false};
-    nm_loader *loader = nm_loader_create(context, &set, &o, true, 1);
-    nm_loader_destroy(loader);
+    nm_loader_destroy(nm_loader_create(context, &set, &o, true, 1));
+    o.balance = o.shuffle = false;
+    o.sort = true;
+    nm_loader_destroy(nm_loader_create(context, &set, &o, true, 1));
     nm_status status = nm_context_status(context);
     test_context_end(context, memory);
     return status;
@@ -200,7 +266,7 @@ static nm_status balance_once(test_memory *memory)
 
 START_TEST(every_failing_allocation_is_reported_and_leaks_nothing)
 {
-    test_every_allocation(balance_once);
+    test_every_allocation(load_once);
 }
 END_TEST
 
@@ -209,5 +275,6 @@ TEST_MAIN("optim/balance", each_class_comes_as_often_as_any_other,
           the_order_is_that_of_seed_and_epoch_also_from_the_middle_on,
           a_view_draws_its_own_samples_and_none_that_is_ignored,
           targets_stay_with_the_samples_drawn, evaluation_takes_every_sample_once_all_the_same,
-          what_cannot_be_balanced_is_refused,
-          every_failing_allocation_is_reported_and_leaks_nothing)
+          what_cannot_be_balanced_is_refused, sorted_samples_come_class_by_class_in_every_epoch,
+          sorting_a_view_keeps_its_samples_and_puts_the_ignored_last,
+          what_cannot_be_sorted_is_refused, every_failing_allocation_is_reported_and_leaks_nothing)
