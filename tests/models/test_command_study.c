@@ -118,6 +118,46 @@ START_TEST(a_study_that_is_stopped_goes_on_and_comes_to_the_same)
 }
 END_TEST
 
+/* 0: it has none yet. */
+static pid_t child_of(pid_t parent)
+{
+    glob_t found;
+    pid_t child = 0;
+    ck_assert_int_eq(glob("/proc/[0-9]*/stat", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc && !child; i++) {
+        int pid, its_parent;
+        FILE *file = fopen(found.gl_pathv[i], "r");
+        if (file && fscanf(file, "%d (%*[^)]) %*c %d", &pid, &its_parent) == 2 &&
+            its_parent == parent) {
+            child = pid;
+        }
+        if (file) {
+            fclose(file);
+        }
+    }
+    globfree(&found);
+    return child;
+}
+
+/* As by a system that is short of memory. */
+START_TEST(a_run_that_is_killed_is_told_with_its_signal)
+{
+    write_text("long.yaml", BASE "variants: {none: {hidden: [], epochs: 1000000}}\n" AXES MEASURES);
+    const pid_t whole =
+        start(WORDS("study", "long.yaml", "--out", "long", "-j", "1"), (running_options){0});
+    pid_t run = 0;
+    for (int i = 0; i < 600 && !run; i++) {
+        run = child_of(whole);
+        usleep(20000);
+    }
+    ck_assert_int_gt(run, 0);
+    kill(run, SIGKILL);
+    const ended *e = finish(whole);
+    assert_code(e, 2);
+    assert_says(e->err, "the run \"none,rate=0.01,seed=1\" failed: it was ended by signal 9");
+}
+END_TEST
+
 static const struct {
     const char *text, *message;
 } mistakes[] = {
@@ -232,6 +272,7 @@ END_TEST
 
 TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is_not,
           a_study_that_is_stopped_goes_on_and_comes_to_the_same,
+          a_run_that_is_killed_is_told_with_its_signal,
           what_is_wrong_with_a_study_is_told_before_anything_runs,
           a_saved_network_is_measured_and_reaching_by_another_number,
           the_studies_within_are_listed_and_have_no_mistake)

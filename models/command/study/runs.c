@@ -188,18 +188,31 @@ static void start(runner *r, int arm_index, int64_t seed)
     }
 }
 
+/* How it ended, where it has said nothing: it was killed, or did not begin. */
+static void describe_end(int how, char *text, size_t size)
+{
+    if (WIFSIGNALED(how)) {
+        snprintf(text, size, "it was ended by signal %d (%s)", WTERMSIG(how),
+                 strsignal(WTERMSIG(how)));
+    } else {
+        snprintf(text, size, "it ended with exit code %d, without a word", WEXITSTATUS(how));
+    }
+}
+
 /* What a run that failed has said. */
-static void report_failure(runner *r, const job *j)
+static void report_failure(runner *r, const job *j, int how)
 {
     study *s = r->study;
-    char folder[RUN_PATH], path[RUN_PATH + 8];
+    char folder[RUN_PATH], path[RUN_PATH + 8], end[128];
     size_t size;
     study_run_path(s, &s->arms[j->arm], j->seed, folder);
     snprintf(path, sizeof path, "%s.txt", folder);
     char *text = nm_file_read(s->context, path, 1 << 16, &size);
+    describe_end(how, end, sizeof end);
     if (text) {
-        r->status = nm_fail(s->context, NM_ERROR_INPUT, "the run \"%s\" failed: %.*s",
-                            folder + strlen(s->folder) + 6, (int)(size < 2000 ? size : 2000), text);
+        const bool said = text[strspn(text, " \n")] != 0;
+        r->status = nm_fail(s->context, NM_ERROR_INPUT, "the run \"%s\" failed: %.2000s",
+                            folder + strlen(s->folder) + 6, said ? text : end);
     }
     nm_free(s->context, text);
 }
@@ -236,8 +249,7 @@ static void finish(runner *r, pid_t pid, int how)
         if (is_over(r->study, folder)) {
             tell(r, j);
         } else if (!interrupt_number() && r->status == NM_OK) {
-            (void)how;
-            report_failure(r, j);
+            report_failure(r, j, how);
         }
     }
 }
