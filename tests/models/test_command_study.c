@@ -188,6 +188,14 @@ static const struct {
      "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.1}, than: 1, expect: "
      "equal}]\n",
      "equal needs \"within\""},
+    {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.1}, than: 1, as: ratio, by: "
+     "-1}]\n",
+     "a tolerance is a \"by\" below 1"},
+    {BASE VARIANTS AXES MEASURES "plots: [{title: p, measure: accuracy}]\n",
+     "plot: nothing measures \"accuracy\""},
+    {BASE VARIANTS AXES MEASURES "plots: [{title: p, measure: loss, over: depth}]\n",
+     "plot: there is no axis \"depth\""},
     {BASE VARIANTS AXES "measures: {x: {saved: foldin}}\n", "saved takes \"folding\""},
     {BASE VARIANTS AXES "measures: {x: {history: train_loss, saved: folding}}\n",
      "give one of history, probe and saved"},
@@ -247,6 +255,32 @@ START_TEST(a_saved_network_is_measured_and_reaching_by_another_number)
 }
 END_TEST
 
+/* Li and others' figure: one for each arm, with the same shades. */
+START_TEST(the_loss_around_the_parameters_is_drawn_for_each_arm)
+{
+    size_t size;
+    write_text("around.yaml",
+               "title: Around\n"
+               "base:\n"
+               "  model: {input: [2], layers: [{dense: {units: 8}}, $norm, relu, {dense: {units: "
+               "2}}]}\n"
+               "  data: {train: {spirals: {points: 60}}, batch: 20}\n"
+               "  loss: cross_entropy\n"
+               "  train: {steps: 3, checkpoint_every: 0}\n"
+               "  probes: [{loss_surface: {every: 100, points: 5, reach: 0.5}}]\n"
+               "variants: {none: {norm: []}, some: {norm: [batch_norm]}}\n"
+               "seeds: 2\n"
+               "measures: {around: {probe: loss_surface, value: loss, take: mean, after: 1}}\n"
+               "plots: [{title: The loss around, measure: around}]\n");
+    assert_code(norma("study", "around.yaml", "--out", "around", "--quiet"), 0);
+    char *page = read_text(test_path("around/index.html"), &size);
+    ck_assert_int_eq(count_of(page, "<svg"), 2);
+    ck_assert_int_ge(count_of(page, "The loss around: none"), 1);
+    ck_assert_int_ge(count_of(page, "The loss around: some"), 1);
+    free(page);
+}
+END_TEST
+
 START_TEST(the_studies_within_are_listed_and_have_no_mistake)
 {
     char names[64][64];
@@ -275,4 +309,5 @@ TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is
           a_run_that_is_killed_is_told_with_its_signal,
           what_is_wrong_with_a_study_is_told_before_anything_runs,
           a_saved_network_is_measured_and_reaching_by_another_number,
+          the_loss_around_the_parameters_is_drawn_for_each_arm,
           the_studies_within_are_listed_and_have_no_mistake)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/command/page/page.h"
 #include "models/command/study/study.h"
 
 #define MOST_LINES 24
@@ -150,6 +149,9 @@ static void add_plot(page *p, const study *s, const plot *asked)
     for (int m = 0; m < s->measure_count; m++) {
         if (strcmp(s->measures[m].name, asked->measure) == 0 && axis >= 0) {
             draw_over(&d, s, m, axis);
+        } else if (strcmp(s->measures[m].name, asked->measure) == 0 &&
+                   study_is_surface(&s->measures[m])) {
+            study_add_surfaces(p, s, asked, &s->measures[m]);
         } else if (strcmp(s->measures[m].name, asked->measure) == 0) {
             draw_steps(&d, s, &s->measures[m]);
         }

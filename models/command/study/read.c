@@ -174,7 +174,9 @@ static void read_plots(study *s, nm_diagnostics *d)
     }
     s->plots = nm_alloc_zero(s->context, (size_t)v->count, sizeof *s->plots);
     for (int i = 0; s->plots && i < v->count; i++) {
-        nm_spec_read(&plot_spec, v->items[i], "plot", s->document, d, &s->plots[s->plot_count++]);
+        plot *p = &s->plots[s->plot_count++];
+        nm_spec_read(&plot_spec, v->items[i], "plot", s->document, d, p);
+        p->at = v->items[i];
     }
 }
 
@@ -300,6 +302,23 @@ static void check_measure(const study *s, const measure *m, nm_diagnostics *d)
     }
 }
 
+static void check_plot(const study *s, const plot *p, nm_diagnostics *d)
+{
+    bool measured = !p->measure, axis = !p->over;
+    for (int i = 0; i < s->measure_count; i++) {
+        measured |= p->measure && strcmp(p->measure, s->measures[i].name) == 0;
+    }
+    for (int i = 0; i < s->axis_count; i++) {
+        axis |= p->over && strcmp(p->over, s->axes[i].name) == 0;
+    }
+    if (!measured) {
+        nm_diagnose(d, p->at, "plot: nothing measures \"%s\"; add it to measures", p->measure);
+    }
+    if (!axis) {
+        nm_diagnose(d, p->at, "plot: there is no axis \"%s\" to draw it over", p->over);
+    }
+}
+
 static void read_parts(study *s, nm_diagnostics *d)
 {
     read_axes(s, d);
@@ -313,6 +332,9 @@ static void read_parts(study *s, nm_diagnostics *d)
     is_kind(s->variants, NM_VALUE_MAP, "variants", "a map of names to what each sets", d);
     for (int i = 0; i < s->measure_count; i++) {
         check_measure(s, &s->measures[i], d);
+    }
+    for (int i = 0; i < s->plot_count; i++) {
+        check_plot(s, &s->plots[i], d);
     }
 }
 

@@ -16,6 +16,7 @@
 #define NM_MODELS_COMMAND_STUDY_STUDY_H
 
 #include "models/command/command.h"
+#include "models/command/page/page.h"
 #include "models/command/train/path.h"
 
 #define MOST_AXES 4
@@ -74,6 +75,7 @@ typedef struct claim {
 typedef struct plot {
     const char *title, *measure, *over, *label, *unit;
     bool logarithmic, logarithmic_over;
+    const nm_value *at;
 } plot;
 
 typedef struct quick {
@@ -185,6 +187,12 @@ void study_check_claim(study *s, const claim *c, nm_diagnostics *d);
 nm_status study_write_results(const study *s);
 void study_print(const study *s);
 nm_status study_write_page(const study *s);
+
+/* ---- surface.c ---- */
+
+/* Whether it is loss_surface's loss: a plot of it is a heat map for each arm. */
+bool study_is_surface(const measure *m);
+void study_add_surfaces(page *p, const study *s, const plot *asked, const measure *m);
 
 /* ---- studies.c: those that Norma has within it ---- */
 
