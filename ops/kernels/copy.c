@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/inline.h"
 #include "core/thread.h"
 
 #define TILE 32
@@ -57,6 +58,21 @@ static copy_axis take(nm_copy_plan *plan, int d)
     return axis;
 }
 
+/* One row, as reversing and steps have it. */
+#define COPY_ROW(name, type)                                                                       \
+    static void name(const copy_axis *a, const void *from, void *to)                               \
+    {                                                                                              \
+        const type *x = from;                                                                      \
+        type *y = to;                                                                              \
+        for (int64_t i = 0; i < a->length; i++) {                                                  \
+            y[i * a->y] = x[i * a->x];                                                             \
+        }                                                                                          \
+    }
+COPY_ROW(copy_row_1, uint8_t)
+COPY_ROW(copy_row_2, uint16_t)
+COPY_ROW(copy_row_4, uint32_t)
+COPY_ROW(copy_row_8, uint64_t)
+
 /* Through a tile on the stack: rows a large power of two apart would evict each other. */
 #define COPY_TILE(name, type)                                                                      \
     static void name(const job *j, const void *from, void *to, int64_t begin, int64_t end)         \
@@ -83,11 +99,86 @@ COPY_TILE(copy_2, uint16_t)
 COPY_TILE(copy_4, uint32_t)
 COPY_TILE(copy_8, uint64_t)
 
+/* Whole tiles of 4-byte elements, as most are: four by four within registers. x lies along fast, y
+ * along last. */
+#define real uint32_t
+#define NAME(name) copy_##name
+#define LANES 4
+#include "ops/kernels/lanes.h"
+
+NM_INLINE void copy_exchange(copy_vector *a, copy_vector *b, bool two)
+{
+    const copy_vector x = *a, y = *b;
+    *a = two ? NM_SHUFFLE(x, y, NM_LIST_4(NM_FIRST, 2)) : NM_SHUFFLE(x, y, NM_LIST_4(NM_FIRST, 1));
+    *b =
+        two ? NM_SHUFFLE(x, y, NM_LIST_4(NM_SECOND, 2)) : NM_SHUFFLE(x, y, NM_LIST_4(NM_SECOND, 1));
+}
+
+static void transpose_4(const uint32_t *x, int64_t step, uint32_t *y)
+{
+    copy_vector v[LANES];
+    for (int k = 0; k < LANES; k++) {
+        v[k] = *(const copy_loose *)(x + k * step);
+    }
+    copy_exchange(&v[0], &v[2], true);
+    copy_exchange(&v[1], &v[3], true);
+    copy_exchange(&v[0], &v[1], false);
+    copy_exchange(&v[2], &v[3], false);
+    for (int k = 0; k < LANES; k++) {
+        *(copy_loose *)(y + k * TILE) = v[k];
+    }
+}
+
+static void copy_whole_tile(const job *j, const uint32_t *x, uint32_t *y)
+{
+    uint32_t tile[TILE][TILE];
+    for (int64_t i = 0; i < TILE; i += LANES) {
+        for (int64_t a = 0; a < TILE; a += LANES) {
+            transpose_4(x + i * j->last.x + a, j->last.x, &tile[a][i]);
+        }
+    }
+    for (int64_t a = 0; a < TILE; a++) {
+        memcpy(y + a * j->fast.y, tile[a], sizeof tile[a]);
+    }
+}
+
+/* Returns how far it came along `last`. */
+static int64_t copy_whole_tiles(const job *j, const void *from, void *to)
+{
+    int64_t b = 0;
+    for (; b + TILE <= j->last.length; b += TILE) {
+        copy_whole_tile(j, (const uint32_t *)from + b * j->last.x, (uint32_t *)to + b);
+    }
+    return b;
+}
+
+static void copy_row(const job *j, const char *x, char *y)
+{
+    switch (j->item) {
+    case 1: copy_row_1(&j->last, x, y); break;
+    case 2: copy_row_2(&j->last, x, y); break;
+    case 4: copy_row_4(&j->last, x, y); break;
+    default: copy_row_8(&j->last, x, y); break;
+    }
+}
+
 static void copy_tile(const job *j, const char *x, char *y, int64_t begin, int64_t end)
 {
     if (j->last.x == 1 && j->last.y == 1 && j->fast.length == 1) {
         memcpy(y, x, (size_t)j->last.length * j->item);
         return;
+    }
+    if (j->fast.length == 1) {
+        copy_row(j, x, y);
+        return;
+    }
+    job rest = *j;
+    if (j->item == 4 && end - begin == TILE && j->last.y == 1) {
+        const int64_t done = copy_whole_tiles(j, x + begin * 4, y + begin * j->fast.y * 4);
+        x += done * j->last.x * 4;
+        y += done * 4;
+        rest.last.length -= done;
+        j = &rest;
     }
     switch (j->item) {
     case 1: copy_1(j, x, y, begin, end); break;

@@ -1,4 +1,6 @@
 /* The negative log likelihood of labels, from logarithms of probabilities. */
+#include <string.h>
+
 #include "ops/basic.h"
 #include "ops/define.h"
 #include "ops/loss.h"
@@ -28,6 +30,9 @@ static nm_status nll_mask_forward(const nm_run *run)
     const mask_options *o = run->options;
     const nm_shape *shape = nm_tensor_shape(run->in[0]);
     float *y = run->y[0];
+    if (nm_tensor_count(run->out[0])) {
+        memset(y, 0, nm_tensor_bytes(run->out[0]));
+    }
     for (int64_t i = 0; i < nm_tensor_count(run->in[0]); i++) {
         const double label = nm_tensor_get(run->in[0], i);
         const bool counts = label != (double)o->ignore_index;
@@ -37,8 +42,8 @@ static nm_status nll_mask_forward(const nm_run *run)
                                "the label at %s is %.0f; there are %lld classes, from 0 on",
                                nm_shape_place_text(shape, i, place), label, (long long)o->classes);
         }
-        for (int64_t k = 0; k < o->classes; k++) {
-            y[i * o->classes + k] = counts && (double)k == label;
+        if (counts) {
+            y[i * o->classes + (int64_t)label] = 1;
         }
     }
     return NM_OK;

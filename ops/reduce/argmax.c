@@ -1,11 +1,15 @@
 /* Where the largest and the smallest elements stand. */
+#include <string.h>
+
 #include "core/thread.h"
 #include "ops/basic.h"
 #include "ops/define.h"
+#include "ops/kernels/kernel.h"
 #include "ops/reduce/axes.h"
 #include "ops/table.h"
 
-#define WIDTH 64 /* lines side by side */
+#define WIDTH 512 /* lines side by side */
+#define LANES 16  /* parts of a line that lies in one piece, side by side */
 
 /* x [outer, n, inner]; y [outer, inner]. */
 typedef struct work {
@@ -14,30 +18,52 @@ typedef struct work {
     int64_t n, inner;
 } work;
 
+/* NaN compares with nothing. */
+#define IS_LARGER(a, b) (!((a) <= (b)) & ((b) == (b)))
+#define IS_SAME(a, b) (((a) == (b)) | (((a) != (a)) & ((b) != (b))))
+
 /* Of several the first. NaN is larger than any number, as in PyTorch and NumPy. */
 #define FIND(name, type)                                                                           \
     static void name##_block(const type *x, int32_t *y, int64_t n, int64_t inner, int64_t width)   \
     {                                                                                              \
         type best[WIDTH];                                                                          \
-        for (int64_t j = 0; j < width; j++) {                                                      \
-            best[j] = x[j];                                                                        \
-            y[j] = 0;                                                                              \
-        }                                                                                          \
+        memcpy(best, x, (size_t)width * sizeof *x);                                                \
+        memset(y, 0, (size_t)width * sizeof *y);                                                   \
         for (int64_t k = 1; k < n; k++) {                                                          \
-            for (int64_t j = 0; j < width; j++) {                                                  \
-                const type value = x[k * inner + j];                                               \
-                if (value > best[j] || (value != value && best[j] == best[j])) {                   \
-                    best[j] = value;                                                               \
-                    y[j] = (int32_t)k;                                                             \
-                }                                                                                  \
+            const type *row = x + k * inner;                                                       \
+            NM_SIMD for (int64_t j = 0; j < width; j++)                                            \
+            {                                                                                      \
+                const bool wins = IS_LARGER(row[j], best[j]);                                      \
+                best[j] = wins ? row[j] : best[j];                                                 \
+                y[j] = wins ? (int32_t)k : y[j];                                                   \
             }                                                                                      \
         }                                                                                          \
+    }                                                                                              \
+    static int32_t name##_in_line(const type *x, int64_t n)                                        \
+    {                                                                                              \
+        int32_t at[LANES];                                                                         \
+        const int64_t rows = n / LANES;                                                            \
+        int64_t best = 0;                                                                          \
+        if (rows) {                                                                                \
+            name##_block(x, at, rows, LANES, LANES);                                               \
+        }                                                                                          \
+        for (int64_t j = 0; rows && j < LANES; j++) {                                              \
+            const int64_t k = at[j] * (int64_t)LANES + j;                                          \
+            best = IS_LARGER(x[k], x[best]) || (IS_SAME(x[k], x[best]) && k < best) ? k : best;    \
+        }                                                                                          \
+        for (int64_t k = rows * LANES; k < n; k++) {                                               \
+            best = IS_LARGER(x[k], x[best]) ? k : best;                                            \
+        }                                                                                          \
+        return (int32_t)best;                                                                      \
     }                                                                                              \
     static void name(void *arg, int64_t begin, int64_t end)                                        \
     {                                                                                              \
         const work *w = arg;                                                                       \
         for (int64_t o = begin; o < end; o++) {                                                    \
-            for (int64_t i = 0; i < w->inner; i += WIDTH) {                                        \
+            if (w->inner == 1) {                                                                   \
+                w->y[o] = name##_in_line((const type *)w->x + o * w->n, w->n);                     \
+            }                                                                                      \
+            for (int64_t i = 0; i < w->inner && w->inner > 1; i += WIDTH) {                        \
                 const int64_t left = w->inner - i;                                                 \
                 name##_block((const type *)w->x + o * w->n * w->inner + i,                         \
                              w->y + o * w->inner + i, w->n, w->inner,                              \

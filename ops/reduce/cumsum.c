@@ -2,13 +2,17 @@
 #include "core/thread.h"
 #include "ops/basic.h"
 #include "ops/define.h"
+#include "ops/kernels/kernel.h"
 #include "ops/reduce/axes.h"
 #include "ops/table.h"
 
-#define WIDTH 64    /* lines side by side */
+#define WIDTH 256   /* lines side by side, */
+#define COLUMNS 8   /* where each is in one piece */
 #define GRAIN 65536 /* elements that are worth a thread */
 
-/* x and y [outer, n, inner] */
+/* x and y [outer, n, inner]; lines side by side: of the inner axis, or, where it is 1, of the
+ * outer.
+ */
 typedef struct work {
     const void *x;
     void *y;
@@ -16,29 +20,54 @@ typedef struct work {
     bool exclusive, reverse;
 } work;
 
+/* Each line's sum goes on by one element, which y may take the place of. */
 #define SUM(name, type)                                                                            \
+    NM_KERNEL_##type static void name##_row(const type *x, type *y, double *sum, int64_t width,    \
+                                            bool exclusive)                                        \
+    {                                                                                              \
+        double before[WIDTH];                                                                      \
+        const double *result = exclusive ? before : sum;                                           \
+        NM_SIMD for (int64_t j = 0; j < width; j++)                                                \
+        {                                                                                          \
+            before[j] = sum[j];                                                                    \
+            sum[j] += (double)x[j];                                                                \
+        }                                                                                          \
+        NM_SIMD for (int64_t j = 0; j < width; j++)                                                \
+        {                                                                                          \
+            y[j] = (type)result[j];                                                                \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_column(const type *x, type *y, double *sum, int64_t width, int64_t n,       \
+                              bool exclusive)                                                      \
+    {                                                                                              \
+        for (int64_t j = 0; j < width; j++) {                                                      \
+            const double before = sum[j], after = before + (double)x[j * n];                       \
+            sum[j] = after;                                                                        \
+            y[j * n] = (type)(exclusive ? before : after);                                         \
+        }                                                                                          \
+    }                                                                                              \
     static void name##_block(const work *w, int64_t at, int64_t width)                             \
     {                                                                                              \
         double sum[WIDTH] = {0};                                                                   \
-        const int64_t step = w->reverse ? -w->inner : w->inner;                                    \
-        at += w->reverse ? (w->n - 1) * w->inner : 0;                                              \
-        for (int64_t k = 0; k < w->n; k++, at += step) {                                           \
-            const type *x = (const type *)w->x + at;                                               \
-            type *y = (type *)w->y + at;                                                           \
-            for (int64_t j = 0; j < width; j++) {                                                  \
-                const double before = sum[j];                                                      \
-                sum[j] += x[j];                                                                    \
-                y[j] = (type)(w->exclusive ? before : sum[j]);                                     \
+        for (int64_t k = 0; k < w->n; k++) {                                                       \
+            const int64_t place = at + (w->reverse ? w->n - 1 - k : k) * w->inner;                 \
+            const type *x = (const type *)w->x + place;                                            \
+            type *y = (type *)w->y + place;                                                        \
+            if (w->inner > 1) {                                                                    \
+                name##_row(x, y, sum, width, w->exclusive);                                        \
+            } else {                                                                               \
+                name##_column(x, y, sum, width, w->n, w->exclusive);                               \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
     static void name(void *arg, int64_t begin, int64_t end)                                        \
     {                                                                                              \
         const work *w = arg;                                                                       \
-        for (int64_t o = begin; o < end; o++) {                                                    \
-            for (int64_t i = 0; i < w->inner; i += WIDTH) {                                        \
-                const int64_t left = w->inner - i;                                                 \
-                name##_block(w, o * w->n * w->inner + i, left < WIDTH ? left : WIDTH);             \
+        const int64_t together = w->inner > 1 ? 1 : COLUMNS;                                       \
+        for (int64_t o = begin; o < end; o += together) {                                          \
+            const int64_t lines = w->inner > 1 ? w->inner : end - o < COLUMNS ? end - o : COLUMNS; \
+            for (int64_t i = 0; i < lines; i += WIDTH) {                                           \
+                name##_block(w, o * w->n * w->inner + i, lines - i < WIDTH ? lines - i : WIDTH);   \
             }                                                                                      \
         }                                                                                          \
     }

@@ -50,7 +50,7 @@ static nm_status scatter_add_infer(nm_infer *infer)
     return check_index(infer);
 }
 
-/* A walk over the index tensor: where each of its elements lies in x. */
+/* A walk over the rows of the index tensor: where each begins in x. */
 typedef struct walk {
     nm_shape shape; /* of index */
     int64_t stride[NM_MAX_RANK];
@@ -68,9 +68,10 @@ static walk begin(const nm_run *run)
     return w;
 }
 
+/* To the next row. */
 static void step(walk *w)
 {
-    for (int d = w->shape.rank - 1; d >= 0; d--) {
+    for (int d = w->shape.rank - 2; d >= 0; d--) {
         const int64_t stride = d == w->axis ? 0 : w->stride[d];
         w->offset += stride;
         if (++w->at[d] < w->shape.dim[d]) {
@@ -82,9 +83,11 @@ static void step(walk *w)
 }
 
 #define MOVE(type, target, source, how)                                                            \
-    for (int64_t i = 0; i < count; i++, step(&w)) {                                                \
-        const int64_t place = w.offset + indices[i] * w.stride[w.axis];                            \
-        ((type *)target) how((const type *)source);                                                \
+    for (int64_t row = 0; row < count; row += length, step(&w)) {                                  \
+        for (int64_t j = 0; j < length; j++) {                                                     \
+            const int64_t i = row + j, place = w.offset + j * along + indices[i] * stride;         \
+            ((type *)target) how((const type *)source);                                            \
+        }                                                                                          \
     }
 #define TAKEN(x) [i] = (x)[place]
 #define ADDED(x) [place] += (x)[i]
@@ -92,9 +95,11 @@ static void step(walk *w)
 static nm_status move(const nm_run *run, bool take)
 {
     walk w = begin(run);
-    const int64_t length = nm_shape_with_axis(nm_tensor_shape(run->in[0])).dim[w.axis];
-    const int64_t count = nm_tensor_count(run->in[1]);
-    int64_t *indices = nm_read_indices(run, 1, length);
+    const int last = w.shape.rank - 1;
+    const int64_t length = w.shape.dim[last], count = nm_tensor_count(run->in[1]);
+    const int64_t stride = w.stride[w.axis], along = last == w.axis ? 0 : w.stride[last];
+    int64_t *indices =
+        nm_read_indices(run, 1, nm_shape_with_axis(nm_tensor_shape(run->in[0])).dim[w.axis]);
     if (!indices) {
         return nm_context_status(run->context);
     }

@@ -3,6 +3,7 @@
 
 #include "ops/basic.h"
 #include "ops/define.h"
+#include "ops/kernels/kernel.h"
 #include "ops/shape/index.h"
 #include "ops/table.h"
 
@@ -119,7 +120,8 @@ static nm_status index_select_forward(const nm_run *run)
         for (int64_t i = 0; i < t.count; i++) {                                                    \
             const type *from = (const type *)run->x[0] + (o * t.count + i) * t.inner;              \
             type *to = (type *)run->y[0] + (o * t.length + index[i]) * t.inner;                    \
-            for (int64_t j = 0; j < t.inner; j++) {                                                \
+            NM_SIMD for (int64_t j = 0; j < t.inner; j++)                                          \
+            {                                                                                      \
                 to[j] += from[j];                                                                  \
             }                                                                                      \
         }                                                                                          \
@@ -230,8 +232,11 @@ static nm_status one_hot_forward(const nm_run *run)
     if (!index) {
         return nm_context_status(run->context);
     }
-    for (int64_t i = 0; i < count * classes; i++) {
-        ((float *)run->y[0])[i] = index[i / classes] == i % classes;
+    if (count && classes) {
+        memset(run->y[0], 0, nm_tensor_bytes(run->out[0]));
+    }
+    for (int64_t i = 0; i < count; i++) {
+        ((float *)run->y[0])[i * classes + index[i]] = 1;
     }
     nm_scratch_end(index);
     return NM_OK;

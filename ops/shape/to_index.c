@@ -1,6 +1,4 @@
 /* Indices out of floating numbers, as data sets give them. */
-#include <math.h>
-
 #include "ops/define.h"
 #include "ops/shape.h"
 #include "ops/table.h"
@@ -16,8 +14,10 @@ static nm_status to_index_forward(const nm_run *run)
     const nm_tensor *x = run->in[0];
     int32_t *y = run->y[0];
     for (int64_t i = 0; i < nm_tensor_count(x); i++) {
-        const double value = nm_tensor_get(x, i);
-        if (!(value >= INT32_MIN && value <= INT32_MAX && value == floor(value))) {
+        const double value = run->dtype == NM_F64 ? ((const double *)run->x[0])[i]
+                                                  : (double)((const float *)run->x[0])[i];
+        const bool fits = value >= INT32_MIN && value <= INT32_MAX;
+        if (!fits || value != (double)(int32_t)value) {
             char place[NM_SHAPE_TEXT];
             return nm_run_fail(
                 run, NM_ERROR_INPUT,

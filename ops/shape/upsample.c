@@ -5,6 +5,7 @@
 
 #include "ops/basic.h"
 #include "ops/define.h"
+#include "ops/kernels/kernel.h"
 #include "ops/table.h"
 
 /* One axis of [outer, length, inner]. `step`: elements of x for one of y; 0: as the lengths say. */
@@ -68,8 +69,13 @@ static sizes sizes_of(const nm_shape *x, int axis, int64_t m)
             const type *a = x + (k / s.m * s.n + t.first) * s.inner;                               \
             const type *b = x + (k / s.m * s.n + t.second) * s.inner;                              \
             const type w = (type)t.weight, v = 1 - w;                                              \
-            for (int64_t j = 0; j < s.inner; j++) {                                                \
-                y[j] = w != 0 ? v * a[j] + w * b[j] : a[j];                                        \
+            if (w == 0) {                                                                          \
+                memcpy(y, a, (size_t)s.inner * sizeof *y);                                         \
+                continue;                                                                          \
+            }                                                                                      \
+            NM_SIMD for (int64_t j = 0; j < s.inner; j++)                                          \
+            {                                                                                      \
+                y[j] = v * a[j] + w * b[j];                                                        \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
@@ -80,8 +86,12 @@ static sizes sizes_of(const nm_shape *x, int axis, int64_t m)
             type *a = dx + (k / s.m * s.n + t.first) * s.inner;                                    \
             type *b = dx + (k / s.m * s.n + t.second) * s.inner;                                   \
             const type w = (type)t.weight, v = 1 - w;                                              \
-            for (int64_t j = 0; j < s.inner; j++) {                                                \
+            NM_SIMD for (int64_t j = 0; j < s.inner; j++)                                          \
+            {                                                                                      \
                 a[j] += v * dy[j];                                                                 \
+            }                                                                                      \
+            NM_SIMD for (int64_t j = 0; j < (w != 0 ? s.inner : 0); j++)                           \
+            {                                                                                      \
                 b[j] += w * dy[j];                                                                 \
             }                                                                                      \
         }                                                                                          \
