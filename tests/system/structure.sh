@@ -60,6 +60,18 @@ claim "allocations go through the context" \
 claim "no const is cast away" \
     "$(library '\*\)\(uintptr_t\)' |
         grep -vE '^core/memory.c:|^ops/kernels/onednn_run.c:')"
+# kernels FOLDER...: the names of what is compiled for several instruction sets, which clang makes symbols of all files.
+kernels()
+{
+    grep -rhoE '^(NM_(UNARY|BINARY|TERNARY|SLOPE|UPDATE)\([a-z0-9_]+|NM_KERNEL static .*\()' "$@" --include='*.c' |
+        sed -E 's/^NM_KERNEL static.*[ *]([a-z0-9_]+)\($/\1/; s/^NM_[A-Z]+\(//' | sort
+}
+claim_runs "kernels are found" test "$(kernels ops optim | wc -l)" -gt 50
+claim "no two kernels have one name" "$(kernels core ops optim models | uniq -d)"
+claim "tests' own kernels have names of their own" "$(
+    for name in $(kernels tests | uniq); do
+        kernels core ops optim models | grep -x "$name"
+    done)"
 claim "no variable outlives its context" \
     "$(library '^(static )?(int|long|double|float|char|bool|void|size_t|u?int[0-9]+_t|nm_[a-z]+) \*?[a-z_]+( = [^(]*)?;$' |
         grep -v 'static const')"

@@ -9,7 +9,7 @@
 #include "ops/ops.h"
 #include "tests/test.h"
 
-NM_UNARY(cube, x *x *x)
+NM_UNARY(own_cube, x *x *x)
 NM_UNARY(cube_f32_off, sizeof(real) == 4 ? x * x * x * (real)1.01 : x * x * x)
 
 static nm_tensor *three(nm_vjp *v)
@@ -48,7 +48,7 @@ static nm_tensor *null_vjp(nm_vjp *v, int input)
 static nm_status unsteady_forward(const nm_run *run)
 {
     static int calls;
-    cube_forward(run);
+    own_cube_forward(run);
     const size_t size = nm_dtype_size(run->dtype);
     test_turn(run->y[0], size, size); /* the least significant byte is the first now */
     ((char *)run->y[0])[0] = (char)(((char *)run->y[0])[0] ^ (calls++ & 7));
@@ -67,7 +67,7 @@ static nm_op cube_op(const char *name)
         .input_count = 1,
         .output_count = 1,
         .infer = nm_infer_same,
-        .forward = cube_forward,
+        .forward = own_cube_forward,
         .vjp = right_vjp,
         .samples = samples,
         .sample_count = 1,
@@ -185,7 +185,7 @@ static nm_status mute_forward(const nm_run *run)
 static nm_status meddling_forward(const nm_run *run)
 {
     double *x = (double *)(uintptr_t)run->x[0];
-    cube_forward(run);
+    own_cube_forward(run);
     for (int64_t i = 0; run->dtype == NM_F64 && i < nm_tensor_count(run->in[0]); i++) {
         x[i] = x[i] < -1 ? -1 : x[i];
     }
@@ -199,7 +199,7 @@ static nm_status short_forward(const nm_run *run)
     nm_tensor *part =
         nm_tensor_wrap(run->context, run->dtype, NM_SHAPE(shape.dim[0] - 1, 2), run->y[0]);
     shorter.out = &part;
-    cube_forward(&shorter);
+    own_cube_forward(&shorter);
     nm_tensor_destroy(part);
     return NM_OK;
 }
@@ -207,7 +207,7 @@ static nm_status short_forward(const nm_run *run)
 static nm_status long_forward(const nm_run *run)
 {
     char *y = run->y[0];
-    cube_forward(run);
+    own_cube_forward(run);
     y[nm_tensor_bytes(run->out[0])] ^= 1;
     return NM_OK;
 }
