@@ -102,11 +102,13 @@ def told(value):
     return text if "e" not in text else "%s · 10^%d" % (text.split("e")[0], int(text.split("e")[1]))
 
 
-def measured(claim):
+def measured(claim, korean):
     if claim["value"] is None:
-        return "no number to compare"
-    sign = "ratio " if claim["compared_by"] == "ratio" else "difference "
-    return "%s against %s; %s%s (%s to %s)" % tuple(
+        return "비교할 값이 없음" if korean else "no number to compare"
+    ratio = claim["compared_by"] == "ratio"
+    sign = ("비" if ratio else "차이") if korean else "ratio" if ratio else "difference"
+    form = "%s 대 %s, %s %s(%s ~ %s)" if korean else "%s against %s; %s %s (%s to %s)"
+    return form % tuple(
         [told(claim["of"]), told(claim["than"]), sign] + [told(claim[key]) for key in ("value", "low", "high")])
 
 
@@ -122,7 +124,7 @@ def table(name, path):
     lines = ["| %s | %s | %s |" % HEADS[path], "| --- | --- | --- |"]
     for claim in results["claims"]:
         verdict = VERDICTS[claim["verdict"]] if korean else claim["verdict"]
-        lines.append("| %s | %s | %s |" % (claim["claim"], verdict, measured(claim)))
+        lines.append("| %s | %s | %s |" % (claim["claim"], verdict, measured(claim, korean)))
     seeds = "시드 %d개." if korean else "%d seeds."
     lines += ["", seeds % results["seeds"], ""]
     for path in figures_of(name):
