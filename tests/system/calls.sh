@@ -194,4 +194,14 @@ for version in 17 20; do
 done
 claim_of right20 "options have names in C++20" says '^1 1 0.01$'
 
+# The program that is timed beside other libraries (./dev bench peers).
+claim_runs "the program beside other libraries compiles without a warning" ${CC:-cc} -std=gnu11 $warnings \
+    "$NORMA_SOURCE/tests/bench/peers/norma.c" -o peer $link
+for what in train predict; do
+    ask peer ./peer $what 2-8-2 4 0 1
+    claim_of peer "it prints the time of what it is asked for: $what" says '^{"us": [0-9.]*}$'
+done
+ask peer sh -c './peer start 2-8-2 1 0 1 && echo fine'
+claim_of peer "it starts and ends" says '^fine$'
+
 finish
