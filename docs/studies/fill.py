@@ -11,6 +11,7 @@ In the text, `<!-- study NAME -->` and `<!-- end -->` have the table of a study'
 """
 
 import glob
+import html
 import json
 import os
 import re
@@ -114,7 +115,7 @@ def measured(claim, korean):
 
 def figure_title(path):
     with open(path, encoding="utf-8") as file:
-        return re.search("<title[^>]*>(.*?)</title>", file.read(), re.DOTALL).group(1)
+        return html.unescape(re.search("<title[^>]*>(.*?)</title>", file.read(), re.DOTALL).group(1))
 
 
 def table(name, path):
