@@ -122,6 +122,14 @@ typedef enum csv_number { CSV_NO_NUMBER, CSV_WHOLE, CSV_FRACTION, CSV_INFINITE }
 /* A number in the form's way; for CSV_INFINITE, `value` is of no use. */
 csv_number nm_csv_number(const csv_form *form, const char *text, size_t length, double *value);
 
+/* Bytes of the minus at `at`: "-", or U+2212, as Swedish and Norwegian programs, R and Wikipedia
+ * have it; 0: there is none. */
+static inline int nm_csv_minus(const char *at, const char *end)
+{
+    const bool typographic = end - at > 3 && !memcmp(at, "\xe2\x88\x92", 3);
+    return typographic ? 3 : at < end && *at == '-';
+}
+
 /* A number with a mark: "$" and the text of the number between `begin` and `end`. */
 typedef struct csv_quantity {
     const char *begin, *end;
@@ -239,6 +247,8 @@ typedef struct csv_column {
     bool counts;   /* each number is one above the one before it */
     bool constant; /* all numbers are the same */
     bool wide;     /* some number is no f32 */
+    bool rounded;  /* some number is beyond those that an f64 tells from the next whole one */
+    bool small;    /* some number is an i32, as labels are */
     double first, last;
     int64_t numbers, texts, missing, dashes; /* cells; texts are all that is none of the others */
     int64_t marked;                          /* of the numbers, those with a mark */
@@ -342,6 +352,8 @@ nm_status nm_csv_gather(csv_table *table, const nm_ignored *ignored);
  * it is too long for one. */
 const char *nm_csv_name_of(const csv_table *table, const csv_walk *walk,
                            char memory[CSV_LONGEST_NAME], size_t *length);
+/* Of the column's words, two that are one but for capitals, as "yes" and "Yes". */
+void nm_csv_warn_of_case(const csv_table *table, int64_t column);
 /* Numbers the words: numbers by size, then texts by their bytes. Their texts, which end with a 0,
  * in that order; memory of the table's. NULL on failure. */
 const char *const *nm_csv_number_words(csv_table *table, csv_words *words);

@@ -1,6 +1,7 @@
 /* The different texts of columns: of categories, of classes, or to see whether they all differ. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "optim/data/csv/csv.h"
 
@@ -15,6 +16,16 @@ static bool is_plain(const char *text, size_t length)
     return length <= 15 && (*text != '0' || length == 1);
 }
 
+/* Ids of 17 digits and more: as doubles, several would be one. */
+static bool is_long_whole(const char *text, size_t length, double number)
+{
+    size_t i = *text == '-';
+    while (i < length && text[i] >= '0' && text[i] <= '9') {
+        i++;
+    }
+    return i == length && fabs(number) > 0x1p53;
+}
+
 const char *nm_csv_name_of(const csv_table *t, const csv_walk *w, char memory[CSV_LONGEST_NAME],
                            size_t *length)
 {
@@ -24,7 +35,8 @@ const char *nm_csv_name_of(const csv_table *t, const csv_walk *w, char memory[CS
         return NULL;
     }
     const csv_number kind = nm_csv_number(&t->form, text, *length, &number);
-    if ((kind == CSV_WHOLE || kind == CSV_FRACTION) && !is_plain(text, *length)) {
+    if ((kind == CSV_WHOLE || kind == CSV_FRACTION) && !is_plain(text, *length) &&
+        !is_long_whole(text, *length, number)) {
         text = nm_format_float(number, memory);
         *length = strlen(text);
     }
@@ -108,6 +120,35 @@ nm_status nm_csv_gather(csv_table *t, const nm_ignored *ignored)
     return NM_OK;
 }
 
+/* ---- The same but for capitals ---- */
+
+#define MOST_COMPARED 512
+
+static bool differ_in_case(const csv_word *a, const csv_word *b)
+{
+    return a->length > 1 && a->length == b->length && !strncasecmp(a->text, b->text, a->length);
+}
+
+void nm_csv_warn_of_case(const csv_table *t, int64_t column)
+{
+    char text[CSV_COLUMN_TEXT], shown[2][CSV_SHOWN];
+    const csv_words *words = &t->column[column].words;
+    for (int i = 0; i < words->count && words->count <= MOST_COMPARED; i++) {
+        for (int k = 0; k < i; k++) {
+            const csv_word *a = &words->word[k], *b = &words->word[i];
+            if (differ_in_case(a, b)) {
+                nm_context_log(t->context, NM_LOG_WARNING,
+                               "%s: \"%s\" and \"%s\" of %s are told apart by their letters' case; "
+                               "if they mean the same, write them alike",
+                               t->text.title, nm_csv_shown(a->text, a->length, shown[0]),
+                               nm_csv_shown(b->text, b->length, shown[1]),
+                               nm_csv_column_text(t, column, text));
+                return;
+            }
+        }
+    }
+}
+
 /* ---- Numbering ---- */
 
 /* A word with its number, if it is one. */
@@ -124,8 +165,8 @@ static int compare(const void *a, const void *b)
     if (x->is_number != y->is_number) {
         return x->is_number ? -1 : 1;
     }
-    if (x->is_number) {
-        return (x->number > y->number) - (x->number < y->number);
+    if (x->is_number && x->number != y->number) {
+        return x->number > y->number ? 1 : -1;
     }
     const size_t shorter = x->word.length < y->word.length ? x->word.length : y->word.length;
     const int order = memcmp(x->word.text, y->word.text, shorter);

@@ -54,9 +54,9 @@ static bool is_same(const csv_place *a, const char *text, size_t length)
     return a->length == length && !memcmp(a->cell, text, length);
 }
 
-static void look_below(evidence *e, const csv_walk *w, unsigned seen)
+static void look_below(evidence *e, const csv_walk *w, unsigned seen, bool again)
 {
-    e->below |= seen;
+    e->below |= again ? 0 : seen;
     if (e->seen & CSV_SEEN_NUMBERS || seen & CSV_SEEN_NOTHING) {
         return;
     }
@@ -78,6 +78,20 @@ static bool is_open(const finder *f)
     return false;
 }
 
+/* Whether the row is the top again, as where tables were put one behind the other. */
+static bool is_top_again(const finder *f, csv_walk w)
+{
+    bool same = true;
+    w.quiet = true;
+    w.row_ends = false;
+    for (int64_t i = 0; same && i < f->columns && !w.row_ends; i++) {
+        const evidence *e = &f->column[i];
+        same = nm_csv_next(&w) == NM_OK && is_same(&w.place, e->top.cell, e->top.length) &&
+               !(e->seen & CSV_SEEN_NUMBERS);
+    }
+    return same && w.row_ends;
+}
+
 /* Rows of another length are left to the survey. */
 static nm_status look_at_rows(finder *f)
 {
@@ -87,6 +101,7 @@ static nm_status look_at_rows(finder *f)
         if (row == FIRST_ROWS && !is_open(f)) {
             break;
         }
+        const bool again = is_top_again(f, w);
         w.row_ends = false;
         for (int64_t i = 0; !w.row_ends; i++) {
             double value;
@@ -95,9 +110,9 @@ static nm_status look_at_rows(finder *f)
                 return status;
             }
             if (i < f->columns) {
-                look_below(&f->column[i], &w,
-                           nm_csv_look(&t->form, &t->options->missing_texts, w.place.cell,
-                                       w.place.length, &value));
+                const unsigned seen = nm_csv_look(&t->form, &t->options->missing_texts,
+                                                  w.place.cell, w.place.length, &value);
+                look_below(&f->column[i], &w, seen, again);
             }
         }
     }

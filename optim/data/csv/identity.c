@@ -107,6 +107,20 @@ static void warn_of_counting(const csv_table *t, int64_t i)
     }
 }
 
+/* A double holds 15 digits. */
+static void warn_of_rounding(const csv_table *t, int64_t i)
+{
+    char text[CSV_COLUMN_TEXT];
+    const csv_column *c = &t->column[i];
+    if (is_open(c) && c->rounded && c->seen == CSV_SEEN_WHOLE) {
+        nm_context_log(t->context, NM_LOG_WARNING,
+                       "%s: %s has whole numbers of more digits than count: those behind the 15th "
+                       "are lost; if they are ids, leave it out with `ignore`, if they name "
+                       "kinds, put it into `categories`",
+                       t->text.title, nm_csv_column_text(t, i, text));
+    }
+}
+
 void nm_csv_leave_identities_out(csv_table *t)
 {
     int64_t left = 0;
@@ -123,6 +137,9 @@ void nm_csv_leave_identities_out(csv_table *t)
             c->is_id = true;
         } else if (left > 1) {
             warn_of_counting(t, i);
+        }
+        if (!why) {
+            warn_of_rounding(t, i);
         }
     }
 }

@@ -53,6 +53,22 @@ static nm_status stray_text(const csv_table *t, int64_t i)
         (long long)c->numbers, nm_csv_column_text(t, i, text));
 }
 
+/* Where tables were put one behind the other. */
+static bool is_second_header(const csv_table *t, const csv_column *c)
+{
+    const csv_place *place = &c->text_place;
+    return t->form.header && *c->name && c->numbers && place->length == strlen(c->name) &&
+           !memcmp(c->name, place->cell, place->length);
+}
+
+static nm_status second_header(const csv_table *t, int64_t i)
+{
+    char text[CSV_COLUMN_TEXT];
+    return nm_csv_fail(&t->text, &t->column[i].text_place,
+                       "is the name of %s, amid its numbers: a second header; take its line out",
+                       nm_csv_column_text(t, i, text));
+}
+
 static nm_status open_order(const csv_table *t, int64_t i)
 {
     char text[CSV_COLUMN_TEXT];
@@ -139,6 +155,9 @@ static nm_status check_kinds(const csv_table *t)
         }
         if (is_sample(c) && c->kind == NM_COLUMN_DATE && c->order == CSV_ORDER_OPEN) {
             return open_order(t, i);
+        }
+        if (is_sample(c) && c->kind == NM_COLUMN_CATEGORY && is_second_header(t, c)) {
+            return second_header(t, i);
         }
         if (is_sample(c) && c->kind == NM_COLUMN_CATEGORY && is_stray_text(c)) {
             return stray_text(t, i);
@@ -302,6 +321,7 @@ static nm_status describe_column(csv_table *t, csv_column *c, int64_t place, nm_
                           .unit = c->kind == NM_COLUMN_NUMBER ? c->unit : NULL,
                           .fill = c->is_filled ? c->fill : (double)NAN};
     if (c->kind == NM_COLUMN_CATEGORY) {
+        nm_csv_warn_of_case(t, place);
         column->count = c->words.count;
         column->categories = nm_csv_number_words(t, &c->words);
         return column->categories ? NM_OK : nm_context_status(t->context);

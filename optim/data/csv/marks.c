@@ -45,7 +45,7 @@ typedef struct shape {
 static bool shape_of(const char *at, const char *end, shape *s)
 {
     *s = (shape){.threes = true};
-    at += at < end && (*at == '-' || *at == '+');
+    at += at < end && *at == '+' ? 1 : nm_csv_minus(at, end);
     s->before = digits_at(at, end);
     s->zero = s->before && *at == '0';
     s->behind = 3;
@@ -57,7 +57,8 @@ static bool shape_of(const char *at, const char *end, shape *s)
     }
     if (at < end && (*at == 'e' || *at == 'E') && at + 1 < end) {
         s->exponent = true;
-        at += 1 + (at[1] == '-' || at[1] == '+');
+        at++;
+        at += *at == '+' ? 1 : nm_csv_minus(at, end);
         at += digits_at(at, end);
     }
     return at == end && s->commas + s->points > 0 && s->before + s->behind > 0;

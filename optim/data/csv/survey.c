@@ -1,17 +1,21 @@
 /* The first walk over all rows of samples. Every row has as many cells as there are columns, which
  * bounds what is allocated for the table by the file's size. */
+#include <math.h>
+
 #include "optim/data/csv/csv.h"
 
 static void see_number(csv_column *c, double number)
 {
     if (c->numbers++) {
-        c->counts &= number == c->last + 1;
+        c->counts &= number == c->last + 1 && number != c->last;
         c->constant &= number == c->first;
     } else {
         c->first = number;
         c->counts = c->constant = true;
     }
     c->wide |= (double)(float)number != number;
+    c->rounded |= fabs(number) > 0x1p53;
+    c->small |= nm_is_label(number);
     c->last = number;
 }
 

@@ -186,8 +186,8 @@ static nm_status take_class(target *k, const csv_column *c, const csv_walk *w, i
         !nm_is_label(number)) {
         return w->place.length
                    ? nm_csv_fail(&t->text, &w->place,
-                                 "is no class label, which is an integer or a text; for a number "
-                                 "to predict, the loss is mse (or say `targets: values`)")
+                                 "is no class label, which is an integer of 32 bits or a text; for "
+                                 "a number to predict, the loss is mse (or say `targets: values`)")
                    : missing(k, c, w, &number);
     }
     *label = (int32_t)number;

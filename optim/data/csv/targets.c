@@ -5,7 +5,8 @@
  * 2. Classes or values: as the option says, or the network, or the loss. Where none of them is
  *    known, texts are classes, and so are whole numbers, if at most 64 of them differ.
  * 3. Classes that are whole numbers stay as they are and are numbered with all others (classes.c).
- *    Those with names are numbered here: numbers by size, then texts by their bytes. */
+ *    Those with names, or beyond 32 bits, are numbered here: numbers by size, then texts by their
+ *    bytes. */
 #include "optim/data/csv/csv.h"
 
 bool nm_csv_is_nothing(const csv_column *c)
@@ -115,6 +116,13 @@ static bool is_whole(const csv_column *c)
     return nm_csv_only(c->seen, CSV_SEEN_WHOLE | CSV_SEEN_NOTHING);
 }
 
+/* All of more digits than a label holds: such classes go by their names. One among others is a
+ * mistake. */
+static bool is_large(const csv_column *c)
+{
+    return is_whole(c) && c->numbers && !c->small;
+}
+
 static bool has_texts(const csv_column *c)
 {
     return !nm_csv_only(c->seen,
@@ -147,7 +155,7 @@ void nm_csv_expect_targets(csv_table *t, const nm_dataset *set)
     }
     csv_column *c = &t->column[target];
     const int labels = said(t, set);
-    if (labels == 1 && !is_whole(c) && one) {
+    if (labels == 1 && (!is_whole(c) || is_large(c)) && one) {
         c->gather = CSV_GATHER_ALL;
     } else if (labels < 0 && one) {
         c->gather = is_whole(c) ? CSV_GATHER_FEW : CSV_GATHER_ALL;
@@ -178,6 +186,7 @@ static nm_status name_classes(csv_table *t, csv_column *c, nm_schema *schema)
     if (given && given != c->words.count) {
         return wrong_class_count(t, c->words.count);
     }
+    nm_csv_warn_of_case(t, c - t->column);
     t->is_named = true;
     schema->class_names = nm_csv_number_words(t, &c->words);
     schema->classes = c->words.count;
@@ -198,7 +207,7 @@ static nm_status decide_classes(csv_table *t, csv_column *c, nm_schema *schema)
         return NM_OK;
     }
     const bool as_names = t->options->targets == NM_WANTED_LABELS && c->marked;
-    return has_texts(c) || as_names ? name_classes(t, c, schema) : NM_OK;
+    return has_texts(c) || is_large(c) || as_names ? name_classes(t, c, schema) : NM_OK;
 }
 
 /* ---- Values ---- */

@@ -1,5 +1,5 @@
-/* Numbers as tables have them: 1234.5, 1,234.5, 1.234,5, 1 234,5, +.5, 1e-3. They never depend on
- * the locale.
+/* Numbers as tables have them: 1234.5, 1,234.5, 1.234,5, 1 234,5, +.5, 1e-3, also behind a
+ * typographic minus. They never depend on the locale.
  *
  * 1. Groups of a thousands mark have three digits, but for the first one; then the number is whole
  *    up to the decimal mark. Blanks (also those that do not break) and apostrophes may stand for
@@ -110,15 +110,16 @@ static bool take_exponent(parts *p)
         return true;
     }
     put(p, *p->at++);
-    const bool negative = p->at < p->end && *p->at == '-';
-    if (p->at < p->end && (*p->at == '-' || *p->at == '+')) {
-        put(p, *p->at++);
+    const int minus = nm_csv_minus(p->at, p->end);
+    if (minus || (p->at < p->end && *p->at == '+')) {
+        put(p, minus ? '-' : '+');
+        p->at += minus ? minus : 1;
     }
     for (; p->at < p->end && is_digit(*p->at); count++) {
         exponent = exponent < 10000 ? exponent * 10 + (*p->at - '0') : exponent;
         put(p, *p->at++);
     }
-    p->scale -= negative ? -exponent : exponent;
+    p->scale -= minus ? -exponent : exponent;
     p->fraction = true;
     return count > 0;
 }
@@ -126,9 +127,11 @@ static bool take_exponent(parts *p)
 /* Whether all of it is a number. */
 static bool take_apart(const csv_form *form, parts *p)
 {
-    p->negative = *p->at == '-';
-    if (*p->at == '-' || *p->at == '+') {
-        put(p, *p->at++);
+    const int minus = nm_csv_minus(p->at, p->end);
+    p->negative = minus > 0;
+    if (minus || *p->at == '+') {
+        put(p, minus ? '-' : '+');
+        p->at += minus ? minus : 1;
     }
     take_digits(p, false);
     take_groups(form, p);

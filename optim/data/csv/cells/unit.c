@@ -145,9 +145,9 @@ static bool take_parentheses(csv_quantity *q)
 /* A sign, where the mark stands between it and the number. */
 static void take_sign(csv_quantity *q)
 {
-    const char sign = *q->begin;
-    csv_quantity behind = {.begin = q->begin + 1, .end = q->end};
-    if (sign != '-' && sign != '+') {
+    const int minus = nm_csv_minus(q->begin, q->end);
+    csv_quantity behind = {.begin = q->begin + (minus ? minus : 1), .end = q->end};
+    if (!minus && *q->begin != '+') {
         return;
     }
     skip_blanks(&behind);
@@ -155,7 +155,7 @@ static void take_sign(csv_quantity *q)
         *q = (csv_quantity){.begin = behind.begin,
                             .end = behind.end,
                             .unit = behind.unit,
-                            .negative = sign == '-',
+                            .negative = minus > 0,
                             .is_signed = true};
     }
 }
@@ -174,7 +174,7 @@ bool nm_csv_split_quantity(const char *text, size_t length, csv_quantity *q)
         return false;
     }
     skip_blanks(q);
-    const bool sign = q->begin < q->end && (*q->begin == '-' || *q->begin == '+');
+    const bool sign = nm_csv_minus(q->begin, q->end) || (q->begin < q->end && *q->begin == '+');
     const bool share = q->unit == units[0] || q->unit == units[1];
     if (q->begin >= q->end || *q->begin == ',' || (sign && (q->is_signed || parentheses)) ||
         (share && parentheses)) {

@@ -159,7 +159,8 @@ START_TEST(a_target_that_is_no_label_is_an_error_with_its_place)
 {
     begin(NULL);
     const char *labels = ", targets: labels";
-    expect_error("1,0\n1,0.5\n", labels, ":2:3: \"0.5\" is no class label, which is an integer or");
+    expect_error("1,0\n1,0.5\n", labels,
+                 ":2:3: \"0.5\" is no class label, which is an integer of 32 bits or");
     expect_error("1,0\n1,-1\n", labels, ": sample 1 has label -1; classes count from 0");
     expect_error("1,0\n1,3000000000\n", labels, ":2:3: \"3000000000\" is no class label");
     expect_error("1,0\n1,2\n", ", classes: 2", ": sample 1 has label 2, but the 2 classes");

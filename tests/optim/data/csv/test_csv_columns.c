@@ -516,7 +516,7 @@ START_TEST(what_the_loss_wants_decides_what_a_target_is)
                  ":1:3: \"a\" is not a number to predict; for names of classes");
     open_wanted(&set, NM_WANTED_LABELS, "1,0.5\n2,1\n", "");
     assert_error(context, NM_ERROR_FORMAT,
-                 ":1:3: \"0.5\" is no class label, which is an integer or a");
+                 ":1:3: \"0.5\" is no class label, which is an integer of 32 bits or a");
     open_wanted(&set, NM_WANTED_LABELS, "1,0.5\n2,1\n",
                 ", targets: values"); /* the option comes first */
     expect_targets(&set, 1, (double[]){0.5, 1});
