@@ -281,6 +281,32 @@ START_TEST(the_loss_around_the_parameters_is_drawn_for_each_arm)
 }
 END_TEST
 
+/* A claim on what no seed came to says so, on the page and in the terminal; an axis of words has
+ * them at its places. */
+START_TEST(what_has_no_number_is_said_in_words)
+{
+    size_t size;
+    write_text(
+        "words.yaml", BASE VARIANTS
+        "axes: {rate: [0.1], data.normalize: [none, auto]}\n"
+        "measures:\n"
+        "  steps: {history: test_accuracy, take: reach, level: 2}\n"
+        "  loss: {history: train_loss}\n"
+        "claims: [{claim: c, measure: steps, of: {variant: none, data.normalize: none}, than: "
+        "1}]\n"
+        "plots: [{title: Loss, measure: loss, over: data.normalize}]\n");
+    const ended *e = norma("study", "words.yaml", "--out", "words", "--quiet");
+    assert_code(e, 0);
+    assert_says(e->out, "steps: no number to compare");
+    ck_assert_ptr_null(strstr(e->out, "nan"));
+    char *page = read_text(test_path("words/index.html"), &size);
+    assert_says(page, "Undecided. steps: no number to compare (");
+    ck_assert_ptr_null(strstr(page, " nan"));
+    assert_says(page, ">auto</text>");
+    free(page);
+}
+END_TEST
+
 START_TEST(the_studies_within_are_listed_and_have_no_mistake)
 {
     char names[64][64];
@@ -309,5 +335,5 @@ TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is
           a_run_that_is_killed_is_told_with_its_signal,
           what_is_wrong_with_a_study_is_told_before_anything_runs,
           a_saved_network_is_measured_and_reaching_by_another_number,
-          the_loss_around_the_parameters_is_drawn_for_each_arm,
+          the_loss_around_the_parameters_is_drawn_for_each_arm, what_has_no_number_is_said_in_words,
           the_studies_within_are_listed_and_have_no_mistake)

@@ -22,6 +22,9 @@ typedef struct figure_axis {
     double low, high;         /* of what is shown; low >= high: of what the data take */
     const char *const *names; /* of the places 0, 1, 2, ...: classes, layers; NULL: numbers */
     int name_count;
+    const double
+        *marks; /* values that have ticks, as many as there is room for; NULL: round ones */
+    int mark_count;
 } figure_axis;
 
 typedef enum figure_mark {

@@ -270,11 +270,46 @@ static ticks named_ticks(const figure_axis *axis, int most)
     return t;
 }
 
+/* The next larger one. */
+static double next_mark(const figure_axis *axis, double than)
+{
+    double next = INFINITY;
+    for (int i = 0; i < axis->mark_count; i++) {
+        next = axis->marks[i] > than ? fmin(next, axis->marks[i]) : next;
+    }
+    return next;
+}
+
+static ticks marked_ticks(const scale *s, const figure_axis *axis, int most)
+{
+    ticks t = {0};
+    double taken = -INFINITY;
+    for (double mark = next_mark(axis, -INFINITY); isfinite(mark); mark = next_mark(axis, mark)) {
+        const double place = scale_place(s, mark);
+        char text[FIGURE_NUMBER];
+        label_power(text, mark);
+        const bool differs = !t.count || strcmp(text, t.text[t.count - 1]) != 0;
+        if (place > -1e-9 && place < 1 + 1e-9 && place - taken >= 1.0 / most && t.count < most &&
+            differs) {
+            memcpy(t.text[t.count], text, sizeof text);
+            add_tick(&t, mark);
+            taken = place;
+        }
+    }
+    return t;
+}
+
 ticks ticks_of(const scale *s, const figure_axis *axis, int most)
 {
     most = most < 2 ? 2 : most >= MOST_TICKS ? MOST_TICKS - 1 : most;
     if (axis->names) {
         return named_ticks(axis, most);
+    }
+    if (axis->mark_count) {
+        const ticks marked = marked_ticks(s, axis, most);
+        if (marked.count > 1) {
+            return marked;
+        }
     }
     ticks t = s->logarithmic ? logarithmic_ticks(s, most) : (ticks){0};
     if (!s->logarithmic ||

@@ -29,8 +29,8 @@ double scale_place(const scale *s, double value);
 /* The other way round. */
 double scale_value(const scale *s, double place);
 
-/* At most `most` round values between the ends, rising; texts differ. With names: of those places.
- */
+/* At most `most` round values between the ends, rising; texts differ. With names: of those places;
+ * with marks: of those that are no closer than that. */
 ticks ticks_of(const scale *s, const figure_axis *axis, int most);
 
 #endif

@@ -62,7 +62,8 @@ static void place_ticks_across(drawing *d)
 {
     for (int most = d->f->x.names ? MOST_TICKS - 1 : MOST_ACROSS; most > 1; most--) {
         d->across = ticks_of(&d->x, &d->f->x, most);
-        if ((widest(&d->across) + 2) * COLUMN * d->across.count <= d->width) {
+        const int count = d->f->x.mark_count ? most : d->across.count; /* marks may lie close */
+        if ((widest(&d->across) + 2) * COLUMN * count <= d->width) {
             return;
         }
         if (d->f->x.names) {

@@ -6,31 +6,35 @@
 #include "models/command/study/study.h"
 
 #define MOST_LINES 24
+#define MOST_PLACES 64 /* of an axis, that are marked or named */
 
 /* ---- Verdicts ---- */
 
-static void add_claim(page *p, const study *s, const claim *c)
+/* Nothing of an empty one. */
+static void add_sentence(void (*add)(page *, const char *), page *p, const char *said)
 {
     char text[640];
-    const judgement j = study_judge(s, c);
-    const bool ratio = c->as == AS_RATIO;
-    page_heading(p, 3, c->claim);
-    snprintf(
-        text, sizeof text,
-        "%s. %s: %.4g against %.4g; %s %.4g, 95 %% interval from %.4g to %.4g (%s, %lld seeds).",
-        verdict_text(j.verdict), c->measure, j.of, j.than, ratio ? "ratio" : "difference",
-        ratio ? exp(j.estimate.mean) : j.estimate.mean,
-        ratio ? exp(j.estimate.low) : j.estimate.low,
-        ratio ? exp(j.estimate.high) : j.estimate.high, j.test, (long long)s->seeds);
+    snprintf(text, sizeof text, "%s", said);
     if (text[0] >= 'a' && text[0] <= 'z') {
         text[0] = (char)(text[0] - 'a' + 'A');
     }
-    page_paragraph(p, text);
-    if (j.reason[0]) {
-        page_note(p, j.reason);
+    if (text[0]) {
+        add(p, text);
     }
+}
+
+static void add_claim(page *p, const study *s, const claim *c)
+{
+    char numbers[STUDY_NUMBERS], text[640];
+    const judgement j = study_judge(s, c);
+    page_heading(p, 3, c->claim);
+    snprintf(text, sizeof text, "%s. %s (%s, %lld seeds).", verdict_text(j.verdict),
+             study_numbers(c, &j, numbers), j.test, (long long)s->seeds);
+    add_sentence(page_paragraph, p, text);
+    add_sentence(page_note, p, j.reason);
     if (c->source) {
-        page_note(p, c->source);
+        snprintf(text, sizeof text, "Source: %.600s", c->source);
+        page_note(p, text);
     }
 }
 
@@ -41,6 +45,8 @@ typedef struct drawing {
     char names[MOST_LINES][ARM_NAME];
     int count;
     double *numbers[MOST_LINES]; /* of each: x, y, low, high */
+    double marks[MOST_PLACES];   /* of the axis that it is drawn over */
+    const char *places[MOST_PLACES];
 } drawing;
 
 static double *add_line(drawing *d, const study *s, const char *name, int count)
@@ -94,8 +100,29 @@ static void name_line(const study *s, const arm *a, int axis, char name[ARM_NAME
     }
 }
 
+/* The axis's values, as marks, or where one of them is no number as names of the places 0, 1, ...
+ */
+static void mark_places(drawing *d, const study *s, int axis, figure_axis *x)
+{
+    const int count = s->axes[axis].values->count;
+    bool numbers = true;
+    for (int i = 0; i < s->arm_count && count <= MOST_PLACES; i++) {
+        const int k = s->arms[i].at[axis];
+        d->places[k] = study_axis_text(s, &s->arms[i], axis);
+        numbers &= nm_parse_float(d->places[k], &d->marks[k]);
+    }
+    if (count <= MOST_PLACES && numbers) {
+        x->marks = d->marks;
+        x->mark_count = count;
+    } else if (count <= MOST_PLACES) {
+        x->names = d->places;
+        x->name_count = count;
+        x->logarithmic = false;
+    }
+}
+
 /* A line for each arm with the axis at its first value, through those with its others. */
-static void draw_over(drawing *d, const study *s, int m, int axis)
+static void draw_over(drawing *d, const study *s, int m, int axis, bool named)
 {
     const int count = s->axes[axis].values->count;
     for (int i = 0; i < s->arm_count; i++) {
@@ -110,7 +137,9 @@ static void draw_over(drawing *d, const study *s, int m, int axis)
                 memcmp(like.at, s->arms[k].at, sizeof like.at) == 0) {
                 const estimate e = estimate_of(study_values(s, &s->arms[k], m), s->seeds);
                 double x = at;
-                nm_parse_float(study_axis_text(s, &s->arms[k], axis), &x);
+                if (!named) {
+                    nm_parse_float(study_axis_text(s, &s->arms[k], axis), &x);
+                }
                 put(n, count, at++, x, &e);
             }
         }
@@ -146,9 +175,15 @@ static void add_plot(page *p, const study *s, const plot *asked)
 {
     drawing d = {.count = 0};
     const int axis = axis_of(s, asked->over);
+    figure_axis x = {.label = asked->over ? asked->over : "step",
+                     .whole = !asked->over,
+                     .logarithmic = asked->logarithmic_over};
+    if (axis >= 0) {
+        mark_places(&d, s, axis, &x);
+    }
     for (int m = 0; m < s->measure_count; m++) {
         if (strcmp(s->measures[m].name, asked->measure) == 0 && axis >= 0) {
-            draw_over(&d, s, m, axis);
+            draw_over(&d, s, m, axis, x.names);
         } else if (strcmp(s->measures[m].name, asked->measure) == 0 &&
                    study_is_surface(&s->measures[m])) {
             study_add_surfaces(p, s, asked, &s->measures[m]);
@@ -158,9 +193,7 @@ static void add_plot(page *p, const study *s, const plot *asked)
     }
     const figure f = {.title = asked->title,
                       .text = "Means over the seeds, with their intervals of 95 %.",
-                      .x = {.label = asked->over ? asked->over : "step",
-                            .whole = !asked->over,
-                            .logarithmic = asked->logarithmic_over},
+                      .x = x,
                       .y = {.label = asked->label ? asked->label : asked->measure,
                             .unit = asked->unit,
                             .logarithmic = asked->logarithmic},

@@ -7,12 +7,6 @@
 #include "models/command/study/study.h"
 #include "models/command/text_stream.h"
 
-/* Logarithms of a ratio are told as the ratio. */
-static double told(const claim *c, double value)
-{
-    return c->as == AS_RATIO ? exp(value) : value;
-}
-
 static void write_arm(json_line *line, const study *s, const arm *a, int index)
 {
     json_line one = json_element(line, index);
@@ -40,9 +34,9 @@ static void write_claim(json_line *line, const study *s, const claim *c, int ind
     json_number(&one, "of", j.of);
     json_number(&one, "than", j.than);
     json_string(&one, "compared_by", c->as == AS_RATIO ? "ratio" : "difference");
-    json_number(&one, "value", told(c, j.estimate.mean));
-    json_number(&one, "low", told(c, j.estimate.low));
-    json_number(&one, "high", told(c, j.estimate.high));
+    json_number(&one, "value", study_told(c, j.estimate.mean));
+    json_number(&one, "low", study_told(c, j.estimate.low));
+    json_number(&one, "high", study_told(c, j.estimate.high));
     json_number(&one, "found_with_power_0.8", j.estimate.detectable);
     json_string(&one, "test", j.test);
     json_string(&one, "reason", j.reason[0] ? j.reason : NULL);
@@ -93,15 +87,14 @@ nm_status study_write_results(const study *s)
 
 static void print_claim(const study *s, const claim *c)
 {
-    char text[512];
+    char text[STUDY_NUMBERS];
     const judgement j = study_judge(s, c);
     printf("\n%s%s%s\n", bold(), verdict_text(j.verdict), plain());
     print_wrapped(c->claim, 2);
-    snprintf(text, sizeof text, "%s: %.4g against %.4g; %s %.4g, 95 %% from %.4g to %.4g%s%s",
-             c->measure, j.of, j.than, c->as == AS_RATIO ? "ratio" : "difference",
-             told(c, j.estimate.mean), told(c, j.estimate.low), told(c, j.estimate.high),
-             j.reason[0] ? ". " : "", j.reason);
-    print_wrapped(text, 4);
+    print_wrapped(study_numbers(c, &j, text), 4);
+    if (j.reason[0]) {
+        print_wrapped(j.reason, 4);
+    }
     if (c->source) {
         print_wrapped(c->source, 4);
     }

@@ -179,6 +179,11 @@ typedef struct judgement {
 } judgement;
 judgement study_judge(const study *s, const claim *c);
 const char *verdict_text(verdict v);
+/* The logarithm of a ratio as the ratio. */
+double study_told(const claim *c, double value);
+/* Both sides, how far they are apart, the interval. */
+#define STUDY_NUMBERS 320
+const char *study_numbers(const claim *c, const judgement *j, char text[STUDY_NUMBERS]);
 /* Whether `of` or `than` names arms that there are; reports it. */
 void study_check_claim(study *s, const claim *c, nm_diagnostics *d);
 

@@ -1,6 +1,7 @@
 /* Claims: which arms they compare, and what the numbers say. Runs of one seed are pairs: they begin
  * with the same random numbers and see the same batches. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,4 +263,28 @@ judgement study_judge(const study *s, const claim *c)
     explain(s, &j, missing);
     nm_free(s->context, values);
     return j;
+}
+
+double study_told(const claim *c, double value)
+{
+    return c->as == AS_RATIO ? exp(value) : value;
+}
+
+const char *study_numbers(const claim *c, const judgement *j, char text[STUDY_NUMBERS])
+{
+    const estimate *e = &j->estimate;
+    int length = snprintf(text, STUDY_NUMBERS, "%.120s: ", c->measure);
+    char *at = text + length;
+    const size_t room = (size_t)(STUDY_NUMBERS - length);
+    if (isnan(e->mean)) {
+        snprintf(at, room, "no number to compare");
+    } else {
+        length = snprintf(at, room, "%.4g against %.4g; %s %.4g", j->of, j->than,
+                          c->as == AS_RATIO ? "ratio" : "difference", study_told(c, e->mean));
+    }
+    if (isfinite(e->low) && isfinite(e->high)) {
+        snprintf(at + length, room - (size_t)length, ", 95 %% interval from %.4g to %.4g",
+                 study_told(c, e->low), study_told(c, e->high));
+    }
+    return text;
 }

@@ -153,6 +153,23 @@ START_TEST(names_stand_at_their_places)
 }
 END_TEST
 
+START_TEST(values_that_an_axis_marks_have_ticks_where_there_is_room)
+{
+    static const double rates[] = {1, 0.01, 0.1, 0.1000000001, 0.11, 1e9};
+    const figure_axis x = {.logarithmic = true, .marks = rates, .mark_count = 6},
+                      one = {.marks = rates, .mark_count = 1};
+    const scale s = scale_over(&x, 0.01, 1), plain_one = scale_over(&one, 0, 4);
+    const ticks t = ticks_of(&s, &x, 8), few = ticks_of(&s, &x, 2);
+    check_ticks(&s, &t, 8);
+    check_ticks(&s, &few, 2);
+    ck_assert_int_eq(t.count, 3); /* neither what lies close nor what lies beyond */
+    ck_assert_str_eq(t.text[0], "0.01");
+    ck_assert_str_eq(t.text[1], "0.1");
+    ck_assert_str_eq(t.text[2], "1");
+    ck_assert_int_gt(ticks_of(&plain_one, &one, 8).count, 2); /* a single mark is no axis */
+}
+END_TEST
+
 START_TEST(an_axis_can_say_its_ends)
 {
     const figure_axis given = {.label = "x", .low = -2, .high = 2},
@@ -166,4 +183,5 @@ TEST_MAIN("models/page/scale", every_axis_has_ticks_that_rise_and_are_told_apart
           every_logarithmic_axis_has_ticks_too, ticks_are_round_numbers,
           an_axis_of_steps_has_whole_ticks_only, what_has_no_place_has_none,
           an_axis_is_over_what_can_be_drawn, a_figure_without_points_has_axes,
-          names_stand_at_their_places, an_axis_can_say_its_ends)
+          names_stand_at_their_places, values_that_an_axis_marks_have_ticks_where_there_is_room,
+          an_axis_can_say_its_ends)
