@@ -104,6 +104,9 @@ NM_API int nm_tensor_file_count(const nm_tensor_file *file);
 NM_API const char *nm_tensor_file_name(const nm_tensor_file *file, int index);
 NM_API nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index); /* the file's own */
 NM_API nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name); /* or NULL */
+/* Puts a tensor, which the file takes over, in the place of the one of that name, which ends; NULL:
+ * there is none of that name any more, but for nm_tensor_file_name(). The library's own. */
+void nm_tensor_file_replace(nm_tensor_file *file, const char *name, nm_tensor *tensor);
 NM_API const char *nm_tensor_file_metadata(const nm_tensor_file *file,
                                            const char *key); /* or NULL */
 /* The keys of the metadata, in the file's order; NULL for an index out of range. */

@@ -353,7 +353,7 @@ static nm_status check_left_over(nm_store *store, const char *prefix, const nm_t
     size_t length = prefix ? strlen(prefix) : 0;
     for (int i = 0; i < nm_tensor_file_count(file); i++) {
         const char *name = nm_tensor_file_name(file, i);
-        if (strncmp(name, prefix ? prefix : "", length) == 0 &&
+        if (strncmp(name, prefix ? prefix : "", length) == 0 && nm_tensor_file_at(file, i) &&
             !nm_store_find(store, name + length)) {
             return nm_fail(store->context, NM_ERROR_FORMAT,
                            "the file has a tensor \"%s\" that the network has not", name);

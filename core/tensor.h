@@ -14,7 +14,16 @@ extern "C" {
 
 #define NM_MAX_RANK 6
 
-typedef enum nm_dtype { NM_F32, NM_F64, NM_BF16, NM_I32, NM_I64, NM_U8, NM_DTYPE_COUNT } nm_dtype;
+typedef enum nm_dtype {
+    NM_F32,
+    NM_F64,
+    NM_BF16,
+    NM_I32,
+    NM_I64,
+    NM_U8,
+    NM_I8,
+    NM_DTYPE_COUNT
+} nm_dtype;
 
 NM_API size_t nm_dtype_size(nm_dtype dtype);      /* bytes an element */
 NM_API const char *nm_dtype_name(nm_dtype dtype); /* "f32" */

@@ -133,6 +133,15 @@ static void tell_of_start(nm_model *model, const nm_pass *pass)
     }
 }
 
+static nm_status check_training(const nm_model *model)
+{
+    return !model->saved.quantized
+               ? NM_OK
+               : nm_fail(model->context, NM_ERROR_INPUT,
+                         "the network's weights have 8 bits, which are for predictions; train the "
+                         "network that it was made from");
+}
+
 static nm_tensor *forward_by(nm_model *model, nm_traced *traced, const nm_pass *pass, nm_tensor *x)
 {
     if (model->stage != MODEL_READY) {
@@ -140,7 +149,7 @@ static nm_tensor *forward_by(nm_model *model, nm_traced *traced, const nm_pass *
         return NULL;
     }
     if ((pass->training || pass->initialize) && !nm_tape_is_traced(pass->tape)) {
-        if (nm_store_check_change(model->store) != NM_OK) {
+        if (nm_store_check_change(model->store) != NM_OK || check_training(model) != NM_OK) {
             return NULL;
         }
         tell_of_start(model, pass);

@@ -102,6 +102,16 @@ NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
  * training, or nm_model_load(), ends it; parameters that change otherwise are noticed, where it is
  * the library that changes them or nm_tensor_touch() says so. Without `fuse` it does nothing. */
 NM_API nm_status nm_model_fold(nm_model *model);
+/* Rounds weights to 8 bits, for predictions: whole numbers from -127 to 127, and a scale for each
+ * output (a row of the weight). All weights are rounded that have rows of 8 numbers or more;
+ * biases, normalization and shorter rows stay. From then on the model is folded, its dense layers
+ * compute with 8 bits in inference (each sample's inputs are rounded too, by a scale of its own,
+ * and the sums are the same whole numbers on every processor), training it is an error, and a file
+ * has the weights with 8 bits. Other layers, recorded passes and models that run layer by layer
+ * (`fuse`) compute in f32 with the rounded weights. Loading a network that is not quantized ends
+ * it. NM_ERROR_INPUT for a model of f64; nothing happens to one that is quantized. */
+NM_API nm_status nm_model_quantize(nm_model *model);
+NM_API bool nm_model_is_quantized(const nm_model *model);
 
 /* ---- Files (optim/saved.h says what is in them) ---- */
 

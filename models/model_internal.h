@@ -96,6 +96,11 @@ void nm_layers_read(nm_model *model, const nm_value *list, const char *what, con
  * description, goes over to the model and `saved` is empty then. */
 nm_status nm_model_take(nm_model *model, nm_saved *saved);
 
+/* ---- models/trained/quantized.c ---- */
+
+/* Whether the weights that were loaded have 8 bits: passes in inference then compute with them. */
+nm_status nm_model_set_quantized(nm_model *model, bool quantized);
+
 /* ---- models/model_build.c ---- */
 
 /* The network's try_on. */

@@ -283,6 +283,12 @@ static nm_status open_saved(taking *t)
 {
     t->path = nm_saved_find(t->context, t->from->path);
     nm_status status = t->path ? nm_saved_open(t->context, t->path, &t->saved) : NM_ERROR_INPUT;
+    if (status == NM_OK && t->saved.quantized) {
+        return nm_fail(t->context, NM_ERROR_INPUT,
+                       "%s has weights of 8 bits, which are for predictions; begin from the "
+                       "network that it was made from",
+                       t->path);
+    }
     return status == NM_OK ? check_patterns(t) : nm_context_status(t->context);
 }
 

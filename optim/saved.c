@@ -9,6 +9,7 @@
 #include "optim/checkpoint.h"
 #include "optim/data/schema_write.h"
 #include "optim/saved_internal.h"
+#include "optim/saved_quantized.h"
 #include "optim/table.h"
 
 #define TEXT_KEY "network"
@@ -19,6 +20,10 @@ const char *nm_version(void)
 {
     return NM_VERSION_TEXT;
 }
+
+/* What weights are in the file. */
+enum { WEIGHTS_F32, WEIGHTS_I8 };
+static const char *const weight_names[] = {"f32", "i8", NULL};
 
 /* ---- Writing ---- */
 
@@ -63,6 +68,9 @@ char *nm_description_text(nm_context *context, const nm_description *d)
         nm_text_add_options(&text, &nm_split_record_spec, d->split);
         nm_text_add(&text, "\n");
     }
+    if (d->quantized) {
+        nm_text_add(&text, "weights: %s\n", weight_names[WEIGHTS_I8]);
+    }
     return nm_text_end(&text);
 }
 
@@ -93,8 +101,17 @@ nm_status nm_store_check_values(const nm_store *store)
     return NM_OK;
 }
 
-/* A writer with all of it; NULL on failure. */
-static nm_tensor_writer *gather(const nm_store *store, const nm_description *description)
+static nm_status add_tensors(const nm_store *store, const nm_description *description,
+                             nm_tensor_writer *writer, nm_store **made)
+{
+    return description->quantized ? nm_quantized_write(store, writer, made)
+                                  : nm_store_write(store, NULL, writer);
+}
+
+/* A writer with all of it; NULL on failure. Some of it is in `*made`, or that is NULL; it is to be
+ * destroyed after the writer. */
+static nm_tensor_writer *gather(const nm_store *store, const nm_description *description,
+                                nm_store **made)
 {
     nm_context *context = nm_store_context(store);
     nm_tensor_writer *writer = nm_tensor_writer_create(context);
@@ -107,7 +124,7 @@ static nm_tensor_writer *gather(const nm_store *store, const nm_description *des
     if (status == NM_OK)
         status = nm_tensor_writer_set_metadata(writer, "version", NM_FORMAT_VERSION);
     if (status == NM_OK) status = nm_description_write(context, description, writer);
-    if (status == NM_OK) status = nm_store_write(store, NULL, writer);
+    if (status == NM_OK) status = add_tensors(store, description, writer, made);
     if (status != NM_OK) {
         nm_tensor_writer_destroy(writer);
         return NULL;
@@ -121,9 +138,11 @@ nm_status nm_saved_write(const nm_store *store, const nm_description *descriptio
     nm_context *context = nm_store_context(store);
     NM_REQUIRE(context, description, NM_ERROR_INPUT);
     NM_UNLESS_FAILED(context);
-    nm_tensor_writer *writer = gather(store, description);
+    nm_store *made = NULL;
+    nm_tensor_writer *writer = gather(store, description, &made);
     nm_status status = writer ? nm_tensor_writer_write(writer, path) : nm_context_status(context);
     nm_tensor_writer_destroy(writer);
+    nm_store_destroy(made);
     return status == NM_ERROR_NUMERIC ? nm_fail_in(context, "%s", path) : status;
 }
 
@@ -136,10 +155,12 @@ void *nm_saved_write_memory(const nm_store *store, const nm_description *descrip
     nm_context *context = nm_store_context(store);
     NM_REQUIRE(context, description, NULL);
     NM_REQUIRE(context, size, NULL);
+    nm_store *made = NULL;
     nm_tensor_writer *writer =
-        nm_context_status(context) == NM_OK ? gather(store, description) : NULL;
+        nm_context_status(context) == NM_OK ? gather(store, description, &made) : NULL;
     void *memory = nm_tensor_writer_write_memory(writer, size);
     nm_tensor_writer_destroy(writer);
+    nm_store_destroy(made);
     return memory;
 }
 
@@ -153,6 +174,7 @@ typedef struct parts {
     double temperature;
     nm_numbers guess;
     nm_split_record split;
+    int weights;
 } parts;
 
 static const parts defaults = {.temperature = 1};
@@ -170,6 +192,8 @@ static const nm_option rows[] = {
      .doc = "a sample's outputs by the training targets alone"},
     {NM_FIELD(parts, split), NM_OPTION_STRUCT, .spec = &nm_split_record_spec,
      .doc = "which rows were held out"},
+    {NM_FIELD(parts, weights), NM_OPTION_ENUM, .names = weight_names,
+     .doc = "what weights are in the file"},
 };
 static const nm_spec spec = {.name = "parts",
                              .size = sizeof(parts),
@@ -192,6 +216,7 @@ static void read_parts(nm_saved *saved, nm_diagnostics *d)
     saved->temperature = p.temperature;
     saved->guess = p.guess;
     saved->split = p.split;
+    saved->quantized = p.weights == WEIGHTS_I8;
     if (p.sample) {
         saved->schema = nm_schema_read(saved->context, p.sample, p.target, saved->document, d);
     }
@@ -270,7 +295,11 @@ nm_status nm_saved_read(const nm_saved *saved, nm_store *store)
 {
     NM_GIVEN(saved, NM_ERROR_INPUT);
     NM_REQUIRE(saved->context, store, NM_ERROR_INPUT);
-    return nm_store_read(store, saved->prefix, saved->file);
+    nm_status status = nm_context_status(saved->context);
+    if (saved->quantized && status == NM_OK) {
+        status = nm_quantized_widen(saved->context, saved->file, saved->prefix);
+    }
+    return status == NM_OK ? nm_store_read(store, saved->prefix, saved->file) : status;
 }
 
 /* ---- Changing it ---- */
@@ -284,7 +313,8 @@ nm_description nm_saved_describe(const nm_saved *saved, const char *model)
                             .metric = saved->metric,
                             .temperature = saved->temperature,
                             .guess = saved->guess,
-                            .split = &saved->split};
+                            .split = &saved->split,
+                            .quantized = saved->quantized};
 }
 
 static char *model_text(const nm_saved *saved)

@@ -12,6 +12,8 @@
  *     temperature: 1.4      class scores are divided by it before they become probabilities
  *     guess: [...]          what its evaluations are compared with
  *     split: {...}          which rows were held out: optim/data/split/split.h
+ *     weights: i8           weights have 8 bits (nm_model_quantize()): whole numbers -127 to 127
+ *                           under their names, and under NAME_scale what rows are multiplied by
  *
  * A run's checkpoint.safetensors and best.safetensors have it, and what nm_model_save() writes.
  * Files without it, written elsewhere, are read too; then there are tensors and nothing else. */
@@ -39,6 +41,7 @@ typedef struct nm_description {
         temperature;  /* that class scores are divided by before they become probabilities; 0: 1 */
     nm_numbers guess; /* a sample's outputs by the training targets alone: optim/trainer.h */
     const nm_split_record *split; /* NULL, or rows 0: nothing was held out */
+    bool quantized;               /* weights are written with 8 bits: nm_model_quantize() */
 } nm_description;
 
 /* An open one. Treat as read-only. */
@@ -54,6 +57,7 @@ typedef struct nm_saved {
     double temperature;    /* 1: as the network says */
     nm_numbers guess;      /* count 0: none */
     nm_split_record split; /* rows 0: nothing was held out */
+    bool quantized;        /* the weights have 8 bits, and predictions are computed with them */
     const char *version;   /* of the library that wrote it; NULL: not told */
 } nm_saved;
 

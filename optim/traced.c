@@ -12,7 +12,7 @@ typedef struct key {
     nm_shape x;
     nm_dtype dtype;
     nm_precision precision;
-    bool training, random, folded;
+    bool training, random, folded, quantized;
     uint64_t changes; /* of what is trainable */
 } key;
 
@@ -30,7 +30,7 @@ struct nm_traced {
     bool holds;  /* its store */
     int holders; /* passes, trainers */
     bool closed; /* by its user; goes with the last holder */
-    bool folded;
+    bool folded, quantized;
     /* Of folded passes: those that nm_traced_fold() found, which others may read; and what only
      * other shapes have. NULL: none. */
     nm_constants *constants, *own, *more;
@@ -132,6 +132,13 @@ const nm_network *nm_traced_network(const nm_traced *traced)
 
 /* ---- Keeping a pass ---- */
 
+/* Rounded numbers have no gradient. */
+static bool is_quantized(const nm_traced *traced, const nm_pass *pass)
+{
+    return traced->folded && traced->quantized && !pass->training &&
+           !(pass->tape && nm_tape_is_recording(pass->tape));
+}
+
 static key key_of(const nm_traced *traced, const nm_pass *pass, nm_dtype dtype, const nm_shape *x)
 {
     return (key){.x = *x,
@@ -140,14 +147,15 @@ static key key_of(const nm_traced *traced, const nm_pass *pass, nm_dtype dtype, 
                  .training = pass->training,
                  .random = pass->random != NULL,
                  .folded = traced->folded && !pass->training,
+                 .quantized = is_quantized(traced, pass),
                  .changes = nm_store_changes(traced->inner.store)};
 }
 
 static bool same_key(const key *a, const key *b)
 {
     return a->training == b->training && a->random == b->random && a->folded == b->folded &&
-           a->dtype == b->dtype && a->precision == b->precision && a->changes == b->changes &&
-           nm_shape_equal(&a->x, &b->x);
+           a->quantized == b->quantized && a->dtype == b->dtype && a->precision == b->precision &&
+           a->changes == b->changes && nm_shape_equal(&a->x, &b->x);
 }
 
 /* The whole network as a part: where it does what no graph can hold, the graph is one call. */
@@ -164,7 +172,7 @@ static nm_tensor *trace_inner(void *self, const nm_pass *pass, nm_tensor *x)
 }
 
 /* `constants`: of a folded pass; else NULL. */
-static nm_status rewrite(nm_graph *graph, nm_constants *constants)
+static nm_status rewrite(nm_graph *graph, nm_constants *constants, bool quantized)
 {
     nm_status status = NM_OK;
     if (constants) {
@@ -173,6 +181,10 @@ static nm_status rewrite(nm_graph *graph, nm_constants *constants)
         status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
     }
     status = status == NM_OK ? nm_graph_fuse(graph) : status;
+    if (constants && quantized) {
+        status = status == NM_OK ? nm_graph_quantize(graph) : status;
+        status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
+    }
     return status == NM_OK ? nm_graph_drop(graph) : status;
 }
 
@@ -183,7 +195,7 @@ static nm_graph *keep_pass(nm_traced *traced, const key *k, const nm_pass *pass,
     whole.self = &traced->inner;
     whole.forward = trace_inner;
     nm_graph *graph = nm_network_trace_in(traced->context, &whole, pass, k->dtype, k->x);
-    if (graph && rewrite(graph, k->folded ? constants : NULL) != NM_OK) {
+    if (graph && rewrite(graph, k->folded ? constants : NULL, k->quantized) != NM_OK) {
         nm_graph_destroy(graph);
         return NULL;
     }
@@ -311,6 +323,12 @@ bool nm_traced_is_folded(const nm_traced *traced)
     return traced && traced->folded;
 }
 
+void nm_traced_quantize(nm_traced *traced, bool on)
+{
+    NM_GIVEN(traced, );
+    traced->quantized = on;
+}
+
 static nm_status make_constants(nm_traced *traced)
 {
     if (!traced->own) {
@@ -348,6 +366,7 @@ nm_traced *nm_traced_share(nm_context *context, const nm_traced *of)
         traced->context = context;
         traced->inner = of->inner;
         traced->folded = of->folded;
+        traced->quantized = of->quantized;
         traced->constants = of->constants;
         traced->more = of->folded ? nm_constants_create(context, of->constants) : NULL;
     }

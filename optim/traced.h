@@ -44,6 +44,9 @@ NM_API void nm_traced_unfold(nm_traced *traced);
 
 /* ---- The library's own ---- */
 
+/* Whether dense layers of folded passes compute with 8 bits (ops/passes/passes.h): the next
+ * nm_traced_fold() prepares it. Passes that are recorded do not. NULL is fine. */
+void nm_traced_quantize(nm_traced *traced, bool on);
 /* The same network for passes in inference in another context, on tapes that its store is lent to
  * (nm_store_lend()): folded if `traced` is, with the same constants. `traced` may run meanwhile,
  * and must outlive the result. */

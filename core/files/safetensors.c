@@ -150,10 +150,11 @@ static bool read_type(reader *r, entry *e)
             return true;
         }
     }
-    return nm_json_fail(&r->json,
-                        "tensor \"%s\" has the type %s; F32, F64, BF16, I32, I64 and U8 are read: "
-                        "convert it first",
-                        r->shown, nm_text_shown(text, strlen(text), shown));
+    return nm_json_fail(
+        &r->json,
+        "tensor \"%s\" has the type %s; F32, F64, BF16, I32, I64, U8 and I8 are read: "
+        "convert it first",
+        r->shown, nm_text_shown(text, strlen(text), shown));
 }
 
 static bool read_shape(reader *r, entry *e)
@@ -564,6 +565,15 @@ nm_tensor *nm_tensor_file_at(const nm_tensor_file *file, int index)
     NM_GIVEN(file, NULL);
     const entry *e = entry_at(file, index);
     return e ? e->tensor : NULL;
+}
+
+void nm_tensor_file_replace(nm_tensor_file *file, const char *name, nm_tensor *tensor)
+{
+    entry *e = list_find(&file->tensors, name);
+    nm_tensor_own(e->tensor, false);
+    nm_tensor_destroy(e->tensor);
+    nm_tensor_own(tensor, true);
+    e->tensor = tensor;
 }
 
 nm_tensor *nm_tensor_file_find(const nm_tensor_file *file, const char *name)

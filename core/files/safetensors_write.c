@@ -11,8 +11,8 @@
 #define HEADER_LIMIT 100000000u /* bytes, as the format says */
 
 const char *const nm_safetensors_types[NM_DTYPE_COUNT] = {
-    [NM_F32] = "F32", [NM_F64] = "F64", [NM_BF16] = "BF16",
-    [NM_I32] = "I32", [NM_I64] = "I64", [NM_U8] = "U8",
+    [NM_F32] = "F32", [NM_F64] = "F64", [NM_BF16] = "BF16", [NM_I32] = "I32",
+    [NM_I64] = "I64", [NM_U8] = "U8",   [NM_I8] = "I8",
 };
 
 typedef struct text_item {

@@ -248,6 +248,26 @@ nm_status nm_graph_replace(nm_graph *graph, int at, const nm_new_step *step, con
     return NM_OK;
 }
 
+nm_status nm_graph_insert(nm_graph *graph, int at, const nm_new_step *step)
+{
+    nm_graph_step *made = nm_graph_add_step(graph, NM_STEP_OP, 0, 0, NULL, 0);
+    if (!made) {
+        return NM_ERROR_MEMORY;
+    }
+    memmove(&graph->steps[at + 1], &graph->steps[at],
+            (size_t)(graph->step_count - 1 - at) * sizeof *graph->steps);
+    const nm_graph_step *next = graph->steps[at + 1];
+    made->scope = next->scope;
+    made->recording = next->recording;
+    made->segment = next->segment;
+    graph->steps[at] = made;
+    nm_status status = nm_graph_replace(graph, at, step, NULL, 0);
+    if (status != NM_OK) {
+        remove_at(graph, at);
+    }
+    return status;
+}
+
 /* ---- Taking away ---- */
 
 static bool is_needed(const nm_graph_step *step, const bool *read)

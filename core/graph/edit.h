@@ -32,6 +32,8 @@ nm_status nm_graph_join(nm_graph *graph, int first, int then, const nm_new_step 
  * new values, whose indices are in the new step. */
 nm_status nm_graph_replace(nm_graph *graph, int at, const nm_new_step *step, const int *out,
                            int outputs);
+/* Puts a step before another, in its scope; its outputs are new values. */
+nm_status nm_graph_insert(nm_graph *graph, int at, const nm_new_step *step);
 
 /* ---- Constants: what is computed once from the program's own tensors ---- */
 

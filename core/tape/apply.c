@@ -121,7 +121,7 @@ static nm_status wrong_type(const nm_tape *tape, const nm_op *op, const nm_port 
 static bool type_fits(const nm_port *port, const nm_tensor *x, call *c)
 {
     if (port->type == NM_PORT_INDEX) {
-        return !nm_is_float(x->dtype);
+        return !nm_is_float(x->dtype) && x->dtype != NM_I8;
     }
     if (port->type == NM_PORT_ANY) {
         return true;

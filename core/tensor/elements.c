@@ -118,6 +118,7 @@ double nm_element_load(const nm_tensor *tensor, int64_t i)
     case NM_I32: return ((const int32_t *)data)[i];
     case NM_I64: return (double)((const int64_t *)data)[i];
     case NM_U8: return ((const uint8_t *)data)[i];
+    case NM_I8: return ((const int8_t *)data)[i];
     case NM_DTYPE_COUNT: break;
     }
     return NAN;
@@ -133,6 +134,7 @@ void nm_element_store(nm_tensor *tensor, int64_t i, double value)
     case NM_I32: ((int32_t *)data)[i] = (int32_t)value; break;
     case NM_I64: ((int64_t *)data)[i] = (int64_t)value; break;
     case NM_U8: ((uint8_t *)data)[i] = (uint8_t)value; break;
+    case NM_I8: ((int8_t *)data)[i] = (int8_t)value; break;
     case NM_DTYPE_COUNT: break;
     }
 }
@@ -140,9 +142,9 @@ void nm_element_store(nm_tensor *tensor, int64_t i, double value)
 nm_status nm_element_check(nm_tensor *tensor, double value)
 {
     static const double low[] = {
-        [NM_I32] = -2147483648.0, [NM_I64] = -9223372036854775808.0, [NM_U8] = 0};
+        [NM_I32] = -2147483648.0, [NM_I64] = -9223372036854775808.0, [NM_U8] = 0, [NM_I8] = -128};
     static const double high[] = {
-        [NM_I32] = 2147483648.0, [NM_I64] = 9223372036854775808.0, [NM_U8] = 256};
+        [NM_I32] = 2147483648.0, [NM_I64] = 9223372036854775808.0, [NM_U8] = 256, [NM_I8] = 128};
     if (!nm_is_float(tensor->dtype) &&
         !(value >= low[tensor->dtype] && value < high[tensor->dtype] && value == trunc(value))) {
         return nm_fail(tensor->context, NM_ERROR_INPUT, "%g does not fit into %s", value,

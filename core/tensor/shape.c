@@ -13,6 +13,7 @@ static const struct {
 } dtypes[NM_DTYPE_COUNT] = {
     [NM_F32] = {4, "f32", true},  [NM_F64] = {8, "f64", true},  [NM_BF16] = {2, "bf16", true},
     [NM_I32] = {4, "i32", false}, [NM_I64] = {8, "i64", false}, [NM_U8] = {1, "u8", false},
+    [NM_I8] = {1, "i8", false},
 };
 
 static bool is_dtype(nm_dtype dtype)

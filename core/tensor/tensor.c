@@ -39,7 +39,7 @@ nm_status nm_refuse_tensor(nm_context *context, nm_dtype dtype, const nm_shape *
     char text[NM_SHAPE_TEXT];
     if (!nm_dtype_size(dtype)) {
         return nm_fail(context, NM_ERROR_INPUT,
-                       "a tensor's type is NM_F32 (0) to NM_U8 (%d), not %d", NM_DTYPE_COUNT - 1,
+                       "a tensor's type is NM_F32 (0) to NM_I8 (%d), not %d", NM_DTYPE_COUNT - 1,
                        (int)dtype);
     }
     if (shape->rank < 0 || shape->rank > NM_MAX_RANK) {

@@ -200,6 +200,6 @@ bool has_metric(const nm_choices *metrics, const char *name);
 extern const command command_train, command_eval, command_predict, command_check, command_new,
     command_calibrate, command_ops, command_bench, command_help, command_gradcheck, command_op,
     command_version, command_completion, command_find_rate, command_study, command_plot,
-    command_report;
+    command_report, command_quantize;
 
 #endif

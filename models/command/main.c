@@ -8,11 +8,25 @@
 #include "norma_command.h"
 
 static const command *const commands[] = {
-    &command_train,     &command_eval, &command_predict, &command_calibrate,
-    &command_find_rate, &command_plot, &command_report,  &command_study,
-    &command_check,     &command_ops,  &command_help,    &command_bench,
-    &command_gradcheck, &command_op,   &command_new,     &command_completion,
-    &command_version,   NULL,
+    &command_train,
+    &command_eval,
+    &command_predict,
+    &command_calibrate,
+    &command_quantize,
+    &command_find_rate,
+    &command_plot,
+    &command_report,
+    &command_study,
+    &command_check,
+    &command_ops,
+    &command_help,
+    &command_bench,
+    &command_gradcheck,
+    &command_op,
+    &command_new,
+    &command_completion,
+    &command_version,
+    NULL,
 };
 
 /* ---- Parsing ---- */

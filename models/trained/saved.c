@@ -140,11 +140,12 @@ nm_status nm_model_take(nm_model *m, nm_saved *saved)
         nm_traced_unfold(m->traced);
         status = compare_models(m, saved);
     }
+    const bool quantized = saved->quantized;
     status = status == NM_OK ? nm_saved_read(saved, m->store) : status;
     if (status == NM_OK && saved->document) {
         take_saved(m, saved);
     }
-    return status;
+    return status == NM_OK ? nm_model_set_quantized(m, quantized) : status;
 }
 
 /* Takes what was opened from `name`, or could not be, and closes it. */
@@ -204,6 +205,10 @@ static nm_model *make_saved(nm_context *context, nm_saved *saved, const char *na
         take_saved(model, saved);
     }
     nm_saved_close(saved);
+    if (model && nm_model_set_quantized(model, model->saved.quantized) != NM_OK) {
+        nm_model_destroy(model);
+        model = NULL;
+    }
     return model;
 }
 

@@ -4,6 +4,7 @@
 #include "ops/define.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
+#include "ops/linear/dense_i8.h"
 #include "ops/linear/precision.h"
 #include "ops/table.h"
 
@@ -142,7 +143,7 @@ static const nm_option options[] = {
     {NM_FIELD(nm_dense_activation_options, precision), NM_OPTION_ENUM, .names = nm_precision_names,
      .doc = NM_PRECISION_DOC},
 };
-static const nm_spec spec = NM_SPEC(nm_dense_activation_options, defaults, options);
+const nm_spec nm_dense_activation_spec = NM_SPEC(nm_dense_activation_options, defaults, options);
 
 static const nm_port in_ports[] = {{.name = "x", .doc = "[..., in]"},
                                    {.name = "w", .doc = "[out, in]"},
@@ -168,7 +169,7 @@ DENSE_OP(dense, "dense layer: product with weights, and bias", .spec = &dense_sp
          .doc = "y = x w^T + b over the last axis of x.\n"
                 "dx = dy w, dw = dy^T x, db = dy summed over the rows.")
 
-DENSE_OP(dense_activation, "dense layer and activation in one", .spec = &spec,
+DENSE_OP(dense_activation, "dense layer and activation in one", .spec = &nm_dense_activation_spec,
          .doc = "y = activation(x w^T + b) over the last axis of x.\n"
                 "With dz = activation'(y) dy: dx = dz w, dw = dz^T x, db = dz summed over the "
                 "rows.")

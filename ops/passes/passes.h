@@ -20,6 +20,15 @@ NM_API nm_status nm_graph_fuse(nm_graph *graph);
  * or conv2d before it, whose activation goes along. */
 nm_status nm_graph_fold(nm_graph *graph);
 
+/* For inference, after nm_graph_fold() and nm_graph_fuse(): dense layers whose weights are the
+ * program's own compute with 8 bits (ops/kernels/gemm_i8.h), where nm_takes_i8() says so.
+ * nm_graph_settle() then packs the weights. */
+nm_status nm_graph_quantize(nm_graph *graph);
+/* Whether weights of that shape, a row for each output, are kept with 8 bits: those with rows of
+ * NM_I8_LEAST numbers or more. */
+#define NM_I8_LEAST 8
+bool nm_takes_i8(const nm_shape *w);
+
 #ifdef __cplusplus
 }
 #endif

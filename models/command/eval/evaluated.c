@@ -90,15 +90,27 @@ static nm_status open_own(evaluated *e, const char *on)
     return status;
 }
 
-nm_status evaluated_open(nm_context *context, const arguments *a, const char *on, evaluated *e)
+static nm_status open_set(const arguments *a, const char *on, evaluated *e)
 {
     const char *file = argument_value(a, "--data");
+    return file ? open_file(e, file, a) : open_own(e, on);
+}
+
+nm_status evaluated_open(nm_context *context, const arguments *a, const char *on, evaluated *e)
+{
     *e = (evaluated){.name = ""};
     nm_status status = trained_open(context, a, &e->trained);
-    if (status != NM_OK) {
-        return status;
-    }
-    return file ? open_file(e, file, a) : open_own(e, on);
+    return status == NM_OK ? open_set(a, on, e) : status;
+}
+
+nm_status evaluated_open_if_any(nm_context *context, const arguments *a, const char *on,
+                                evaluated *e)
+{
+    *e = (evaluated){.name = ""};
+    nm_status status = trained_open(context, a, &e->trained);
+    const bool any = on || argument_value(a, "--data") || argument_value(a, "--labels") ||
+                     e->trained.config.data_options.train.item;
+    return status == NM_OK && any ? open_set(a, on, e) : status;
 }
 
 /* ---- The evaluation ---- */

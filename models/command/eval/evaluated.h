@@ -22,6 +22,9 @@ typedef struct evaluated {
  * one); or --data with --labels. On failure it is to be closed all the same. */
 nm_status evaluated_open(nm_context *context, const arguments *arguments, const char *on,
                          evaluated *evaluated);
+/* The same where there may be neither: `set` is NULL then. */
+nm_status evaluated_open_if_any(nm_context *context, const arguments *arguments, const char *on,
+                                evaluated *evaluated);
 /* What class scores are divided by before they become probabilities; 1 of values. */
 double evaluated_temperature(const evaluated *evaluated);
 /* Fills in what is measured; `onlooker` sees each batch's outputs, class scores divided by the

@@ -340,7 +340,7 @@ START_TEST(types_that_norma_has_not_are_refused_by_tensor)
 {
     refuse_header(
         "{" ONE("conv1.weight", "F16", "[2]", "[0,4]") "}", 4,
-        "tensor \"conv1.weight\" has the type F16; F32, F64, BF16, I32, I64 and U8 are read");
+        "tensor \"conv1.weight\" has the type F16; F32, F64, BF16, I32, I64, U8 and I8 are read");
     refuse_header("{" ONE("a", "BOOL", "[4]", "[0,4]") "}", 4, "has the type BOOL");
     refuse_header("{" ONE("a", "f32", "[1]", "[0,4]") "}", 4, "has the type f32");
     refuse_header("{\"a\":{\"dtype\":32,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,

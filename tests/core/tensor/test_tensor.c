@@ -173,7 +173,7 @@ START_TEST(a_type_that_is_none_is_refused_with_the_limit)
     for (int i = 0; i < 3; i++) {
         const nm_dtype dtype = (nm_dtype)wrong[i];
         char said[64];
-        snprintf(said, sizeof said, "NM_F32 (0) to NM_U8 (5), not %d", wrong[i]);
+        snprintf(said, sizeof said, "NM_F32 (0) to NM_I8 (6), not %d", wrong[i]);
         ck_assert_uint_eq(nm_dtype_size(dtype), 0);
         ck_assert_str_eq(nm_dtype_name(dtype), "no type");
         ck_assert(!nm_dtype_is_float(dtype));
