@@ -130,11 +130,11 @@ const command command_bench = {
     .name = "bench",
     .usage = "[FILTER|FILE...]",
     .summary = "measure how fast this machine trains",
-    .doc =
-        "Times a training step of every network of the zoo, every kernel, and what the engine, "
-        "the optimizer and the loader cost, beside this machine's limit: a large matrix product, "
-        "or y = x + 1 on as many bytes, measured in the same run. FILTER keeps the rows whose "
-        "name contains it. FILE is a network's file, ending in .yaml: its training step.",
+    .doc = "Times a training step of every network of the zoo, every kernel, and what the engine, "
+           "the optimizer and the loader cost, beside this machine's limit: multiply-adds in "
+           "registers, "
+           "or y = x + 1 on as many bytes, measured in the same run. FILTER keeps the rows whose "
+           "name contains it. FILE is a network's file, ending in .yaml: its training step.",
     .flags = {{"--threads", "N", "threads to use; all processors if not given"},
               {"--precision", "P", "of matrix products and convolutions: f32 or bf16"},
               {"--batch", "N", "samples of a step, with FILE"},

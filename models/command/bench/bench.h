@@ -1,5 +1,5 @@
 /* norma bench: what its parts share. bench.c has the command, measure.c the rows, time.c the
- * clock, limits.c what the machine can do, the others what is measured. */
+ * clock, limits.c and registers.c what the machine can do, the others what is measured. */
 #ifndef NM_MODELS_COMMAND_BENCH_BENCH_H
 #define NM_MODELS_COMMAND_BENCH_BENCH_H
 
@@ -17,7 +17,7 @@ typedef struct bench {
     double seconds;  /* for each row */
     bool unwritable; /* standard output is: stop; main() says so */
     /* The machine's limits, measured when a row needs them. */
-    double product_rate[2]; /* by precision: multiply-adds a second; 0: not measured yet */
+    double multiply_rate[2]; /* by precision: multiply-adds a second; 0: not measured yet */
     struct {
         size_t bytes; /* read and written */
         double rate;  /* bytes a second */
@@ -54,8 +54,10 @@ typedef struct bench_timing {
 /* Times a step again and again for so many seconds, after some to warm up; for 0 seconds, once. */
 nm_status bench_time(nm_context *context, void (*step)(void *), void *state, double seconds,
                      bench_timing *out);
-/* Multiply-adds a second of a large matrix product. */
-nm_status bench_product_limit(bench *b, nm_precision precision, double *rate);
+/* Multiply-adds a second, of all threads, as no product can have more of. */
+nm_status bench_multiply_limit(bench *b, nm_precision precision, double *rate);
+/* The same of numbers that stay in registers, timed for so many seconds. */
+nm_status bench_registers(bench *b, nm_precision precision, double seconds, double *rate);
 /* Bytes a second of y = x + 1 on arrays that have `bytes` together: small ones stay in a cache. */
 nm_status bench_copy_limit(bench *b, size_t bytes, double *rate);
 

@@ -19,7 +19,7 @@ static nm_status compare_with_limit(bench *b, const bench_row *row, const bench_
     nm_status status = NM_OK;
     double limit = 1;
     if (row->multiply_adds > 0) {
-        status = bench_product_limit(b, row->precision, &limit);
+        status = bench_multiply_limit(b, row->precision, &limit);
         m->rate = 2e-9 * row->multiply_adds / t->median;
         m->share = row->multiply_adds / t->median / limit;
     } else if (row->bytes > 0) {
