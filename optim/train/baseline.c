@@ -33,7 +33,7 @@ static void guess_classes(const nm_trainer *t, double *guess)
     }
 }
 
-static double value_at(const nm_dataset *set, int64_t index)
+double nm_trainer_target(const nm_dataset *set, int64_t index)
 {
     const float *narrow = set->targets;
     const double *wide = set->targets;
@@ -55,7 +55,7 @@ static void guess_values(const nm_trainer *t, double *guess, int64_t width)
     const nm_loader_options *o = &t->setup.data->loader;
     for (int64_t i = 0; i < set->count; i++) {
         for (int64_t k = 0; k < width; k++) {
-            guess[k] += value_at(set, row_of(set, i) * width + k) / (double)set->count;
+            guess[k] += nm_trainer_target(set, row_of(set, i) * width + k) / (double)set->count;
         }
     }
     for (int64_t k = 0; k < width; k++) {

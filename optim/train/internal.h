@@ -98,6 +98,10 @@ double nm_trainer_value(const nm_trainer *trainer, const nm_evaluation *evaluati
  * what is right in itself but seldom meant, to the log. */
 void nm_trainer_plan(nm_trainer *trainer, nm_diagnostics *d);
 void nm_trainer_warn(const nm_trainer *trainer);
+/* Elements of a sample's outputs, in their last dimension. */
+int64_t nm_trainer_width(const nm_trainer *trainer);
+/* An element of targets that are values, as it stands in the data. */
+double nm_trainer_target(const nm_dataset *set, int64_t index);
 
 /* outputs.c: whether it is the shape of the network's outputs that the loss refused, whose
  * error stands; then what mends it goes to `d`. `model`: where the network stands. */

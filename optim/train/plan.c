@@ -265,7 +265,7 @@ static void plan_steps(nm_trainer *t, nm_diagnostics *d)
 
 /* ---- Outputs ---- */
 
-static int64_t width_of(const nm_trainer *t)
+int64_t nm_trainer_width(const nm_trainer *t)
 {
     const nm_shape *output = &t->trial.output;
     return output->rank > 0 ? output->dim[output->rank - 1] : 0;
@@ -274,7 +274,8 @@ static int64_t width_of(const nm_trainer *t)
 /* What the loss takes from the training set; where only other sets are evaluated there is none. */
 static bool prepare_loss(nm_trainer *t, nm_diagnostics *d)
 {
-    nm_loss_prepare(&t->loss, t->setup.only_evaluates ? NULL : &t->setup.data->train, width_of(t));
+    nm_loss_prepare(&t->loss, t->setup.only_evaluates ? NULL : &t->setup.data->train,
+                    nm_trainer_width(t));
     return is_fine(t, d, place_of(&t->setup.loss, part(t, "loss")));
 }
 
@@ -291,7 +292,7 @@ static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
                                 set->target_dtype == NM_F64 ? NM_F32 : set->target_dtype,
                             .targets = set->targets ? &unread : NULL};
     nm_tape_set_dry(t->tape, true);
-    nm_loss_check(&t->loss, width_of(t));
+    nm_loss_check(&t->loss, nm_trainer_width(t));
     nm_loss_of(&t->loss, t->tape, nm_tape_tensor(t->tape, NM_F32, t->trial.output), &batch);
     nm_tape_set_dry(t->tape, false);
     nm_tape_reset(t->tape);
@@ -307,13 +308,13 @@ static bool loss_fits(nm_trainer *t, nm_diagnostics *d)
 static bool classes_fit(const nm_trainer *t, nm_diagnostics *d)
 {
     const int64_t classes = t->setup.data->train.classes;
-    if (!t->loss.type->wants_labels || width_of(t) >= classes) {
+    if (!t->loss.type->wants_labels || nm_trainer_width(t) >= classes) {
         return true;
     }
     nm_diagnose(d, t->trial.at ? t->trial.at : part(t, "model"),
                 "model: the data has %lld classes, and each takes an output, but the network ends "
                 "with %lld",
-                (long long)classes, (long long)width_of(t));
+                (long long)classes, (long long)nm_trainer_width(t));
     return false;
 }
 
@@ -322,7 +323,7 @@ static void metrics_fit(nm_trainer *t, nm_diagnostics *d)
 {
     for (int i = 0; i < t->metrics.count; i++) {
         const nm_choice *metric = &t->metrics.at[i];
-        nm_metric_check(t->context, metric, width_of(t));
+        nm_metric_check(t->context, metric, nm_trainer_width(t));
         is_fine(t, d, place_of(metric, option(t, "train", "metric")));
     }
 }
@@ -370,130 +371,4 @@ void nm_trainer_plan(nm_trainer *t, nm_diagnostics *d)
     if (has_batches && has_loss && trains) {
         nm_trainer_plan_probes(t, d);
     }
-}
-
-/* ---- What may be right, but seldom is ---- */
-
-static void warn(const nm_trainer *t, const nm_value *at, const char *format, ...) NM_PRINTF(3, 4);
-
-static void warn(const nm_trainer *t, const nm_value *at, const char *format, ...)
-{
-    char message[1024], place[512] = "";
-    va_list list;
-    va_start(list, format);
-    vsnprintf(message, sizeof message, format, list);
-    va_end(list);
-    if (at && at->line > 0) {
-        snprintf(place, sizeof place, "%s:%d:%d: ", at->file, at->line, at->column);
-    }
-    nm_context_log(t->context, NM_LOG_WARNING, "%s%s", place, message);
-}
-
-/* tflearn PR#562. */
-static void warn_of_softmax(const nm_trainer *t)
-{
-    const nm_trial *trial = &t->trial;
-    const char *op = trial->op ? trial->op->item.name : "";
-    const char *loss = t->loss.type->item.name;
-    const double others = (double)width_of(t) - 1;
-    if (strcmp(op, "log_softmax") == 0) {
-        warn(t, trial->at,
-             "%s: the loss \"%s\" takes a log_softmax itself; remove the layer, which "
-             "changes nothing and takes time",
-             trial->layer, loss);
-    } else if (strcmp(op, "softmax") == 0 || strcmp(op, "sigmoid") == 0) {
-        warn(t, trial->at,
-             "%s: the loss \"%s\" takes a softmax itself, and of outputs between 0 and 1 it makes "
-             "no probability above %.4f, however long it is trained; remove the layer",
-             trial->layer, loss, exp(1) / (exp(1) + others));
-    }
-}
-
-static void warn_of_sigmoid(const nm_trainer *t)
-{
-    const char *op = t->trial.op ? t->trial.op->item.name : "";
-    if (!strcmp(op, "sigmoid") || !strcmp(op, "softmax")) {
-        warn(t, t->trial.at,
-             "%s: the loss \"%s\" takes a sigmoid itself, and of outputs between 0 and 1 it makes "
-             "no value below 0.5; remove the layer",
-             t->trial.layer, t->loss.type->item.name);
-    }
-}
-
-/* Without it, the loss falls without end, and what is predicted are no probabilities. */
-static void warn_of_no_log_softmax(const nm_trainer *t)
-{
-    if (t->trial.op && strcmp(t->trial.op->item.name, "log_softmax") != 0) {
-        warn(t, t->trial.at,
-             "%s: the loss \"%s\" takes logarithms of probabilities, which %s does not make; put "
-             "log_softmax behind it, or choose cross_entropy",
-             t->trial.layer, t->loss.type->item.name, t->trial.op->item.name);
-    }
-}
-
-/* Outputs behind the classes, but for one that the ignored label would have. */
-static bool has_needless_outputs(const nm_trainer *t)
-{
-    const nm_ignored ignored = nm_loss_ignored(&t->loss);
-    const int64_t classes = t->setup.data->train.classes;
-    bool needless = false;
-    for (int64_t c = classes; classes && c < width_of(t); c++) {
-        needless |= !nm_is_ignored(&ignored, c);
-    }
-    return needless;
-}
-
-static void warn_of_outputs(const nm_trainer *t)
-{
-    const int64_t classes = t->setup.data->train.classes;
-    if (has_needless_outputs(t)) {
-        warn(t, t->trial.at,
-             "model: the network has %lld outputs for the %lld classes of the data; those behind "
-             "them are never right",
-             (long long)width_of(t), (long long)classes);
-    }
-}
-
-/* The products themselves are f32 where they cannot be bf16; a user who asked should know. */
-static void warn_of_precision(const nm_trainer *t)
-{
-    if (t->setup.options.precision == NM_PRECISION_BF16 && !nm_has_bf16()) {
-        warn(t, NULL,
-             "precision: bf16: this processor has no units for bf16 (AMX or AVX-512 "
-             "BF16); training goes on in f32");
-    }
-}
-
-static void warn_of_parts(const nm_trainer *t)
-{
-    const nm_optimizer_type *type = t->optimizer ? nm_optimizer_type_of(t->optimizer) : NULL;
-    if (type && type->wants_all && t->steps_per_epoch > 1) {
-        const long long samples = (long long)t->setup.data->train.count;
-        warn(t, t->setup.options.optimizer.at,
-             "train: %s goes by gradients of all samples, but an epoch has %lld updates, each by a "
-             "part of the %lld; give `data: {batch: %lld}`",
-             type->item.name, (long long)t->steps_per_epoch, samples, samples);
-    }
-}
-
-/* Of what is going to be trained: what was trained is as it is. */
-void nm_trainer_warn(const nm_trainer *t)
-{
-    if (t->setup.only_evaluates) {
-        return;
-    }
-    if (t->loss.type->takes_softmax) {
-        warn_of_softmax(t);
-    }
-    warn_of_parts(t);
-    if (t->loss.type->takes_sigmoid) {
-        warn_of_sigmoid(t);
-    }
-    if (t->loss.type->takes_log_softmax) {
-        warn_of_no_log_softmax(t);
-    }
-    if (t->loss.type->wants_labels) {
-        warn_of_outputs(t);
-    }
-    warn_of_precision(t);
 }

@@ -180,6 +180,13 @@ static const struct {
     {DENSE, "{cross_entropy: {ignore_index: 2}}", NULL}, /* has an output, and needs none */
     {"  - dense: {units: 4}\n", "{cross_entropy: {ignore_index: 2}}",
      "the network has 4 outputs for the 2 classes"},
+    {DENSE "  - tanh\n", "cross_entropy",
+     "net.yaml:3:5: layer \"tanh1\": of outputs between -1 and 1 the loss \"cross_entropy\" makes "
+     "no "
+     "probability above 0.7870, however long"},
+    {DENSE "  - relu\n", "cross_entropy", "layer \"relu1\": the loss \"cross_entropy\" compares"},
+    {DENSE "  - gelu\n", "cross_entropy", NULL},
+    {DENSE "  - leaky_relu\n", "cross_entropy", NULL},
 };
 
 START_TEST(what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained)
@@ -203,6 +210,59 @@ START_TEST(what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained)
         assert_code(e, 0);
         ck_assert_str_eq(e->err, "");
     }
+}
+END_TEST
+
+static void check_values(const char *layer, const char *data, const char *loss, const char *says)
+{
+    char text[1024];
+    snprintf(
+        text, sizeof text,
+        "model: [dense: {units: 1}, %s]\ndata: {train: {csv: {path: values.csv}}%s}\nloss: %s\n"
+        "train: {epochs: 1}\n",
+        layer, data, loss);
+    write_text("net.yaml", text);
+    const ended *e = norma("check", "net.yaml");
+    assert_code(e, 0);
+    if (says) {
+        assert_says_once(e->err, says);
+    } else {
+        ck_assert_str_eq(e->err, "");
+    }
+}
+
+/* Of 4 targets, standardized, 2 are below 0, and 1 above 1. */
+START_TEST(targets_that_the_last_layer_cannot_come_to_are_counted)
+{
+    const char *const raw = ", normalize_targets: none";
+    write_text("values.csv", "a,y\n1,0\n2,0\n3,1\n4,2\n");
+    check_values("relu", "", "mse",
+                 "net.yaml:1:28: layer \"relu1\": its outputs are never below 0, but 2 of the 4 "
+                 "targets to learn are, less their mean and divided by their deviation; remove the "
+                 "layer, or say `data: {normalize_targets: none}`\n");
+    check_values("relu", raw, "mse", NULL);
+    check_values(
+        "sigmoid", "", "l1",
+        "never below 0 or above 1, but 3 of the 4 targets to learn are, less their mean and "
+        "divided by their deviation; remove the layer\n");
+    check_values("sigmoid", raw, "huber",
+                 "but 1 of the 4 targets to learn are; remove the layer\n");
+    check_values("relu, flatten", "", "mse", "layer \"relu1\": its outputs are never below 0");
+    check_values("residual: {body: [dense: {units: 1}, relu]}", "", "mse", NULL);
+    check_values("leaky_relu", "", "mse", NULL);
+}
+END_TEST
+
+START_TEST(shares_that_the_last_layer_cannot_come_to_are_told)
+{
+    write_text("values.csv", "a,y\n1,0\n2,0\n3,1\n4,1\n");
+    check_values(
+        "relu", "", "bce_with_logits",
+        "layer \"relu1\": the loss \"bce_with_logits\" takes a sigmoid, and of outputs from "
+        "0 on it makes no value below 0.5; remove the layer\n");
+    check_values("tanh", "", "bce_with_logits",
+                 "of outputs from -1 to 1 it makes no value below 0.2689 or above 0.7311;");
+    check_values("leaky_relu", "", "bce_with_logits", NULL);
 }
 END_TEST
 
@@ -369,5 +429,6 @@ TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
           a_loss_of_the_other_kind_than_the_networks_is_refused,
           a_saved_network_is_one_whatever_its_name, a_batch_of_one_sample_changes_no_message,
           what_is_seldom_right_is_warned_of_once_and_not_of_what_is_trained,
-          a_path_may_begin_at_home, a_path_that_is_no_home_or_nothing_says_so,
-          what_an_alias_repeats_is_told_once)
+          targets_that_the_last_layer_cannot_come_to_are_counted,
+          shares_that_the_last_layer_cannot_come_to_are_told, a_path_may_begin_at_home,
+          a_path_that_is_no_home_or_nothing_says_so, what_an_alias_repeats_is_told_once)

@@ -110,7 +110,8 @@ START_TEST(a_header_amid_the_rows_is_an_error_at_its_line)
     nm_dataset set;
     begin(NULL);
     open_table(&set, "a,b,y\n1,2,0\n3,4,1\n5,6,0\na,b,y\n7,8,1\n", "");
-    assert_error(context, NM_ERROR_FORMAT, ":5:1: \"a\" is the name of column \"a\", amid its numbers");
+    assert_error(context, NM_ERROR_FORMAT,
+                 ":5:1: \"a\" is the name of column \"a\", amid its numbers");
     nm_context_clear_error(context);
     open_table(&set, "red,big\nred,big\nblue,small\nred,big\n", ""); /* no header */
     ck_assert_int_eq(set.count, 4);
@@ -123,7 +124,12 @@ START_TEST(a_typographic_minus_is_a_minus)
 {
     nm_dataset set;
     begin(NULL);
-    open_table(&set, "a;b;c;y\n\u2212" "1,5;2e\u2212" "3;\u2212$4;0\n+2,5;1e3;$\u2212" "5;1\n", "");
+    open_table(&set,
+               "a;b;c;y\n\u2212"
+               "1,5;2e\u2212"
+               "3;\u2212$4;0\n+2,5;1e3;$\u2212"
+               "5;1\n",
+               "");
     expect_values(&set, 2, 3, (double[]){-1.5, 0.002, -4, 2.5, 1000, -5});
     nm_dataset_close(&set);
     open_table(&set, "a,c,y\n1,\u2212,0\n2,x,1\n3,x,1\n4,\u2212,0\n", ""); /* alone it is text */
