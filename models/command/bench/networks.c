@@ -251,7 +251,7 @@ static nm_status bench_zoo(bench *b)
     return status;
 }
 
-/* ---- cnn_bn once more: fed by a loader, and with single images ---- */
+/* ---- cnn_bn once more: fed by a loader; predictions ---- */
 
 static nm_status bench_with_loader(bench *b)
 {
@@ -274,26 +274,55 @@ static nm_status bench_with_loader(bench *b)
     return status;
 }
 
-static nm_status bench_inference(bench *b, const char *name, bool fold)
+#define PERCEPTRON                                                                                 \
+    "[{dense: {units: 512}}, relu, {dense: {units: 256}}, relu, {dense: {units: 10}}]"
+
+static const struct {
+    const char *name, *text;
+    nm_shape sample;
+    int64_t batch;
+    bool folded; /* as a predictor does, or as evaluation while training */
+} predictions[] = {
+    {"cnn_bn one image", CNN_BN, {3, {28, 28, 1}}, 1, true},
+    {"cnn_bn one image, not folded", CNN_BN, {3, {28, 28, 1}}, 1, false},
+    {"cnn_bn 16 images", CNN_BN, {3, {28, 28, 1}}, 16, true},
+    {"cnn_bn 128 images", CNN_BN, {3, {28, 28, 1}}, 128, true},
+    {"mlp one prediction", PERCEPTRON, {1, {784}}, 1, true},
+    {"mlp 16 predictions", PERCEPTRON, {1, {784}}, 16, true},
+    {"mlp 128 predictions", PERCEPTRON, {1, {784}}, 128, true},
+};
+
+static nm_status bench_prediction(bench *b, int i)
 {
-    if (!bench_wanted(b, name)) {
+    if (!bench_wanted(b, predictions[i].name)) {
         return NM_OK;
     }
     network n;
-    nm_status status = make_network(&n, b, CNN_BN, &NM_SHAPE(28, 28, 1), 1);
-    if (status == NM_OK && fold) {
+    const int64_t batch = predictions[i].batch;
+    nm_status status = make_network(&n, b, predictions[i].text, &predictions[i].sample, batch);
+    if (status == NM_OK && predictions[i].folded) {
         status = nm_model_fold(n.model);
     }
     if (status == NM_OK) {
-        const bench_row row = {.name = name,
-                               .batch = 1,
+        const double multiply_adds = (double)nm_model_total(n.model).multiply_adds;
+        const bench_row row = {.name = predictions[i].name,
+                               .batch = batch,
                                .counts_samples = true,
-                               .multiply_adds = (double)nm_model_total(n.model).multiply_adds,
+                               .multiply_adds = (double)batch * multiply_adds,
                                .step = predict_step,
                                .state = &n};
         status = bench_measure(b, &row);
     }
     free_network(&n);
+    return status;
+}
+
+static nm_status bench_predictions(bench *b)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < NM_COUNT_OF(predictions) && status == NM_OK; i++) {
+        status = bench_prediction(b, i);
+    }
     return status;
 }
 
@@ -305,9 +334,7 @@ nm_status bench_networks(bench *b)
     b->heading = b->heading ? b->heading : "Training step, zoo";
     if (status == NM_OK) status = bench_zoo(b);
     b->heading = "Inference";
-    if (status == NM_OK) status = bench_inference(b, "cnn_bn one image", true);
-    if (status == NM_OK) status = bench_inference(b, "cnn_bn one image, not folded", false);
-    return status;
+    return status == NM_OK ? bench_predictions(b) : status;
 }
 
 /* ---- A file ---- */
