@@ -116,7 +116,8 @@ NM_API nm_status nm_probe_pass(nm_probe_view *view, const nm_batch *batch);
 NM_API void nm_probe_changed(nm_probe_view *view);
 /* Puts parameters back as they were before the first probe. */
 NM_API void nm_probe_restore(nm_probe_view *view);
-/* The next of other batches of the same size, drawn from the training set. */
+/* The next of other batches of the same size, drawn from the training set; of one that is not
+ * shuffled, each from anywhere in it. */
 NM_API nm_status nm_probe_draw(nm_probe_view *view, nm_batch *batch);
 /* Whether `layers` of the options has the name. */
 NM_API bool nm_probe_wants(const nm_probe_options *options, const char *name);

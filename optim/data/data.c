@@ -363,7 +363,7 @@ static nm_status open_all(nm_context *context, const nm_data_options *o, nm_data
         (status = check_held_out(context, data)) != NM_OK) {
         return status;
     }
-    nm_data_tell_doubts(data);
+    nm_data_tell_doubts(data, o);
     return nm_data_normalize(o, data);
 }
 

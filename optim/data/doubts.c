@@ -77,8 +77,37 @@ static void tell_same(const nm_dataset *train, const nm_schema *schema)
                    one_label ? nm_schema_class_name(schema, label[row_of(train, i)], name) : "");
 }
 
-void nm_data_tell_doubts(const nm_data *data)
+/* How many times samples of one class lie one behind the other; 0: they have no classes. */
+static int64_t count_runs(const nm_dataset *set)
 {
+    const int32_t *label = set->targets;
+    if (!label || set->target_dtype != NM_I32 || set->target_shape.rank || set->classes < 2) {
+        return 0;
+    }
+    int64_t runs = 1;
+    for (int64_t i = 1; i < set->count; i++) {
+        runs += label[row_of(set, i)] != label[row_of(set, i - 1)];
+    }
+    return runs;
+}
+
+/* Whoever says `sort` means it. */
+static void tell_in_order(const nm_dataset *train, const nm_loader_options *o)
+{
+    const int64_t batch = nm_loader_batch(o, train->count);
+    const int64_t runs = o->shuffle || o->sort ? 0 : count_runs(train);
+    if (runs > 1 && train->count / runs >= batch) {
+        nm_context_log(train->context, NM_LOG_WARNING,
+                       "data: training samples lie class by class, some %lld of one behind each "
+                       "other, and with shuffle: false most batches of %lld are of one class; "
+                       "remove it",
+                       (long long)(train->count / runs), (long long)batch);
+    }
+}
+
+void nm_data_tell_doubts(const nm_data *data, const nm_data_options *options)
+{
+    tell_in_order(&data->train, &options->loader);
     tell_channels_first(&data->train);
     tell_same(&data->train, data->schema);
 }

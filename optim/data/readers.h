@@ -56,7 +56,8 @@ struct nm_data;
 struct nm_data_options;
 nm_status nm_data_normalize(const struct nm_data_options *options, struct nm_data *data);
 
-/* Warns of what is seldom meant about training samples: channels first, one class alone. */
-void nm_data_tell_doubts(const struct nm_data *data);
+/* Warns of what is seldom meant about training samples: channels first, one class alone, classes
+ * one behind the other. */
+void nm_data_tell_doubts(const struct nm_data *data, const struct nm_data_options *options);
 
 #endif

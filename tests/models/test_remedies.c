@@ -317,6 +317,39 @@ START_TEST(a_training_set_of_one_class_is_warned_of)
 }
 END_TEST
 
+/* By the order that a file has; nothing is said of classes that alternate, of what is shuffled, and
+ * of what is sorted on purpose. */
+START_TEST(data_that_lies_class_by_class_and_is_not_shuffled_is_warned_of)
+{
+    static const struct {
+        const char *rows, *options;
+        bool warned;
+    } orders[] = {
+        {"1,2,no\n3,5,no\n4,1,no\n2,1,yes\n5,5,yes\n6,7,yes\n", "batch: 3, shuffle: false", true},
+        {"1,2,no\n3,5,no\n4,1,no\n2,1,yes\n5,5,yes\n6,7,yes\n", "batch: 3", false},
+        {"1,2,no\n3,5,no\n4,1,no\n2,1,yes\n5,5,yes\n6,7,yes\n", "batch: 4, shuffle: false", false},
+        {"1,2,no\n3,5,no\n4,1,no\n2,1,yes\n5,5,yes\n6,7,yes\n",
+         "batch: 3, shuffle: false, sort: true", false},
+        {"1,2,no\n2,1,yes\n3,5,no\n5,5,yes\n4,1,no\n6,7,yes\n", "batch: 3, shuffle: false", false},
+    };
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        char text[256], table[128];
+        snprintf(table, sizeof table, "a,b,y\n%s", orders[i].rows);
+        write_text("t.csv", table);
+        snprintf(text, sizeof text,
+                 "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv}}, %s}\n"
+                 "loss: cross_entropy\n",
+                 orders[i].options);
+        write_text("net.yaml", text);
+        const ended *e = norma("check", "net.yaml");
+        assert_code(e, 0);
+        ck_assert_msg(!*e->err != orders[i].warned, "%zu: %s", i, e->err);
+        ck_assert_msg(!orders[i].warned || strstr(e->err, "most batches of 3 are of one class"),
+                      "%s", e->err);
+    }
+}
+END_TEST
+
 /* ---- A saved network by another name ---- */
 
 START_TEST(a_saved_network_is_one_whatever_its_name)
@@ -425,6 +458,7 @@ END_TEST
 TEST_MAIN("models/remedies", what_a_message_about_shapes_advises_works,
           data_that_is_seldom_meant_is_warned_of_by_check_and_in_the_run,
           a_training_set_of_one_class_is_warned_of,
+          data_that_lies_class_by_class_and_is_not_shuffled_is_warned_of,
           samples_far_from_those_that_were_trained_on_are_warned_of,
           a_loss_of_the_other_kind_than_the_networks_is_refused,
           a_saved_network_is_one_whatever_its_name, a_batch_of_one_sample_changes_no_message,
