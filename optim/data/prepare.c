@@ -118,8 +118,9 @@ static nm_status check_bytes(nm_context *context, const samples *s)
 
 static nm_status check_type(nm_context *context, const nm_schema *schema, const samples *s)
 {
-    if (s->dtype == NM_BF16) {
-        return nm_fail(context, NM_ERROR_INPUT, "samples are u8, i32, i64, f32 or f64, not bf16");
+    if (s->dtype == NM_BF16 || s->dtype == NM_I8) {
+        return nm_fail(context, NM_ERROR_INPUT, "samples are u8, i32, i64, f32 or f64, not %s",
+                       nm_dtype_name(s->dtype));
     }
     if (schema->bytes) {
         return s->dtype == NM_U8 && !s->is_bool ? NM_OK : check_bytes(context, s);

@@ -29,7 +29,7 @@ TINY, SMALL, LARGE = "2-64-64-2", "784-256-128-10", "784-512-256-10"
 ROWS = [("train", SMALL, 128, False), ("train", LARGE, 128, False), ("train", SMALL, 128, True)] + \
        [("train", TINY, batch, False) for batch in (1, 4, 16, 32, 100)] + \
        [("predict", TINY, 1, False)] + [("predict", LARGE, batch, False) for batch in (1, 16, 128)] + \
-       [("start", TINY, 1, False)]
+       [("int8", LARGE, batch, False) for batch in (1, 16, 128)] + [("start", TINY, 1, False)]
 STARTS = 30  # processes of which the fastest counts
 
 
@@ -92,10 +92,10 @@ def build_peers(arguments):
     for name, source, compiler, rest, threads in wanted:
         program = os.path.join(to, source.split(".")[0])
         if compiles([*compiler, "-o", program, os.path.join(FOLDER, source), *rest, "-lm"]):
-            peers.append(Peer(name, [program], threads, ROWS))
+            peers.append(Peer(name, [program], threads, [row for row in ROWS if row[0] != "int8" or name == "Norma"]))
     if subprocess.run([arguments.python, "-c", "import onnx, onnxruntime"], stderr=subprocess.DEVNULL).returncode == 0:
         peers.append(Peer("ONNX Runtime", [arguments.python, os.path.join(FOLDER, "onnx_runtime.py")], [1, 2],
-                          [row for row in ROWS if row[0] == "predict"]))
+                          [row for row in ROWS if row[0] in ("predict", "int8")]))
     return peers
 
 
@@ -157,7 +157,8 @@ def label(row):
     what, sizes, batch, busy = row
     if what == "start":
         return f"a whole process: {sizes}, two steps, 1,000 predictions"
-    return f"{'a step' if what == 'train' else 'a prediction'}, {sizes}, batch {batch}" + \
+    whats = {"train": "a step", "predict": "a prediction", "int8": "a prediction with weights of 8 bits"}
+    return f"{whats[what]}, {sizes}, batch {batch}" + \
         (", one core busy with another program" if busy else "")
 
 

@@ -479,8 +479,15 @@ START_TEST(the_command_writes_the_file_and_says_what_it_costs)
     assert_says(e->out, "\ntest loss ");
     assert_says(e->out, "; with f32 ");
     assert_says(e->out, "samples get another class\n");
+    assert_says(norma("check", "small.safetensors")->out, "Its weights have 8 bits: it is for "
+                                                          "predictions.\n");
     e = norma("eval", "small.safetensors");
     ck_assert_int_eq(e->code, 2); /* no data beside it */
+    e = norma("eval", "net.yaml", "--weights", "small.safetensors", "--quiet");
+    assert_code(e, 0);
+    assert_says(e->out, ", small.safetensors, weights of 8 bits)\n");
+    e = norma("eval", "net.yaml", "--weights", "small.safetensors", "--json");
+    ck_assert_double_eq(json_field(e->out, "bits"), 8);
     e = norma("quantize", "run", "--out", "again.safetensors", "--json");
     assert_code(e, 0);
     ck_assert_double_gt(json_field(e->out, "largest_difference"), 0);

@@ -201,6 +201,8 @@ START_TEST(labels_of_another_shape_are_an_error_with_both_shapes)
                  "cross_entropy: labels [6, 1] must be [6]: one for each row of logits [6, 10]");
     ck_assert_ptr_null(nm_cross_entropy(b.tape, x, x));
     assert_error(b.context, NM_ERROR_INPUT, "labels is f32; it takes i32, i64 or u8");
+    ck_assert_ptr_null(nm_cross_entropy(b.tape, x, nm_full(b.tape, NM_I8, NM_SHAPE(6), 1)));
+    assert_error(b.context, NM_ERROR_INPUT, "labels is i8; it takes i32, i64 or u8");
     ck_assert_ptr_null(nm_cross_entropy(b.tape, x, labels, .label_smoothing = 1.5));
     assert_error(b.context, NM_ERROR_INPUT, "\"label_smoothing\" must be at least 0 and at most 1");
     end(&b);

@@ -175,6 +175,7 @@ START_TEST(what_converts_without_doubt_is_taken_and_all_else_refused)
            "samples are counted by the first axis: in NumPy, x[None] is a single one");
     expect(floats, NM_U8, right, 200, "trained on images of floats, and the samples are bytes");
     expect(floats, NM_F64, right, 200, NULL);
+    expect(floats, NM_I8, right, 100, "samples are u8, i32, i64, f32 or f64, not i8");
     nm_schema_destroy(bytes);
     nm_schema_destroy(floats);
     nm_context_destroy(context);

@@ -198,6 +198,9 @@ static int check_saved(nm_context *context, const arguments *a)
                    "probabilities.\n",
                    saved->temperature);
         }
+        if (nm_model_is_quantized(model)) {
+            puts("Its weights have 8 bits: it is for predictions.");
+        }
         putchar('\n');
         print_data_table(nm_model_schema(model));
         putchar('\n');

@@ -23,6 +23,7 @@ static int print_json(const evaluated *e, const results *r)
     json_intervals(&line, "", &e->metrics, e->result.metrics, counted(e));
     json_baseline(&line, "", &e->metrics, &e->guess);
     json_string(&line, "weights", e->trained.weights);
+    json_integer(&line, "bits", nm_model_is_quantized(e->trained.model) ? 8 : 32);
     json_results(&line, r, evaluated_temperature(e));
     json_end(&line);
     return EXIT_FINE;
@@ -39,7 +40,8 @@ static int print(const evaluated *e, const results *r, bool quiet)
         printf(", %lld ignored", (long long)e->result.ignored);
     }
     char clean[RUN_PATH];
-    printf(", %s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean));
+    printf(", %s%s)\n", nm_text_clean(e->trained.weights, false, clean, sizeof clean),
+           nm_model_is_quantized(e->trained.model) ? ", weights of 8 bits" : "");
     if (!quiet) {
         print_few(&e->metrics, counted(e));
         print_results(r, evaluated_temperature(e));

@@ -57,6 +57,8 @@ int main(int argc, char **argv)
         .network = nm_model_network(n.model), .loss = &loss, .optimizer = sgd, .tape = n.tape};
     if (strcmp(p.what, "predict") == 0) {
         nm_model_fold(n.model);
+    } else if (strcmp(p.what, "int8") == 0) {
+        nm_model_quantize(n.model);
     }
     peer_run(&p, train, predict, &n);
     const int failed = nm_context_status(context) != NM_OK;

@@ -104,6 +104,14 @@ START_TEST(a_value_that_does_not_fit_is_refused)
     ck_assert_int_ne(nm_tensor_set(x, 2, 1), NM_OK);
     assert_error(context, NM_ERROR_INPUT, "tensor [2] has no element 2");
     nm_tensor_destroy(x);
+    x = nm_tensor_create(context, NM_I8, NM_SHAPE(2));
+    ck_assert(nm_tensor_set(x, 0, -128) == NM_OK && nm_tensor_get(x, 0) == -128);
+    ck_assert(nm_tensor_set(x, 1, 127) == NM_OK && nm_tensor_get(x, 1) == 127);
+    ck_assert_int_ne(nm_tensor_set(x, 0, -129), NM_OK);
+    assert_error(context, NM_ERROR_INPUT, "-129 does not fit into i8");
+    ck_assert_int_ne(nm_tensor_set(x, 0, 128), NM_OK);
+    assert_error(context, NM_ERROR_INPUT, "128 does not fit into i8");
+    nm_tensor_destroy(x);
     nm_context_destroy(context);
 }
 END_TEST
