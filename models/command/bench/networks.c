@@ -277,20 +277,36 @@ static nm_status bench_with_loader(bench *b)
 #define PERCEPTRON                                                                                 \
     "[{dense: {units: 512}}, relu, {dense: {units: 256}}, relu, {dense: {units: 10}}]"
 
+typedef enum preparation {
+    AS_IT_IS, /* as evaluation while training */
+    FOLDED,   /* as a predictor does */
+    QUANTIZED
+} preparation;
+
 static const struct {
     const char *name, *text;
     nm_shape sample;
     int64_t batch;
-    bool folded; /* as a predictor does, or as evaluation while training */
+    preparation preparation;
 } predictions[] = {
-    {"cnn_bn one image", CNN_BN, {3, {28, 28, 1}}, 1, true},
-    {"cnn_bn one image, not folded", CNN_BN, {3, {28, 28, 1}}, 1, false},
-    {"cnn_bn 16 images", CNN_BN, {3, {28, 28, 1}}, 16, true},
-    {"cnn_bn 128 images", CNN_BN, {3, {28, 28, 1}}, 128, true},
-    {"mlp one prediction", PERCEPTRON, {1, {784}}, 1, true},
-    {"mlp 16 predictions", PERCEPTRON, {1, {784}}, 16, true},
-    {"mlp 128 predictions", PERCEPTRON, {1, {784}}, 128, true},
+    {"cnn_bn one image", CNN_BN, {3, {28, 28, 1}}, 1, FOLDED},
+    {"cnn_bn one image, not folded", CNN_BN, {3, {28, 28, 1}}, 1, AS_IT_IS},
+    {"cnn_bn 16 images", CNN_BN, {3, {28, 28, 1}}, 16, FOLDED},
+    {"cnn_bn 128 images", CNN_BN, {3, {28, 28, 1}}, 128, FOLDED},
+    {"mlp one prediction", PERCEPTRON, {1, {784}}, 1, FOLDED},
+    {"mlp 16 predictions", PERCEPTRON, {1, {784}}, 16, FOLDED},
+    {"mlp 128 predictions", PERCEPTRON, {1, {784}}, 128, FOLDED},
+    {"mlp one prediction, 8 bits", PERCEPTRON, {1, {784}}, 1, QUANTIZED},
+    {"mlp 16 predictions, 8 bits", PERCEPTRON, {1, {784}}, 16, QUANTIZED},
+    {"mlp 128 predictions, 8 bits", PERCEPTRON, {1, {784}}, 128, QUANTIZED},
 };
+
+static nm_status prepare(nm_model *model, preparation wanted)
+{
+    return wanted == QUANTIZED ? nm_model_quantize(model)
+           : wanted == FOLDED  ? nm_model_fold(model)
+                               : NM_OK;
+}
 
 static nm_status bench_prediction(bench *b, int i)
 {
@@ -300,11 +316,12 @@ static nm_status bench_prediction(bench *b, int i)
     network n;
     const int64_t batch = predictions[i].batch;
     nm_status status = make_network(&n, b, predictions[i].text, &predictions[i].sample, batch);
-    if (status == NM_OK && predictions[i].folded) {
-        status = nm_model_fold(n.model);
+    if (status == NM_OK) {
+        status = prepare(n.model, predictions[i].preparation);
     }
     if (status == NM_OK) {
-        const double multiply_adds = (double)nm_model_total(n.model).multiply_adds;
+        const bool f32 = predictions[i].preparation != QUANTIZED; /* as the limit is */
+        const double multiply_adds = f32 ? (double)nm_model_total(n.model).multiply_adds : 0;
         const bench_row row = {.name = predictions[i].name,
                                .batch = batch,
                                .counts_samples = true,
