@@ -251,9 +251,27 @@ static void check_from(const reader *r)
     }
 }
 
+/* What the loss takes from the training set, such as balanced weights: a trainer that only
+ * evaluates does not know that the set is the one for training. */
+static bool prepare_loss(const reader *r, nm_loss *loss, nm_choice *choice)
+{
+    const nm_shape *output = nm_model_output(r->config->model);
+    const int64_t width = output->rank > 0 ? output->dim[output->rank - 1] : 0;
+    if (nm_loss_begin(loss, r->context, choice) != NM_OK ||
+        nm_loss_prepare(loss, &r->config->data.train, width) != NM_OK) {
+        nm_diagnose_standing(r->d, choice->at);
+        return false;
+    }
+    if (loss->prepared) {
+        *choice = (nm_choice){.item = choice->item, .options = loss->prepared, .at = choice->at};
+    }
+    return true;
+}
+
 /* As the trainer will see them. */
 static void check_run(const reader *r)
 {
+    nm_loss loss = {0};
     const nm_config *c = r->config;
     nm_trainer_setup setup = nm_config_setup(c);
     setup.only_evaluates = !(r->needs & NM_NEED_TRAIN);
@@ -261,7 +279,10 @@ static void check_run(const reader *r)
         setup.options = *(const nm_train_options *)nm_train_spec.defaults;
     }
     if (c->loss.item && c->data.train.count && nm_model_output(c->model)->rank >= 0) {
-        nm_trainer_check(r->context, &setup, r->d);
+        if (!setup.only_evaluates || prepare_loss(r, &loss, &setup.loss)) {
+            nm_trainer_check(r->context, &setup, r->d);
+        }
+        nm_loss_end(&loss);
     }
     check_from(r);
 }

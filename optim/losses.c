@@ -112,6 +112,15 @@ static nm_status balance(nm_context *context, void *options, const nm_dataset *t
 static nm_status check_weights(nm_context *context, const void *options, int64_t outputs)
 {
     const nm_numbers *weight = &((const nm_cross_entropy_loss_options *)options)->weight;
+    double largest = weight->count ? 0 : 1;
+    for (int64_t c = 0; c < weight->count; c++) {
+        largest = fmax(largest, weight->at[c]);
+    }
+    if (largest <= 0) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "cross_entropy: \"weight\" is 0 for all classes, so there is nothing to "
+                       "learn from; give one above 0 to those that count");
+    }
     if (!weight->count || weight->count == outputs) {
         return NM_OK;
     }

@@ -38,13 +38,20 @@ typedef struct range {
 static const range *range_of(const nm_trainer *t)
 {
     static const range ranges[] = {
-        {"relu", 0, (double)INFINITY},      {"sigmoid", 0, 1},
-        {"tanh", -1, 1},                    {"softmax", 0, 1},
-        {"softplus", 0, (double)INFINITY},  {"hard_sigmoid", 0, 1},
-        {"gelu", -0.17, (double)INFINITY},  {"silu", -0.2785, (double)INFINITY},
-        {"mish", -0.309, (double)INFINITY}, {"selu", -1.7582, (double)INFINITY},
-        {"square", 0, (double)INFINITY},    {"exp", 0, (double)INFINITY},
-        {"abs", 0, (double)INFINITY},       {"hard_swish", -0.375, (double)INFINITY},
+        {"relu", 0, (double)INFINITY},
+        {"sigmoid", 0, 1},
+        {"tanh", -1, 1},
+        {"softmax", 0, 1},
+        {"softplus", 0, (double)INFINITY},
+        {"hard_sigmoid", 0, 1},
+        {"gelu", -0.17, (double)INFINITY},
+        {"silu", -0.2785, (double)INFINITY},
+        {"mish", -0.309, (double)INFINITY},
+        {"selu", -1.7582, (double)INFINITY},
+        {"square", 0, (double)INFINITY},
+        {"exp", 0, (double)INFINITY},
+        {"abs", 0, (double)INFINITY},
+        {"hard_swish", -0.375, (double)INFINITY},
     };
     for (int i = 0; i < NM_COUNT_OF(ranges); i++) {
         if (!strcmp(ending(t), ranges[i].op)) {

@@ -145,6 +145,17 @@ START_TEST(a_file_that_leaves_the_batch_to_the_data_has_one)
 }
 END_TEST
 
+START_TEST(a_loss_that_counts_classes_counts_those_of_the_batch)
+{
+    const char *last = "";
+    write_text("net.yaml", "model: {input: [12], layers: [{dense: {units: 3}}]}\n"
+                           "loss: {cross_entropy: {weight: balanced}}\n");
+    const ended *e = norma("bench", "net.yaml", "--seconds", "0", "--json");
+    assert_code(e, 0);
+    ck_assert_int_eq(json_lines(e->out, &last), 1);
+}
+END_TEST
+
 /* ---- Mistakes ---- */
 
 START_TEST(a_mistake_is_named)
@@ -189,5 +200,6 @@ TEST_MAIN("models/command_bench", every_network_of_the_zoo_has_a_row,
           an_ops_row_is_large_beside_its_sample_and_says_what_is_composed,
           a_filter_keeps_the_rows_that_contain_it, the_table_has_a_heading_and_the_machines_limit,
           it_ends_where_its_rows_cannot_be_written, a_file_is_a_row_of_its_own,
-          a_file_that_leaves_the_batch_to_the_data_has_one, a_mistake_is_named,
+          a_file_that_leaves_the_batch_to_the_data_has_one,
+          a_loss_that_counts_classes_counts_those_of_the_batch, a_mistake_is_named,
           a_processor_without_bf16_is_told_so)

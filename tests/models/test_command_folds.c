@@ -218,6 +218,26 @@ START_TEST(seeds_differ_in_their_seed_alone_and_are_runs_as_any_other)
 }
 END_TEST
 
+/* Also where nothing is trained yet: seeds look into the file first, gradcheck never trains. */
+START_TEST(weights_that_follow_the_data_are_counted_by_every_command)
+{
+    const char *const balanced = "loss={cross_entropy: {weight: balanced}}";
+    write_table();
+    assert_code(norma("train", "net.yaml", "--seeds", "2", "--out", "even-seeds", "--quiet",
+                      "--set", "data.validation=0.25", "--set", balanced),
+                0);
+    assert_code(norma("train", "net.yaml", "--folds", "2", "--out", "even-folds", "--quiet",
+                      "--set", balanced),
+                0);
+    assert_code(norma("gradcheck", "even-folds/fold-1/network.yaml"), 0);
+    const ended *e =
+        norma("train", "net.yaml", "--seeds", "2", "--out", "no-seeds", "--set",
+              "data.validation=0.25", "--set", "loss={cross_entropy: {weight: [0, 0, 0]}}");
+    assert_code(e, 2);
+    assert_says(e->err, "\"weight\" is 0 for all classes, so there is nothing to learn from");
+}
+END_TEST
+
 START_TEST(values_have_folds_too)
 {
     write_table();
@@ -324,7 +344,8 @@ TEST_MAIN("models/command_folds", folds_tell_the_mean_and_deviation_of_what_each
           predictions_are_of_every_row_in_its_order_by_a_network_that_had_not_seen_it,
           folds_leave_groups_whole_and_in_order_see_nothing_later,
           a_share_for_validation_is_taken_of_what_a_fold_leaves,
-          seeds_differ_in_their_seed_alone_and_are_runs_as_any_other, values_have_folds_too,
+          seeds_differ_in_their_seed_alone_and_are_runs_as_any_other,
+          weights_that_follow_the_data_are_counted_by_every_command, values_have_folds_too,
           the_last_line_is_left_by_quiet_and_has_the_interval,
           folds_that_were_stopped_go_on_and_end_as_if_they_had_not_been,
           what_cannot_be_said_together_is_refused)

@@ -84,6 +84,19 @@ static void make_targets(network *n, int64_t batch)
     }
 }
 
+/* What the loss takes from a training set, such as balanced weights. */
+static void prepare_loss(network *n)
+{
+    const nm_shape *output = nm_model_output(n->model);
+    const int64_t width = output->dim[output->rank - 1];
+    const nm_dataset set = {.context = n->context,
+                            .count = nm_tensor_count(n->targets),
+                            .target_dtype = nm_tensor_dtype(n->targets),
+                            .targets = nm_tensor_data(n->targets),
+                            .classes = width};
+    nm_loss_prepare(&n->loss, &set, width);
+}
+
 /* Weights that begin by data, as in training. */
 static void begin_by_data(network *n)
 {
@@ -114,6 +127,7 @@ static nm_status complete(network *n, int64_t batch, const nm_choice *loss)
         return nm_context_status(n->context);
     }
     nm_random_fill_normal(&n->random, n->x, 0, 1);
+    prepare_loss(n);
     begin_by_data(n);
     n->batch = (nm_batch){.count = batch,
                           .shape = shape,
@@ -144,6 +158,7 @@ static void free_batch(network *n)
     nm_tensor_destroy(n->targets);
     nm_optimizer_destroy(n->optimizer);
     nm_tape_destroy(n->tape);
+    nm_loss_end(&n->loss);
 }
 
 static void free_network(network *n)
