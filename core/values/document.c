@@ -36,9 +36,14 @@ nm_document *nm_document_parse_within(nm_context *context, const char *text, siz
 /* Something that is read through a descriptor has no folder of its own. */
 static bool has_folder(const char *path)
 {
+    static const char *const descriptors[] = {"/dev/std", "/dev/fd/", "/proc/", NULL};
     struct stat info;
-    return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 &&
-           stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    for (int i = 0; descriptors[i]; i++) { /* a file, where one was redirected */
+        if (strncmp(path, descriptors[i], strlen(descriptors[i])) == 0) {
+            return false;
+        }
+    }
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode); /* /dev/shm has folders of files */
 }
 
 /* For nm_document_text(). */

@@ -2,6 +2,7 @@
 #include "core/values/edit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -376,6 +377,30 @@ START_TEST(what_is_read_through_a_descriptor_has_no_folder)
 }
 END_TEST
 
+START_TEST(a_file_in_shared_memory_has_a_folder)
+{
+    char folder[] = "/dev/shm/norma-test-XXXXXX", name[64];
+    nm_context *context = test_context(NULL);
+    if (!mkdtemp(folder)) {
+        test_context_end(context, NULL);
+        return; /* no such place here */
+    }
+    snprintf(name, sizeof name, "%s/net.yaml", folder);
+    FILE *file = fopen(name, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("path: x.csv\n", file);
+    fclose(file);
+    nm_document *document = nm_document_read(context, name);
+    unlink(name);
+    rmdir(folder);
+    assert_fine(context);
+    snprintf(name, sizeof name, "%s/x.csv", folder);
+    ck_assert_str_eq(read_options(context, document).path, name);
+    nm_document_destroy(document);
+    test_context_end(context, NULL);
+}
+END_TEST
+
 /* ---- Memory ---- */
 
 static nm_status edit_a_little(test_memory *memory)
@@ -416,5 +441,5 @@ TEST_MAIN("core/values/edit", nothing_changed_is_the_same_bytes, a_number_is_cha
           values_are_equal_if_they_mean_the_same,
           paths_are_meant_from_the_files_folder_and_settings_from_the_current_one,
           a_path_that_is_found_only_from_the_current_folder_is_taken_from_there_with_a_word,
-          what_is_read_through_a_descriptor_has_no_folder,
+          a_file_in_shared_memory_has_a_folder, what_is_read_through_a_descriptor_has_no_folder,
           every_failing_allocation_is_an_error_without_a_leak)
