@@ -102,6 +102,7 @@ int nm_loss_choice_wants(const nm_choice *choice)
     return !choice->item                    ? NM_WANTED_ANY
            : type_of(choice)->wants_labels  ? NM_WANTED_LABELS
            : type_of(choice)->takes_sigmoid ? NM_WANTED_SHARES
+           : type_of(choice)->keeps_targets ? NM_WANTED_AS_THEY_ARE
                                             : NM_WANTED_VALUES;
 }
 

@@ -28,6 +28,7 @@ typedef struct nm_loss_type {
     /* Targets are values from 0 to 1, as they stand, and outputs of any size: their sigmoid is what
      * metrics see and what is predicted. */
     bool takes_sigmoid;
+    bool keeps_targets; /* they are values that are not standardized, such as labels in a row */
     /* Whether the options leave something to the training set. NULL: never. */
     bool (*follows_data)(const void *options);
     /* Works that out: `options` is a copy to be changed; memory that it needs, from the context,
@@ -110,6 +111,19 @@ typedef struct nm_nll_loss_options {
     NM_CHOICE(nm_loss_nll, nm_nll_loss_options, NM_NLL_LOSS_DEFAULTS, __VA_ARGS__)
 NM_API void nm_nll_loss_options_init(nm_nll_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_nll;
+
+/* Of softmax(outputs) [batch, steps, classes] against labels in a row, [batch, labels], as values:
+ * nm_ctc() in ops/loss.h. All steps count. */
+typedef struct nm_ctc_loss_options {
+    int64_t blank NM_DEFAULT(0);    /* the class that stands for no label */
+    int64_t padding NM_DEFAULT(-1); /* what stands behind a row's labels */
+    bool zero_infinity NM_DEFAULT(false);
+} nm_ctc_loss_options;
+#define NM_CTC_LOSS_DEFAULTS .blank = 0, .padding = -1, .zero_infinity = false
+#define nm_ctc_loss(...)                                                                           \
+    NM_CHOICE(nm_loss_ctc, nm_ctc_loss_options, NM_CTC_LOSS_DEFAULTS, __VA_ARGS__)
+NM_API void nm_ctc_loss_options_init(nm_ctc_loss_options *options);
+extern NM_API const nm_loss_type nm_loss_ctc;
 
 /* Of sigmoid(outputs) against values from 0 to 1: nm_bce_with_logits() in ops/loss.h. */
 typedef struct nm_bce_with_logits_loss_options {

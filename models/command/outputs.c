@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *output_name(const nm_schema *schema, bool of_class, int64_t i, char text[OUTPUT_NAME])
+const char *output_name(const nm_schema *schema, bool of_class, int64_t outputs, int64_t i,
+                        char text[OUTPUT_NAME])
 {
     if (of_class) {
         return nm_schema_class_name(schema, i, text);
     }
-    if (schema && i < schema->targets) {
+    if (schema && schema->targets == outputs) {
         return schema->target_names[i];
     }
     snprintf(text, OUTPUT_NAME, "output %lld", (long long)i);

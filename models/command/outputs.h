@@ -7,9 +7,10 @@
 
 #define OUTPUT_NAME 32
 
-/* What output `i` is called: its class, or the value that it predicts. In `text`, or the schema's
- * own (NULL: there is none). */
-const char *output_name(const nm_schema *schema, bool of_class, int64_t i, char text[OUTPUT_NAME]);
+/* What output `i` of `outputs` is called: its class, or the value that it predicts, where each
+ * predicts one. In `text`, or the schema's own (NULL: there is none). */
+const char *output_name(const nm_schema *schema, bool of_class, int64_t outputs, int64_t i,
+                        char text[OUTPUT_NAME]);
 
 /* A cell of a CSV file, in quotes where it needs them (RFC 4180). */
 void add_cell(nm_text *text, const char *cell);

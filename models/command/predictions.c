@@ -47,12 +47,12 @@ static void print_class(const predictions *p, int64_t row)
 
 static void print_values(const predictions *p, int64_t row)
 {
-    const bool named = p->schema->targets > 1;
+    const bool named = p->schema->targets > 1 && p->schema->targets == width_of(p);
     printf("%lld:", number_of(p, row));
     for (int64_t i = 0; i < width_of(p); i++) {
         char text[32], name[OUTPUT_NAME], clean[CLEAN_TEXT];
-        nm_text_clean(named ? output_name(p->schema, p->is_classifier, i, name) : "", false, clean,
-                      sizeof clean);
+        nm_text_clean(named ? output_name(p->schema, p->is_classifier, width_of(p), i, name) : "",
+                      false, clean, sizeof clean);
         printf("%s %s%s%s", named && i ? "," : "", clean, named ? " " : "",
                format_f32(output(p, row, i), text));
     }
@@ -121,7 +121,7 @@ static void add_csv_header(nm_text *t, const predictions *p)
     for (int64_t i = 0; i < width_of(p); i++) {
         char name[OUTPUT_NAME];
         nm_text_add(t, ",");
-        add_cell(t, output_name(p->schema, p->is_classifier, i, name));
+        add_cell(t, output_name(p->schema, p->is_classifier, width_of(p), i, name));
     }
     nm_text_add(t, "\n");
 }
@@ -166,7 +166,7 @@ static void add_json_row(nm_text *t, const predictions *p, int64_t row)
     nm_text_add(t, ", \"outputs\": {");
     for (int64_t i = 0; i < width_of(p); i++) {
         nm_text_add(t, i ? ", " : "");
-        nm_text_add_quoted(t, output_name(p->schema, p->is_classifier, i, name));
+        nm_text_add_quoted(t, output_name(p->schema, p->is_classifier, width_of(p), i, name));
         nm_text_add(t, ": %s", format_f32(output(p, row, i), number));
     }
     nm_text_add(t, row == p->set.count - 1 ? "}}\n]\n" : "}}");

@@ -25,8 +25,9 @@ typedef enum nm_wanted {
     NM_WANTED_ANY, /* as the data looks */
     NM_WANTED_LABELS,
     NM_WANTED_VALUES,
-    NM_WANTED_NONE,  /* for predictions: a table's are not looked at */
-    NM_WANTED_SHARES /* values from 0 to 1, which stay as they are */
+    NM_WANTED_NONE,       /* for predictions: a table's are not looked at */
+    NM_WANTED_SHARES,     /* values from 0 to 1, which stay as they are */
+    NM_WANTED_AS_THEY_ARE /* values of any size that do, such as labels in a row */
 } nm_wanted;
 
 /* How cells of a table that are missing are filled, each column for itself. */

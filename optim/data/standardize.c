@@ -89,11 +89,15 @@ static nm_status compute(const nm_dataset *train, nm_schema *s)
 
 /* ---- Targets ---- */
 
+static bool stay(const nm_data_options *o)
+{
+    return o->wanted == NM_WANTED_SHARES || o->wanted == NM_WANTED_AS_THEY_ARE;
+}
+
 /* Targets of several axes, such as images, have no elements that are quantities of their own. */
 static bool wants_targets(const nm_data_options *o, const nm_dataset *train)
 {
-    if (train->classes || train->target_shape.rank != 1 || train->count < FEWEST ||
-        o->wanted == NM_WANTED_SHARES) {
+    if (train->classes || train->target_shape.rank != 1 || train->count < FEWEST || stay(o)) {
         return false;
     }
     return o->normalize_targets == NM_NORMALIZE_AUTO ||
@@ -134,15 +138,16 @@ static nm_status use_schema(const nm_data_options *o, nm_data *data)
     return NM_OK;
 }
 
-/* Targets from 0 to 1 stay as they are, also those of a network that was trained before. */
-static nm_status check_shares(const nm_data_options *o, const nm_data *data)
+/* Targets that stay as they are do so, too, for a network that was trained before. */
+static nm_status check_as_they_are(const nm_data_options *o, const nm_data *data)
 {
-    if (o->wanted != NM_WANTED_SHARES || (o->normalize_targets != NM_NORMALIZE_AUTO &&
-                                          !(data->as_before && data->schema->target_mean))) {
+    if (!stay(o) || (o->normalize_targets != NM_NORMALIZE_AUTO &&
+                     !(data->as_before && data->schema->target_mean))) {
         return NM_OK;
     }
     return nm_fail(data->train.context, NM_ERROR_INPUT,
-                   "data: the loss takes targets from 0 to 1 as they are, but %s",
+                   "data: the loss takes targets%s as they are, but %s",
+                   o->wanted == NM_WANTED_SHARES ? " from 0 to 1" : "",
                    o->normalize_targets == NM_NORMALIZE_AUTO
                        ? "\"normalize_targets\" is auto; leave it out"
                        : "the network that is trained on was trained on standardized ones; prepare "
@@ -152,7 +157,7 @@ static nm_status check_shares(const nm_data_options *o, const nm_data *data)
 nm_status nm_data_normalize(const nm_data_options *o, nm_data *data)
 {
     nm_schema *s = data->schema;
-    nm_status status = check_shares(o, data);
+    nm_status status = check_as_they_are(o, data);
     if (status != NM_OK) {
         return status;
     }

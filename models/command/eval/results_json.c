@@ -19,7 +19,7 @@ static void add_classes(json_line *line, const results *r)
         const nm_class_counts counts = nm_metric_class_counts(&r->metric[F1], i);
         json_line object = json_element(line, i);
         json_integer(&object, "class", i);
-        json_string(&object, "name", output_name(r->schema, true, i, text));
+        json_string(&object, "name", output_name(r->schema, true, r->width, i, text));
         json_integer(&object, "samples", (int64_t)counts.actual);
         json_integer(&object, "predicted", (int64_t)counts.predicted);
         json_integer(&object, "right", (int64_t)counts.right);
@@ -95,7 +95,7 @@ static void add_values(json_line *line, const results *r)
     json_list(line, "targets");
     for (int64_t i = 0; i < r->width; i++) {
         json_line object = json_element(line, i);
-        json_string(&object, "name", output_name(r->schema, false, i, text));
+        json_string(&object, "name", output_name(r->schema, false, r->width, i, text));
         for (int k = 0; k < NM_COUNT_OF(value_measures); k++) {
             json_number(&object, value_measures[k].name,
                         nm_metric_part(&r->metric[value_measures[k].which], i));
@@ -135,11 +135,11 @@ static char *matrix_text(const results *r)
     nm_text_add(&text, "class");
     for (int64_t i = 0; i < r->width; i++) {
         nm_text_add(&text, ",");
-        add_cell(&text, output_name(r->schema, true, i, name));
+        add_cell(&text, output_name(r->schema, true, r->width, i, name));
     }
     for (int64_t i = 0; i < r->width && !text.failed; i++) {
         nm_text_add(&text, "\n");
-        add_cell(&text, output_name(r->schema, true, i, name));
+        add_cell(&text, output_name(r->schema, true, r->width, i, name));
         for (int64_t k = 0; k < r->width; k++) {
             nm_text_add(&text, ",%lld", (long long)nm_metric_confused(&r->metric[CONFUSION], i, k));
         }

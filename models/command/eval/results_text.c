@@ -21,7 +21,7 @@
 static const char *name_of(const results *r, int64_t i, char text[LABEL_BYTES])
 {
     char memory[OUTPUT_NAME];
-    const char *name = output_name(r->schema, r->of_classes, i, memory);
+    const char *name = output_name(r->schema, r->of_classes, r->width, i, memory);
     if (!r->of_classes && r->width == 1 && name == memory) {
         name = "target";
     }

@@ -1,0 +1,66 @@
+/* The loss of labels whose places in a sequence are not known. */
+#include "ops/basic.h"
+#include "ops/loss.h"
+#include "ops/sequence.h"
+#include "optim/table.h"
+
+/* How many of a row's targets are labels. A padding that is among them is found by ctc itself,
+ * since it is no class, or, as a class, is one by what the user says. */
+static nm_tensor *count_labels(const nm_ctc_loss_options *o, nm_tape *tape, nm_tensor *targets)
+{
+    nm_tensor *padding = nm_scalar(tape, nm_tensor_dtype(targets), (double)o->padding);
+    return nm_to_index(tape,
+                       nm_sum(tape, nm_not_equal(tape, targets, padding), .axes = NM_INTS(1)));
+}
+
+static nm_tensor *ctc(const void *options, nm_tape *tape, nm_tensor *outputs, nm_tensor *targets)
+{
+    const nm_ctc_loss_options *o = options;
+    const nm_shape *x = nm_tensor_shape(outputs), *t = nm_tensor_shape(targets);
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    if (x->rank != 3 || t->rank != 2) {
+        nm_fail(nm_tape_context(tape), NM_ERROR_INPUT,
+                "ctc: outputs %s and targets %s must be [batch, steps, classes] and [batch, "
+                "labels]; a dense layer without activation behind layers over sequences makes such "
+                "outputs",
+                nm_shape_text(x, a), nm_shape_text(t, b));
+        return NULL;
+    }
+    return nm_ctc(tape, nm_log_softmax(tape, outputs), nm_to_index(tape, targets), NULL,
+                  count_labels(o, tape, targets), .blank = o->blank,
+                  .zero_infinity = o->zero_infinity);
+}
+
+static const nm_ctc_loss_options defaults = {NM_CTC_LOSS_DEFAULTS};
+NM_OPTIONS_INIT(nm_ctc_loss_options, defaults)
+static const nm_option rows[] = {
+    {NM_FIELD(nm_ctc_loss_options, blank), NM_OPTION_INT, .also = "blank_index", .min = 0,
+     .max = 1e9, .doc = "the class that stands for no label"},
+    {NM_FIELD(nm_ctc_loss_options, padding), NM_OPTION_INT,
+     .also = "padding_value mask_value ignore_index",
+     .doc = "the target that stands behind a row's labels, where others have more"},
+    {NM_FIELD(nm_ctc_loss_options, zero_infinity), NM_OPTION_BOOL,
+     .doc = "labels that cannot be, in too few steps, cost 0, with a gradient of 0, and not "
+            "infinity"},
+};
+static const nm_spec spec = {.name = "nm_ctc_loss_options",
+                             .size = sizeof(nm_ctc_loss_options),
+                             .defaults = &defaults,
+                             .options = rows,
+                             .count = NM_COUNT_OF(rows)};
+
+const nm_loss_type nm_loss_ctc = {
+    .item = NM_ITEM(nm_loss_type, "ctc", "for labels in a row: in sequences, their places unknown",
+                    .also = "ctc_loss connectionist_temporal_classification", .spec = &spec,
+                    .doc = "-log of the probability of all ways to read the labels off the steps, "
+                           "once repetitions and blanks are taken out; the mean over the samples, "
+                           "each divided by its number of labels. The network ends with [batch, "
+                           "steps, classes] outputs and without a softmax; targets are numbers, "
+                           "[samples, labels], as columns of a table or an array, padded behind. "
+                           "All steps count: of padded ones the network learns that they are "
+                           "blank. What is predicted are the outputs. Graves, Fernandez, Gomez, "
+                           "Schmidhuber 2006."),
+    .compute = ctc,
+    .takes_softmax = true,
+    .keeps_targets = true,
+};

@@ -1,0 +1,130 @@
+/* Training on labels in a row whose places are not known: the loss ctc, from a table to a
+ * prediction. */
+#include "core/random.h"
+#include "ops/ops.h"
+#include "tests/models/command_helpers.h"
+
+#define NET                                                                                        \
+    "model: [embedding: {num_embeddings: 4, embedding_dim: 8}, gru: {units: 12, direction: both}," \
+    " dense: {units: 4}]\n"                                                                        \
+    "data: {train: {csv: {path: d.csv, target: [a, b, c]}}, batch: 20, normalize: none%s}\n"       \
+    "loss: %s\n"                                                                                   \
+    "train: {epochs: %d, seed: 1, optimizer: {adam: {rate: 0.02}}}\n"
+
+/* Eight steps; one to three of the even ones have a symbol from 1 to 3, and these are the labels.
+ */
+static void write_table(int padding)
+{
+    char rows[8192];
+    nm_random random = nm_random_create(1, 0);
+    size_t length = (size_t)snprintf(rows, sizeof rows, "p,q,r,s,t,u,v,w,a,b,c\n");
+    for (int row = 0; row < 160; row++) {
+        int labels[3] = {padding, padding, padding}, count = 0;
+        for (int step = 0; step < 8; step++) {
+            const bool speaks = step % 2 == 0 && count < 3 &&
+                                (nm_random_below(&random, 2) || (step == 6 && !count));
+            const int symbol = speaks ? 1 + (int)nm_random_below(&random, 3) : 0;
+            if (speaks) {
+                labels[count++] = symbol;
+            }
+            length += (size_t)snprintf(rows + length, sizeof rows - length, "%d,", symbol);
+        }
+        length += (size_t)snprintf(rows + length, sizeof rows - length, "%d,%d,%d\n", labels[0],
+                                   labels[1], labels[2]);
+    }
+    write_text("d.csv", rows);
+}
+
+static const ended *train(const char *more, const char *loss, int epochs, const char *out)
+{
+    char net[1024];
+    snprintf(net, sizeof net, NET, more, loss, epochs);
+    write_text("net.yaml", net);
+    return norma("train", "net.yaml", "--out", out, "--quiet");
+}
+
+START_TEST(labels_of_any_number_are_learned_without_their_places)
+{
+    const char *last = "";
+    write_table(-1);
+    assert_code(train("", "ctc", 8, "run"), 0);
+    const ended *e = norma("eval", "run", "--data", "d.csv", "--json");
+    assert_code(e, 0);
+    json_lines(e->out, &last);
+    ck_assert_double_lt(json_field(last, "loss"), 0.05); /* a coin for each label: 1 */
+    e = norma("eval", "run", "--data", "d.csv");
+    assert_code(e, 0);
+    ck_assert_ptr_null(strstr(e->out, "R2")); /* outputs are no targets */
+    assert_code(norma("predict", "run", "d.csv", "--out", "p.csv"), 0);
+    size_t size;
+    char *table = read_text(test_path("p.csv"), &size);
+    ck_assert_int_eq(strncmp(table, "sample,output 0,output 1,", 25), 0);
+    free(table);
+}
+END_TEST
+
+/* The padding is the user's, and the same is learned, bit for bit. */
+START_TEST(the_padding_may_be_another)
+{
+    double losses[2];
+    for (int i = 0; i < 2; i++) {
+        const char *last = "";
+        write_table(i ? 99 : -1);
+        assert_code(train("", i ? "{ctc: {padding: 99}}" : "ctc", 1, i ? "two" : "one"), 0);
+        const ended *e = norma("eval", i ? "two" : "one", "--data", "d.csv", "--json");
+        json_lines(e->out, &last);
+        losses[i] = json_field(last, "loss");
+    }
+    ck_assert_double_gt(losses[0], 0.05);
+    ck_assert_double_eq(losses[0], losses[1]);
+    const ended *e = train("", "ctc", 1, "other");
+    assert_code(e, 2);
+    assert_says(e->err, "is 99; labels are classes from 0 to 3, and not the blank, 0");
+}
+END_TEST
+
+START_TEST(targets_are_not_standardized_nor_asked_to_be)
+{
+    write_table(-1);
+    const ended *e = train(", normalize_targets: auto", "ctc", 1, "asked");
+    assert_code(e, 2);
+    assert_says(e->err, "the loss takes targets as they are, but \"normalize_targets\" is auto");
+}
+END_TEST
+
+/* ---- In C ---- */
+
+static const float numbers[] = {1, 2, -1, 3, -1, -1};
+
+START_TEST(it_is_the_op_with_the_lengths_that_the_padding_says)
+{
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_tape *tape = nm_tape_create(context);
+    nm_loss loss;
+    const nm_choice choice = nm_ctc_loss();
+    ck_assert_int_eq(nm_loss_begin(&loss, context, &choice), NM_OK);
+    nm_tensor *x = nm_tape_tensor(tape, NM_F32, NM_SHAPE(2, 5, 4));
+    nm_random random = nm_random_create(1, 0);
+    nm_random_fill_normal(&random, x, 0, 1);
+    const nm_batch batch = {.count = 2,
+                            .targets = (void *)(uintptr_t)numbers,
+                            .target_dtype = NM_F32,
+                            .target_shape = NM_SHAPE(2, 3)};
+    nm_tensor *mean = nm_loss_of(&loss, tape, x, &batch);
+    nm_tensor *labels = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2, 3), (int32_t[]){1, 2, 0, 3, 0, 0});
+    nm_tensor *lengths = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2), (int32_t[]){2, 1});
+    nm_tensor *same = nm_ctc(tape, nm_log_softmax(tape, x), labels, NULL, lengths);
+    assert_fine(context);
+    ck_assert_double_eq(nm_tensor_item(mean), nm_tensor_item(same));
+    ck_assert_ptr_null(nm_loss_of(&loss, tape, nm_reshape(tape, x, NM_SHAPE(2, 20)), &batch));
+    ck_assert_ptr_nonnull(strstr(nm_context_error(context), "must be [batch, steps, classes]"));
+    nm_loss_end(&loss);
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
+TEST_MAIN("models/ctc_loss", labels_of_any_number_are_learned_without_their_places,
+          the_padding_may_be_another, targets_are_not_standardized_nor_asked_to_be,
+          it_is_the_op_with_the_lengths_that_the_padding_says)
