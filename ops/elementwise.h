@@ -21,8 +21,6 @@
 extern "C" {
 #endif
 
-#define NM_BLOCK 16 /* elements: a whole number of vectors with every instruction set */
-
 /* Computes n outputs, fewer than NM_BLOCK or a multiple of it, from as many of each input. */
 typedef void (*nm_row_fn)(const void *options, const void *const *x, void *y, int64_t n);
 
@@ -33,10 +31,6 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 
 /* y = x, broadcast to y's shape. */
 nm_status nm_elementwise_repeat(const nm_run *run);
-
-/* In a loop: no vectors, which at a length of their own may be rounded otherwise, as gcc 12 does
- * with -O3: multiply and add in one instruction here, in two there. */
-#define NM_ONE_BY_ONE __asm__ volatile("")
 
 /* For one type: the function `name_of` of an element, and the row function `name`. */
 #define NM_ROW(name, type, inputs, ...)                                                            \

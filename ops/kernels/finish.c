@@ -4,6 +4,19 @@
 #include "ops/kernels/kernel.h"
 #include "ops/kernels/math.h"
 
+/* Threads cut rows where they like: the last elements must be rounded as they would be elsewhere.
+ */
+#define EACH(i, n, ...)                                                                            \
+    const int64_t whole = (n) & -(int64_t)NM_BLOCK;                                                \
+    NM_SIMD for (int64_t i = 0; i < whole; i++)                                                    \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }                                                                                              \
+    for (int64_t i = whole; i < (n); i++) {                                                        \
+        __VA_ARGS__;                                                                               \
+        NM_ONE_BY_ONE;                                                                             \
+    }
+
 #define FINISH_FUNCTIONS(KERNEL, type, suffix)                                                     \
     KERNEL static void add_##suffix(type *y, const type *bias, int64_t n)                          \
     {                                                                                              \
@@ -19,19 +32,10 @@
             y[i] = y[i] < 0 ? 0 : y[i]; /* NaN stays NaN */                                        \
         }                                                                                          \
     }                                                                                              \
-    KERNEL static void sigmoid_##suffix(type *y, int64_t n)                                        \
+    KERNEL static void sigmoid_##suffix(type *y, int64_t n){                                       \
+        EACH(i, n, y[i] = NM_SIGMOID(y[i]))} KERNEL static void tanh_##suffix(type *y, int64_t n)  \
     {                                                                                              \
-        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
-        {                                                                                          \
-            y[i] = NM_SIGMOID(y[i]);                                                               \
-        }                                                                                          \
-    }                                                                                              \
-    KERNEL static void tanh_##suffix(type *y, int64_t n)                                           \
-    {                                                                                              \
-        NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
-        {                                                                                          \
-            y[i] = NM_TANH(y[i]);                                                                  \
-        }                                                                                          \
+        EACH(i, n, y[i] = NM_TANH(y[i]))                                                           \
     }                                                                                              \
     void nm_activate_##suffix(nm_activation activation, type *y, int64_t n)                        \
     {                                                                                              \

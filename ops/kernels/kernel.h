@@ -72,4 +72,11 @@
 #define NM_SIMD
 #endif
 
+#define NM_BLOCK 16 /* elements: a whole number of vectors with every instruction set */
+
+/* In a loop: no vectors, which at a length of their own may be rounded otherwise, as gcc 12 does
+ * with -O3: multiply and add in one instruction here, in two there. Elements whose place among
+ * others depends on how a loop was cut need it, for the last that fill no block. */
+#define NM_ONE_BY_ONE __asm__ volatile("")
+
 #endif
