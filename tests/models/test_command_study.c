@@ -307,6 +307,38 @@ START_TEST(what_has_no_number_is_said_in_words)
 }
 END_TEST
 
+/* By what they are called, or whole; two of one name have numbers. */
+START_TEST(values_of_an_axis_may_be_maps)
+{
+    size_t size;
+    write_text("maps.yaml",
+               "title: Maps\n"
+               "base:\n"
+               "  model: {input: [2], layers: [{dense: {units: 2}}]}\n"
+               "  data: {train: {spirals: {points: 60}}, batch: 20}\n"
+               "  loss: cross_entropy\n"
+               "  train: {epochs: 1, optimizer: $opt, checkpoint_every: 0}\n"
+               "variants: {plain: {}}\n"
+               "axes: {opt: [adam, {lion: {rate: 1e-3}}, {sgd: {rate: 0.1}}, {sgd: {rate: 100}}]}\n"
+               "seeds: 2\n"
+               "measures: {loss: {history: train_loss}}\n"
+               "claims:\n"
+               "  - {claim: a, measure: loss, of: {variant: plain, opt: {sgd: {rate: 1e2}}}, than: "
+               "{variant: plain, opt: 3}, expect: equal, within: 1e-9}\n"
+               "  - {claim: b, measure: loss, of: {variant: plain, opt: lion}, than: 50}\n"
+               "  - {claim: c, measure: loss, of: {variant: plain, opt: {sgd: {rate: 0.1}}}, than: "
+               "{variant: plain, opt: 2}, expect: equal, within: 1e-9}\n");
+    assert_code(norma("study", "maps.yaml", "--out", "maps", "--quiet"), 0);
+    ck_assert_int_eq(access(test_path("maps/runs/plain,opt=lion,seed=1"), F_OK), 0);
+    ck_assert_int_eq(access(test_path("maps/runs/plain,opt=3,seed=2"), F_OK), 0);
+    char *results = read_text(test_path("maps/results.json"), &size);
+    assert_verdict(results, 0, "supported");
+    assert_verdict(results, 1, "not supported");
+    assert_verdict(results, 2, "supported");
+    free(results);
+}
+END_TEST
+
 START_TEST(the_studies_within_are_listed_and_have_no_mistake)
 {
     char names[64][64];
@@ -336,4 +368,4 @@ TEST_MAIN("models/command_study", a_true_claim_is_supported_and_a_planted_one_is
           what_is_wrong_with_a_study_is_told_before_anything_runs,
           a_saved_network_is_measured_and_reaching_by_another_number,
           the_loss_around_the_parameters_is_drawn_for_each_arm, what_has_no_number_is_said_in_words,
-          the_studies_within_are_listed_and_have_no_mistake)
+          values_of_an_axis_may_be_maps, the_studies_within_are_listed_and_have_no_mistake)

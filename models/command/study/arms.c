@@ -13,8 +13,7 @@ const char *study_variant(const study *s, const arm *a)
 
 const char *study_axis_text(const study *s, const arm *a, int i)
 {
-    const nm_value *v = study_axis_value(s, a, i);
-    return v->kind == NM_VALUE_SCALAR ? v->text : "?";
+    return s->axes[i].texts[a->at[i]];
 }
 
 void study_close(study *s)
@@ -22,6 +21,9 @@ void study_close(study *s)
     for (int i = 0; i < s->arm_count; i++) {
         nm_free(s->context, s->arms[i].text);
         nm_free(s->context, s->arms[i].values);
+    }
+    for (int i = 0; i < s->axis_count; i++) {
+        nm_free(s->context, s->axes[i].texts);
     }
     nm_free(s->context, s->arms);
     nm_free(s->context, s->measures);

@@ -229,11 +229,8 @@ static void name_arm(const study *s, arm *a)
 {
     size_t length = (size_t)snprintf(a->name, sizeof a->name, "%s", study_variant(s, a));
     for (int i = 0; i < s->axis_count && length < sizeof a->name; i++) {
-        const nm_value *v = study_axis_value(s, a, i);
-        char number[16];
-        snprintf(number, sizeof number, "%d", a->at[i]);
         length += (size_t)snprintf(a->name + length, sizeof a->name - length, ",%s=%s",
-                                   s->axes[i].name, v->kind == NM_VALUE_SCALAR ? v->text : number);
+                                   s->axes[i].name, study_axis_text(s, a, i));
     }
     for (char *c = a->name; *c; c++) {
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,=+-", *c)) {

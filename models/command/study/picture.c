@@ -262,7 +262,9 @@ nm_status study_write_page(const study *s)
         page_note(p, "Quick: fewer seeds and steps than the study has, so these verdicts are not "
                      "its own.");
     }
-    page_heading(p, 2, "Verdicts");
+    if (s->claim_count) {
+        page_heading(p, 2, "Verdicts");
+    }
     for (int i = 0; i < s->claim_count; i++) {
         add_claim(p, s, &s->claims[i]);
     }

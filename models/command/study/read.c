@@ -1,6 +1,7 @@
 /* Reading a study: the file's parts, measures, claims, plots. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/command/study/study.h"
@@ -180,6 +181,32 @@ static void read_plots(study *s, nm_diagnostics *d)
     }
 }
 
+/* What the value is called: a scalar, or the one key of a map; NULL. */
+static const char *called(const nm_value *v)
+{
+    return v->kind == NM_VALUE_SCALAR                 ? v->text
+           : v->kind == NM_VALUE_MAP && v->count == 1 ? v->entries[0].key->text
+                                                      : NULL;
+}
+
+static void name_values(study *s, study_axis *axis)
+{
+    const nm_value *values = axis->values;
+    axis->texts = nm_alloc_zero(s->context, (size_t)values->count, sizeof *axis->texts);
+    for (int i = 0; axis->texts && i < values->count; i++) {
+        const char *name = called(values->items[i]);
+        bool own = name != NULL;
+        for (int k = 0; k < values->count && values->items[i]->kind != NM_VALUE_SCALAR; k++) {
+            const char *other = called(values->items[k]);
+            own &= k == i || !other || strcmp(other, name ? name : "") != 0;
+        }
+        snprintf(axis->texts[i], ARM_NAME, "%d", i);
+        if (own) {
+            snprintf(axis->texts[i], ARM_NAME, "%s", name);
+        }
+    }
+}
+
 static void read_axes(study *s, nm_diagnostics *d)
 {
     const nm_value *v = s->axes_value;
@@ -196,7 +223,9 @@ static void read_axes(study *s, nm_diagnostics *d)
         const nm_value *fewer = s->is_quick ? nm_value_get(s->quick.axes, name) : NULL;
         values = fewer ? fewer : values;
         if (is_kind(values, NM_VALUE_LIST, name, "a list of values", d)) {
-            s->axes[s->axis_count++] = (study_axis){name, values};
+            study_axis *axis = &s->axes[s->axis_count++];
+            *axis = (study_axis){.name = name, .values = values};
+            name_values(s, axis);
         }
     }
 }

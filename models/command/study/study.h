@@ -85,7 +85,8 @@ typedef struct quick {
 
 typedef struct study_axis {
     const char *name;
-    const nm_value *values; /* a list */
+    const nm_value *values;  /* a list */
+    char (*texts)[ARM_NAME]; /* of each value */
 } study_axis;
 
 /* What is run. */
@@ -132,7 +133,8 @@ nm_status study_expand(study *s);
 void study_close(study *s);
 const char *study_variant(const study *s, const arm *a);
 const nm_value *study_axis_value(const study *s, const arm *a, int axis);
-/* The same as text. */
+/* The same as text: of {sgd: {rate: 0.1}} sgd, if no other value of the axis is called so; of what
+ * else is no scalar its number, from 0. */
 const char *study_axis_text(const study *s, const arm *a, int axis);
 
 /* ---- runs.c ---- */

@@ -31,6 +31,29 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a, b) == 0 || (nm_parse_float(a, &x) && nm_parse_float(b, &y) && x == y);
 }
 
+/* Numbers count by value, however they are written. */
+static bool same_value(const nm_value *a, const nm_value *b)
+{
+    bool same = a->kind == b->kind && a->count == b->count;
+    if (same && a->kind == NM_VALUE_SCALAR) {
+        return same_text(a->text, b->text);
+    }
+    for (int i = 0; same && i < a->count; i++) {
+        const bool map = a->kind == NM_VALUE_MAP;
+        same = map ? same_text(a->entries[i].key->text, b->entries[i].key->text) &&
+                         same_value(a->entries[i].value, b->entries[i].value)
+                   : same_value(a->items[i], b->items[i]);
+    }
+    return same;
+}
+
+/* By the value, or by what it is called. */
+static bool names_value(const nm_value *said, const study_axis *axis, int i)
+{
+    return same_value(said, axis->values->items[i]) ||
+           (said->kind == NM_VALUE_SCALAR && strcmp(said->text, axis->texts[i]) == 0);
+}
+
 /* Whether the arm is one of those a side of a claim names. */
 static bool is_chosen(const study *s, const nm_value *side, const arm *a)
 {
@@ -38,8 +61,10 @@ static bool is_chosen(const study *s, const nm_value *side, const arm *a)
         const char *key = side->entries[i].key->text;
         const nm_value *v = side->entries[i].value;
         const int axis = axis_index(s, key);
-        const char *has = axis < 0 ? study_variant(s, a) : study_axis_text(s, a, axis);
-        if (v->kind != NM_VALUE_SCALAR || !same_text(v->text, has)) {
+        const bool named =
+            axis >= 0 ? names_value(v, &s->axes[axis], a->at[axis])
+                      : v->kind == NM_VALUE_SCALAR && strcmp(v->text, study_variant(s, a)) == 0;
+        if (!named) {
             return false;
         }
     }
@@ -58,11 +83,10 @@ static int measure_index(const study *s, const char *name)
 
 /* ---- Mistakes ---- */
 
-static bool axis_has(const study *s, int axis, const char *text)
+static bool axis_has(const study *s, int axis, const nm_value *said)
 {
-    const nm_value *values = s->axes[axis].values;
-    for (int i = 0; i < values->count; i++) {
-        if (values->items[i]->kind == NM_VALUE_SCALAR && same_text(values->items[i]->text, text)) {
+    for (int i = 0; i < s->axes[axis].values->count; i++) {
+        if (names_value(said, &s->axes[axis], i)) {
             return true;
         }
     }
@@ -79,7 +103,7 @@ static void check_entry(const study *s, const nm_value_entry *entry, nm_diagnost
                     key);
     } else if (axis < 0 && !nm_value_get(s->variants, text)) {
         nm_diagnose(d, entry->value, "there is no variant \"%s\"", text);
-    } else if (axis >= 0 && !axis_has(s, axis, text) && !s->is_quick) {
+    } else if (axis >= 0 && !axis_has(s, axis, entry->value) && !s->is_quick) {
         nm_diagnose(d, entry->value, "the axis \"%s\" has no value %s", key, text);
     }
 }
