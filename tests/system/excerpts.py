@@ -68,8 +68,14 @@ def differences(page, other):
     """Of two pages' chapters, in words."""
     if len(page) != len(other):
         return ["%d chapters and %d" % (len(page), len(other))]
-    return ["chapter %d, %s: %s and %s" % (i + 1, what, one[what], two[what])
+    return ["chapter %d, %s: %s" % (i + 1, what, told_apart(one[what], two[what]))
             for i, (one, two) in enumerate(zip(page, other)) for what in one if one[what] != two[what]]
+
+
+def told_apart(one, two):
+    if not isinstance(one, list) or sorted(one) == sorted(two):
+        return "%s and %s" % (one, two)
+    return "the first alone has %s, the second %s" % ([x for x in one if x not in two], [x for x in two if x not in one])
 
 
 quoted = 0
