@@ -16,6 +16,7 @@
 
 #define MOST 255      /* of a rounded number of x */
 #define FLAT 1e-35F   /* values no farther apart are 0: their factor would not be finite */
+#define UNITS 16      /* of a row of rounded numbers: their number is a multiple of it */
 #define MOST_ROWS 4   /* of a tile, and */
 #define MOST_BLOCKS 4 /* so many */
 
@@ -62,7 +63,7 @@ typedef enum needs { NEEDS_NOTHING, NEEDS_AVX2, NEEDS_VNNI } needs;
 
 typedef struct tile {
     int rows, blocks;
-    void (*run)(const void *x, int64_t depths, const int8_t *w, int32_t *sums);
+    void (*run)(const void *x, int64_t stride, int64_t depths, const int8_t *w, int32_t *sums);
 } tile;
 
 struct nm_i8_loops {
@@ -75,7 +76,40 @@ struct nm_i8_loops {
     tile tiles[4]; /* larger ones first, in rows, then in blocks */
 };
 
+static int64_t stride_of(int64_t k)
+{
+    return (k + UNITS - 1) / UNITS * UNITS;
+}
+
+/* ---- Numbers again: promise 2 ---- */
+
+/* Outputs first..first+count-1 of a row from the sums of its tile. */
+#define DEFINE_FINISH(name, target)                                                                \
+    target static void name(const nm_gemm_i8 *g, const nm_i8_row *row, const int32_t *sums,        \
+                            int64_t first, int64_t count, float *y)                                \
+    {                                                                                              \
+        const int32_t *of_weights = g->sums + first;                                               \
+        const float *scale = g->scale + first, *bias = g->bias + first;                            \
+        const float floor = g->activation == NM_ACTIVATION_RELU ? 0 : -INFINITY;                   \
+        const nm_i8_row r = *row;                                                                  \
+        NM_SIMD for (int64_t j = 0; j < count; j++)                                                \
+        {                                                                                          \
+            const int32_t sum = sums[j] - r.zero * of_weights[j];                                  \
+            const float value = __builtin_fmaf((float)sum, r.scale * scale[j], bias[j]);           \
+            y[j] = value < floor ? floor : value; /* NaN stays */                                  \
+        }                                                                                          \
+    }
+
 /* ---- The loops ---- */
+
+#ifdef NM_HAS_AVX2
+#define AVX2 __attribute__((target("avx2,fma")))
+#define BASE __attribute__((cold)) /* processors without AVX2 are rare: small code */
+DEFINE_FINISH(finish_avx2, AVX2)
+#else
+#define BASE
+#endif
+DEFINE_FINISH(finish_base, BASE)
 
 #ifdef NM_HAS_AVX512
 /* Four products a lane and instruction. */
@@ -83,10 +117,41 @@ struct nm_i8_loops {
 #define TARGET __attribute__((target("avx512f,avx512vnni")))
 #define NEEDS NEEDS_VNNI
 #define SHARE 1e6
+#define FINISH finish_avx2
 #define unit uint8_t
 #define TILES TILE(4, 4) TILE(4, 1) TILE(1, 4) TILE(1, 1)
-TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w, int rows,
-                                 int blocks, int32_t *sums)
+
+/* Lanes of what is left. */
+NM_INLINE uint16_t lanes_of(int64_t left)
+{
+    return (uint16_t)(left < 16 ? (1 << left) - 1 : 0xffff);
+}
+
+TARGET static nm_i8_range NAME(find_range)(const float *x, int64_t k)
+{
+    __m512i least = _mm512_setzero_si512(), most = least; /* of 0 */
+    for (int64_t p = 0; p < k; p += 16) {
+        const __m512i bits = _mm512_maskz_loadu_epi32(lanes_of(k - p), x + p);
+        const __m512i sign = _mm512_srli_epi32(_mm512_srai_epi32(bits, 31), 1);
+        const __m512i key = _mm512_xor_si512(bits, sign);
+        least = _mm512_min_epi32(least, key);
+        most = _mm512_max_epi32(most, key);
+    }
+    return range_of(_mm512_reduce_min_epi32(least), _mm512_reduce_max_epi32(most));
+}
+
+TARGET NM_INLINE void NAME(round)(const float *x, int64_t k, float factor, int32_t zero, unit *to)
+{
+    for (int64_t p = 0; p < k; p += 16) {
+        const __m512 part = _mm512_maskz_loadu_ps(lanes_of(k - p), x + p);
+        const __m512i near = _mm512_cvtps_epi32(_mm512_mul_ps(part, _mm512_set1_ps(factor)));
+        const __m512i number = _mm512_add_epi32(near, _mm512_set1_epi32(zero)); /* not below 0 */
+        _mm_storeu_si128((__m128i *)(void *)(to + p), _mm512_cvtusepi32_epi8(number));
+    }
+}
+
+TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t stride, int64_t depths, const int8_t *w,
+                                 int rows, int blocks, int32_t *sums)
 {
     __m512i sum[MOST_ROWS][MOST_BLOCKS], of_w[MOST_BLOCKS];
     memset(sum, 0, sizeof sum);
@@ -98,7 +163,7 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w,
         _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
         {
             int32_t four;
-            memcpy(&four, x + (r * depths + p) * NM_I8_DEPTH, sizeof four);
+            memcpy(&four, x + r * stride + p * NM_I8_DEPTH, sizeof four);
             const __m512i of_x = _mm512_set1_epi32(four);
             _Pragma("GCC unroll 4") for (int b = 0; b < blocks; b++)
             {
@@ -120,13 +185,55 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w,
 #ifdef NM_HAS_AVX2
 /* Numbers of 16 bits: its instruction for those of 8 cuts sums off at 16. */
 #define NAME(name) name##_avx2
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET AVX2
 #define NEEDS NEEDS_AVX2
 #define SHARE 4e5
+#define FINISH finish_avx2
 #define unit int16_t
 #define TILES TILE(3, 1) TILE(1, 1)
-TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w, int rows,
-                                 int blocks, int32_t *sums)
+
+/* All ones in the lanes of what is left. */
+TARGET NM_INLINE __m256i mask_of(int64_t left)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < 8 ? (int)left : 8), lanes);
+}
+
+TARGET static nm_i8_range NAME(find_range)(const float *x, int64_t k)
+{
+    __m256i least = _mm256_setzero_si256(), most = least; /* of 0 */
+    for (int64_t p = 0; p < k; p += 8) {
+        const __m256i bits = _mm256_castps_si256(_mm256_maskload_ps(x + p, mask_of(k - p)));
+        const __m256i sign = _mm256_srli_epi32(_mm256_srai_epi32(bits, 31), 1);
+        const __m256i key = _mm256_xor_si256(bits, sign);
+        least = _mm256_min_epi32(least, key);
+        most = _mm256_max_epi32(most, key);
+    }
+    int32_t low[8], high[8];
+    _mm256_storeu_si256((__m256i *)(void *)low, least);
+    _mm256_storeu_si256((__m256i *)(void *)high, most);
+    for (int i = 1; i < 8; i++) {
+        low[0] = low[i] < low[0] ? low[i] : low[0];
+        high[0] = high[i] > high[0] ? high[i] : high[0];
+    }
+    return range_of(low[0], high[0]);
+}
+
+TARGET NM_INLINE void NAME(round)(const float *x, int64_t k, float factor, int32_t zero, unit *to)
+{
+    for (int64_t p = 0; p < k; p += 8) {
+        const __m256 part = _mm256_maskload_ps(x + p, mask_of(k - p));
+        const __m256i near = _mm256_cvtps_epi32(_mm256_mul_ps(part, _mm256_set1_ps(factor)));
+        const __m256i number = _mm256_min_epi32(_mm256_add_epi32(near, _mm256_set1_epi32(zero)),
+                                                _mm256_set1_epi32(MOST)); /* not below 0 */
+        const __m256i halves = _mm256_packs_epi32(number, number);
+        _mm_storeu_si128((__m128i *)(void *)(to + p),
+                         _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08)));
+    }
+}
+
+TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t stride, int64_t depths, const int8_t *w,
+                                 int rows, int blocks, int32_t *sums)
 {
     (void)blocks;      /* 1 */
     __m256i sum[3][4]; /* of a row and four outputs: each in two parts, side by side */
@@ -136,7 +243,7 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w,
         _Pragma("GCC unroll 3") for (int r = 0; r < rows; r++)
         {
             int64_t four;
-            memcpy(&four, x + (r * depths + p) * NM_I8_DEPTH, sizeof four);
+            memcpy(&four, x + r * stride + p * NM_I8_DEPTH, sizeof four);
             of_x[r] = _mm256_set1_epi64x(four);
         }
         _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
@@ -164,15 +271,37 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w,
 #endif
 
 #define NAME(name) name##_base
-#define TARGET
+#define TARGET BASE
 #define NEEDS NEEDS_NOTHING
 #define SHARE 1e5
+#define FINISH finish_base
 #define unit int16_t
 #define TILES TILE(1, 1)
-NM_INLINE void NAME(tile)(const unit *x, int64_t depths, const int8_t *w, int rows, int blocks,
-                          int32_t *sums)
+
+TARGET static nm_i8_range NAME(find_range)(const float *x, int64_t k)
 {
-    (void)rows, (void)blocks; /* 1 */
+    int32_t least = 0, most = 0; /* of 0 */
+    for (int64_t p = 0; p < k; p++) {
+        const int32_t key = key_of(x[p]);
+        least = key < least ? key : least;
+        most = key > most ? key : most;
+    }
+    return range_of(least, most);
+}
+
+TARGET static void NAME(round)(const float *x, int64_t k, float factor, int32_t zero, unit *to)
+{
+    for (int64_t p = 0; p < k; p++) {
+        const int32_t number = (int32_t)rintf(x[p] * factor) + zero; /* not below 0 */
+        to[p] = (unit)(number < MOST ? number : MOST);
+    }
+    memset(to + k, 0, (size_t)(stride_of(k) - k) * sizeof *to);
+}
+
+NM_INLINE void NAME(tile)(const unit *x, int64_t stride, int64_t depths, const int8_t *w, int rows,
+                          int blocks, int32_t *sums)
+{
+    (void)stride, (void)rows, (void)blocks; /* 1 */
     memset(sums, 0, NM_I8_COLUMNS * sizeof *sums);
     for (int64_t p = 0; p < depths; p++, x += NM_I8_DEPTH, w += 64) {
         NM_SIMD for (int j = 0; j < NM_I8_COLUMNS; j++)
@@ -200,7 +329,8 @@ static bool can_run(const nm_i8_loops *loops)
 {
 #ifdef NM_HAS_AVX2
     if (loops->needs == NEEDS_VNNI) {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni") &&
+               __builtin_cpu_supports("fma");
     }
     if (loops->needs == NEEDS_AVX2) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -223,15 +353,15 @@ const nm_i8_loops *nm_i8_loops_at(int index)
 typedef struct job {
     const nm_gemm_i8 *g;
     const nm_i8_loops *loops;
-    int64_t depths, shares;
+    int64_t depths, stride, shares;
     bool by_columns; /* the shares are of outputs, and rows were rounded before; else of rows */
-    char *x;         /* [m, depths * 4] rounded numbers */
+    char *x;         /* [m, stride] rounded numbers */
     nm_i8_row *rows; /* [m] */
 } job;
 
 static char *row_at(const job *j, int64_t row)
 {
-    return j->x + (size_t)(row * j->depths * NM_I8_DEPTH) * j->loops->item;
+    return j->x + (size_t)(row * j->stride) * j->loops->item;
 }
 
 static void round_rows(const job *j, int64_t first, int64_t last)
@@ -257,7 +387,8 @@ static void run_tile(const job *j, const tile *t, int64_t row, int64_t block)
     const nm_gemm_i8 *g = j->g;
     const int64_t first = block * NM_I8_COLUMNS, width = t->blocks * NM_I8_COLUMNS;
     const int64_t count = nm_least(g->n - first, width);
-    t->run(row_at(j, row), j->depths, g->w + block * j->depths * NM_I8_COLUMNS * NM_I8_DEPTH, sums);
+    t->run(row_at(j, row), j->stride, j->depths,
+           g->w + block * j->depths * NM_I8_COLUMNS * NM_I8_DEPTH, sums);
     for (int r = 0; r < t->rows; r++) {
         float *y = g->y + (row + r) * g->n + first;
         j->loops->finish(g, &j->rows[row + r], sums + r * width, first, count, y);
@@ -305,11 +436,11 @@ static void share(job *j, int64_t threads)
 
 nm_status nm_gemm_i8_run(nm_context *context, const nm_gemm_i8 *g, const nm_i8_loops *loops)
 {
-    job j = {.g = g, .loops = loops, .depths = nm_i8_depths(g->k)};
+    job j = {.g = g, .loops = loops, .depths = nm_i8_depths(g->k), .stride = stride_of(g->k)};
     if (g->m == 0 || g->n == 0) {
         return NM_OK;
     }
-    const size_t row = (size_t)(j.depths * NM_I8_DEPTH) * loops->item + sizeof *j.rows;
+    const size_t row = (size_t)j.stride * loops->item + sizeof *j.rows;
     j.rows = nm_scratch(context, nm_bytes(g->m, row));
     if (!j.rows) {
         return NM_ERROR_MEMORY;
