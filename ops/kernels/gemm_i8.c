@@ -51,12 +51,11 @@ static float of_key(int32_t key)
     return x;
 }
 
-/* From 0 or below to 0 or above; its length is NaN where an end is not finite. */
+/* From 0 or below to 0 or above; its length is not finite where an end is not. */
 static nm_i8_range range_of(int32_t least, int32_t most)
 {
     const float low = of_key(least), high = of_key(most);
-    return (nm_i8_range){.least = low,
-                         .length = isfinite(low) && isfinite(high) ? high - low : NAN};
+    return (nm_i8_range){.least = low, .length = high - low};
 }
 
 typedef enum needs { NEEDS_NOTHING, NEEDS_AVX2, NEEDS_VNNI } needs;

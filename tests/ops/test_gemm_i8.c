@@ -261,7 +261,12 @@ START_TEST(packed_weights_stand_for_those_given_within_half_a_step)
     for (int64_t i = 0; i < n * k; i++) {
         w[i] = i / k == 5 ? 0 : (float)any_of(&f, -1000, 1000) / 333 * (i / k == 6 ? 1e-30F : 1);
     }
+    memset(p.packed, 0x55, (size_t)(nm_i8_blocks(n) * block));
     ck_assert_int_eq(nm_gemm_i8_pack(f.context, w, n, k, p.packed, p.sums, p.scale), NM_OK);
+    for (int64_t i = 0; i < nm_i8_blocks(n) * block; i++) { /* 0 where there are no weights */
+        const int64_t row = i / block * 16 + i % 64 / 4, column = i % block / 64 * 4 + i % 4;
+        ck_assert(p.packed[i] == 0 || (row < n && column < k));
+    }
     for (int64_t j = 0; j < n; j++) {
         int sum = 0, most = 0;
         for (int64_t i = 0; i < k; i++) {
