@@ -20,6 +20,34 @@ int64_t nm_metric_class(const float *outputs, int64_t width)
     return best;
 }
 
+#define NOT_COUNTED (-100) /* nm_cross_entropy()'s ignore_index, where nothing is said */
+
+/* NaN on failure. */
+static double share_right(nm_context *context, const float *score, int64_t classes,
+                          const int32_t *label, int64_t count)
+{
+    int64_t right = 0, counted = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (label[i] == NOT_COUNTED) {
+            continue;
+        }
+        if (label[i] < 0 || label[i] >= classes) {
+            nm_fail(context, NM_ERROR_INPUT,
+                    "nm_accuracy: label %d in row %lld is out of range: scores have %lld classes, "
+                    "from 0; rows that are not to count have the label %d",
+                    label[i], (long long)i, (long long)classes, NOT_COUNTED);
+            return (double)NAN;
+        }
+        right += nm_metric_class(score + i * classes, classes) == label[i];
+        counted++;
+    }
+    if (!counted) {
+        nm_fail(context, NM_ERROR_INPUT, "nm_accuracy: no row counts: all have the label %d",
+                NOT_COUNTED);
+    }
+    return (double)right / (double)counted;
+}
+
 double nm_accuracy(nm_tensor *scores, nm_tensor *labels)
 {
     NM_GIVEN(scores && labels, (double)NAN);
@@ -37,11 +65,7 @@ double nm_accuracy(nm_tensor *scores, nm_tensor *labels)
     }
     const float *score = nm_tensor_f32(scores);
     const int32_t *label = nm_tensor_data(labels);
-    int64_t right = 0;
-    for (int64_t i = 0; score && label && i < count; i++) {
-        right += nm_metric_class(score + i * shape->dim[1], shape->dim[1]) == label[i];
-    }
-    return score && label ? (double)right / (double)count : (double)NAN;
+    return score && label ? share_right(context, score, shape->dim[1], label, count) : (double)NAN;
 }
 
 nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metric_type *type,

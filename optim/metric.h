@@ -39,7 +39,8 @@ static inline double nm_metric_in_unit(const nm_metric_batch *b, const float *y,
 /* The class of the largest output, of equal ones the first; -1 if a NaN is among them. */
 NM_API int64_t nm_metric_class(const float *outputs, int64_t width);
 /* The share of rows of `scores`, f32 [count, classes], whose class that is the label's, of i32
- * [count]: for loops written by hand. NaN on failure. */
+ * [count]: for loops written by hand. Rows with the label -100 are left out, as nm_cross_entropy()
+ * leaves them out. NaN on failure: another label that is no class, or no row that counts. */
 NM_API double nm_accuracy(nm_tensor *scores, nm_tensor *labels);
 
 /* What was gathered so far. */

@@ -349,11 +349,24 @@ static nm_status check_gradients(nm_optimizer *o)
                          o->count);
 }
 
+/* What follows of a loss that is not finite are parameters of NaN, and all is lost. */
+static nm_status check_loss(nm_optimizer *o, nm_tensor *loss)
+{
+    if (!loss || nm_tensor_first_not_finite(loss) < 0) {
+        return NM_OK;
+    }
+    return nm_fail(o->context, NM_ERROR_NUMERIC,
+                   "nm_optimizer_minimize: the loss is not finite, and no parameter was moved; "
+                   "standardize samples and targets, or lower the rate (nm_tape_set_anomaly() "
+                   "tells where it began)");
+}
+
 nm_status nm_optimizer_minimize(nm_optimizer *o, nm_tape *tape, nm_tensor *loss, int64_t step)
 {
     NM_GIVEN(o, NM_ERROR_INPUT);
     NM_REQUIRE(o->context, tape, NM_ERROR_INPUT);
-    nm_status status = nm_backward(tape, loss, 0);
+    nm_status status = check_loss(o, loss);
+    status = status == NM_OK ? nm_backward(tape, loss, 0) : status;
     status = status == NM_OK ? check_gradients(o) : status;
     status = status == NM_OK ? nm_optimizer_step(o, step, 1, 1) : status;
     nm_store_clear_grads(o->store);

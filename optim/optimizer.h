@@ -115,7 +115,7 @@ NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double
 
 /* One step down the gradient of `loss`, which was computed on the tape: nm_backward(), the update
  * of all parameters by it, and nm_store_clear_grads(). Gradients that were there before count too.
- * On failure no parameter has moved. */
+ * On failure no parameter has moved: NM_ERROR_NUMERIC if the loss is not finite. */
 NM_API nm_status nm_optimizer_minimize(nm_optimizer *optimizer, nm_tape *tape, nm_tensor *loss,
                                        int64_t step);
 

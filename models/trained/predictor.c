@@ -171,15 +171,34 @@ static nm_tensor *make_outputs(const nm_predictor *p, const nm_tensor *y, int64_
     return nm_tensor_create(p->context, NM_F32, shape);
 }
 
-static nm_status check_finite(const nm_predictor *p, const float *y, int64_t width, int64_t first,
-                              int64_t count)
+/* `row` of the batch x, whose output is `y`: the sample's fault, or that of what it met. */
+static nm_status not_finite(const nm_predictor *p, const nm_tensor *x, int64_t row, int64_t first,
+                            float y)
 {
-    for (int64_t i = 0; i < count * width; i++) {
-        if (!isfinite(y[i])) {
-            return nm_fail(p->context, NM_ERROR_NUMERIC,
-                           "sample %lld: the network's output is %s; its parameters or the sample "
-                           "are too large",
-                           (long long)(first + i / width), isnan(y[i]) ? "NaN" : "infinite");
+    const int64_t width = nm_tensor_count(x) / nm_tensor_shape(x)->dim[0];
+    for (int64_t i = 0; i < width; i++) {
+        const double element = nm_tensor_get(x, row * width + i);
+        if (!isfinite(element)) {
+            return nm_fail(p->context, NM_ERROR_INPUT,
+                           "sample %lld has %s at element %lld; remove or replace it",
+                           (long long)(first + row), isnan(element) ? "NaN" : "an infinity",
+                           (long long)i);
+        }
+    }
+    return nm_fail(p->context, NM_ERROR_NUMERIC,
+                   "sample %lld: the network's output is %s; its parameters or the sample "
+                   "are too large",
+                   (long long)(first + row), isnan(y) ? "NaN" : "infinite");
+}
+
+static nm_status check_finite(const nm_predictor *p, const nm_tensor *x, nm_tensor *y,
+                              int64_t first)
+{
+    const float *values = nm_tensor_f32(y);
+    const int64_t count = nm_tensor_count(y), width = count / nm_tensor_shape(x)->dim[0];
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return not_finite(p, x, i / width, first, values[i]);
         }
     }
     return NM_OK;
@@ -200,7 +219,7 @@ static nm_status run_batch(const nm_predictor *p, nm_tensor *x, int64_t first, i
         return nm_context_status(p->context);
     }
     memcpy((char *)nm_tensor_data(*outputs) + bytes / (size_t)count * (size_t)first, values, bytes);
-    return check_finite(p, values, nm_tensor_count(y) / count, first, count);
+    return check_finite(p, x, y, first);
 }
 
 /* `data`: `count` rows of that shape and type, in order or by `rows`. */

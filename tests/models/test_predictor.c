@@ -285,6 +285,31 @@ START_TEST(weights_of_another_network_are_refused_with_the_first_difference)
 }
 END_TEST
 
+START_TEST(a_sample_that_is_not_finite_is_named_with_its_element)
+{
+    train_table("finite");
+    nm_context *context = nm_open(NULL);
+    nm_predictor *predictor = nm_predictor_open(context, test_path("finite"));
+    float samples[2][2] = {{1, 10077}, {1, (float)NAN}};
+    nm_tensor *x = nm_tensor_wrap(context, NM_F32, NM_SHAPE(2, 2), samples);
+    ck_assert_ptr_null(nm_predictor_run(predictor, x));
+    assert_error(context, NM_ERROR_INPUT, "sample 1 has NaN at element 1; remove or replace it");
+    nm_context_clear_error(context);
+    samples[1][1] = 0;
+    samples[0][0] = (float)INFINITY;
+    ck_assert_ptr_null(nm_predictor_run(predictor, x));
+    assert_error(context, NM_ERROR_INPUT, "sample 0 has an infinity at element 0");
+    nm_context_clear_error(context);
+    samples[0][0] = 1;
+    nm_tensor *y = nm_predictor_run(predictor, x);
+    ck_assert_ptr_nonnull(y);
+    nm_tensor_destroy(y);
+    nm_tensor_destroy(x);
+    nm_predictor_close(predictor);
+    nm_close(context);
+}
+END_TEST
+
 START_TEST(a_program_that_holds_nothing_gets_an_error_and_no_crash)
 {
     nm_context *context = nm_open(NULL);
@@ -304,4 +329,5 @@ TEST_MAIN("models/predictor", a_run_predicts_without_its_training_data_and_names
           values_come_back_in_their_own_unit,
           targets_in_a_file_of_their_own_are_no_column_of_the_samples,
           weights_of_another_network_are_refused_with_the_first_difference,
+          a_sample_that_is_not_finite_is_named_with_its_element,
           a_program_that_holds_nothing_gets_an_error_and_no_crash)

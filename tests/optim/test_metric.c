@@ -71,6 +71,16 @@ START_TEST(a_loop_by_hand_counts_as_the_metric_does)
     nm_tensor *y = nm_tensor_copy_of(context, NM_F32, NM_SHAPE(4, 3), scores);
     nm_tensor *labels = nm_tensor_copy_of(context, NM_I32, NM_SHAPE(4), right);
     ck_assert_double_eq(nm_accuracy(y, labels), 0.5); /* the first and, of equal ones, the third */
+    nm_tensor_set(labels, 3, -100);                   /* as the loss ignores it */
+    ck_assert_double_eq(nm_accuracy(y, labels), 2.0 / 3);
+    nm_tensor_set(labels, 2, 3);
+    ck_assert(isnan(nm_accuracy(y, labels)));
+    assert_error(context, NM_ERROR_INPUT, "nm_accuracy: label 3 in row 2 is out of range");
+    nm_context_clear_error(context);
+    nm_tensor_fill(labels, -100);
+    ck_assert(isnan(nm_accuracy(y, labels)));
+    assert_error(context, NM_ERROR_INPUT, "nm_accuracy: no row counts");
+    nm_context_clear_error(context);
     ck_assert(isnan(nm_accuracy(labels, labels)));
     assert_error(context, NM_ERROR_INPUT, "it takes [count, classes] and i32 [count]");
     ck_assert(isnan(nm_accuracy(y, NULL)));

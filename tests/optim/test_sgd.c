@@ -516,6 +516,25 @@ START_TEST(to_minimize_is_backward_a_step_and_clear_gradients)
 }
 END_TEST
 
+START_TEST(a_loss_that_is_not_finite_moves_nothing)
+{
+    begin(NULL);
+    nm_tensor *w = add("w", NM_WEIGHT, NM_F32, 1);
+    nm_optimizer *sgd = nm_optimizer_create(store, &nm_sgd(.rate = 0.1), NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        const double factor = i ? (double)INFINITY : (double)NAN;
+        nm_tensor *loss = nm_sum(tape, nm_affine(tape, w, 1, 0));
+        loss = nm_mul(tape, loss, nm_full(tape, NM_F32, NM_SCALAR_SHAPE, factor));
+        ck_assert_int_eq(nm_optimizer_minimize(sgd, tape, loss, 0), NM_ERROR_NUMERIC);
+        assert_error(context, NM_ERROR_NUMERIC, "the loss is not finite, and no parameter was");
+        nm_context_clear_error(context);
+        ck_assert_double_eq(nm_tensor_get(w, 0), 1);
+    }
+    nm_optimizer_destroy(sgd);
+    end(NULL);
+}
+END_TEST
+
 static nm_choice choose_in_a_helper(double rate)
 {
     return nm_sgd(.rate = rate, .momentum = 0.5);
@@ -535,7 +554,8 @@ START_TEST(options_outlive_the_block_that_they_were_written_in)
 }
 END_TEST
 
-TEST_MAIN("optim/sgd", to_minimize_is_backward_a_step_and_clear_gradients,
+TEST_MAIN("optim/sgd", a_loss_that_is_not_finite_moves_nothing,
+          to_minimize_is_backward_a_step_and_clear_gradients,
           a_parameter_that_comes_after_the_optimizer_is_an_error,
           options_outlive_the_block_that_they_were_written_in, sgd_follows_its_formulas,
           the_schedule_scales_the_rate_and_clipping_the_gradient,
