@@ -19,6 +19,12 @@ static void check_normalize(const void *options, const nm_value *at, nm_diagnost
                         ? "auto, which computes \"mean\" and \"deviation\""
                         : "none, but there are \"mean\" or \"deviation\"");
     }
+    if (o->normalize == NM_NORMALIZE_GIVEN && !given && o->loader.scale == 0) {
+        nm_diagnose(
+            d, at,
+            "data: \"normalize\" is given, but nothing is: add \"mean\" and \"deviation\", or "
+            "leave \"normalize\" out");
+    }
     if (o->test_share > 0 && (o->test.item || o->validation.indices)) {
         nm_diagnose(d, at,
                     "data: \"test_share\" is chosen by the rules of \"validation\", and there "

@@ -76,6 +76,8 @@ START_TEST(errors_of_options_have_their_place)
     assert_error(context, NM_ERROR_INPUT, "net.yaml:1:26: spirals: \"noise\" must be at least 0");
     open_data(&data, "{train: spirals, validation: 1}");
     assert_error(context, NM_ERROR_INPUT, "validation: \"share\" must be at least 0 and below 1");
+    open_data(&data, "{train: spirals, normalize: given}");
+    assert_error(context, NM_ERROR_INPUT, "\"normalize\" is given, but nothing is: add \"mean\"");
     open_data(&data, "{train: spirals, normalize: auto, mean: 0.5}");
     assert_error(context, NM_ERROR_INPUT, "give the one or the others");
     nm_context_destroy(context);
