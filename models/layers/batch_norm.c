@@ -16,8 +16,12 @@
  * 4. In a pass that gathers statistics it normalizes with the batch's, which it adds there; its own
  *    stay.
  * 5. Without mean_gradient, or variance_gradient, the batch's mean, or variance, counts as a
- * constant of the backward pass, and only there. */
+ * constant of the backward pass, and only there.
+ * 6. With mask_value, what is behind a sequence's end counts for nothing: not in the batch's
+ * statistics, nor in m, nor in gradients; its y is 0. A batch of nothing else moves nothing. */
 #include "models/table.h"
+#include "ops/basic.h"
+#include "ops/sequence.h"
 #include "optim/statistics.h"
 #include "ops/norm.h"
 #include "ops/norm/running.h"
@@ -34,6 +38,7 @@ typedef struct batch_norm_layer_options {
     bool mean_only;
     bool frozen;
     bool mean_gradient, variance_gradient;
+    double mask_value; /* NM_NO_LIMIT: none */
 } batch_norm_layer_options;
 
 typedef struct batch_norm_state {
@@ -59,6 +64,13 @@ static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
     int axis;
     if (nm_layer_axis(layer, x, o->axis, &axis) != NM_OK) {
         return NM_ERROR_INPUT;
+    }
+    if (o->mask_value != NM_NO_LIMIT && axis < 2) {
+        char text[NM_SHAPE_TEXT];
+        return nm_layer_fail(layer,
+                             "mask_value is for sequences, [batch, steps, ..., channels], and the "
+                             "input is %s",
+                             nm_shape_text(x, text));
     }
     nm_shape channels = NM_SHAPE(x->dim[axis]);
     if (o->affine) {
@@ -110,21 +122,83 @@ static nm_status move_statistics(nm_layer *layer, nm_tape *tape, nm_tensor *x,
     return nm_tape_do(tape, &cumulative, &layer, in, NM_COUNT_OF(in));
 }
 
+/* ---- Sequences of their own lengths: promise 6 ---- */
+
+/* 1 for steps that count and else 0, [batch, steps, 1, ...] of x's type; NULL: all do. */
+static nm_tensor *find_mask(const nm_layer *layer, nm_tape *tape, nm_tensor *x)
+{
+    const batch_norm_layer_options *o = layer->options;
+    if (o->mask_value == NM_NO_LIMIT) {
+        return NULL;
+    }
+    const nm_dtype dtype = nm_tensor_dtype(x);
+    nm_shape shape = *nm_tensor_shape(x);
+    const int64_t steps = shape.dim[1];
+    for (int d = 2; d < shape.rank; d++) {
+        shape.dim[d] = 1;
+    }
+    nm_tensor *counts = nm_sequence_mask(tape, nm_sequence_lengths(tape, x, o->mask_value), steps);
+    return nm_where(tape, nm_reshape(tape, counts, shape), nm_scalar(tape, dtype, 1),
+                    nm_scalar(tape, dtype, 0));
+}
+
+/* Values of a channel that x has. */
+static double values_of(const nm_layer *layer, const nm_tensor *x)
+{
+    const batch_norm_state *s = layer->state;
+    return (double)nm_tensor_count(x) / (double)nm_tensor_count(s->running_mean);
+}
+
+/* Those of them that count, a number. */
+static nm_tensor *count_values(const nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *mask)
+{
+    const nm_shape *shape = nm_tensor_shape(x);
+    const double each = values_of(layer, x) / (double)(shape->dim[0] * shape->dim[1]);
+    return nm_affine(tape, nm_sum(tape, mask), each, 0);
+}
+
+/* Statistics such that what takes them for those of all m values of x moves as it should by those
+ * that count: the running ones themselves, where none does. */
+static nm_batch_norm_result statistics_to_move(const nm_layer *layer, nm_tape *tape, nm_tensor *x,
+                                               nm_tensor *mask, const nm_batch_norm_result *r)
+{
+    const batch_norm_state *s = layer->state;
+    const double m = values_of(layer, x), back = (m - 1) / m;
+    const nm_dtype dtype = nm_tensor_dtype(x);
+    nm_tensor *zero = nm_scalar(tape, dtype, 0), *one = nm_scalar(tape, dtype, 1);
+    nm_tensor *count = count_values(layer, tape, x, mask), *none = nm_equal(tape, count, zero);
+    nm_tensor *less = nm_maximum(tape, nm_sub(tape, count, one), one);
+    nm_tensor *var = nm_mul(tape, nm_detach(tape, r->var), nm_div(tape, count, less));
+    nm_batch_norm_result moved = *r;
+    moved.mean = nm_where(tape, none, nm_detach(tape, s->running_mean), nm_detach(tape, r->mean));
+    moved.var = nm_affine(tape, var, back, 0);
+    if (s->running_var) {
+        moved.var = nm_where(tape, none, nm_affine(tape, nm_detach(tape, s->running_var), back, 0),
+                             moved.var);
+    }
+    return moved;
+}
+
 /* Promise 4. */
-static nm_status add_statistics(nm_layer *layer, const nm_pass *pass, nm_tensor *x,
+static nm_status add_statistics(nm_layer *layer, const nm_pass *pass, nm_tensor *x, nm_tensor *mask,
                                 const nm_batch_norm_result *r)
 {
     const batch_norm_state *s = layer->state;
-    const int64_t values = nm_tensor_count(x) / nm_tensor_count(s->running_mean);
-    return nm_pass_is_dry(pass) ? NM_OK
-                                : nm_statistics_add(pass->statistics, s->mean_entry, s->var_entry,
-                                                    r->mean, r->var, values);
+    if (nm_pass_is_dry(pass)) {
+        return NM_OK;
+    }
+    const double values =
+        mask ? nm_tensor_item(count_values(layer, pass->tape, x, mask)) : values_of(layer, x);
+    return values == 0 ? NM_OK
+                       : nm_statistics_add(pass->statistics, s->mean_entry, s->var_entry, r->mean,
+                                           r->var, (int64_t)values);
 }
 
 /* ---- The pass ---- */
 
-/* Promise 5: the same over the same sets, by an op that can do so. */
-static nm_batch_norm_result normalize_partly(nm_layer *layer, nm_tape *tape, nm_tensor *x)
+/* Promises 5 and 6: the same over the same sets, by an op that can do so. */
+static nm_batch_norm_result normalize_partly(nm_layer *layer, nm_tape *tape, nm_tensor *x,
+                                             nm_tensor *mask)
 {
     const batch_norm_layer_options *o = layer->options;
     const batch_norm_state *s = layer->state;
@@ -145,16 +219,17 @@ static nm_batch_norm_result normalize_partly(nm_layer *layer, nm_tape *tape, nm_
     options.affine_axes.at[0] = axis;
     options.affine_axes.count = 1;
     const nm_normalize_result r =
-        nm_normalize_with(tape, x, s->scale, s->shift, NULL, NULL, NULL, &options);
+        nm_normalize_with(tape, x, s->scale, s->shift, NULL, NULL, mask, &options);
     return (nm_batch_norm_result){r.y, r.mean, r.var};
 }
 
-static nm_batch_norm_result normalize(nm_layer *layer, nm_tape *tape, nm_tensor *x, bool batch)
+static nm_batch_norm_result normalize(nm_layer *layer, nm_tape *tape, nm_tensor *x, nm_tensor *mask,
+                                      bool batch)
 {
     const batch_norm_layer_options *o = layer->options;
     const batch_norm_state *s = layer->state;
-    if (batch && !(o->mean_gradient && o->variance_gradient)) {
-        return normalize_partly(layer, tape, x);
+    if (batch && (mask || !(o->mean_gradient && o->variance_gradient))) {
+        return normalize_partly(layer, tape, x, mask);
     }
     nm_batch_norm_options options = {
         NM_BATCH_NORM_DEFAULTS,
@@ -197,15 +272,20 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
     if (batch && check_values(layer, x) != NM_OK) {
         return NULL;
     }
-    nm_batch_norm_result r = normalize(layer, pass->tape, x, batch);
+    nm_tensor *mask = find_mask(layer, pass->tape, x);
+    nm_batch_norm_result r = normalize(layer, pass->tape, x, mask, batch);
+    nm_status status = NM_OK;
     if (r.y && batch && pass->statistics) {
-        return add_statistics(layer, pass, x, &r) == NM_OK ? r.y : NULL;
+        status = add_statistics(layer, pass, x, mask, &r);
+    } else if (r.y && batch && !pass->initialize) {
+        const nm_batch_norm_result moved =
+            mask ? statistics_to_move(layer, pass->tape, x, mask, &r) : r;
+        status = move_statistics(layer, pass->tape, x, &moved);
     }
-    if (r.y && batch && !pass->initialize) {
-        nm_status status = move_statistics(layer, pass->tape, x, &r);
-        return status == NM_OK ? r.y : NULL;
+    if (mask) {
+        r.y = nm_where(pass->tape, mask, r.y, nm_scalar(pass->tape, nm_tensor_dtype(x), 0));
     }
-    return r.y;
+    return status == NM_OK ? r.y : NULL;
 }
 
 /* ---- Options ---- */
@@ -216,7 +296,8 @@ static const batch_norm_layer_options defaults = {.momentum = 0.1,
                                                   .axis = -1,
                                                   .affine = true,
                                                   .mean_gradient = true,
-                                                  .variance_gradient = true};
+                                                  .variance_gradient = true,
+                                                  .mask_value = NM_NO_LIMIT};
 static const char *const average_names[] = {"moving", "cumulative", NULL};
 static const nm_option rows[] = {
     NM_LAYER_ROWS(batch_norm_layer_options),
@@ -241,6 +322,8 @@ static const nm_option rows[] = {
          "let gradients through the batch's mean; false: it counts as a constant, for experiments"},
     {NM_FIELD(batch_norm_layer_options, variance_gradient), NM_OPTION_BOOL,
      .doc = "the same of its variance"},
+    NM_MASK_VALUE_ROW(batch_norm_layer_options,
+                      "what is behind them counts in no statistics, and its output is 0"),
 };
 static const nm_spec spec = NM_LAYER_SPEC(batch_norm_layer_options, defaults, rows, NULL);
 
