@@ -499,6 +499,9 @@ START_TEST(the_command_writes_the_file_and_says_what_it_costs)
     e = norma("quantize", "small.safetensors", "--out", "twice.safetensors");
     assert_code(e, 2);
     assert_says(e->err, "small.safetensors has weights of 8 bits already");
+    e = norma("quantize", "run", "--out", "./run/best.safetensors");
+    assert_code(e, 2);
+    assert_says(e->err, "run/best.safetensors would be replaced, and is needed to train on");
     e = norma("quantize", "run");
     assert_code(e, 2);
     assert_says(e->err, "--out is missing");

@@ -95,6 +95,8 @@ SCENARIOS = [
 MORE = [
     Scenario("check", ["check", "net.yaml"], ["-"]),
     Scenario("check_saved", ["check", "run/best.safetensors"], ["-"], starts_with="whole"),
+    Scenario("quantize", ["quantize", "run", "--out", "small.safetensors"], ["small.safetensors"],
+             starts_with="whole"),
     Scenario("gradcheck", ["gradcheck", "net.yaml"], ["-"]),
     Scenario("find_rate", ["find-rate", "net.yaml", "--steps", "20"], ["-"]),
     Scenario("report", ["report", "run", "--out", "page.html"], ["page.html"], starts_with="whole",
