@@ -360,13 +360,13 @@ START_TEST(a_permutation_moves_elements_of_every_type)
     for (int dtype = 0; dtype < NM_DTYPE_COUNT; dtype++) {
         nm_tensor *x = nm_tape_tensor(f.tape, (nm_dtype)dtype, NM_SHAPE(2, 40, 3));
         for (int i = 0; i < 240; i++) {
-            nm_tensor_set(x, i, i);
+            nm_tensor_set(x, i, i % 128); /* i8 has no more */
         }
         nm_tensor *y = nm_permute(f.tape, x, .axes = NM_INTS(2, 0, 1));
         ck_assert(nm_shape_equal(nm_tensor_shape(y), &NM_SHAPE(3, 2, 40)));
         for (int i = 0; i < 240; i++) {
             int c = i / 80, a = i / 40 % 2, b = i % 40;
-            ck_assert_double_eq(nm_tensor_get(y, i), (a * 40 + b) * 3 + c);
+            ck_assert_double_eq(nm_tensor_get(y, i), ((a * 40 + b) * 3 + c) % 128);
         }
     }
     end(&f);
