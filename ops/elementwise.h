@@ -32,7 +32,9 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 /* y = x, broadcast to y's shape. */
 nm_status nm_elementwise_repeat(const nm_run *run);
 
-/* For one type: the function `name_of` of an element, and the row function `name`. */
+/* For one type: the function `name_of` of an element, and the row function `name`. f64, which is
+ * for checking gradients, goes one by one: 8 KB less of the library. */
+#define NM_IS_F64(type) (sizeof(type) == 8)
 #define NM_ROW(name, type, inputs, ...)                                                            \
     NM_INLINE type name##_of(const void *options, type a, type b, type c)                          \
     {                                                                                              \
@@ -47,11 +49,11 @@ nm_status nm_elementwise_repeat(const nm_run *run);
         const type *a = (const type *)xs[0], *b = (const type *)xs[inputs > 1 ? 1 : 0],            \
                    *c = (const type *)xs[inputs > 2 ? 2 : 0];                                      \
         type *y = (type *)ys; /* casts for C++ */                                                  \
-        for (; n < NM_BLOCK && n > 0; n--) {                                                       \
+        for (; (n < NM_BLOCK || NM_IS_F64(type)) && n > 0; n--) {                                  \
             *y++ = name##_of(options, *a++, *b++, *c++);                                           \
             NM_ONE_BY_ONE;                                                                         \
         }                                                                                          \
-        n &= -(int64_t)NM_BLOCK; /* as the compiler should know */                                 \
+        n = NM_IS_F64(type) ? 0 : n & -(int64_t)NM_BLOCK; /* as the compiler should know */        \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
             y[i] = name##_of(options, a[i], b[i], c[i]);                                           \
