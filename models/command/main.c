@@ -31,10 +31,47 @@ static const command *const commands[] = {
 
 /* ---- Parsing ---- */
 
+/* The option of a network's file that has this name, or that others call so; NULL: none. */
+static const char *find_option(const nm_spec *spec, const char *name)
+{
+    for (int i = 0; i < spec->count; i++) {
+        const nm_option *option = &spec->options[i];
+        if (!strcmp(option->name, name) || (option->also && nm_words_have(option->also, name))) {
+            return option->name;
+        }
+    }
+    return NULL;
+}
+
+/* --epochs 3: what is set in the file, for commands that take --set. False: there is no such
+ * option. */
+static bool is_set_in_the_file(const command *c, const char *text)
+{
+    char name[64];
+    bool sets = false;
+    snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
+    for (char *at = name; *at; at++) {
+        *at = (char)(*at == '-' ? '_' : *at); /* --batch-size */
+    }
+    for (int i = 0; flag_at(c, i); i++) {
+        sets |= strcmp(flag_at(c, i)->name, "--set") == 0;
+    }
+    const char *train = find_option(&nm_train_spec, name), *data = find_option(&nm_data_spec, name);
+    if (sets && (train || data)) {
+        bad_usage("%s: unknown option %s; it is set in the file, or by --set %s.%s=VALUE", c->name,
+                  text, train ? "train" : "data", train ? train : data);
+        return true;
+    }
+    return false;
+}
+
 static int unknown_flag(const command *c, const char *text)
 {
     const char *names[2 * MAX_FLAGS];
     int count = 0;
+    if (is_set_in_the_file(c, text)) {
+        return EXIT_INPUT;
+    }
     for (; count < 2 * MAX_FLAGS && flag_at(c, count); count++) {
         names[count] = flag_at(c, count)->name;
     }

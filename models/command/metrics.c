@@ -58,9 +58,9 @@ void print_few(const nm_choices *metrics, int64_t rows)
         share |= nm_metric_type_of(&metrics->at[i])->is_share;
     }
     if (share && rows > 0 && rows < NM_FEW_SAMPLES) {
-        printf("%lld rows are few: measured on many more like them, the share could be anywhere in "
+        printf("%lld %s few: measured on many more like them, the share could be anywhere in "
                "the interval\n",
-               (long long)rows);
+               (long long)rows, rows == 1 ? "row is" : "rows are");
     }
 }
 

@@ -15,6 +15,15 @@ START_TEST(a_misspelt_word_is_told_with_the_one_that_was_meant)
          "norma: train: unknown option --quite; did you mean --quiet?\n"},
         {{"train", "x", "--zzzzzz"},
          "norma: train: unknown option --zzzzzz; `norma help train` lists them\n"},
+        {{"train", "x", "--epochs=3"},
+         "norma: train: unknown option --epochs; it is set in the file, or by --set "
+         "train.epochs=VALUE\n"},
+        {{"train", "x", "--seed"}, /* not --seeds */
+         "norma: train: unknown option --seed; it is set in the file, or by --set "
+         "train.seed=VALUE\n"},
+        {{"find-rate", "x", "--batch-size"},
+         "norma: find-rate: unknown option --batch-size; it is set in the file, or by --set "
+         "data.batch=VALUE\n"},
         {{"train", "x", "--out"}, "norma: train: --out needs a value: --out DIR\n"},
         {{"train", "x", "--json=1"}, "norma: train: --json takes no value\n"},
         {{"train"}, "norma: train: an argument is missing; usage: norma train FILE\n"},
