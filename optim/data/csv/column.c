@@ -20,6 +20,25 @@ static bool find_order(const csv_table *t, csv_column *c)
     return !(day && month);
 }
 
+nm_status nm_csv_follow_order(const csv_table *t, int64_t i, int trained)
+{
+    char text[CSV_COLUMN_TEXT];
+    csv_column *c = &t->column[i];
+    c->order = trained;
+    if (c->kind != NM_COLUMN_DATE) {
+        return NM_OK;
+    }
+    if (!find_order(t, c)) {
+        return nm_csv_fail(&t->text, &c->text_place,
+                           "and other dates in %s contradict each other: the day stands first in "
+                           "some, the month in others; write all in one way",
+                           nm_csv_column_text(t, i, text));
+    }
+    const bool tells = c->order == NM_DATE_DAY_FIRST || c->order == NM_DATE_MONTH_FIRST;
+    c->order = tells ? c->order : trained;
+    return NM_OK;
+}
+
 int nm_csv_kind_of(const csv_table *t, csv_column *c)
 {
     const unsigned seen = c->seen & ~(unsigned)(CSV_SEEN_NOTHING | CSV_SEEN_INFINITE);

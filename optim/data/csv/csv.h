@@ -334,6 +334,9 @@ bool nm_csv_is_nothing(const csv_column *column); /* all of its cells are missin
 int64_t nm_csv_count_role(const csv_table *table, int role);
 /* nm_column_kind; -1: text. Finds the order of dates. */
 int nm_csv_kind_of(const csv_table *table, csv_column *column);
+/* For a network that is there already: day and month of a column of dates as its own cells tell, or
+ * the option; where they leave it open, as in the table that was trained on. */
+nm_status nm_csv_follow_order(const csv_table *table, int64_t column, int trained);
 /* Whether all numbers of a column have the same mark, or none. */
 nm_status nm_csv_check_units(const csv_table *table, int64_t column);
 /* Columns that may be ids, to be gathered; leaving out those that are. */

@@ -27,7 +27,6 @@ static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
 {
     csv_column *c = &t->column[i];
     c->kind = like->kind;
-    c->order = like->order;
     c->unit = like->unit;
     c->fill = like->fill;
     c->is_filled = !isnan(like->fill);
@@ -38,7 +37,7 @@ static nm_status take_kind(csv_table *t, int64_t i, const nm_column *like)
             return word ? contradiction(t, like) : NM_ERROR_MEMORY;
         }
     }
-    return NM_OK;
+    return nm_csv_follow_order(t, i, like->order);
 }
 
 static nm_status take_sample(csv_table *t, int64_t i, const nm_column *like, int64_t at)
@@ -430,8 +429,8 @@ static nm_status take_target_kinds(csv_table *t, const nm_schema *s)
             status = t->class_names && s->class_names ? take_numbers(t, c, s) : take_classes(c, s);
         } else if (c->role == CSV_ROLE_TARGET && c->at < s->target_columns) {
             c->kind = s->target_column[c->at].kind;
-            c->order = s->target_column[c->at].order;
             c->unit = s->target_column[c->at].unit;
+            status = nm_csv_follow_order(t, i, s->target_column[c->at].order);
         }
     }
     return status;

@@ -1,5 +1,5 @@
 /* What a table must not take for one: long numbers that a double rounds, words in other letters,
- * a header that comes again; and a minus that is written in another way. */
+ * a header that comes again, dates of another order; and a minus that is written in another way. */
 #include "tests/optim/data/csv/tables.h"
 
 #define FIRST "1234567890123456780" /* a double does not tell them apart */
@@ -139,8 +139,47 @@ START_TEST(a_typographic_minus_is_a_minus)
 }
 END_TEST
 
+/* A table may have another order than the one trained on: its own cells tell. */
+START_TEST(day_and_month_are_as_the_new_table_has_them)
+{
+    nm_dataset set;
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_LABELS, "when,y\n31.1.2020,0\n1.2.2020,1\n", "");
+    open_like(&set, schema, "when\n1/31/2020\n2/1/2020\n2020-02-01\n", "");
+    expect_values(&set, 3, 1, (double[]){18292, 18293, 18293});
+    nm_dataset_close(&set);
+    open_like(&set, schema, "when\n2/1/2020\n", ""); /* open: as trained */
+    expect_values(&set, 1, 1, (double[]){18263});
+    nm_dataset_close(&set);
+    open_like(&set, schema, "when\n2/1/2020\n", ", dates: month_first");
+    expect_values(&set, 1, 1, (double[]){18293});
+    nm_dataset_close(&set);
+    open_like(&set, schema, "when\n1/31/2020\n31/1/2020\n", "");
+    assert_error(context, NM_ERROR_FORMAT,
+                 ":2:1: \"1/31/2020\" and other dates in column \"when\" contradict each other");
+    nm_context_clear_error(context);
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(targets_that_are_dates_are_read_as_their_table_has_them)
+{
+    nm_dataset set;
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_VALUES, "a,y\n1,31.1.2020\n2,1.2.2020\n", "");
+    open_like(&set, schema, "a,y\n1,1/31/2020\n2,2/1/2020\n", "");
+    expect_targets(&set, 1, (double[]){18292, 18293});
+    nm_dataset_close(&set);
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
 TEST_MAIN("optim/csv_alike", ids_of_nineteen_digits_differ_and_are_left_out,
           groups_of_nineteen_digits_are_told_apart, classes_beyond_32_bits_are_names,
           digits_that_a_double_loses_are_told, a_constant_of_many_digits_does_not_count_the_rows,
           words_that_differ_in_capitals_alone_are_told,
-          a_header_amid_the_rows_is_an_error_at_its_line, a_typographic_minus_is_a_minus)
+          a_header_amid_the_rows_is_an_error_at_its_line,
+          day_and_month_are_as_the_new_table_has_them,
+          targets_that_are_dates_are_read_as_their_table_has_them, a_typographic_minus_is_a_minus)
