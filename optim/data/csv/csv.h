@@ -252,6 +252,8 @@ typedef struct csv_column {
     double first, last;
     int64_t numbers, texts, missing, dashes; /* cells; texts are all that is none of the others */
     int64_t marked;                          /* of the numbers, those with a mark */
+    int64_t dates;                           /* of the texts, those that are dates */
+    csv_place stray_place;                   /* the first text that is none; line 0: none */
     const char *unit;                        /* which, the first one's; NULL: none has */
     csv_place unit_place, other_unit_place;  /* the first with that one, and with another */
     csv_place text_place, missing_place, dash_place, infinite_place; /* the first; line 0: none */

@@ -9,8 +9,8 @@
  *   half as many as rows, or 2
  *   other texts                             left out, with a warning that names them; an error
  *                                           where they were asked for, or nothing else is there
- *   a few texts among many numbers, or      an error at the first of them
- *   any among numbers with a mark
+ *   a few texts among many numbers or       an error at the first of them
+ *   dates, or any among numbers with a mark
  *   nothing                                 left out
  *
  * Ids are left out as well (identity.c). Missing cells are an error, unless `missing` gives a rule.
@@ -33,6 +33,13 @@ static bool is_stray_text(const csv_column *c)
     return !c->is_category && c->texts && (c->marked || c->numbers >= 9 * c->texts);
 }
 
+/* The same among dates, such as 30.2.2020. */
+static bool is_stray_among_dates(const csv_column *c)
+{
+    const int64_t others = c->texts - c->dates;
+    return !c->is_category && others && c->dates >= 9 * others;
+}
+
 /* A category for each text, then. */
 static bool has_few_texts(const csv_table *t, const csv_column *c)
 {
@@ -51,6 +58,16 @@ static nm_status stray_text(const csv_table *t, int64_t i)
         "is not a number, as %lld other cells of %s are; correct it, let it count as "
         "missing with `missing_texts`, or name the column in `categories`",
         (long long)c->numbers, nm_csv_column_text(t, i, text));
+}
+
+static nm_status stray_among_dates(const csv_table *t, int64_t i)
+{
+    char text[CSV_COLUMN_TEXT];
+    const csv_column *c = &t->column[i];
+    return nm_csv_fail(&t->text, &c->stray_place,
+                       "is not a date, as %lld other cells of %s are; correct it, let it count as "
+                       "missing with `missing_texts`, or name the column in `categories`",
+                       (long long)c->dates, nm_csv_column_text(t, i, text));
 }
 
 /* Where tables were put one behind the other. */
@@ -161,6 +178,9 @@ static nm_status check_kinds(const csv_table *t)
         }
         if (is_sample(c) && c->kind == NM_COLUMN_CATEGORY && is_stray_text(c)) {
             return stray_text(t, i);
+        }
+        if (is_sample(c) && c->kind == NM_COLUMN_CATEGORY && is_stray_among_dates(c)) {
+            return stray_among_dates(t, i);
         }
         if (is_sample(c) && nm_csv_check_units(t, i) != NM_OK) {
             return nm_context_status(t->context);

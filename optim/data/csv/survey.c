@@ -39,6 +39,10 @@ static void see_other(csv_column *c, const csv_walk *w, unsigned seen)
     } else {
         c->texts++;
         see_first(&c->text_place, w);
+        c->dates += (seen & CSV_SEEN_DATES) != 0;
+        if (!(seen & CSV_SEEN_DATES)) {
+            see_first(&c->stray_place, w);
+        }
     }
 }
 

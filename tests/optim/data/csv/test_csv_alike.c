@@ -120,6 +120,33 @@ START_TEST(a_header_amid_the_rows_is_an_error_at_its_line)
 }
 END_TEST
 
+/* Not a whole column left out for one cell. */
+START_TEST(a_text_among_many_dates_is_an_error_at_its_place)
+{
+    nm_dataset set;
+    char text[512] = "when,a,y\n";
+    begin(NULL);
+    for (int i = 1; i <= 18; i++) {
+        const size_t length = strlen(text);
+        snprintf(text + length, sizeof text - length, "%d.2.2020,%d,%d\n", i == 7 ? 30 : i, i,
+                 i % 2);
+    }
+    open_table(&set, text, "");
+    assert_error(context, NM_ERROR_FORMAT,
+                 ":8:1: \"30.2.2020\" is not a date, as 17 other cells of column \"when\" are");
+    nm_context_clear_error(context);
+    open_table(&set, text, ", missing_texts: [30.2.2020], missing: mean");
+    assert_fine(context);
+    ck_assert_int_eq(set.schema->column[0].kind, NM_COLUMN_DATE);
+    nm_dataset_close(&set);
+    open_table(&set, "v,y\n1.2.2020,0\nx,1\nx,0\n1.2.2020,1\n",
+               ""); /* texts, of which some look so */
+    ck_assert_int_eq(set.schema->column[0].kind, NM_COLUMN_CATEGORY);
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(a_typographic_minus_is_a_minus)
 {
     nm_dataset set;
@@ -182,4 +209,5 @@ TEST_MAIN("optim/csv_alike", ids_of_nineteen_digits_differ_and_are_left_out,
           words_that_differ_in_capitals_alone_are_told,
           a_header_amid_the_rows_is_an_error_at_its_line,
           day_and_month_are_as_the_new_table_has_them,
-          targets_that_are_dates_are_read_as_their_table_has_them, a_typographic_minus_is_a_minus)
+          targets_that_are_dates_are_read_as_their_table_has_them,
+          a_text_among_many_dates_is_an_error_at_its_place, a_typographic_minus_is_a_minus)
