@@ -4,13 +4,16 @@
 #include "ops/sequence.h"
 #include "optim/table.h"
 
-/* How many of a row's targets are labels. A padding that is among them is found by ctc itself,
- * since it is no class, or, as a class, is one by what the user says. */
+/* How many of a row's targets are labels: all up to the last that is no padding. A padding that
+ * stands before that is a label like any other, or, where it is no class, found by ctc itself. */
 static nm_tensor *count_labels(const nm_ctc_loss_options *o, nm_tape *tape, nm_tensor *targets)
 {
-    nm_tensor *padding = nm_scalar(tape, nm_tensor_dtype(targets), (double)o->padding);
-    return nm_to_index(tape,
-                       nm_sum(tape, nm_not_equal(tape, targets, padding), .axes = NM_INTS(1)));
+    const nm_dtype dtype = nm_tensor_dtype(targets);
+    nm_tensor *padding = nm_scalar(tape, dtype, (double)o->padding);
+    nm_tensor *from_here =
+        nm_cumsum(tape, nm_not_equal(tape, targets, padding), .axis = 1, .reverse = true);
+    nm_tensor *counts = nm_not_equal(tape, from_here, nm_scalar(tape, dtype, 0));
+    return nm_to_index(tape, nm_sum(tape, counts, .axes = NM_INTS(1)));
 }
 
 static nm_tensor *ctc(const void *options, nm_tape *tape, nm_tensor *outputs, nm_tensor *targets)

@@ -22,7 +22,7 @@ typedef struct nm_gemm_i8 {
     const int8_t *w;     /* of nm_gemm_i8_pack() */
     const int32_t *sums; /* [n]: of a row of q */
     const float *scale;  /* [n] */
-    const float *bias;   /* [n]; NULL: none */
+    const float *bias;   /* [n] */
     nm_activation activation;
     float *y; /* [m, n] */
 } nm_gemm_i8;

@@ -94,32 +94,64 @@ END_TEST
 
 /* ---- In C ---- */
 
-static const float numbers[] = {1, 2, -1, 3, -1, -1};
+/* The loss of outputs x [2, 5, 4] and targets [2, 3]. */
+static nm_tensor *loss_of(nm_tape *tape, const nm_choice *choice, nm_tensor *x,
+                          const float *targets)
+{
+    nm_loss loss;
+    const nm_batch batch = {.count = 2,
+                            .targets = (void *)(uintptr_t)targets,
+                            .target_dtype = NM_F32,
+                            .target_shape = NM_SHAPE(2, 3)};
+    ck_assert_int_eq(nm_loss_begin(&loss, nm_tape_context(tape), choice), NM_OK);
+    nm_tensor *mean = nm_loss_of(&loss, tape, x, &batch);
+    nm_loss_end(&loss);
+    return mean;
+}
+
+static nm_tensor *make_outputs(nm_tape *tape)
+{
+    nm_tensor *x = nm_tape_tensor(tape, NM_F32, NM_SHAPE(2, 5, 4));
+    nm_random random = nm_random_create(1, 0);
+    nm_random_fill_normal(&random, x, 0, 1);
+    return x;
+}
 
 START_TEST(it_is_the_op_with_the_lengths_that_the_padding_says)
 {
     nm_context *context = test_context(NULL);
     nm_register_ops(context);
     nm_tape *tape = nm_tape_create(context);
-    nm_loss loss;
     const nm_choice choice = nm_ctc_loss();
-    ck_assert_int_eq(nm_loss_begin(&loss, context, &choice), NM_OK);
-    nm_tensor *x = nm_tape_tensor(tape, NM_F32, NM_SHAPE(2, 5, 4));
-    nm_random random = nm_random_create(1, 0);
-    nm_random_fill_normal(&random, x, 0, 1);
-    const nm_batch batch = {.count = 2,
-                            .targets = (void *)(uintptr_t)numbers,
-                            .target_dtype = NM_F32,
-                            .target_shape = NM_SHAPE(2, 3)};
-    nm_tensor *mean = nm_loss_of(&loss, tape, x, &batch);
+    nm_tensor *x = make_outputs(tape);
+    nm_tensor *mean = loss_of(tape, &choice, x, (const float[]){1, 2, -1, 3, -1, -1});
     nm_tensor *labels = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2, 3), (int32_t[]){1, 2, 0, 3, 0, 0});
     nm_tensor *lengths = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2), (int32_t[]){2, 1});
     nm_tensor *same = nm_ctc(tape, nm_log_softmax(tape, x), labels, NULL, lengths);
     assert_fine(context);
     ck_assert_double_eq(nm_tensor_item(mean), nm_tensor_item(same));
-    ck_assert_ptr_null(nm_loss_of(&loss, tape, nm_reshape(tape, x, NM_SHAPE(2, 20)), &batch));
+    nm_tensor *flat = nm_reshape(tape, x, NM_SHAPE(2, 20));
+    ck_assert_ptr_null(loss_of(tape, &choice, flat, (const float[]){1, 2, -1, 3, -1, -1}));
     ck_assert_ptr_nonnull(strstr(nm_context_error(context), "must be [batch, steps, classes]"));
-    nm_loss_end(&loss);
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
+/* The last label counts, whatever stands before it. */
+START_TEST(only_what_is_behind_a_rows_labels_is_padding)
+{
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_tape *tape = nm_tape_create(context);
+    const nm_choice of_class = nm_ctc_loss(.padding = 2), none = nm_ctc_loss();
+    nm_tensor *x = make_outputs(tape);
+    nm_tensor *a = loss_of(tape, &of_class, x, (const float[]){1, 2, 3, 2, 3, 2});
+    nm_tensor *b = loss_of(tape, &none, x, (const float[]){1, 2, 3, 2, 3, -1});
+    assert_fine(context);
+    ck_assert_double_eq(nm_tensor_item(a), nm_tensor_item(b));
+    ck_assert_ptr_null(loss_of(tape, &none, x, (const float[]){1, -1, 3, 2, 3, -1}));
+    ck_assert_ptr_nonnull(strstr(nm_context_error(context), "is -1; labels are classes"));
     nm_tape_destroy(tape);
     nm_context_destroy(context);
 }
@@ -127,4 +159,5 @@ END_TEST
 
 TEST_MAIN("models/ctc_loss", labels_of_any_number_are_learned_without_their_places,
           the_padding_may_be_another, targets_are_not_standardized_nor_asked_to_be,
-          it_is_the_op_with_the_lengths_that_the_padding_says)
+          it_is_the_op_with_the_lengths_that_the_padding_says,
+          only_what_is_behind_a_rows_labels_is_padding)
