@@ -19,9 +19,9 @@
  * constant of the backward pass, and only there.
  * 6. With mask_value, what is behind a sequence's end counts for nothing: not in the batch's
  * statistics, nor in m, nor in gradients; its y is 0. A batch of nothing else moves nothing. */
+#include "models/layers/mask.h"
 #include "models/table.h"
 #include "ops/basic.h"
-#include "ops/sequence.h"
 #include "optim/statistics.h"
 #include "ops/norm.h"
 #include "ops/norm/running.h"
@@ -65,12 +65,8 @@ static nm_status batch_norm_build(nm_layer *layer, const nm_shape *x)
     if (nm_layer_axis(layer, x, o->axis, &axis) != NM_OK) {
         return NM_ERROR_INPUT;
     }
-    if (o->mask_value != NM_NO_LIMIT && axis < 2) {
-        char text[NM_SHAPE_TEXT];
-        return nm_layer_fail(layer,
-                             "mask_value is for sequences, [batch, steps, ..., channels], and the "
-                             "input is %s",
-                             nm_shape_text(x, text));
+    if (nm_mask_check(layer, x, axis, o->mask_value) != NM_OK) {
+        return NM_ERROR_INPUT;
     }
     nm_shape channels = NM_SHAPE(x->dim[axis]);
     if (o->affine) {
@@ -123,24 +119,6 @@ static nm_status move_statistics(nm_layer *layer, nm_tape *tape, nm_tensor *x,
 }
 
 /* ---- Sequences of their own lengths: promise 6 ---- */
-
-/* 1 for steps that count and else 0, [batch, steps, 1, ...] of x's type; NULL: all do. */
-static nm_tensor *find_mask(const nm_layer *layer, nm_tape *tape, nm_tensor *x)
-{
-    const batch_norm_layer_options *o = layer->options;
-    if (o->mask_value == NM_NO_LIMIT) {
-        return NULL;
-    }
-    const nm_dtype dtype = nm_tensor_dtype(x);
-    nm_shape shape = *nm_tensor_shape(x);
-    const int64_t steps = shape.dim[1];
-    for (int d = 2; d < shape.rank; d++) {
-        shape.dim[d] = 1;
-    }
-    nm_tensor *counts = nm_sequence_mask(tape, nm_sequence_lengths(tape, x, o->mask_value), steps);
-    return nm_where(tape, nm_reshape(tape, counts, shape), nm_scalar(tape, dtype, 1),
-                    nm_scalar(tape, dtype, 0));
-}
 
 /* Values of a channel that x has. */
 static double values_of(const nm_layer *layer, const nm_tensor *x)
@@ -272,7 +250,7 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
     if (batch && check_values(layer, x) != NM_OK) {
         return NULL;
     }
-    nm_tensor *mask = find_mask(layer, pass->tape, x);
+    nm_tensor *mask = nm_mask_of_steps(pass->tape, x, o->mask_value);
     nm_batch_norm_result r = normalize(layer, pass->tape, x, mask, batch);
     nm_status status = NM_OK;
     if (r.y && batch && pass->statistics) {
@@ -282,10 +260,7 @@ static nm_tensor *batch_norm_forward(nm_layer *layer, const nm_pass *pass, nm_te
             mask ? statistics_to_move(layer, pass->tape, x, mask, &r) : r;
         status = move_statistics(layer, pass->tape, x, &moved);
     }
-    if (mask) {
-        r.y = nm_where(pass->tape, mask, r.y, nm_scalar(pass->tape, nm_tensor_dtype(x), 0));
-    }
-    return status == NM_OK ? r.y : NULL;
+    return status == NM_OK ? nm_masked(pass->tape, mask, r.y) : NULL;
 }
 
 /* ---- Options ---- */

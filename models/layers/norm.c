@@ -1,7 +1,9 @@
 /* Normalization of each sample by itself: layer, RMS, instance and group norm. They know nothing of
  * other samples, so that training and evaluation are the same, and no statistics are kept. */
+#include "models/layers/mask.h"
 #include "models/table.h"
 #include "ops/norm.h"
+#include "ops/table.h"
 
 typedef struct norm_layer_options {
     NM_LAYER_FIELDS;
@@ -9,6 +11,7 @@ typedef struct norm_layer_options {
     int64_t axis;
     double eps;
     bool affine;
+    double mask_value; /* NM_NO_LIMIT: none */
 } norm_layer_options;
 
 typedef struct norm_state {
@@ -34,6 +37,7 @@ static nm_status shape_behind(nm_layer *layer, const nm_shape *x, nm_shape *shap
     const norm_layer_options *o = layer->options;
     int axis;
     nm_status status = nm_layer_axis(layer, x, o->axis, &axis);
+    status = status == NM_OK ? nm_mask_check(layer, x, -1, o->mask_value) : status;
     *shape = (nm_shape){.rank = 0};
     for (int d = axis; status == NM_OK && d < x->rank; d++) {
         shape->dim[shape->rank++] = x->dim[d];
@@ -60,41 +64,75 @@ static nm_status build_channels(nm_layer *layer, const nm_shape *x)
     const norm_layer_options *o = layer->options;
     int axis;
     nm_status status = nm_layer_axis(layer, x, o->axis, &axis);
+    status = status == NM_OK ? nm_mask_check(layer, x, axis, o->mask_value) : status;
     return status == NM_OK ? make_parameters(layer, NM_SHAPE(x->dim[axis]), true) : status;
+}
+
+/* Of padded sequences: what is behind their ends counts in no set, and its y is 0. `inputs`: the
+ * op's before its weight. */
+static nm_tensor *run_masked(nm_layer *layer, const nm_pass *pass, const nm_op *op, nm_tensor *x,
+                             int inputs, const void *options)
+{
+    const norm_layer_options *o = layer->options;
+    const norm_state *s = layer->state;
+    const int64_t first = o->axis < 0 ? o->axis + nm_tensor_shape(x)->rank : o->axis;
+    const bool by_steps = (op == &nm_op_layer_norm || op == &nm_op_rms_norm) && first > 1;
+    nm_tensor *mask = nm_mask_of_steps(pass->tape, x, o->mask_value), *out[NM_MAX_OUTPUTS];
+    nm_tensor *in[4] = {x, s->scale, s->shift};
+    in[inputs] = mask;
+    return nm_apply(pass->tape, op, in, by_steps ? inputs : inputs + 1, options, out) == NM_OK
+               ? nm_masked(pass->tape, mask, out[0])
+               : NULL;
 }
 
 static nm_tensor *layer_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const norm_layer_options *o = layer->options;
     const norm_state *s = layer->state;
-    return nm_layer_norm(pass->tape, x, s->scale, s->shift, .axis = o->axis, .eps = o->eps);
+    const nm_layer_norm_options options = {NM_LAYER_NORM_DEFAULTS, .axis = o->axis, .eps = o->eps,
+                                           NM_END(nm_layer_norm_options)};
+    return o->mask_value == NM_NO_LIMIT
+               ? nm_layer_norm_with(pass->tape, x, s->scale, s->shift, &options)
+               : run_masked(layer, pass, &nm_op_layer_norm, x, 3, &options);
 }
 
 static nm_tensor *rms_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const norm_layer_options *o = layer->options;
     const norm_state *s = layer->state;
-    return nm_rms_norm(pass->tape, x, s->scale, .axis = o->axis, .eps = o->eps);
+    const nm_layer_norm_options options = {NM_LAYER_NORM_DEFAULTS, .axis = o->axis, .eps = o->eps,
+                                           NM_END(nm_layer_norm_options)};
+    return o->mask_value == NM_NO_LIMIT ? nm_rms_norm_with(pass->tape, x, s->scale, &options)
+                                        : run_masked(layer, pass, &nm_op_rms_norm, x, 2, &options);
 }
 
 static nm_tensor *instance_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const norm_layer_options *o = layer->options;
     const norm_state *s = layer->state;
-    return nm_instance_norm(pass->tape, x, s->scale, s->shift, .axis = o->axis, .eps = o->eps);
+    const nm_instance_norm_options options = {NM_INSTANCE_NORM_DEFAULTS, .axis = o->axis,
+                                              .eps = o->eps, NM_END(nm_instance_norm_options)};
+    return o->mask_value == NM_NO_LIMIT
+               ? nm_instance_norm_with(pass->tape, x, s->scale, s->shift, &options)
+               : run_masked(layer, pass, &nm_op_instance_norm, x, 3, &options);
 }
 
 static nm_tensor *group_norm_forward(nm_layer *layer, const nm_pass *pass, nm_tensor *x)
 {
     const norm_layer_options *o = layer->options;
     const norm_state *s = layer->state;
-    return nm_group_norm(pass->tape, x, s->scale, s->shift, .groups = o->groups, .axis = o->axis,
-                         .eps = o->eps);
+    const nm_group_norm_options options = {NM_GROUP_NORM_DEFAULTS, .groups = o->groups,
+                                           .axis = o->axis, .eps = o->eps,
+                                           NM_END(nm_group_norm_options)};
+    return o->mask_value == NM_NO_LIMIT
+               ? nm_group_norm_with(pass->tape, x, s->scale, s->shift, &options)
+               : run_masked(layer, pass, &nm_op_group_norm, x, 3, &options);
 }
 
 /* ---- Options ---- */
 
-static const norm_layer_options defaults = {.groups = 32, .axis = -1, .eps = 1e-5, .affine = true};
+static const norm_layer_options defaults = {
+    .groups = 32, .axis = -1, .eps = 1e-5, .affine = true, .mask_value = NM_NO_LIMIT};
 
 #define EPS_ROW                                                                                    \
     {                                                                                              \
@@ -111,6 +149,9 @@ static const norm_layer_options defaults = {.groups = 32, .axis = -1, .eps = 1e-
         NM_FIELD(norm_layer_options, affine), NM_OPTION_BOOL, .also = "elementwise_affine",        \
                                                               .doc = doc_                          \
     }
+#define MASK_ROW                                                                                   \
+    NM_MASK_VALUE_ROW(norm_layer_options,                                                          \
+                      "what is behind them counts in no statistics, and its output is 0")
 #define FIRST_AXIS                                                                                 \
     AXIS_ROW("the first of the axes normalized, which goes to the last; 0 is the batch, negative " \
              "ones count from the end")
@@ -121,18 +162,21 @@ static const nm_option layer_norm_rows[] = {
     FIRST_AXIS,
     EPS_ROW,
     AFFINE_ROW("learn a scale and a shift for each element of a sample along these axes"),
+    MASK_ROW,
 };
 static const nm_option rms_norm_rows[] = {
     NM_LAYER_ROWS(norm_layer_options),
     FIRST_AXIS,
     EPS_ROW,
     AFFINE_ROW("learn a scale for each element of a sample along these axes"),
+    MASK_ROW,
 };
 static const nm_option instance_norm_rows[] = {
     NM_LAYER_ROWS(norm_layer_options),
     CHANNELS_AXIS,
     EPS_ROW,
     AFFINE_ROW("learn a scale and a shift for each channel"),
+    MASK_ROW,
 };
 static const nm_option group_norm_rows[] = {
     NM_LAYER_ROWS(norm_layer_options),
@@ -141,6 +185,7 @@ static const nm_option group_norm_rows[] = {
     CHANNELS_AXIS,
     EPS_ROW,
     AFFINE_ROW("learn a scale and a shift for each channel"),
+    MASK_ROW,
 };
 static const nm_spec layer_norm_spec =
     NM_LAYER_SPEC(norm_layer_options, defaults, layer_norm_rows, NULL);

@@ -1,5 +1,5 @@
-/* Batch norm of sequences that are padded: what is behind their ends counts for nothing. Expected
- * numbers are PyTorch 2.13's, of BatchNorm1d on the steps that count, in f64. */
+/* Normalization of sequences that are padded: what is behind their ends counts for nothing.
+ * Expected numbers are PyTorch 2.13's, of BatchNorm1d on the steps that count, in f64. */
 #include <math.h>
 
 #include "tests/models/model_test.h"
@@ -136,6 +136,88 @@ START_TEST(it_is_for_sequences)
 }
 END_TEST
 
+/* ---- Normalization of each sample ---- */
+
+/* The squares of a layer's outputs, and the gradient of their sum. */
+static void run(fixture *f, nm_tensor *x, double *y, double *dx)
+{
+    nm_tensor *slope;
+    nm_tensor_set_requires_grad(x, true);
+    nm_tensor *z = nm_square(f->tape, train(f, x));
+    ck_assert_int_eq(nm_gradients(f->tape, &z, NULL, 1, &x, 1, NM_CREATE_GRAPH, &slope), NM_OK);
+    for (int64_t i = 0; i < nm_tensor_count(x); i++) {
+        y[i] = nm_tensor_get(z, i);
+        dx[i] = nm_tensor_get(slope, i);
+    }
+    finish(f, x);
+}
+
+/* The layer without a mask, on the first `count` of four steps alone. */
+static void assert_cut(const char *plain, const double *values, int count, const double *y,
+                       const double *dx)
+{
+    double z[16] = {0}, slope[16] = {0};
+    fixture f = begin_f64(plain, NM_SHAPE(count, 4));
+    nm_tensor *x = nm_tensor_create(f.context, NM_F64, NM_SHAPE(1, count, 4));
+    for (int i = 0; i < 4 * count; i++) {
+        nm_tensor_set(x, i, values[i]);
+    }
+    run(&f, x, z, slope);
+    for (int i = 0; i < 16; i++) {
+        assert_near(y[i], z[i], 1e-12, 1e-12);
+        assert_near(dx[i], slope[i], 1e-12, 1e-12);
+    }
+}
+
+static void assert_as_cut(const char *masked, const char *plain)
+{
+    static const int counts[] = {2, 4, 3};
+    double values[48], y[48], dx[48];
+    fixture f = begin_f64(masked, NM_SHAPE(4, 4));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(3, 4, 4), 1);
+    for (int i = 0; i < 48; i++) {
+        if (i / 4 % 4 >= counts[i / 16]) {
+            nm_tensor_set(x, i, 0);
+        }
+        values[i] = nm_tensor_get(x, i);
+    }
+    run(&f, x, y, dx);
+    for (int row = 0; row < 3; row++) {
+        assert_cut(plain, values + 16 * row, counts[row], y + 16 * row, dx + 16 * row);
+    }
+}
+
+START_TEST(each_sequence_is_normalized_as_if_it_were_cut)
+{
+    assert_as_cut("[instance_norm: {mask_value: 0}]", "[instance_norm]");
+    assert_as_cut("[group_norm: {groups: 2, mask_value: 0}]", "[group_norm: {groups: 2}]");
+    assert_as_cut("[layer_norm: {mask_value: 0}]", "[layer_norm]");
+    assert_as_cut("[rms_norm: {mask_value: 0}]", "[rms_norm]");
+    assert_as_cut("[layer_norm: {axis: 1, affine: false, mask_value: 0}]",
+                  "[layer_norm: {axis: 1, affine: false}]");
+}
+END_TEST
+
+START_TEST(a_sequence_of_no_steps_gives_and_passes_0)
+{
+    static const char *const nets[] = {
+        "[batch_norm: {mask_value: 0}]", "[instance_norm: {mask_value: 0}]",
+        "[group_norm: {groups: 2, mask_value: 0}]", "[layer_norm: {mask_value: 0}]",
+        "[rms_norm: {mask_value: 0}]"};
+    for (int i = 0; i < NM_COUNT_OF(nets); i++) {
+        double y[24], dx[24];
+        fixture f = begin_f64(nets[i], NM_SHAPE(3, 4));
+        nm_tensor *x = nm_tensor_create(f.context, NM_F64, NM_SHAPE(2, 3, 4));
+        nm_tensor_fill(x, 0);
+        run(&f, x, y, dx);
+        for (int k = 0; k < 24; k++) {
+            ck_assert(y[k] == 0 && dx[k] == 0);
+        }
+    }
+}
+END_TEST
+
 TEST_MAIN("models/masked_norm", values_gradients_and_theirs_are_those_of_the_steps_alone,
           running_statistics_count_what_is_there, in_evaluation_what_is_behind_the_end_is_0,
-          places_of_a_step_count_as_often_as_there_are, it_is_for_sequences)
+          places_of_a_step_count_as_often_as_there_are, it_is_for_sequences,
+          each_sequence_is_normalized_as_if_it_were_cut, a_sequence_of_no_steps_gives_and_passes_0)
