@@ -53,6 +53,17 @@ START_TEST(another_network_data_loss_or_seed_is_refused_with_what_differs)
 }
 END_TEST
 
+START_TEST(fewer_epochs_than_were_made_take_none_back)
+{
+    begin_run("fewer", "--set", "data.validation=0.2");
+    const ended *e = norma("train", "net.yaml", "--out", "fewer", "--resume", "--set",
+                           "data.validation=0.2", "--set", "train.epochs=1");
+    assert_code(e, 0);
+    assert_says(e->out, " of 3)"); /* the best epoch, of those that were made */
+    assert_says(e->out, "there was nothing left to train");
+}
+END_TEST
+
 START_TEST(other_values_are_told_and_become_the_runs_own)
 {
     begin_run("values", "--set", "train.schedule=constant");
@@ -177,7 +188,7 @@ END_TEST
 TEST_MAIN("models/command_resume", what_probes_found_stands_there_once,
           the_same_configuration_goes_on_without_a_word,
           another_network_data_loss_or_seed_is_refused_with_what_differs,
-          other_values_are_told_and_become_the_runs_own,
+          fewer_epochs_than_were_made_take_none_back, other_values_are_told_and_become_the_runs_own,
           a_schedule_that_is_stretched_says_what_the_rate_does,
           another_file_of_the_same_samples_is_the_same_data, one_file_by_two_paths_is_no_change,
           a_folder_without_its_file_goes_by_the_checkpoint)

@@ -207,13 +207,16 @@ static void print_best(const run *r, const nm_train_result *result)
     char name[64] = "loss", value[SCORE_TEXT], gap[SCORE_TEXT], interval[SCORE_TEXT];
     const nm_choice *metric = score(r);
     const double test = metric ? result->best_test_metric : result->best_test_loss;
+    const int64_t wanted =
+        nm_trainer_state(r->trainer)->epochs; /* of a resumed run perhaps fewer */
     if (metric) {
         nm_metric_label(metric, name);
     }
     printf("best on the validation set: %s %s%s (epoch %lld of %lld)", name,
            describe_score(value, metric, result->best),
            describe_interval(interval, metric, result->best, rows_of(r, false)),
-           (long long)result->best_epoch + 1, (long long)nm_trainer_state(r->trainer)->epochs);
+           (long long)result->best_epoch + 1,
+           (long long)(wanted > result->epochs ? wanted : result->epochs));
     if (!isnan(test)) {
         printf("; on the test set %s%s, %s", describe_score(value, metric, test),
                describe_interval(interval, metric, test, rows_of(r, true)),
