@@ -185,6 +185,9 @@ static const struct {
      "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.2}, than: 1}]\n",
      "has no value 0.2"},
     {BASE VARIANTS AXES MEASURES
+     "claims: [{claim: c, measure: loss, of: {variant: none, rate: {sgd: 1}}, than: 1}]\n",
+     "the axis \"rate\" has no such value; name one as the axis has it"},
+    {BASE VARIANTS AXES MEASURES
      "claims: [{claim: c, measure: loss, of: {variant: none, rate: 0.1}, than: 1, expect: "
      "equal}]\n",
      "equal needs \"within\""},

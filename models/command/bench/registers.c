@@ -10,7 +10,6 @@
 #endif
 
 #define ROUNDS 20000
-#define MOST_THREADS 64
 
 /* One thread's, for so many rounds. What it comes to is kept, or it would not be computed. */
 typedef float (*loop_fn)(int rounds);
@@ -99,7 +98,7 @@ typedef struct job {
     nm_context *context;
     loop loop;
     int64_t threads;
-    float sums[MOST_THREADS];
+    float sums[NM_MAX_THREADS];
 } job;
 
 static void run_range(void *arg, int64_t begin, int64_t end)
@@ -118,10 +117,9 @@ static void run(void *arg)
 
 nm_status bench_registers(bench *b, nm_precision precision, double seconds, double *rate)
 {
-    const int threads = nm_context_threads(b->context);
     job j = {.context = b->context,
              .loop = best_loop(precision),
-             .threads = threads < MOST_THREADS ? threads : MOST_THREADS};
+             .threads = nm_context_threads(b->context)};
     bench_timing t;
     nm_status status = bench_time(b->context, run, &j, seconds, &t);
     if (status == NM_OK) {

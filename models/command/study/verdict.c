@@ -104,7 +104,8 @@ static void check_entry(const study *s, const nm_value_entry *entry, nm_diagnost
     } else if (axis < 0 && !nm_value_get(s->variants, text)) {
         nm_diagnose(d, entry->value, "there is no variant \"%s\"", text);
     } else if (axis >= 0 && !axis_has(s, axis, entry->value) && !s->is_quick) {
-        nm_diagnose(d, entry->value, "the axis \"%s\" has no value %s", key, text);
+        nm_diagnose(d, entry->value, "the axis \"%s\" has no %s%s", key,
+                    *text ? "value " : "such value; name one as the axis has it", text);
     }
 }
 
