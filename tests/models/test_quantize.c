@@ -512,6 +512,25 @@ START_TEST(the_command_writes_the_file_and_says_what_it_costs)
 }
 END_TEST
 
+/* Of a network that has hardly learned anything, between two arms that are as good as each other.
+ */
+START_TEST(samples_that_get_another_class_are_counted)
+{
+    write_text("net.yaml", file_text);
+    const char *const points = "data.test={spirals: {seed: 2, points: 10000}}";
+    assert_code(norma("train", "net.yaml", "--set", "train.steps=2", "--set", "train.seed=3",
+                      "--set", points, "--quiet", "--out", "short"),
+                0);
+    const ended *e =
+        norma("quantize", "short", "--set", points, "--out", "small.safetensors", "--json");
+    assert_code(e, 0);
+    const double better = json_field(e->out, "accuracy") - json_field(e->out, "f32_accuracy");
+    ck_assert_double_gt(json_field(e->out, "changed"), 0);
+    ck_assert_double_lt(json_field(e->out, "changed"), 200);
+    ck_assert_double_ge(json_field(e->out, "changed") + 0.5, fabs(better) * 10000);
+}
+END_TEST
+
 START_TEST(nothing_is_trained_from_it)
 {
     char text[1024];
@@ -541,4 +560,5 @@ TEST_MAIN("models/quantize", probabilities_differ_from_those_of_f32_and_by_less_
           a_file_has_weights_of_8_bits_with_scales_and_all_else_as_it_was,
           a_temperature_put_into_the_file_leaves_its_weights,
           every_allocation_may_fail_and_nothing_leaks,
-          the_command_writes_the_file_and_says_what_it_costs, nothing_is_trained_from_it)
+          the_command_writes_the_file_and_says_what_it_costs,
+          samples_that_get_another_class_are_counted, nothing_is_trained_from_it)

@@ -248,6 +248,8 @@ START_TEST(targets_that_the_last_layer_cannot_come_to_are_counted)
     check_values("sigmoid", raw, "huber",
                  "but 1 of the 4 targets to learn are; remove the layer\n");
     check_values("relu, flatten", "", "mse", "layer \"relu1\": its outputs are never below 0");
+    write_text("values.csv", "a,y\n1,0\n2,0\n3,10\n4,20\n"); /* the third becomes 0.3 */
+    check_values("sigmoid", "", "l1", "but 3 of the 4 targets to learn are, less their mean");
     check_values("residual: {body: [dense: {units: 1}, relu]}", "", "mse", NULL);
     check_values("leaky_relu", "", "mse", NULL);
 }
