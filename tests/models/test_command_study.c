@@ -259,6 +259,29 @@ START_TEST(a_saved_network_is_measured_and_reaching_by_another_number)
 END_TEST
 
 /* Li and others' figure: one for each arm, with the same shades. */
+/* Where such a text of an SVG begins or has its middle, the one from `*at` on. */
+static double x_of(const char **at, const char *begin)
+{
+    double x = NAN;
+    *at = strstr(*at, begin);
+    ck_assert_ptr_nonnull(*at);
+    *at += strlen(begin);
+    ck_assert_int_eq(sscanf(*at, " x=\"%lf\"", &x), 1);
+    return x;
+}
+
+/* Losses are taken at -0.5, -0.25, 0, 0.25 and 0.5, and stand there: -0.4 is in between. */
+static void check_places(const char *page)
+{
+    const char *at = page;
+    const double first = x_of(&at, "class=\"value\""), second = x_of(&at, "class=\"value\"");
+    double mark = NAN;
+    do {
+        mark = x_of(&at, "class=\"middle\"");
+    } while (strncmp(strchr(at, '>'), ">-0.4<", 6) != 0);
+    assert_near(mark, first + 0.4 * (second - first), 0.01, 0);
+}
+
 START_TEST(the_loss_around_the_parameters_is_drawn_for_each_arm)
 {
     size_t size;
@@ -280,6 +303,7 @@ START_TEST(the_loss_around_the_parameters_is_drawn_for_each_arm)
     ck_assert_int_eq(count_of(page, "<svg"), 2);
     ck_assert_int_ge(count_of(page, "The loss around: none"), 1);
     ck_assert_int_ge(count_of(page, "The loss around: some"), 1);
+    check_places(page);
     free(page);
 }
 END_TEST

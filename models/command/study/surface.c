@@ -60,12 +60,14 @@ static void widen(const square *q, figure_axis *scale)
 
 static void draw_square(page *p, const square *q, const char *title, const figure_axis *scale)
 {
+    /* A cell's middle is where its loss was taken: those at the sides go half a cell farther. */
+    const double side = q->reach * (double)q->side / (double)(q->side - 1);
     const figure f = {
         .title = title,
         .text = "Of seed 1, at its last look. The parameters are in the middle; 1 is "
                 "as long as the weights. Shades are the same for all arms.",
-        .x = {.label = "one direction", .low = -q->reach, .high = q->reach},
-        .y = {.label = "another", .low = -q->reach, .high = q->reach},
+        .x = {.label = "one direction", .low = -side, .high = side},
+        .y = {.label = "another", .low = -side, .high = side},
         .grid = {.rows = q->side, .columns = q->side, .values = q->losses, .scale = *scale}};
     page_figure(p, &f);
 }
