@@ -249,6 +249,11 @@ def check_probes():
     claim("what probes found is drawn by layer", ">Gradient norms: norm<" in text)
     claim("the loss on a square is a picture, and no curve",
           ">Loss around the parameters, step 4<" in text and ">Loss surface: loss<" not in text)
+    surface = text[text.index(">Loss around the parameters, step 4<"):]
+    cell = re.search(r'class="value" x="([\d.]+)"', surface)
+    mark = re.search(r'class="middle" x="([\d.]+)"[^>]*>-1(?:\.0)?<', surface)
+    claim("each loss stands where it was taken",
+          cell and mark and abs(float(cell[1]) - float(mark[1])) < 0.1)
     claim("but not of a look that was cut off", "Loss around the parameters, step 8" not in text)
 
 

@@ -215,7 +215,8 @@ static void add_surface(report *r, const history *h, const curve *loss, bool las
         x->value[begin + side - 1] != -x->value[begin]) {
         return; /* a run that was stopped within a look */
     }
-    const double low = x->value[begin], high = -low;
+    /* A cell's middle is where its loss was taken: those at the sides go half a cell farther. */
+    const double low = x->value[begin] * (double)side / (double)(side - 1), high = -low;
     const figure f = {.title = title,
                       .text = "The parameters are in the middle; 1 is as long as the weights.",
                       .x = {.label = "one direction", .low = low, .high = high},
