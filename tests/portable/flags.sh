@@ -17,4 +17,11 @@ with()
 with O0 -Doptimization=0
 with O3 -Dc_args=-O3 # the build's own -O2 stands before it
 with Os -Doptimization=s
-with LTO -Db_lto=true
+
+# Each program of the tests would be optimized anew with the whole library: for hours. The command checks the ops.
+build build/LTO -Db_lto=true -Dtests=false
+result LTO
+train build/LTO build/LTO/norma
+say "Gradients"
+build/LTO/norma gradcheck >"$FOLDER/log"
+result "gradients of $(grep -c 'first order' "$FOLDER/log") ops passed"
