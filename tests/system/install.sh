@@ -346,4 +346,16 @@ ask load_static env LD_LIBRARY_PATH="$prefix/lib" ./load_static ./linked.so
 PATH=$old_path
 claim_of load_static "where there would be two libraries, that is refused" says 'it is bound to another copy of Norma'
 
+# ---- The studies ----
+
+# In their quick form, where their data set is: a build with sanitizers would take too long.
+if [ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]; then
+    studies=$("$prefix/bin/norma" study --list | awk '{print $1}')
+    claim_runs "studies are listed" test -n "$studies"
+    for study in $studies; do
+        claim_runs "the study $study runs in its quick form" \
+            "$prefix/bin/norma" study "$study" --quick -j 2 --quiet --out "$temporary/$study"
+    done
+fi
+
 finish
