@@ -507,6 +507,9 @@ START_TEST(the_command_writes_the_file_and_says_what_it_costs)
     e = norma("quantize", "run");
     assert_code(e, 2);
     assert_says(e->err, "--out is missing");
+    e = norma("quantize", "run", "--out", "-");
+    assert_code(e, 2);
+    assert_says(e->err, "--out is a file's name, not standard output");
     e = norma("quantize", "run/best.safetensors", "--weights", "run", "--out", "x.safetensors");
     assert_code(e, 2);
 }
