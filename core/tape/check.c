@@ -16,250 +16,13 @@
 #include "core/guard.h"
 #include "core/internal.h"
 #include "core/plugin.h"
-#include "core/random.h"
+#include "core/tape/checker.h"
 
 #define STEP 1e-5            /* of the differences, relative to the value */
 #define FIRST_TOLERANCE 1e-6 /* all relative to the largest element compared, or to 1 */
 #define SECOND_TOLERANCE 1e-5
 #define F32_TOLERANCE 2e-4
 #define MAX_VARIABLES (NM_SAMPLE_INPUTS + NM_MAX_OUTPUTS)
-
-typedef struct checker {
-    nm_context *context;
-    nm_tape *tape;
-    const nm_op *op;
-    const void *options;
-    int sample;
-    int inputs;
-    nm_tensor *in[NM_SAMPLE_INPUTS];
-    nm_tensor *before[NM_SAMPLE_INPUTS]; /* copies of them */
-    nm_tensor *weight[NM_MAX_OUTPUTS];   /* u; NULL for outputs that are not differentiated */
-    nm_tensor *again[NM_SAMPLE_INPUTS];  /* v; NULL for inputs that are not */
-    nm_check_result *result;
-} checker;
-
-static nm_status check_fail(const checker *c, const char *format, ...) NM_PRINTF(2, 3);
-
-static nm_status check_fail(const checker *c, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    nm_fail_v(c->context, NM_ERROR_NUMERIC, format, list);
-    va_end(list);
-    return nm_fail_in(c->context, "%s, sample %d", c->op->item.name, c->sample);
-}
-
-/* ---- Making the sample's tensors ---- */
-
-static bool is_smooth_input(const checker *c, int i)
-{
-    const nm_port *port = nm_input_port(c->op, i);
-    return c->in[i] && port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD) &&
-           nm_dtype_is_float((nm_dtype)c->in[i]->dtype);
-}
-
-static bool is_smooth_output(const nm_port *port)
-{
-    return port->type != NM_PORT_INDEX && !(port->flags & (NM_PORT_NO_GRAD | NM_PORT_HIDDEN));
-}
-
-static double sample_value(const nm_sample_input *s, nm_random *random, int64_t rank_of_value)
-{
-    double normal = nm_random_normal(random);
-    switch (s->fill) {
-    case NM_FILL_NORMAL: return normal;
-    case NM_FILL_UNIFORM: return s->low + (s->high - s->low) * nm_random_uniform(random);
-    case NM_FILL_AWAY: return normal < 0 ? normal - s->low : normal + s->low;
-    case NM_FILL_DISTINCT: return 0.1 * (double)rank_of_value + 0.01 * nm_random_uniform(random);
-    case NM_FILL_INDEX: return (double)nm_random_below(random, (int64_t)s->high);
-    case NM_FILL_ABSENT: break;
-    }
-    return 0;
-}
-
-static nm_tensor *make_input(checker *c, const nm_sample_input *s, nm_random *random)
-{
-    nm_dtype dtype = s->fill == NM_FILL_INDEX ? NM_I32 : NM_F64;
-    nm_tensor *x = nm_tensor_create(c->context, dtype, nm_shape_of_sample(&s->shape));
-    int64_t *order = x ? nm_alloc(c->context, (size_t)(x->count + 1) * sizeof *order) : NULL;
-    if (!order) {
-        nm_tensor_destroy(x);
-        return NULL;
-    }
-    nm_random_permutation(random, order, x->count);
-    for (int64_t i = 0; i < x->count; i++) {
-        nm_tensor_set(x, i, sample_value(s, random, order[i] - x->count / 2));
-    }
-    nm_free(c->context, order);
-    return x;
-}
-
-static nm_tensor *make_random(checker *c, const nm_shape *shape, nm_random *random)
-{
-    nm_tensor *x = nm_tensor_create(c->context, NM_F64, *shape);
-    if (x && nm_random_fill_normal(random, x, 0, 1) == NM_OK) {
-        x->requires_grad = true;
-    }
-    return x;
-}
-
-static int count_inputs(const nm_sample *sample)
-{
-    int inputs = sample->inputs;
-    while (!sample->inputs && inputs < NM_SAMPLE_INPUTS && sample->in[inputs].fill) {
-        inputs++;
-    }
-    return inputs;
-}
-
-/* Promise 5. */
-static nm_status check_unchanged(checker *c, const char *by)
-{
-    for (int i = 0; i < c->inputs; i++) {
-        const nm_tensor *x = c->in[i];
-        if (x && memcmp(x->data, c->before[i]->data, nm_tensor_bytes(x)) != 0) {
-            return check_fail(c, "its %s changes the input %s; no op may", by,
-                              nm_input_port(c->op, i)->name);
-        }
-    }
-    return c->context->status;
-}
-
-#define MARGIN 64 /* bytes behind an output that must stay as they are */
-
-/* A tensor like `y` with bytes of `fill` for elements, and as many as MARGIN behind them. */
-static nm_tensor *make_frame(checker *c, const nm_tensor *y, int fill)
-{
-    nm_tensor *frame =
-        nm_tensor_create(c->context, NM_U8, NM_SHAPE((int64_t)nm_tensor_bytes(y) + MARGIN));
-    if (frame) {
-        memset(frame->data, fill, nm_tensor_bytes(frame));
-        frame->count = y->count;
-        frame->shape = y->shape;
-        frame->dtype = y->dtype;
-    }
-    return frame;
-}
-
-static nm_status compare_frames(checker *c, const nm_tensor *a, const nm_tensor *b, int output)
-{
-    const unsigned char *x = a->data, *y = b->data;
-    const size_t bytes = nm_tensor_bytes(a), size = nm_dtype_size((nm_dtype)a->dtype);
-    char text[NM_SHAPE_TEXT];
-    nm_shape_text(&a->shape, text);
-    for (size_t i = bytes; i < bytes + MARGIN; i++) {
-        if (x[i] != 0xa5 || y[i] != 0x5a) {
-            return check_fail(c,
-                              "output %s: it writes behind the last element of %s, the shape that "
-                              "its shape rule says",
-                              c->op->outputs[output].name, text);
-        }
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        if (x[i] == 0xa5 && y[i] == 0x5a) {
-            return check_fail(
-                c,
-                "output %s: element %zu of %s, the shape that its shape rule says, is "
-                "not written",
-                c->op->outputs[output].name, i / size, text);
-        }
-    }
-    return NM_OK;
-}
-
-static void turn_signs(const checker *c)
-{
-    for (int i = 0; i < c->inputs; i++) {
-        double *x = c->in[i] && c->in[i]->dtype == NM_F64 ? c->in[i]->data : NULL;
-        double *y = x ? c->before[i]->data : NULL;
-        for (int64_t k = 0; x && k < c->in[i]->count; k++) {
-            x[k] = -x[k];
-            y[k] = -y[k];
-        }
-    }
-}
-
-/* Promise 5 where the sample happens not to go: with every sign turned, whatever comes of it. */
-static void check_turned(checker *c, nm_tensor *const *out)
-{
-    turn_signs(c);
-    nm_run_op(c->context, c->op, c->options, NM_F64, c->in, c->inputs, out);
-    nm_context_clear_error(c->context);
-    check_unchanged(c, "computation");
-    turn_signs(c);
-}
-
-/* Promise 6: twice, upon different bytes. */
-static nm_status check_extent(checker *c, nm_tensor *const *like)
-{
-    nm_tensor *frames[2][NM_MAX_OUTPUTS] = {{NULL}};
-    const int outputs = c->op->forward ? c->op->output_count : 0;
-    for (int k = 0; k < 2; k++) {
-        for (int i = 0; i < outputs; i++) {
-            frames[k][i] = make_frame(c, like[i], k ? 0x5a : 0xa5);
-        }
-        if (outputs && c->context->status == NM_OK) {
-            nm_run_op(c->context, c->op, c->options, NM_F64, c->in, c->inputs, frames[k]);
-        }
-    }
-    for (int i = 0; i < outputs && c->context->status == NM_OK; i++) {
-        compare_frames(c, frames[0][i], frames[1][i], i);
-    }
-    if (outputs && c->context->status == NM_OK) {
-        check_turned(c, frames[0]);
-    }
-    for (int i = 0; i < 2 * outputs; i++) {
-        nm_tensor_destroy(frames[i % 2][i / 2]);
-    }
-    return c->context->status;
-}
-
-static nm_status make_tensors(checker *c, const nm_sample *sample)
-{
-    nm_random random = nm_random_create(20150211, (uint64_t)c->sample);
-    c->inputs = count_inputs(sample);
-    for (int i = 0; i < c->inputs; i++) {
-        if (sample->in[i].fill == NM_FILL_ABSENT) {
-            continue;
-        }
-        c->in[i] = make_input(c, &sample->in[i], &random);
-        if (!c->in[i]) {
-            return c->context->status;
-        }
-        c->before[i] = nm_tensor_copy_of(c->context, (nm_dtype)c->in[i]->dtype, c->in[i]->shape,
-                                         c->in[i]->data);
-        if (!c->before[i]) {
-            return c->context->status;
-        }
-        c->in[i]->requires_grad = is_smooth_input(c, i);
-        if (c->in[i]->requires_grad) {
-            const nm_shape shape = nm_shape_of_sample(&sample->in[i].shape);
-            c->again[i] = make_random(c, &shape, &random);
-        }
-    }
-    nm_tensor *out[NM_MAX_OUTPUTS];
-    nm_status status = nm_apply(c->tape, c->op, c->in, c->inputs, c->options, out);
-    for (int i = 0; i < c->op->output_count && status == NM_OK; i++) {
-        if (out[i] && is_smooth_output(&c->op->outputs[i])) {
-            c->weight[i] = make_random(c, &out[i]->shape, &random);
-        }
-    }
-    if (status == NM_OK) status = check_extent(c, out);
-    nm_tape_reset(c->tape);
-    return c->context->status == NM_OK ? check_unchanged(c, "computation") : c->context->status;
-}
-
-static void destroy_tensors(checker *c)
-{
-    for (int i = 0; i < NM_SAMPLE_INPUTS; i++) {
-        nm_tensor_destroy(c->in[i]);
-        nm_tensor_destroy(c->before[i]);
-        nm_tensor_destroy(c->again[i]);
-    }
-    for (int i = 0; i < NM_MAX_OUTPUTS; i++) {
-        nm_tensor_destroy(c->weight[i]);
-    }
-}
 
 /* ---- The op, its gradient, and the two numbers that are differentiated ---- */
 
@@ -275,17 +38,17 @@ static int gather(nm_tensor *const *from, int count, nm_tensor **out)
     return n;
 }
 
-static int smooth_inputs(const checker *c, nm_tensor **out)
+static int smooth_inputs(const nm_checker *c, nm_tensor **out)
 {
     nm_tensor *smooth[NM_SAMPLE_INPUTS];
     for (int i = 0; i < c->inputs; i++) {
-        smooth[i] = is_smooth_input(c, i) ? c->in[i] : NULL;
+        smooth[i] = nm_checker_is_smooth(c, i) ? c->in[i] : NULL;
     }
     return gather(smooth, c->inputs, out);
 }
 
 /* The differentiated outputs of one run. */
-static int run(checker *c, nm_tensor **out)
+static int run(nm_checker *c, nm_tensor **out)
 {
     nm_tensor *all[NM_MAX_OUTPUTS];
     if (nm_apply(c->tape, c->op, c->in, c->inputs, c->options, all) != NM_OK) {
@@ -298,7 +61,7 @@ static int run(checker *c, nm_tensor **out)
 }
 
 /* ds/dx for all differentiated inputs. */
-static nm_status run_gradient(checker *c, unsigned flags, nm_tensor **grads)
+static nm_status run_gradient(nm_checker *c, unsigned flags, nm_tensor **grads)
 {
     nm_tensor *out[NM_MAX_OUTPUTS], *weights[NM_MAX_OUTPUTS], *in[NM_SAMPLE_INPUTS];
     int outputs = run(c, out);
@@ -316,9 +79,9 @@ static double dot(nm_tensor *a, nm_tensor *b)
     return sum;
 }
 
-typedef double (*number_fn)(checker *c);
+typedef double (*number_fn)(nm_checker *c);
 
-static double weighted_outputs(checker *c)
+static double weighted_outputs(nm_checker *c)
 {
     nm_tensor *out[NM_MAX_OUTPUTS], *weights[NM_MAX_OUTPUTS];
     int outputs = run(c, out);
@@ -331,7 +94,7 @@ static double weighted_outputs(checker *c)
     return sum;
 }
 
-static double weighted_gradients(checker *c)
+static double weighted_gradients(nm_checker *c)
 {
     nm_tensor *grads[NM_SAMPLE_INPUTS], *again[NM_SAMPLE_INPUTS];
     int n = gather(c->again, c->inputs, again);
@@ -347,7 +110,7 @@ static double weighted_gradients(checker *c)
 
 /* ---- Comparing with differences ---- */
 
-static double difference(checker *c, number_fn number, nm_tensor *x, int64_t i)
+static double difference(nm_checker *c, number_fn number, nm_tensor *x, int64_t i)
 {
     double *value = (double *)x->data + i;
     double old = *value, step = STEP * fmax(1, fabs(old));
@@ -360,7 +123,7 @@ static double difference(checker *c, number_fn number, nm_tensor *x, int64_t i)
 }
 
 /* Compares `gradient` of `number` in x with differences; keeps the largest error. */
-static nm_status compare(checker *c, number_fn number, nm_tensor *x, const double *gradient,
+static nm_status compare(nm_checker *c, number_fn number, nm_tensor *x, const double *gradient,
                          const char *of, int index, double tolerance, double *largest)
 {
     double scale = 1;
@@ -374,9 +137,9 @@ static nm_status compare(checker *c, number_fn number, nm_tensor *x, const doubl
             return c->context->status;
         }
         if (!(error <= tolerance)) {
-            return check_fail(c,
-                              "%s %d, element %lld: the gradient is %.12g, differences say %.12g",
-                              of, index, (long long)i, gradient[i], wanted);
+            return nm_checker_fail(
+                c, "%s %d, element %lld: the gradient is %.12g, differences say %.12g", of, index,
+                (long long)i, gradient[i], wanted);
         }
         *largest = fmax(*largest, error);
     }
@@ -384,7 +147,7 @@ static nm_status compare(checker *c, number_fn number, nm_tensor *x, const doubl
 }
 
 /* Copies results off the tape, which the differences will reset. */
-static double *copy_out(checker *c, nm_tensor *const *grads, int count)
+static double *copy_out(nm_checker *c, nm_tensor *const *grads, int count)
 {
     size_t bytes = 0;
     for (int i = 0; i < count; i++) {
@@ -400,7 +163,7 @@ static double *copy_out(checker *c, nm_tensor *const *grads, int count)
     return (double *)(void *)copy;
 }
 
-static nm_status compare_all(checker *c, number_fn number, nm_tensor *const *x, int count,
+static nm_status compare_all(nm_checker *c, number_fn number, nm_tensor *const *x, int count,
                              nm_tensor *const *grads, const char *of, double tolerance,
                              double *largest)
 {
@@ -416,7 +179,7 @@ static nm_status compare_all(checker *c, number_fn number, nm_tensor *const *x, 
 }
 
 /* Promise 1. */
-static nm_status check_first_order(checker *c)
+static nm_status check_first_order(nm_checker *c)
 {
     nm_tensor *in[NM_SAMPLE_INPUTS], *grads[NM_SAMPLE_INPUTS];
     int inputs = smooth_inputs(c, in);
@@ -428,7 +191,7 @@ static nm_status check_first_order(checker *c)
 }
 
 /* Promise 2. */
-static nm_status check_second_order(checker *c)
+static nm_status check_second_order(nm_checker *c)
 {
     nm_tensor *variables[MAX_VARIABLES], *first[NM_SAMPLE_INPUTS], *again[NM_SAMPLE_INPUTS];
     nm_tensor *second[MAX_VARIABLES];
@@ -461,10 +224,10 @@ static nm_tensor *as_f32(nm_context *context, nm_tensor *x)
     return y;
 }
 
-/* A checker with f32 copies of the tensors; what was not copied is shared. */
-static checker narrow(const checker *c)
+/* A nm_checker with f32 copies of the tensors; what was not copied is shared. */
+static nm_checker narrow(const nm_checker *c)
 {
-    checker n = *c;
+    nm_checker n = *c;
     for (int i = 0; i < c->inputs; i++) {
         n.in[i] = as_f32(c->context, c->in[i]);
     }
@@ -474,7 +237,7 @@ static checker narrow(const checker *c)
     return n;
 }
 
-static void destroy_narrow(checker *n, const checker *c)
+static void destroy_narrow(nm_checker *n, const nm_checker *c)
 {
     for (int i = 0; i < c->inputs; i++) {
         if (n->in[i] != c->in[i]) {
@@ -489,7 +252,7 @@ static void destroy_narrow(checker *n, const checker *c)
 }
 
 /* Outputs and gradients of one run, one after the other. */
-static int run_both(checker *c, nm_tensor **all)
+static int run_both(nm_checker *c, nm_tensor **all)
 {
     int outputs = run(c, all);
     for (int i = 0; i < outputs; i++) {
@@ -503,7 +266,7 @@ static int run_both(checker *c, nm_tensor **all)
 }
 
 /* Promise 3. */
-static nm_status compare_f32(checker *c, nm_tensor *const *wide, nm_tensor *const *n, int count)
+static nm_status compare_f32(nm_checker *c, nm_tensor *const *wide, nm_tensor *const *n, int count)
 {
     for (int k = 0; k < count; k++) {
         double scale = 1;
@@ -513,31 +276,33 @@ static nm_status compare_f32(checker *c, nm_tensor *const *wide, nm_tensor *cons
         for (int64_t i = 0; i < wide[k]->count; i++) {
             double a = nm_tensor_get(n[k], i), b = nm_tensor_get(wide[k], i);
             if (!(fabs(a - b) <= F32_TOLERANCE * scale)) {
-                return check_fail(c,
-                                  "result %d (outputs, then gradients), element %lld: f32 gives "
-                                  "%.9g, f64 %.12g",
-                                  k, (long long)i, a, b);
+                return nm_checker_fail(
+                    c,
+                    "result %d (outputs, then gradients), element %lld: f32 gives "
+                    "%.9g, f64 %.12g",
+                    k, (long long)i, a, b);
             }
         }
     }
     return NM_OK;
 }
 
-static nm_status compare_bits(checker *c, nm_tensor *const *a, nm_tensor *const *b, int count)
+static nm_status compare_bits(nm_checker *c, nm_tensor *const *a, nm_tensor *const *b, int count)
 {
     for (int k = 0; k < count; k++) {
         if (memcmp(a[k]->data, b[k]->data, nm_tensor_bytes(a[k])) != 0) {
-            return check_fail(c, "result %d (outputs, then gradients) differs in a second run", k);
+            return nm_checker_fail(c, "result %d (outputs, then gradients) differs in a second run",
+                                   k);
         }
     }
     return NM_OK;
 }
 
 /* Promises 3 and 4. */
-static nm_status check_f32(checker *c)
+static nm_status check_f32(nm_checker *c)
 {
     nm_tensor *wide[MAX_VARIABLES], *once[MAX_VARIABLES], *twice[MAX_VARIABLES];
-    checker n = narrow(c);
+    nm_checker n = narrow(c);
     int count = c->context->status == NM_OK ? run_both(c, wide) : 0;
     if (c->context->status == NM_OK) run_both(&n, once);
     if (c->context->status == NM_OK) run_both(&n, twice);
@@ -551,7 +316,7 @@ static nm_status check_f32(checker *c)
 
 /* ---- All of it ---- */
 
-static nm_status check_recorded(checker *c)
+static nm_status check_recorded(nm_checker *c)
 {
     nm_tensor *out[NM_MAX_OUTPUTS], *in[NM_SAMPLE_INPUTS];
     int outputs = run(c, out);
@@ -559,32 +324,32 @@ static nm_status check_recorded(checker *c)
     nm_status status = c->context->status;
     for (int i = 0; i < outputs && status == NM_OK; i++) {
         if (out[i]->requires_grad != wanted) {
-            status = check_fail(c, "output %d is%s recorded", i, wanted ? " not" : "");
+            status = nm_checker_fail(c, "output %d is%s recorded", i, wanted ? " not" : "");
         }
     }
     nm_tape_reset(c->tape);
     return status;
 }
 
-static nm_status check_tensors(checker *c, const nm_sample *sample)
+static nm_status check_tensors(nm_checker *c, const nm_sample *sample)
 {
     nm_tensor *in[NM_SAMPLE_INPUTS];
-    nm_status status = make_tensors(c, sample);
+    nm_status status = nm_checker_make_tensors(c, sample);
     bool smooth = nm_op_has_gradient(c->op) && smooth_inputs(c, in) > 0;
     if (status == NM_OK) status = check_recorded(c);
     if (status == NM_OK && smooth) status = check_first_order(c);
     if (status == NM_OK && smooth && !sample->first_order_only) status = check_second_order(c);
     if (status == NM_OK) status = check_f32(c);
-    if (status == NM_OK) status = check_unchanged(c, "gradient");
+    if (status == NM_OK) status = nm_checker_compare_inputs(c, "gradient");
     if (status != NM_OK && status != NM_ERROR_NUMERIC) {
         nm_fail_in(c->context, "sample %d", c->sample);
     }
     nm_tape_reset(c->tape);
-    destroy_tensors(c);
+    nm_checker_destroy_tensors(c);
     return status;
 }
 
-static nm_status check_sample(checker *c, const nm_sample *sample)
+static nm_status check_sample(nm_checker *c, const nm_sample *sample)
 {
     const nm_spec *spec = c->op->item.spec;
     if (!spec) {
@@ -622,7 +387,7 @@ nm_status nm_check_op(nm_context *context, const char *name, nm_check_result *re
     nm_tape *tape = nm_tape_create(context);
     nm_status status = tape ? NM_OK : NM_ERROR_MEMORY;
     for (int i = 0; i < op->sample_count && status == NM_OK; i++) {
-        checker c = {.context = context, .tape = tape, .op = op, .sample = i, .result = result};
+        nm_checker c = {.context = context, .tape = tape, .op = op, .sample = i, .result = result};
         status = check_sample(&c, &op->samples[i]);
         result->samples++;
     }

@@ -145,4 +145,23 @@ static inline void expect_refused(const char *text, const char *more, const char
     assert_error(context, status, message);
 }
 
+/* `rows` lines of "%d" replaced by their number from `first`, below a header. */
+static inline const char *lines_of(const char *header, const char *format, int rows, int first)
+{
+    static char text[65536];
+    size_t length = (size_t)snprintf(text, sizeof text, "%s", header);
+    for (int i = 0; i < rows; i++) {
+        for (const char *at = format; *at; at++) {
+            if (*at == '%') {
+                length += (size_t)snprintf(text + length, sizeof text - length, "%d", first + i);
+            } else {
+                text[length++] = *at;
+            }
+        }
+        text[length++] = '\n';
+    }
+    text[length] = 0;
+    return text;
+}
+
 #endif
