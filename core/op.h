@@ -140,10 +140,10 @@ typedef enum nm_fill {
     NM_FILL_INDEX     /* integers from 0 to high - 1 */
 } nm_fill;
 
-/* A small shape, and small numbers below: there are many samples in the library. */
+/* A small shape, no axis longer than 255: there are many samples in the library. */
 typedef struct nm_sample_shape {
-    int16_t rank;
-    int16_t dim[NM_MAX_RANK];
+    uint8_t rank;
+    uint8_t dim[NM_MAX_RANK];
 } nm_sample_shape;
 
 static inline nm_shape nm_shape_of_sample(const nm_sample_shape *s)
@@ -157,7 +157,7 @@ static inline nm_shape nm_shape_of_sample(const nm_sample_shape *s)
 }
 
 typedef struct nm_sample_input {
-    int16_t fill; /* an nm_fill */
+    uint8_t fill; /* an nm_fill */
     nm_sample_shape shape;
     float low, high;
 } nm_sample_input;

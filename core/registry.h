@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define NM_ABI 6 /* raised whenever a descriptor's layout changes */
+#define NM_ABI 7 /* raised whenever a descriptor's layout changes */
 
 typedef struct nm_spec nm_spec;
 

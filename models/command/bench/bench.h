@@ -95,8 +95,24 @@ void bench_close_images(bench_images *images);
 
 /* ---- A row of one op ---- */
 
+/* A sample as in an op's own for the gradient check, written with the same macros, but as large as
+ * one likes. */
+typedef struct bench_input {
+    nm_fill fill;
+    nm_shape shape;
+    float low, high;
+} bench_input;
+
+typedef struct bench_sample {
+    const char *options; /* YAML text; NULL: defaults */
+    bench_input in[NM_SAMPLE_INPUTS];
+    int inputs; /* 0: up to the first absent one */
+} bench_sample;
+
+bench_sample bench_sample_of(const nm_sample *small);
+
 /* Runs `op` on a sample's shapes, forward, or with its gradient too. */
-nm_status bench_op(bench *b, const char *name, const nm_op *op, const nm_sample *sample,
+nm_status bench_op(bench *b, const char *name, const nm_op *op, const bench_sample *sample,
                    bool with_gradient);
 
 /* ---- Families of rows ---- */

@@ -14,7 +14,7 @@
 
 typedef struct example {
     const char *op;
-    nm_sample sample;
+    bench_sample sample;
 } example;
 
 static const example examples[] = {
@@ -60,7 +60,7 @@ static const example examples[] = {
 
 /* ---- A sample made large ---- */
 
-static int count_inputs(const nm_sample *s)
+static int count_inputs(const bench_sample *s)
 {
     int count = s->inputs;
     while (count < NM_SAMPLE_INPUTS && s->in[count].fill != NM_FILL_ABSENT) {
@@ -71,18 +71,18 @@ static int count_inputs(const nm_sample *s)
 
 /* All axes times `times`, or the first axis of the inputs that share it with input 0; indices
  * within what has grown. */
-static bool enlarge(const nm_sample *from, int times, bool first_alone, nm_sample *to)
+static bool enlarge(const bench_sample *from, int times, bool first_alone, bench_sample *to)
 {
     *to = *from;
     for (int i = 0; i < NM_SAMPLE_INPUTS; i++) {
-        nm_sample_shape *shape = &to->in[i].shape;
+        nm_shape *shape = &to->in[i].shape;
         for (int k = 0; k < shape->rank; k++) {
             const bool grows =
                 !first_alone || (k == 0 && shape->dim[0] == from->in[0].shape.dim[0]);
-            if (grows && (int64_t)shape->dim[k] * times > LONGEST) {
+            if (grows && shape->dim[k] * times > LONGEST) {
                 return false;
             }
-            shape->dim[k] = (int16_t)(grows ? shape->dim[k] * times : shape->dim[k]);
+            shape->dim[k] = grows ? shape->dim[k] * times : shape->dim[k];
         }
         to->in[i].high *= to->in[i].fill == NM_FILL_INDEX && !first_alone ? (float)times : 1;
     }
@@ -90,17 +90,16 @@ static bool enlarge(const nm_sample *from, int times, bool first_alone, nm_sampl
 }
 
 /* What an op would do to a sample, by a dry run; false where the op refuses it. */
-static bool ask_cost(nm_tape *tape, const nm_op *op, const nm_sample *sample, nm_tape_cost *cost)
+static bool ask_cost(nm_tape *tape, const nm_op *op, const bench_sample *sample, nm_tape_cost *cost)
 {
     nm_tensor *in[NM_SAMPLE_INPUTS] = {NULL}, *out[NM_MAX_OUTPUTS];
     const int count = count_inputs(sample);
     int64_t bytes = 0;
     nm_tape_reset(tape);
     for (int i = 0; i < count; i++) {
-        const nm_sample_input *s = &sample->in[i];
+        const bench_input *s = &sample->in[i];
         if (s->fill != NM_FILL_ABSENT) {
-            in[i] = nm_tape_tensor(tape, s->fill == NM_FILL_INDEX ? NM_I32 : NM_F32,
-                                   nm_shape_of_sample(&s->shape));
+            in[i] = nm_tape_tensor(tape, s->fill == NM_FILL_INDEX ? NM_I32 : NM_F32, s->shape);
             bytes += (int64_t)nm_tensor_bytes(in[i]);
         }
     }
@@ -114,12 +113,13 @@ static bool ask_cost(nm_tape *tape, const nm_op *op, const nm_sample *sample, nm
 }
 
 /* The largest that is not too large. */
-static bool grow(nm_tape *tape, const nm_op *op, bool first_alone, int64_t bytes, nm_sample *sample)
+static bool grow(nm_tape *tape, const nm_op *op, bool first_alone, int64_t bytes,
+                 bench_sample *sample)
 {
-    const nm_sample small = *sample;
+    const bench_sample small = *sample;
     bool grown = false;
     for (int times = 2; times <= LONGEST; times *= 2) {
-        nm_sample larger;
+        bench_sample larger;
         nm_tape_cost cost;
         if (!enlarge(&small, times, first_alone, &larger) || !ask_cost(tape, op, &larger, &cost) ||
             cost.bytes > bytes || cost.multiply_adds > MULTIPLY_ADDS) {
@@ -131,7 +131,7 @@ static bool grow(nm_tape *tape, const nm_op *op, bool first_alone, int64_t bytes
     return grown;
 }
 
-static const nm_sample *find_example(const nm_op *op)
+static const bench_sample *find_example(const nm_op *op)
 {
     for (int i = 0; i < NM_COUNT_OF(examples); i++) {
         if (strcmp(examples[i].op, op->item.name) == 0) {
@@ -141,10 +141,10 @@ static const nm_sample *find_example(const nm_op *op)
     return NULL;
 }
 
-static nm_sample choose_sample(nm_tape *tape, const nm_op *op, int64_t bytes)
+static bench_sample choose_sample(nm_tape *tape, const nm_op *op, int64_t bytes)
 {
-    const nm_sample *known = find_example(op);
-    nm_sample sample = known ? *known : op->samples[0];
+    const bench_sample *known = find_example(op);
+    bench_sample sample = known ? *known : bench_sample_of(&op->samples[0]);
     if (known || !grow(tape, op, false, bytes, &sample)) {
         grow(tape, op, true, bytes, &sample);
     }
@@ -156,11 +156,11 @@ static nm_sample choose_sample(nm_tape *tape, const nm_op *op, int64_t bytes)
 static nm_status bench_one(bench *b, nm_tape *tape, const nm_op *op)
 {
     char name[2 * NM_SHAPE_TEXT];
-    const nm_sample sample = choose_sample(tape, op, b->seconds > 0 ? BYTES : BYTES_UNTIMED);
+    const bench_sample sample = choose_sample(tape, op, b->seconds > 0 ? BYTES : BYTES_UNTIMED);
     int length = snprintf(name, sizeof name, "%s ", op->item.name);
     for (int i = 0; i < sample.in[0].shape.rank; i++) {
-        length += snprintf(name + length, sizeof name - (size_t)length, "%s%d", i ? "x" : "",
-                           sample.in[0].shape.dim[i]);
+        length += snprintf(name + length, sizeof name - (size_t)length, "%s%lld", i ? "x" : "",
+                           (long long)sample.in[0].shape.dim[i]);
     }
     snprintf(name + length, sizeof name - (size_t)length, "%s", op->compose ? ", composed" : "");
     nm_status status = NM_OK;

@@ -8,7 +8,7 @@
 typedef struct kernel {
     const char *name; /* of the op, and what it is run on */
     const char *op;
-    nm_sample sample;
+    bench_sample sample;
 } kernel;
 
 static const kernel kernels[] = {

@@ -32,7 +32,18 @@ static void both(void *state)
     }
 }
 
-static void fill(nm_tensor *x, const nm_sample_input *s, nm_random *random)
+bench_sample bench_sample_of(const nm_sample *small)
+{
+    bench_sample sample = {.options = small->options, .inputs = small->inputs};
+    for (int i = 0; i < NM_SAMPLE_INPUTS; i++) {
+        const nm_sample_input *in = &small->in[i];
+        sample.in[i] =
+            (bench_input){(nm_fill)in->fill, nm_shape_of_sample(&in->shape), in->low, in->high};
+    }
+    return sample;
+}
+
+static void fill(nm_tensor *x, const bench_input *s, nm_random *random)
 {
     if (s->fill == NM_FILL_INDEX) {
         for (int64_t i = 0; i < nm_tensor_count(x); i++) {
@@ -45,11 +56,11 @@ static void fill(nm_tensor *x, const nm_sample_input *s, nm_random *random)
     }
 }
 
-static nm_status make_inputs(running *r, const nm_sample *sample)
+static nm_status make_inputs(running *r, const bench_sample *sample)
 {
     nm_random random = nm_random_create(1, 0);
     for (int i = 0; i < NM_SAMPLE_INPUTS; i++) {
-        const nm_sample_input *s = &sample->in[i];
+        const bench_input *s = &sample->in[i];
         if (s->fill == NM_FILL_ABSENT && i < sample->inputs) {
             r->inputs++;
             continue;
@@ -58,8 +69,7 @@ static nm_status make_inputs(running *r, const nm_sample *sample)
             break;
         }
         bool index = s->fill == NM_FILL_INDEX;
-        nm_tensor *x =
-            nm_tensor_create(r->context, index ? NM_I32 : NM_F32, nm_shape_of_sample(&s->shape));
+        nm_tensor *x = nm_tensor_create(r->context, index ? NM_I32 : NM_F32, s->shape);
         if (!x) {
             return nm_context_status(r->context);
         }
@@ -134,7 +144,7 @@ static nm_status measure_op(bench *b, running *r, const char *name, bool with_gr
     return bench_measure(b, &row);
 }
 
-nm_status bench_op(bench *b, const char *name, const nm_op *op, const nm_sample *sample,
+nm_status bench_op(bench *b, const char *name, const nm_op *op, const bench_sample *sample,
                    bool with_gradient)
 {
     running r = {.context = b->context, .op = op};
