@@ -1,6 +1,8 @@
 #include "core/thread.h"
 
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 
 #include "core/guard.h"
 #include "core/internal.h"
+#include "core/thread_own.h"
 
 bool nm_may_use_threads(void)
 {
@@ -25,6 +28,70 @@ bool nm_may_use_threads(void)
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* ---- Threads ---- */
+
+bool nm_thread_begin(pthread_t *thread, void *(*body)(void *), void *arg)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool begun = pthread_create(thread, NULL, body, arg) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return begun;
+}
+
+static void *pass(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* As the system counts them: a thread that was waited for may take a moment to go. 0: not known. */
+static nlink_t threads_there_are(void)
+{
+    struct stat tasks;
+    return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink : 0;
+}
+
+/* How many of `count` threads there can be at once, by having them for a moment. */
+static int try_threads(int count)
+{
+    pthread_t threads[NM_MAX_THREADS];
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    const nlink_t before = threads_there_are();
+    int begun = 0;
+    pthread_mutex_lock(&gate);
+    while (begun < count && nm_thread_begin(&threads[begun], pass, &gate)) {
+        begun++;
+    }
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < begun; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < 100 && threads_there_are() > before; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    }
+    return begun;
+}
+
+/* Of OpenMP, which keeps a team for each thread that has regions. */
+static _Thread_local struct {
+    int team;  /* of the last region here */
+    int tried; /* as many can be had */
+    int most;  /* more were refused */
+} own = {1, 1, NM_MAX_THREADS};
+
+int nm_threads_at_hand(int wanted)
+{
+    wanted = wanted < own.most ? wanted : own.most;
+    if (wanted > own.tried) {
+        own.tried = own.team + try_threads(wanted - own.team);
+        own.most = own.tried < wanted ? own.tried : own.most;
+    }
+    return wanted < own.tried ? wanted : own.tried;
 }
 
 /* ---- Ranges ---- */
@@ -96,6 +163,7 @@ static void share(nm_context *context, work *w, int threads)
         run_timed(w, i);
     }
     const int64_t ended = now();
+    own.team = own.tried = threads;
     int64_t quickest = w->took[0];
     for (int64_t i = 1; (i + 1) * w->length <= w->count; i++) { /* of full length */
         quickest = least(quickest, w->took[i]);
@@ -123,9 +191,10 @@ void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn 
     w.arg = arg;
     w.count = count;
     const int out = __atomic_load_n(&context->left_out, __ATOMIC_RELAXED);
-    const int64_t threads = least(w.ranges, nm_context_threads(context) - out);
-    if (threads > 1) {
-        share(context, &w, (int)threads);
+    const int threads = (int)least(w.ranges, nm_context_threads(context) - out);
+    const int at_hand = threads > 1 ? nm_threads_at_hand(threads) : 1;
+    if (at_hand > 1) {
+        share(context, &w, at_hand);
     } else {
         run_one_by_one(&w);
         learn(context, now(), 0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/thread.h"
+#include "core/thread_own.h"
 #include "ops/kernels/onednn_primitive.h"
 #include "ops/linear.h"
 
@@ -70,7 +71,7 @@ int nm_onednn_enter(nm_context *context, int64_t multiply_adds)
 #ifdef _OPENMP
     int before = omp_get_max_threads();
     const bool one = multiply_adds < WORTH_THREADS || !nm_may_use_threads();
-    omp_set_num_threads(one ? 1 : nm_context_threads(context));
+    omp_set_num_threads(one ? 1 : nm_threads_at_hand(nm_context_threads(context)));
     return before;
 #else
     (void)context;

@@ -1,8 +1,8 @@
 #include "optim/data/prefetch.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
+
+#include "core/thread_own.h"
 
 struct nm_prefetch {
     nm_context *context;
@@ -44,17 +44,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* With all signals blocked, so that they reach the program's own threads. */
-static bool start_thread(nm_prefetch *p)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&p->thread, NULL, run, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 /* Whether this is a fork of the process that began: it has neither the thread nor its locks. */
 static bool is_alone(const nm_prefetch *p)
 {
@@ -83,7 +72,7 @@ nm_prefetch *nm_prefetch_create(nm_context *context, nm_make_fn make, void *arg)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->ready, NULL);
-    if (!start_thread(p)) {
+    if (!nm_thread_begin(&p->thread, run, p)) {
         release(p);
         return NULL;
     }

@@ -38,7 +38,7 @@ static nm_status check_position(const nm_trainer *t, const nm_progress *p)
     }
     int64_t least, most;
     if (__builtin_mul_overflow(p->epoch, t->batches, &least) ||
-        __builtin_mul_overflow(p->epoch + 1, t->setup.data->train.count, &most) ||
+        __builtin_mul_overflow(p->epoch + (p->batch > 0), t->setup.data->train.count, &most) ||
         p->samples < least + p->batch || p->samples > most) {
         return fail(t,
                     "the checkpoint's samples are %" PRId64 ", which batch %" PRId64

@@ -1,6 +1,7 @@
 #include "core/registry.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/test.h"
 
@@ -89,6 +90,21 @@ START_TEST(nearest_knows_the_usual_typing_errors)
 }
 END_TEST
 
+START_TEST(words_of_any_length_are_compared)
+{
+    char words[400] = "first ";
+    for (int length = 60; length < 68; length++) { /* from what is kept of one to more than that */
+        memset(words + 6, 'w', (size_t)length);
+        strcpy(words + 6 + length, " last");
+        ck_assert(nm_words_have(words, "Last") && nm_words_have(words, "first"));
+        words[6 + length] = 0;
+        ck_assert(nm_words_have(words, words + 6));
+        ck_assert(!nm_words_have(words, "w") && !nm_words_have(words, "last"));
+    }
+    ck_assert(!nm_words_have(NULL, "first") && !nm_words_have("", "first"));
+}
+END_TEST
+
 START_TEST(a_map_holds_a_thousand_names)
 {
     nm_context *context = test_context(NULL);
@@ -138,5 +154,5 @@ END_TEST
 TEST_MAIN("core/registry", items_are_found_by_name_and_kept_in_order,
           an_unknown_name_gets_a_suggestion, a_name_is_registered_once,
           another_abi_is_a_clear_error, an_ill_formed_name_is_refused,
-          nearest_knows_the_usual_typing_errors, a_map_holds_a_thousand_names,
-          a_map_survives_any_failed_allocation)
+          nearest_knows_the_usual_typing_errors, words_of_any_length_are_compared,
+          a_map_holds_a_thousand_names, a_map_survives_any_failed_allocation)

@@ -262,6 +262,14 @@ START_TEST(an_index_out_of_range_is_named_with_its_place)
     assert_error(f.context, NM_ERROR_INPUT, "src [3, 2] must have the shape of index [1, 2]");
     nm_gather(f.tape, x, NUMBERS(f, 0, 1));
     assert_error(f.context, NM_ERROR_INPUT, "index [2] does not lie within x [3, 2]");
+    const char *part = "it has as many axes, and none but axis 0 is longer";
+    nm_tensor *wide = nm_reshape(f.tape, NUMBERS(f, 0, 1, 2), NM_SHAPE(1, 3));
+    nm_gather(f.tape, x, wide);
+    assert_error(f.context, NM_ERROR_INPUT, part);
+    nm_scatter_add(f.tape, x, wide, nm_full(f.tape, NM_F32, NM_SHAPE(1, 3), 1));
+    assert_error(f.context, NM_ERROR_INPUT, part);
+    nm_gather(f.tape, x, nm_reshape(f.tape, NUMBERS(f, 0, 1, 2, 0, 1, 2, 0, 1), NM_SHAPE(4, 2)));
+    assert_fine(f.context); /* longer along the axis */
     end(&f);
 }
 END_TEST

@@ -171,6 +171,12 @@ START_TEST(numbers_that_no_run_could_have_are_refused)
         refuses(&r, replaced(path, rows[i].from, rows[i].to), NM_ERROR_FORMAT, rows[i].part);
         small_end(&r, NULL);
     }
+    small_run r; /* between epochs there are no samples of the next */
+    begin(&r, NULL, NULL);
+    path = replaced(replaced(path, "\"batch\":\"1\"", "\"batch\":\"0\""), "\"step\":\"7\"",
+                    "\"step\":\"6\"");
+    refuses(&r, path, NM_ERROR_FORMAT, ", which batch 0 of epoch 1 cannot have");
+    small_end(&r, NULL);
 }
 END_TEST
 
