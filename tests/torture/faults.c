@@ -111,8 +111,14 @@ static void leave(void)
     }
 }
 
+static atomic_bool
+    ended; /* main() has returned: what follows is a coverage build's, which keeps its counts */
+
 action happens(int call)
 {
+    if (atomic_load(&ended)) {
+        return NONE;
+    }
     long of_call = atomic_fetch_add(&counts[call], 1) + 1;
     long of_all = atomic_fetch_add(&counts[CALL_ANY], call != CALL_memory) + 1;
     long at = fault.call == call                              ? of_call
@@ -160,6 +166,28 @@ static void *real(const char *name)
         }                                                                                          \
         return result;                                                                             \
     } while (0)
+
+/* ---- The end ---- */
+
+typedef int program_fn(int argc, char **argv, char **environment);
+static program_fn *program;
+
+static int run_program(int argc, char **argv, char **environment)
+{
+    const int code = program(argc, argv, environment);
+    atomic_store(&ended, true);
+    return code;
+}
+
+int __libc_start_main(program_fn *main_, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_end)(void), void *stack_end);
+
+int __libc_start_main(program_fn *main_, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_end)(void), void *stack_end)
+{
+    program = main_;
+    return REAL(__libc_start_main)(run_program, argc, argv, init, fini, loader_end, stack_end);
+}
 
 #ifndef WITH_MEMORY
 long live_blocks(void)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-PATIENCE = 60  # seconds for what takes one
+PATIENCE = float(os.environ.get("NORMA_PATIENCE", 60))  # seconds for what takes one; more where a machine is busy
 
 NETWORK = """data:
   train: {csv: {path: samples.csv, target: class}}

@@ -2,7 +2,7 @@
 """Torture: runs the command with one fault each, and looks at what is left.
 
     tests/torture/torture.py BUILD [--minutes M | --rounds N] [--first N]
-    tests/torture/torture.py BUILD --every [--only SCENARIO] [--jobs N] [--first N] [--rounds N]
+    tests/torture/torture.py BUILD --every [--only SCENARIO] [--jobs N] [--first N] [--rounds N] [--each N]
 
 A round is a scenario (training, resuming, predicting, ...) and a fault, both drawn by the round's seed:
 a call of the C library that fails once or from there on, half a write, a kill before or after a call, a
@@ -186,7 +186,7 @@ def play_every(house, options):
     """A part of the rounds, in processes of their own, each in a house of its own."""
     faults = every_fault(house, options.only)
     last = min(len(faults), options.first - 1 + (options.rounds or len(faults)))
-    seeds = range(options.first - 1, last)
+    seeds = range(options.first - 1, last, options.each)
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
         for seed, ended in pool.imap(play_one, ((house, faults[seed], seed) for seed in seeds), chunksize=8):
             yield seed + 1, ended
@@ -214,6 +214,7 @@ def main():
     options.add_argument("--first", type=int, default=1, help="the first round's seed")
     options.add_argument("--every", action="store_true", help="each call of each scenario, in order")
     options.add_argument("--only", help="with --every: of this scenario")
+    options.add_argument("--each", type=int, default=1, help="with --every: each Nth of them alone")
     options.add_argument("--jobs", type=int, default=os.cpu_count())
     options = options.parse_args()
     bad, ends, rounds = 0, {}, 0
@@ -226,7 +227,7 @@ def main():
                 bad += 1
                 print(f"FAILED: seed {seed}: {name}, {fault}: {what}\n  it said: {words.strip()[-600:]}",
                       flush=True)
-    seed = options.first + rounds
+    seed = options.first + rounds * options.each
     if options.minutes:
         with open(os.path.join(options.build, "next_seed"), "w", encoding="ascii") as file:
             file.write(f"{seed}\n")
