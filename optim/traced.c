@@ -18,10 +18,11 @@ typedef struct key {
 
 typedef struct kept {
     key key;
-    nm_graph *graph; /* NULL: nothing is kept here */
-    nm_plan *plan;   /* NULL: none was needed so far, or there can be none */
+    nm_graph *graph;  /* NULL: the pass varies */
+    nm_graph *traced; /* the same before it was rewritten, as long as it is looked at again */
+    nm_plan *plan;    /* NULL: none was needed so far, or there can be none */
     bool has_none;
-    uint64_t used;
+    uint64_t used; /* 0: nothing is kept here */
 } kept;
 
 struct nm_traced {
@@ -75,7 +76,8 @@ static void forget(kept *k)
 {
     nm_plan_destroy(k->plan);
     nm_graph_destroy(k->graph);
-    *k = (kept){.graph = NULL};
+    nm_graph_destroy(k->traced);
+    *k = (kept){.used = 0};
 }
 
 void nm_traced_destroy(nm_traced *traced)
@@ -188,18 +190,50 @@ static nm_status rewrite(nm_graph *graph, nm_constants *constants, bool quantize
     return status == NM_OK ? nm_graph_drop(graph) : status;
 }
 
-static nm_graph *keep_pass(nm_traced *traced, const key *k, const nm_pass *pass,
-                           nm_constants *constants)
+static nm_graph *trace_pass(nm_traced *traced, const key *k, const nm_pass *pass)
 {
     nm_network whole = traced->inner;
     whole.self = &traced->inner;
     whole.forward = trace_inner;
-    nm_graph *graph = nm_network_trace_in(traced->context, &whole, pass, k->dtype, k->x);
-    if (graph && rewrite(graph, k->folded ? constants : NULL, k->quantized) != NM_OK) {
-        nm_graph_destroy(graph);
-        return NULL;
+    return nm_network_trace_in(traced->context, &whole, pass, k->dtype, k->x);
+}
+
+/* A pass that depends on what it must not (tensors that take turns) would be done with those of the
+ * past. So it is traced twice, and once more when it comes again: one that varies runs as it is.
+ * Built for hunting, each time it comes. */
+static nm_status keep_pass(nm_traced *traced, const nm_pass *pass, nm_constants *constants, kept *k)
+{
+    k->traced = trace_pass(traced, &k->key, pass);
+    k->graph = k->traced ? trace_pass(traced, &k->key, pass) : NULL;
+    if (k->graph && !nm_graph_same(k->graph, k->traced)) {
+        nm_graph_destroy(k->graph);
+        nm_graph_destroy(k->traced);
+        k->graph = k->traced = NULL;
+    } else if (k->graph) {
+        rewrite(k->graph, k->key.folded ? constants : NULL, k->key.quantized);
     }
-    return graph;
+    return nm_context_status(traced->context);
+}
+
+static nm_status look_again(nm_traced *traced, const nm_pass *pass, kept *k)
+{
+    nm_graph *now = k->traced ? trace_pass(traced, &k->key, pass) : NULL;
+    if (now && !nm_graph_same(now, k->traced)) {
+        const key of = k->key;
+        forget(k);
+        *k = (kept){.key = of, .used = traced->clock};
+#ifdef NM_GUARD
+        nm_context_log(traced->context, NM_LOG_WARNING,
+                       "a traced network's forward pass is another than the one that was kept: it "
+                       "depends on what it must not (optim/traced.h)");
+#endif
+    }
+    nm_graph_destroy(now);
+#ifndef NM_GUARD
+    nm_graph_destroy(k->traced);
+    k->traced = NULL;
+#endif
+    return nm_context_status(traced->context);
 }
 
 static kept *place_for(nm_traced *traced)
@@ -216,18 +250,20 @@ static kept *place_for(nm_traced *traced)
 static kept *find(nm_traced *traced, const nm_pass *pass, nm_dtype dtype, const nm_shape *x,
                   nm_constants *constants)
 {
-    const key wanted = key_of(traced, pass, dtype, x);
+    kept made = {.key = key_of(traced, pass, dtype, x)};
     for (int i = 0; i < KEPT; i++) {
-        if (traced->kept[i].graph && same_key(&traced->kept[i].key, &wanted)) {
-            return &traced->kept[i];
+        kept *k = &traced->kept[i];
+        if (k->used && same_key(&k->key, &made.key)) {
+            return look_again(traced, pass, k) == NM_OK ? k : NULL;
         }
     }
-    nm_graph *graph = keep_pass(traced, &wanted, pass, constants);
-    if (!graph) {
+    if (keep_pass(traced, pass, constants, &made) != NM_OK) {
+        forget(&made);
         return NULL;
     }
     kept *k = place_for(traced);
-    *k = (kept){.key = wanted, .graph = graph, .used = ++traced->clock};
+    *k = made;
+    k->used = ++traced->clock;
     return k;
 }
 
@@ -298,7 +334,7 @@ static nm_tensor *run_forward(nm_traced *traced, const nm_pass *pass, nm_tensor 
         return NULL;
     }
     k->used = ++traced->clock;
-    return run_kept(k, pass, x);
+    return k->graph ? run_kept(k, pass, x) : nm_network_forward(&traced->inner, pass, x);
 }
 
 nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x)

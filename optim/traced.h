@@ -14,7 +14,9 @@
  * What is kept is what the pass did, so a pass may depend on shapes, on the members of nm_pass, on
  * which entries of the store are trainable, and on nothing else that changes. What it does beside
  * ops it says by nm_tape_do() and nm_tape_draw(). A pass that no graph can hold runs as it is,
- * every time. */
+ * every time; so does one that varies all the same (tensors that take turns), if it does so by the
+ * time that it comes again. Later changes a library built with -Dguard=true finds, and logs; after
+ * them, make a new nm_traced. */
 #ifndef NM_OPTIM_TRACED_H
 #define NM_OPTIM_TRACED_H
 

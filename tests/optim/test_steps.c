@@ -193,7 +193,7 @@ START_TEST(a_step_that_comes_again_is_done_from_a_list)
     for (int i = 0; i < 20; i++) {
         learn_both(p, i % 9, 4, true);
     }
-    ck_assert_int_le(p->planned.passes, 2);
+    ck_assert_int_le(p->planned.passes, 3); /* to look whether the pass varies */
     end_pair(p);
 }
 END_TEST
