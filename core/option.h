@@ -306,6 +306,19 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
 #define NM_OPTIONS_SET(type, defaults, member, value, ...)                                         \
     (&nm_lvalue(nm_set_member(type{__VA_ARGS__}, &type::member, value)))
 #else
+/* clang shows no line of these macros for .axes = {1}, so it is told what to say. */
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wgcc-compat"
+#define NM_BRACE(text) __builtin_strchr(text, '{')
+int nm_braces(const char *text) __attribute__((
+    diagnose_if(NM_BRACE(text) && NM_BRACE(text)[NM_BRACE(text)[-1] == ' ' ? -2 : -1] == '=',
+                "lists are written .axes = NM_INTS(0, 1), .mean = NM_FLOATS(0.5)", "error")));
+#pragma clang diagnostic pop
+#define NM_NO_BRACES(option) (void)sizeof(nm_braces("  " #option));
+#else
+#define NM_NO_BRACES(option)
+#endif
 #define NM_DEFAULT(...)
 #define NM_STRUCT_SIZE(type) size_t struct_size  /* the first member of each such struct */
 #define NM_END(type) .struct_size = sizeof(type) /* the end of a list of options */
@@ -348,6 +361,10 @@ NM_API bool nm_option_same(const nm_option *option, const void *a, const void *b
     NM_LISTS_ARE_WRITTEN_NM_INTS(o, a, b, c, d)                                                    \
     NM_LISTS_ARE_WRITTEN_NM_INTS(o, e, f, g, h)
 #define NM_LISTS_ARE_WRITTEN_NM_INTS(o, a, b, c, d)                                                \
+    NM_NO_BRACES(a)                                                                                \
+    NM_NO_BRACES(b)                                                                                \
+    NM_NO_BRACES(c)                                                                                \
+    NM_NO_BRACES(d)                                                                                \
     (void)(o a), (void)(o b), (void)(o c), (void)(o d); /* .axes = NM_INTS(0, 1), NM_FLOATS(.5) */
 
 /* Beside each such struct stands a function that sets it to its defaults, for languages that have

@@ -24,8 +24,10 @@ for compiler in gcc clang; do
     says_at_the_call $compiler "$integer" 'nm_sum(t, x, .axes = {1})'
     says_at_the_call $compiler "$integer" 'nm_max_pool2d(t, x, .kernel = 2)'
     says_at_the_call $compiler "$integer" 'nm_conv2d(t, x, w, NULL, .padding = {1})'
-    says_at_the_call $compiler "$integer" 'nm_sum(t, x, .axes = 1)'
-    claim "$compiler says how a list is written" "$(grep -q NM_INTS said || cat said)"
+    for call in '.axes = 1' '.axes = {1}' '.axes = {0, 1}'; do
+        says_at_the_call $compiler "$integer" "nm_sum(t, x, $call)"
+        claim "$compiler says how a list is written, not $call" "$(grep -q NM_INTS said || cat said)"
+    done
     says_at_the_call $compiler 'requires 5 arguments|too few arguments' 'nm_dense(t, x, w)'
     says_at_the_call $compiler 'expected expression' 'nm_dense(t, x, w, .precision = 1)'
     says_at_the_call $compiler 'requires|too few arguments' 'nm_batch_norm(t, x)'

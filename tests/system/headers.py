@@ -85,6 +85,21 @@ def declared(text):
     return names - {"static_assert", "_Static_assert"}
 
 
+def left(lines):
+    """The pragmas that stay on: not those between a push and its pop."""
+    pushed = []
+    for line in [line for line in lines if line.startswith("#pragma")]:
+        if line.endswith("diagnostic push"):
+            pushed.append([])
+        elif line.endswith("diagnostic pop") and pushed:
+            pushed.pop()
+        elif pushed:
+            pushed[-1].append(line)
+        else:
+            yield line
+    yield from (line for lines in pushed for line in ["a push without its pop"] + lines)
+
+
 def complaints(language, header):
     """What is wrong with the header, and the names that it declares."""
     lines, system = preprocess(language, header)
@@ -92,7 +107,7 @@ def complaints(language, header):
               if line.startswith("#define ")}
     names = macros | declared("\n".join(line for line in lines if not line.startswith("#")))
     wrong = [f"it has the name {name}" for name in sorted(names) if not PREFIX.match(name)]
-    wrong += [f"it leaves a pragma: {line}" for line in lines if line.startswith("#pragma")]
+    wrong += [f"it leaves a pragma: {line}" for line in left(lines)]
     wrong += [f"it has: {line}" for line in lines if line.startswith("#undef")]
     if language == "C":  # those of C++ include what they want
         wrong += [f"it includes {name}" for name in sorted(system - SYSTEM)]
