@@ -23,8 +23,14 @@ static void add_linear(writer *w)
         "{conv2d: {channels: 6, kernel: 3, padding: 1}}",
         "{conv2d: {channels: 6, kernel: 3, padding: 1, bias: false}}",
         "{conv2d: {channels: 6, kernel: 1, weight_norm: {axis: 0}}}",
-        "{conv2d: {channels: 6, kernel: 1, weight: {spectral_norm: {iterations: 2}}}}"};
-    add(w, w->images ? conv[below(w, 4)] : dense[below(w, 5)]);
+        "{conv2d: {channels: 6, kernel: 1, weight: {spectral_norm: {iterations: 2}}}}",
+        "{conv2d_transpose: {channels: 6, kernel: 3, padding: 1}}",
+        "{conv2d_transpose: {channels: 6, kernel: 1, bias: false}}"};
+    if (w->sequences) {
+        add_sequence_layer(w);
+    } else {
+        add(w, w->images ? conv[below(w, 6)] : dense[below(w, 5)]);
+    }
 }
 
 static void add_norm(writer *w)
@@ -87,7 +93,9 @@ static void add_layers(writer *w, int count)
 
 static void write_network(writer *w, int number)
 {
-    *w = (writer){.random = nm_random_create((uint64_t)number, 11), .images = number % 3 == 0};
+    *w = (writer){.random = nm_random_create((uint64_t)number, 11),
+                  .images = number % 3 == 0,
+                  .sequences = number % 3 == 1};
     add(w, "[");
     add_linear(w);
     add(w, ", ");
@@ -95,8 +103,8 @@ static void write_network(writer *w, int number)
     if (w->images) {
         add(w, below(w, 2) ? ", {max_pool2d: {kernel: 2}}" : ", {avg_pool2d: {kernel: 2}}");
         add(w, below(w, 2) ? ", relu" : "");
-        add(w, ", flatten");
     }
+    add(w, w->images || w->sequences ? ", flatten" : "");
     add(w, ", {dense: {units: 3}}]");
 }
 
@@ -162,7 +170,9 @@ static void compare_network(int number)
 {
     writer w;
     write_network(&w, number);
-    const nm_shape sample = w.images ? NM_SHAPE(6, 4, 2) : NM_SHAPE(5);
+    const nm_shape sample = w.images      ? NM_SHAPE(6, 4, 2)
+                            : w.sequences ? NM_SHAPE(5, 6)
+                                          : NM_SHAPE(5);
     pair p = {.yaml = w.text};
     for (int i = 0; i < 2; i++) {
         p.f[i] = begin_with(w.text, sample,

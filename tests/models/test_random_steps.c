@@ -13,7 +13,8 @@ static void add_linear(writer *w)
 {
     static const char *const begins[] = {"{dense: {units: 6",
                                          "{conv2d: {channels: 6, kernel: 3, padding: 1",
-                                         "{conv2d: {channels: 6, kernel: 1"};
+                                         "{conv2d: {channels: 6, kernel: 1",
+                                         "{conv2d_transpose: {channels: 6, kernel: 3, padding: 1"};
     static const char *const weights[] = {"",
                                           "",
                                           ", bias: false",
@@ -21,7 +22,12 @@ static void add_linear(writer *w)
                                           ", weight_norm: {axis: 0, init: data}",
                                           ", weight: {spectral_norm: {iterations: 2}}",
                                           ", weight: {weight_standardization: true}"};
-    add(w, begins[w->images ? 1 + below(w, 2) : 0]);
+    if (w->sequences && below(w, 3)) {
+        add_sequence_layer(w);
+        return;
+    }
+    const int kind = w->images ? 1 + below(w, 3) : 0;
+    add(w, begins[kind]);
     ADD_ONE_OF(w, weights);
     add(w, "}}");
 }
@@ -110,13 +116,14 @@ static void add_layers(writer *w, int count)
 static void add_model(writer *w)
 {
     add(w, "model: [");
+    add(w, w->sequences ? "{op: {apply: {reshape: {shape: [-1, 5, 6]}}}}, " : "");
     add_linear(w);
     add(w, ", ");
     add_layers(w, 3 + below(w, 4));
     if (w->images) {
         add(w, below(w, 2) ? ", {max_pool2d: {kernel: 2}}" : ", {avg_pool2d: {kernel: 2}}");
-        add(w, ", flatten");
     }
+    add(w, w->images || w->sequences ? ", flatten" : "");
     add(w, ", {dense: {units: 2}}]\n");
 }
 
@@ -133,7 +140,8 @@ static void add_data(writer *w)
                                          "{cross_entropy: {ignore_index: 1}}"};
     add(w, w->images
                ? "data: {train: {waves: {samples: 27, shape: [6, 4, 2], classes: 2}}, flip: true"
-               : "data: {train: {spirals: {points: 27, noise: 0.1}}");
+           : w->sequences ? "data: {train: {waves: {samples: 27, shape: [5, 6, 1], classes: 2}}"
+                          : "data: {train: {spirals: {points: 27, noise: 0.1}}");
     add(w, ", batch: 8");
     ADD_ONE_OF(w, ends);
     add(w, below(w, 2) ? ", validation: 0.2}\nloss: " : "}\nloss: ");
@@ -175,7 +183,9 @@ static void add_train(writer *w)
 START_TEST(a_random_run_from_lists_is_the_run_on_the_tape)
 {
     for (int i = first_number(), end = i + RUNS; i < end; i++) {
-        writer w = {.random = nm_random_create((uint64_t)i, 17), .images = i % 3 == 0};
+        writer w = {.random = nm_random_create((uint64_t)i, 17),
+                    .images = i % 3 == 0,
+                    .sequences = i % 3 == 1};
         add_model(&w);
         add_data(&w);
         add_train(&w);
