@@ -63,7 +63,13 @@ nm_status nm_fail(nm_context *context, nm_status status, const char *format, ...
 
 void nm_refuse_null(nm_context *context, const char *what)
 {
-    nm_fail(context, NM_ERROR_INPUT, "a function was given NULL for its argument \"%s\"", what);
+    what += strspn(what, "(");
+    if (strstr(what, "= ")) {
+        nm_fail(context, NM_ERROR_INPUT, "a function's arguments must be such that %s", what);
+    } else { /* "batch && batch->x": the first that it is about */
+        nm_fail(context, NM_ERROR_INPUT, "a function was given NULL for its argument \"%.*s\"",
+                (int)strcspn(what, " )"), what);
+    }
 }
 
 nm_status nm_fail_in(nm_context *context, const char *format, ...)

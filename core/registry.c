@@ -315,6 +315,11 @@ static bool has_kind(const nm_context *context, nm_kind kind)
     return context && (unsigned)kind < NM_KIND_COUNT;
 }
 
+static nm_status refuse_kind(nm_context *context, nm_kind kind)
+{
+    return nm_fail(context, NM_ERROR_INPUT, "%d is no nm_kind", (int)kind);
+}
+
 static bool is_name(const char *name)
 {
     if (!name || !islower((unsigned char)*name)) {
@@ -413,7 +418,9 @@ static nm_status check_rule(nm_context *context, nm_kind kind, const nm_item *it
 nm_status nm_register(nm_context *context, nm_kind kind, const nm_item *item)
 {
     NM_REQUIRE(context, item, NM_ERROR_INPUT);
-    NM_REQUIRE(context, has_kind(context, kind), NM_ERROR_INPUT);
+    if (!has_kind(context, kind)) {
+        return refuse_kind(context, kind);
+    }
     if (item->abi != NM_ABI) {
         return nm_fail(context, NM_ERROR_INPUT,
                        "this %s was built for ABI %u of Norma, the library has ABI %u; rebuild it",
@@ -495,7 +502,10 @@ const nm_item *nm_find_meant(const nm_context *context, nm_kind kind, const char
 const nm_item *nm_require(nm_context *context, nm_kind kind, const char *name)
 {
     NM_REQUIRE(context, name, NULL);
-    NM_REQUIRE(context, has_kind(context, kind), NULL);
+    if (!has_kind(context, kind)) {
+        refuse_kind(context, kind);
+        return NULL;
+    }
     const nm_item *item = nm_find(context, kind, name);
     if (!item) {
         const nm_item *meant = nm_find_meant(context, kind, name);

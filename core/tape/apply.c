@@ -98,8 +98,9 @@ static nm_status wrong_place(const nm_tape *tape, const nm_op *op, const nm_port
         return nm_fail_in(tape->context, "%s", op->item.name);
     }
     return op_fail(tape->context, op,
-                   "the elements of %s were given back by an earlier backward "
-                   "pass; give that pass NM_KEEP_GRAPH, or the tensor nm_tensor_keep()",
+                   "the elements of %s were given back by an earlier backward pass, or "
+                   "nm_tape_discard(); give that pass NM_KEEP_GRAPH, or the tensor "
+                   "nm_tensor_keep()",
                    port->name);
 }
 
