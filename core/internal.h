@@ -139,6 +139,7 @@ struct nm_tensor {
     bool fresh;     /* made by the vjp that is running */
     bool wanted;    /* during nm_gradients(): leads to a requested input */
     bool requested; /* during nm_gradients(): is one */
+    uint8_t spent;  /* of a gradient: 1: an update was made by it; 2: and then more was added */
     union {
         struct {
             bool recorded; /* a node has had it as an input */
@@ -161,6 +162,7 @@ struct nm_tensor {
 /* Elements that a node has had are about to be others. */
 static inline void nm_tensor_note_change(nm_tensor *tensor)
 {
+    tensor->spent = 0;
     if (tensor->recorded || tensor->node >= 0) {
         tensor->changed = ++tensor->context->clock;
         if (tensor->buffer) {
@@ -184,6 +186,8 @@ void nm_element_store(nm_tensor *tensor, int64_t i, double value);
 nm_status nm_element_check(nm_tensor *tensor, double value);
 /* A header for the tensor's gradient, without elements yet, unless it has one. */
 nm_status nm_tensor_make_grad(nm_tensor *tensor);
+/* The error of a tensor that has no gradient of its own, or wants none. */
+nm_status nm_refuse_grad(const nm_tensor *tensor);
 
 /* What messages call it. */
 static inline const char *nm_tensor_title(const nm_tensor *tensor)

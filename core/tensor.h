@@ -132,10 +132,14 @@ NM_API bool nm_tensor_requires_grad(const nm_tensor *tensor);
  * nm_tape_reset(), nm_backward() on that tape is an error: its gradient would be missing. */
 NM_API nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad);
 /* The gradient that nm_backward() added up in a tensor of your own, or NULL if there is none.
- * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). */
+ * Belongs to the tensor; valid until the next nm_backward() or nm_tensor_clear_grad(). A tensor of
+ * a tape has none, and to ask is an error: nm_gradients() computes that. */
 NM_API nm_tensor *nm_tensor_grad(nm_tensor *tensor);
 /* Its elements, or NULL. The library's own. */
 const void *nm_tensor_grad_data(const nm_tensor *tensor);
+/* An update is made by the gradient, which there is. False where one was before, and a backward
+ * pass has added to it since: nobody cleared it. The library's own. */
+bool nm_tensor_spend_grad(nm_tensor *tensor);
 /* The same as an array of `count` elements, which are the tensor's own; zeros where there is none.
  * NM_ERROR_INPUT for a tensor that requires no gradient, or belongs to a tape. */
 NM_API nm_status nm_tensor_get_grad_f64(nm_tensor *tensor, double *values, int64_t count);

@@ -37,7 +37,7 @@ static void add_part(work *w, nm_tensor *gradient)
 {
     w->part[w->parts++] = (part){.dtype = nm_tensor_dtype(gradient),
                                  .count = nm_tensor_count(gradient),
-                                 .values = nm_tensor_data(gradient),
+                                 .values = nm_tensor_elements(gradient),
                                  .first = w->chunks};
     w->chunks += (nm_tensor_count(gradient) + CHUNK - 1) / CHUNK;
 }
@@ -174,6 +174,9 @@ nm_status nm_gradient_norm(nm_store *store, double *norm)
 
 double nm_clip_factor(double norm, double threshold)
 {
+    if (!isfinite(norm) || !(threshold >= 0)) {
+        return (double)NAN;
+    }
     return norm > threshold ? threshold / norm : 1;
 }
 
@@ -218,6 +221,12 @@ static void touch_gradients(nm_store *store)
 nm_status nm_clip_values(nm_store *store, double scale, double limit)
 {
     NM_GIVEN(store, NM_ERROR_INPUT);
+    if (!isfinite(scale) || !(limit >= 0)) {
+        return nm_fail(nm_store_context(store), NM_ERROR_INPUT,
+                       "nm_clip_values: the scale is %g and the limit %g; the one must be finite, "
+                       "the other 0 or more",
+                       scale, limit);
+    }
     work w = {.scale = scale, .limit = limit};
     nm_status status = begin_work(&w, store);
     if (status == NM_OK) {

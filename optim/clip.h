@@ -19,10 +19,12 @@ extern "C" {
  * the result does. Infinite or NaN if a gradient is. */
 NM_API nm_status nm_gradient_norm(nm_store *store, double *norm);
 
-/* threshold / norm where the norm is above the threshold, else 1. */
+/* threshold / norm where the norm is above the threshold, else 1. NaN, which nm_optimizer_step()
+ * refuses, for a norm that is not finite and for a threshold below 0. */
 NM_API double nm_clip_factor(double norm, double threshold);
 
-/* Every gradient element g becomes scale * g, limited to -limit..limit. NaN stays NaN. */
+/* Every gradient element g becomes scale * g, limited to -limit..limit, for a limit of 0 or more.
+ * NaN stays NaN. */
 NM_API nm_status nm_clip_values(nm_store *store, double scale, double limit);
 
 #ifdef __cplusplus

@@ -26,8 +26,9 @@ struct nm_optimizer {
     void *options; /* a copy */
     nm_optimizer_common common;
     nm_store *state;
-    int entries; /* of the store, when it was made */
-    int states;  /* of each member */
+    int entries;  /* of the store, when it was made */
+    int64_t next; /* least number that the next update may have, where the kind counts them */
+    int states;   /* of each member */
     int count;
     member *members;
     nm_update *whole; /* room for all members; NULL: the kind asks for none */
@@ -298,12 +299,52 @@ static nm_status check_step(const nm_optimizer *o, int64_t step, double factor, 
                        "nm_optimizer_step: step is %lld; it counts updates from 0",
                        (long long)step);
     }
+    if (step < o->next) {
+        return nm_fail(o->context, NM_ERROR_INPUT,
+                       "nm_optimizer_step: step is %lld, and the last one was %lld; %s computes "
+                       "with the number of updates: count it up with each, on over epochs, and "
+                       "begin anew with a new optimizer",
+                       (long long)step, (long long)o->next - 1, o->type->item.name);
+    }
     return isfinite(factor) && isfinite(scale)
                ? NM_OK
                : nm_fail(o->context, NM_ERROR_INPUT,
                          "nm_optimizer_step: the rate's factor is %g and the gradients' scale %g; "
                          "both must be finite",
                          factor, scale);
+}
+
+bool nm_optimizer_has_gradients(nm_optimizer *o)
+{
+    return find_gradients(o) > 0;
+}
+
+const nm_store *nm_optimizer_store(const nm_optimizer *o)
+{
+    return o->store;
+}
+
+/* What was left of a gradient by which an update was made is no part of the next one's. */
+static nm_status spend_gradients(const nm_optimizer *o, int64_t elements)
+{
+    if (!elements && o->count) { /* its caller means otherwise */
+        return nm_fail(o->context, NM_ERROR_INPUT,
+                       "nm_optimizer_step: of the %d parameters that the optimizer has, none that "
+                       "is trained has a gradient; a loss that depends on them, and nm_backward(), "
+                       "make it",
+                       o->count);
+    }
+    for (int i = 0; i < o->count; i++) {
+        const nm_entry *entry = o->members[i].entry;
+        if (o->members[i].gradient && !nm_tensor_spend_grad(entry->tensor)) {
+            return nm_fail(o->context, NM_ERROR_INPUT,
+                           "nm_optimizer_step: in the gradient of \"%s\" is still that of the "
+                           "update before; call nm_store_clear_grads() after each update "
+                           "(nm_optimizer_minimize() does)",
+                           entry->name);
+        }
+    }
+    return NM_OK;
 }
 
 /* Backward passes that need the parameters as they were are errors from now on. */
@@ -325,8 +366,9 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
             .options = o->options, .step = step, .rate = o->common.rate * factor, .scale = scale}};
     nm_status status = check_step(o, step, factor, scale);
     status = status == NM_OK ? check_store(o) : status;
+    all.elements = status == NM_OK ? find_gradients(o) : 0;
+    status = status == NM_OK ? spend_gradients(o, all.elements) : status;
     if (status == NM_OK) {
-        all.elements = find_gradients(o);
         if (o->whole) {
             find_trust_of_all(o, &all);
         } else if (o->type->trust) {
@@ -334,19 +376,9 @@ nm_status nm_optimizer_step(nm_optimizer *o, int64_t step, double factor, double
         }
         nm_parallel(o->context, all.elements, GRAIN, update_range, &all);
         touch_moved(o);
+        o->next = o->type->counts ? step + 1 : 0;
     }
     return status;
-}
-
-/* An update that moves nothing is one that its caller means otherwise. */
-static nm_status check_gradients(nm_optimizer *o)
-{
-    return find_gradients(o) || !o->count
-               ? NM_OK
-               : nm_fail(o->context, NM_ERROR_INPUT,
-                         "nm_optimizer_minimize: the loss depends on no parameter that is trained, "
-                         "of the %d the optimizer has",
-                         o->count);
 }
 
 /* What follows of a loss that is not finite are parameters of NaN, and all is lost. */
@@ -367,7 +399,6 @@ nm_status nm_optimizer_minimize(nm_optimizer *o, nm_tape *tape, nm_tensor *loss,
     NM_REQUIRE(o->context, tape, NM_ERROR_INPUT);
     nm_status status = check_loss(o, loss);
     status = status == NM_OK ? nm_backward(tape, loss, 0) : status;
-    status = status == NM_OK ? check_gradients(o) : status;
     status = status == NM_OK ? nm_optimizer_step(o, step, 1, 1) : status;
     nm_store_clear_grads(o->store);
     return status;

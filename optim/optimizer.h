@@ -94,6 +94,7 @@ typedef struct nm_optimizer_type {
      * states. What it returns is the trust of all. NULL: none. */
     double (*whole)(const nm_update *all, int count);
     bool wants_all; /* gradients of all samples, each time: others mislead it */
+    bool counts;    /* it reads nm_update.step: a number that does not grow is an error */
 } nm_optimizer_type;
 
 /* ---- An optimizer at work ---- */
@@ -106,10 +107,12 @@ NM_API nm_optimizer *nm_optimizer_create(nm_store *store, const nm_choice *choic
                                          const nm_group *groups, int group_count);
 NM_API void nm_optimizer_destroy(nm_optimizer *optimizer); /* NULL is fine */
 
-/* Updates every trainable parameter that has a gradient. One that was added to the store after the
- * optimizer was made is an error. `step` counts updates from 0, `factor` is
- * the schedule's, and gradients are multiplied by `scale` first (clipping, averaging). Gradients
- * stay as they are. Allocates nothing. */
+/* Updates every trainable parameter that has a gradient. That none has is an error, as is one that
+ * was added to the store after the optimizer was made. `step` counts updates from 0 (for a kind
+ * that computes with it, one that is not above the last is an error), `factor` is the schedule's,
+ * and gradients are multiplied by `scale` first (clipping, averaging). Gradients stay as they are:
+ * they are to be cleared before the next backward pass, and an update by old and new ones together
+ * is an error. Allocates nothing. */
 NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double factor,
                                    double scale);
 
@@ -118,6 +121,10 @@ NM_API nm_status nm_optimizer_step(nm_optimizer *optimizer, int64_t step, double
  * On failure no parameter has moved: NM_ERROR_NUMERIC if the loss is not finite. */
 NM_API nm_status nm_optimizer_minimize(nm_optimizer *optimizer, nm_tape *tape, nm_tensor *loss,
                                        int64_t step);
+
+/* Whether one of its parameters has a gradient; what it was made for. The library's own. */
+bool nm_optimizer_has_gradients(nm_optimizer *optimizer);
+const nm_store *nm_optimizer_store(const nm_optimizer *optimizer);
 
 /* The learning rate of the optimizer's options. */
 NM_API double nm_optimizer_rate(const nm_optimizer *optimizer);

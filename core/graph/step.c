@@ -122,8 +122,10 @@ static nm_status hand_over(const nm_step_plan *p, nm_buffer *gradients, int i)
     if (grad->data) {
         nm_tensor made = *grad, *in[] = {grad, &made};
         made.data = p->out[i + 1];
+        grad->spent *= 2;
         return nm_run_op(p->context, p->add, NULL, (nm_dtype)of->dtype, in, 2, &grad);
     }
+    grad->spent = 0;
     grad->data = p->out[i + 1];
     grad->buffer = gradients;
     gradients->references++;

@@ -354,9 +354,11 @@ static nm_status deposit(nm_pass *p, nm_tensor *leaf)
         return NM_ERROR_MEMORY;
     }
     nm_tensor *grad = leaf->grad;
+    const bool spent = grad->data && grad->spent;
     nm_tensor_note_change(grad); /* it may have been computed with */
     if (grad->data) {
         nm_tensor *in[] = {grad, pending};
+        grad->spent = spent ? 2 : 0;
         return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)leaf->dtype, in, 2, &grad);
     }
     if (pending->buffer && pending->buffer->references == 1) {

@@ -136,16 +136,13 @@ static nm_status check_grad(nm_tensor *tensor, const array *a)
     if (status != NM_OK || (tensor->requires_grad && !tensor->tape)) {
         return status;
     }
-    return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s", nm_tensor_title(tensor),
-                   tensor->tape ? "belongs to a tape, and has no gradient of its own; "
-                                  "nm_gradients() computes it"
-                                : "requires no gradient (nm_tensor_set_requires_grad)");
+    return nm_refuse_grad(tensor);
 }
 
 static nm_status get_grad(nm_tensor *tensor, array a)
 {
     const nm_status status = check_grad(tensor, &a);
-    nm_tensor *gradient = nm_tensor_grad(tensor);
+    nm_tensor *gradient = status == NM_OK ? nm_tensor_grad(tensor) : NULL;
     if (status != NM_OK || gradient) {
         return status == NM_OK ? copy_out(gradient, &a) : status;
     }

@@ -28,6 +28,9 @@ void *nm_tensor_elements(nm_tensor *tensor)
 void *nm_tensor_data(nm_tensor *tensor)
 {
     void *data = nm_tensor_elements(tensor);
+    if (data) {
+        tensor->spent = 0; /* who asks may clear it */
+    }
     if (data && (tensor->recorded || tensor->node >= 0)) {
         nm_tensor_expose(tensor);
     }

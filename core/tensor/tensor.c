@@ -299,7 +299,26 @@ nm_status nm_tensor_set_requires_grad(nm_tensor *tensor, bool requires_grad)
 nm_tensor *nm_tensor_grad(nm_tensor *tensor)
 {
     NM_GIVEN(tensor, NULL);
-    return !tensor->tape && tensor->grad && tensor->grad->data ? tensor->grad : NULL;
+    if (tensor->tape) {
+        nm_refuse_grad(tensor);
+        return NULL;
+    }
+    return tensor->grad && tensor->grad->data ? tensor->grad : NULL;
+}
+
+nm_status nm_refuse_grad(const nm_tensor *tensor)
+{
+    return nm_fail(tensor->context, NM_ERROR_INPUT, "%s %s", nm_tensor_title(tensor),
+                   tensor->tape ? "belongs to a tape, and has no gradient of its own; "
+                                  "nm_gradients() computes it"
+                                : "requires no gradient (nm_tensor_set_requires_grad)");
+}
+
+bool nm_tensor_spend_grad(nm_tensor *tensor)
+{
+    const bool mixed = tensor->grad->spent > 1;
+    tensor->grad->spent = 1;
+    return !mixed;
 }
 
 const void *nm_tensor_grad_data(const nm_tensor *tensor)

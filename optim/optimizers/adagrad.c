@@ -48,4 +48,5 @@ const nm_optimizer_type nm_optimizer_adagrad = {
                "learning and stochastic optimization\"; the form is PyTorch's."),
     .state_names = state_names,
     .update = adagrad_update,
+    .counts = true,
 };

@@ -99,6 +99,7 @@ const nm_optimizer_type nm_optimizer_adam = {
     .state_names = state_names,
     .states = adam_states,
     .update = adam_update,
+    .counts = true,
 };
 
 /* ---- AdamW ---- */
@@ -136,4 +137,5 @@ const nm_optimizer_type nm_optimizer_adamw = {
     .state_names = state_names,
     .states = adamw_states,
     .update = adamw_update,
+    .counts = true,
 };

@@ -180,4 +180,5 @@ const nm_optimizer_type nm_optimizer_lamb = {
     .state_names = lamb_states,
     .trust = lamb_trust,
     .update = lamb_update,
+    .counts = true,
 };

@@ -86,6 +86,10 @@ static nm_status check(const nm_learner *l, const nm_batch *batch)
     NM_REQUIRE(context, l->loss && l->loss->type, NM_ERROR_INPUT);
     NM_REQUIRE(context, l->optimizer, NM_ERROR_INPUT);
     NM_REQUIRE(context, batch, NM_ERROR_INPUT);
+    if (nm_optimizer_store(l->optimizer) != l->network->store) {
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "nm_learn: the optimizer was made for another store than the network's");
+    }
     if (!(l->clip_norm >= 0)) {
         return nm_fail(context, NM_ERROR_INPUT, "nm_learn: clip_norm is %g; it must be 0 or more",
                        l->clip_norm);

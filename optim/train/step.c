@@ -131,7 +131,8 @@ static nm_status move_parameters(nm_trainer *t, double factor)
     bool accumulates = t->setup.options.accumulate > 1 && t->step.weight > 0;
     double scale = accumulates ? 1 / t->step.weight : 1;
     nm_status status = clip(t, &scale);
-    if (status == NM_OK) {
+    if (status == NM_OK &&
+        nm_optimizer_has_gradients(t->optimizer)) { /* on_gradients() may clear */
         status = nm_optimizer_step(t->optimizer, t->progress.step, factor, scale);
     }
     nm_store_clear_grads(t->setup.network->store);

@@ -184,6 +184,8 @@ START_TEST(a_model_stays_for_its_predictors_and_its_parameters_for_the_optimizer
     nm_optimizer *sgd = nm_optimizer_create(nm_model_store(model), &nm_sgd(), NULL, 0);
     nm_predictor *predictor = nm_predictor_create(model, NULL);
     nm_tensor *x = nm_tensor_create(b.context, NM_F32, NM_SHAPE(1, 4));
+    nm_tensor_set_grad_f64(nm_store_find(nm_model_store(model), "dense2.bias")->tensor,
+                           (double[]){1, 2}, 2);
     nm_model_destroy(model);
     nm_tensor *y = nm_predictor_run(predictor, x);
     ck_assert_ptr_nonnull(y);

@@ -285,6 +285,155 @@ START_TEST(a_gradient_that_is_nan_is_seen_in_the_parameter)
 }
 END_TEST
 
+/* ---- Loops by hand that forget something ---- */
+
+/* Two updates by w^2 of those numbers; whether the second one is made. */
+static bool takes_steps(const char *name, int64_t first, int64_t second)
+{
+    begin(NULL);
+    nm_tensor *w = nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F64, NM_SHAPE(4));
+    nm_tensor_fill(w, 1);
+    nm_optimizer *optimizer = optimizer_from(item_of(name), "{rate: 0.01}");
+    nm_optimizer_minimize(optimizer, tape, nm_sum(tape, nm_square(tape, w)), first);
+    const double before = nm_tensor_get(w, 0);
+    ck_assert_msg(before < 1, "%s", name);
+    nm_tape_reset(tape);
+    nm_optimizer_minimize(optimizer, tape, nm_sum(tape, nm_square(tape, w)), second);
+    const bool taken = nm_context_status(context) == NM_OK;
+    ck_assert_msg((nm_tensor_get(w, 0) < before) == taken, "%s", name);
+    if (!taken) {
+        assert_error(context, NM_ERROR_INPUT, "count it up with each");
+    }
+    nm_optimizer_destroy(optimizer);
+    end(NULL);
+    return taken;
+}
+
+static void check_numbers(const char *name)
+{
+    const bool counts = strstr("adam adamw adagrad lamb", name) != NULL;
+    ck_assert_msg(takes_steps(name, 0, 0) == !counts, "%s", name); /* a step that stays 0 */
+    ck_assert_msg(takes_steps(name, 9, 0) == !counts, "%s",
+                  name); /* one that an epoch begins anew */
+    ck_assert_msg(takes_steps(name, 0, 1) && takes_steps(name, 7, 90), "%s", name);
+}
+
+START_TEST(a_kind_that_computes_with_the_number_of_updates_takes_none_twice)
+{
+    ck_assert_int_ge(for_each(check_numbers), 8);
+}
+END_TEST
+
+/* An update by sum(w), of gradient 1, and then one after `between`; what w is in the end. */
+static double step_twice(void (*between)(nm_tensor *w, nm_optimizer *optimizer))
+{
+    begin(NULL);
+    nm_tensor *w = nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F64, NM_SHAPE(1));
+    nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 1), NULL, 0);
+    nm_backward(tape, nm_sum(tape, w), 0);
+    nm_optimizer_step(optimizer, 0, 1, 1);
+    between(w, optimizer);
+    nm_tape_reset(tape);
+    nm_backward(tape, nm_sum(tape, w), 0);
+    const nm_status status = nm_optimizer_step(optimizer, 1, 1, 1);
+    const double value = nm_tensor_get(w, 0);
+    if (status != NM_OK) {
+        assert_error(context, NM_ERROR_INPUT,
+                     "in the gradient of \"w\" is still that of the update");
+    }
+    nm_optimizer_destroy(optimizer);
+    end(NULL);
+    return status == NM_OK ? value : (double)NAN;
+}
+
+static void forget(nm_tensor *w, nm_optimizer *optimizer)
+{
+    (void)w, (void)optimizer;
+}
+
+static void clear(nm_tensor *w, nm_optimizer *optimizer)
+{
+    (void)w, (void)optimizer;
+    nm_store_clear_grads(store);
+}
+
+static void fill_with_zeros(nm_tensor *w, nm_optimizer *optimizer)
+{
+    (void)optimizer;
+    nm_tensor_fill(nm_tensor_grad(w), 0);
+}
+
+static void write_zeros(nm_tensor *w, nm_optimizer *optimizer)
+{
+    (void)optimizer;
+    nm_tensor_f64(nm_tensor_grad(w))[0] = 0;
+}
+
+static void put_another(nm_tensor *w, nm_optimizer *optimizer)
+{
+    (void)optimizer;
+    nm_tensor_set_grad_f64(w, &(double){0}, 1);
+}
+
+static void step_again(nm_tensor *w, nm_optimizer *optimizer)
+{
+    nm_optimizer_step(optimizer, 0, 1, 1); /* by the same gradient: that is meant */
+    clear(w, optimizer);
+}
+
+/* Another network's backward pass adds to it, and then it is cleared. */
+static void pass_in_between(nm_tensor *w, nm_optimizer *optimizer)
+{
+    nm_tape_reset(tape);
+    nm_backward(tape, nm_sum(tape, w), 0);
+    clear(w, optimizer);
+}
+
+START_TEST(a_gradient_that_nobody_cleared_is_an_error_of_the_next_update)
+{
+    ck_assert(isnan(step_twice(forget)));
+    ck_assert(step_twice(clear) == -2);
+    ck_assert(step_twice(fill_with_zeros) == -2);
+    ck_assert(step_twice(write_zeros) == -2);
+    ck_assert(step_twice(put_another) == -2);
+    ck_assert(step_twice(step_again) == -3);
+    ck_assert(step_twice(pass_in_between) == -2);
+}
+END_TEST
+
+START_TEST(an_update_without_any_gradient_is_an_error)
+{
+    begin(NULL);
+    nm_tensor *w = nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F64, NM_SHAPE(1));
+    nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 1), NULL, 0);
+    ck_assert_int_eq(nm_optimizer_step(optimizer, 0, 1, 1), NM_ERROR_INPUT);
+    assert_error(context, NM_ERROR_INPUT, "none that is trained has a gradient");
+    nm_backward(tape, nm_sum(tape, w), 0);
+    nm_store_set_trainable(store, "w", false);
+    ck_assert_int_eq(nm_optimizer_step(optimizer, 0, 1, 1), NM_ERROR_INPUT);
+    assert_error(context, NM_ERROR_INPUT, "none that is trained has a gradient");
+    nm_optimizer_destroy(optimizer);
+    end(NULL);
+}
+END_TEST
+
+START_TEST(a_backward_pass_that_needs_parameters_as_they_were_is_an_error_after_an_update)
+{
+    begin(NULL);
+    nm_tensor *w = nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F64, NM_SHAPE(1));
+    nm_tensor_fill(w, 1);
+    nm_optimizer *optimizer = nm_optimizer_create(store, &nm_sgd(.rate = 1), NULL, 0);
+    nm_tensor *kept = nm_sum(tape, nm_square(tape, w));
+    nm_backward(tape, nm_sum(tape, w), 0);
+    nm_optimizer_step(optimizer, 0, 1, 1);
+    assert_fine(context);
+    nm_backward(tape, kept, 0);
+    assert_error(context, NM_ERROR_INPUT, "was changed after the forward pass had read it");
+    nm_optimizer_destroy(optimizer);
+    end(NULL);
+}
+END_TEST
+
 /* ---- Rates of layers ---- */
 
 START_TEST(only_weights_have_rates_of_layers)
@@ -394,6 +543,10 @@ END_TEST
 TEST_MAIN("optim/optimizers", twenty_steps_are_pytorchs_and_the_papers,
           the_bits_do_not_depend_on_the_number_of_threads, each_goes_downhill,
           without_a_gradient_nothing_moves_and_zeros_can,
-          a_gradient_that_is_nan_is_seen_in_the_parameter, only_weights_have_rates_of_layers,
-          lbfgs_finds_the_end_of_a_long_valley, lbfgs_keeps_as_much_as_its_options_say,
-          each_has_a_call_with_its_defaults)
+          a_gradient_that_is_nan_is_seen_in_the_parameter,
+          a_kind_that_computes_with_the_number_of_updates_takes_none_twice,
+          a_gradient_that_nobody_cleared_is_an_error_of_the_next_update,
+          an_update_without_any_gradient_is_an_error,
+          a_backward_pass_that_needs_parameters_as_they_were_is_an_error_after_an_update,
+          only_weights_have_rates_of_layers, lbfgs_finds_the_end_of_a_long_valley,
+          lbfgs_keeps_as_much_as_its_options_say, each_has_a_call_with_its_defaults)

@@ -411,6 +411,9 @@ START_TEST(clipping_scales_to_the_threshold_and_never_up)
     assert_near(nm_clip_factor(10, 5), 0.5, 0, 0);
     assert_near(nm_clip_factor(5, 5), 1, 0, 0);
     assert_near(nm_clip_factor(0, 5), 1, 0, 0);
+    assert_near(nm_clip_factor(3, 0), 0, 0, 0);
+    ck_assert(isnan(nm_clip_factor(NAN, 5)) && isnan(nm_clip_factor(INFINITY, 5)));
+    ck_assert(isnan(nm_clip_factor(10, -5)) && isnan(nm_clip_factor(10, NAN)));
     begin(NULL);
     nm_tensor *w = add("w", NM_WEIGHT, NM_F64, 4);
     nm_tensor_fill(w, 0);
@@ -442,6 +445,11 @@ START_TEST(clipping_by_value_limits_both_sides_and_keeps_nan)
         assert_near(nm_tensor_get(g, 2), -1, 0, 0);
         ck_assert(isnan(nm_tensor_get(g, 3)));
         assert_near(nm_tensor_get(g, 4), -1, 0, 0);
+        ck_assert_int_eq(nm_clip_values(store, 1, -0.25), NM_ERROR_INPUT);
+        assert_error(context, NM_ERROR_INPUT, "the scale is 1 and the limit -0.25");
+        ck_assert_int_eq(nm_clip_values(store, NAN, 1), NM_ERROR_INPUT);
+        assert_error(context, NM_ERROR_INPUT, "the scale is nan");
+        assert_near(nm_tensor_get(g, 0), 0.25, 0, 0);
     }
     end(NULL);
 }

@@ -198,6 +198,17 @@ START_TEST(what_is_wrong_is_refused_and_updates_nothing)
     b.learner.loss = NULL;
     nm_learn(&b.learner, &batch, NULL);
     assert_error(context, NM_ERROR_INPUT, "NULL");
+    b.learner.loss = &b.loss;
+    nm_store *store = nm_store_create(b.run.context);
+    nm_store_add(store, "w", NM_PARAMETER, NM_WEIGHT, NM_F32, NM_SHAPE(2));
+    nm_optimizer *other = nm_optimizer_create(store, &nm_sgd(), NULL, 0),
+                 *own = b.learner.optimizer;
+    b.learner.optimizer = other;
+    nm_learn(&b.learner, &batch, NULL);
+    assert_error(b.run.context, NM_ERROR_INPUT, "the optimizer was made for another store");
+    b.learner.optimizer = own;
+    nm_optimizer_destroy(other);
+    nm_store_destroy(store);
     ck_assert_int_eq(b.learner.step, 0);
     ck_assert_uint_eq(small_bits(&b.run, after), size);
     ck_assert(memcmp(before, after, size) == 0);
