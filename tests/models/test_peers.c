@@ -90,7 +90,7 @@ static const coverage code[] = {
      "darknet_one_variance_and_one_eps_in_both_directions"},
     {2, "darknet: an unknown activation became ReLU", "models/test_peers.c",
      "darknet_an_unknown_activation_is_an_error"},
-    {3, "hank-ai's darknet: another factor on another device", "ops/test_batch_norm.c",
+    {3, "hank-ai's darknet: another factor on another device", "ops/test_batch_norm_shapes.c",
      "the_bits_do_not_depend_on_the_number_of_threads"},
     {4, "C-ML: batch statistics cut from the graph", "ops/test_batch_norm.c",
      "cml_gradients_flow_through_mean_and_variance"},
