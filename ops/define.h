@@ -31,7 +31,11 @@ extern NM_API const nm_port nm_port_ab[2]; /* a, b */
 #define NM_OP(name_, inputs_, outputs_, infer_, flags_, summary_, ...)                             \
     extern const nm_op nm_op_##name_;                                                              \
     const nm_op nm_op_##name_ = {                                                                  \
-        .item = NM_ITEM(nm_op, #name_, summary_, __VA_ARGS__),                                     \
+        .item = {.abi = NM_ABI,                                                                    \
+                 .size = sizeof(nm_op),                                                            \
+                 .name = #name_,                                                                   \
+                 .summary = summary_,                                                              \
+                 __VA_ARGS__},                                                                     \
         .inputs = inputs_,                                                                         \
         .outputs = outputs_,                                                                       \
         .input_count = NM_COUNT_OF(inputs_),                                                       \

@@ -32,46 +32,68 @@ NM_API nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
 /* y = x, broadcast to y's shape. */
 nm_status nm_elementwise_repeat(const nm_run *run);
 
-/* For one type: the function `name_of` of an element, and the row function `name`. f64, which is
- * for checking gradients, goes one by one: 8 KB less of the library. */
-#define NM_IS_F64(type) (sizeof(type) == 8)
-#define NM_ROW(name, type, inputs, ...)                                                            \
-    NM_INLINE type name##_of(const void *options, type a, type b, type c)                          \
+/* What the macros below define: NAME_forward from an expression of so many inputs. The row function
+ * for f32 is compiled for several instruction sets; `fewest` is NM_BLOCK, or 0 where it is never
+ * asked for fewer elements than that. f64, which is for checking gradients, goes one by one. */
+#define NM_ELEMENTWISE(name, run_by, fewest, inputs_, ...)                                         \
+    NM_INLINE float name##_of_f32(const void *options, float a, float b, float c)                  \
     {                                                                                              \
-        typedef type real;                                                                         \
+        typedef float real;                                                                        \
         const real x = a;                                                                          \
         (void)options, (void)x, (void)b, (void)c;                                                  \
         return (real)(__VA_ARGS__);                                                                \
     }                                                                                              \
-    NM_KERNEL_##type static void name(const void *options, const void *const *xs, void *ys,        \
-                                      int64_t n)                                                   \
+    NM_INLINE double name##_of_f64(const void *options, double a, double b, double c)              \
     {                                                                                              \
-        const type *a = (const type *)xs[0], *b = (const type *)xs[inputs > 1 ? 1 : 0],            \
-                   *c = (const type *)xs[inputs > 2 ? 2 : 0];                                      \
-        type *y = (type *)ys; /* casts for C++ */                                                  \
-        for (; (n < NM_BLOCK || NM_IS_F64(type)) && n > 0; n--) {                                  \
-            *y++ = name##_of(options, *a++, *b++, *c++);                                           \
+        typedef double real;                                                                       \
+        const real x = a;                                                                          \
+        (void)options, (void)x, (void)b, (void)c;                                                  \
+        return (real)(__VA_ARGS__);                                                                \
+    }                                                                                              \
+    NM_KERNEL static void name##_row_f32(const void *options, const void *const *xs, void *ys,     \
+                                         int64_t n)                                                \
+    {                                                                                              \
+        const float *a = (const float *)xs[0], *b = (const float *)xs[inputs_ > 1 ? 1 : 0],        \
+                    *c = (const float *)xs[inputs_ > 2 ? 2 : 0];                                   \
+        float *y = (float *)ys; /* casts for C++ */                                                \
+        for (; n < fewest && n > 0; n--) {                                                         \
+            *y++ = name##_of_f32(options, *a++, *b++, *c++);                                       \
             NM_ONE_BY_ONE;                                                                         \
         }                                                                                          \
-        n = NM_IS_F64(type) ? 0 : n & -(int64_t)NM_BLOCK; /* as the compiler should know */        \
+        n &= -(int64_t)NM_BLOCK; /* as the compiler should know */                                 \
         NM_SIMD for (int64_t i = 0; i < n; i++)                                                    \
         {                                                                                          \
-            y[i] = name##_of(options, a[i], b[i], c[i]);                                           \
+            y[i] = name##_of_f32(options, a[i], b[i], c[i]);                                       \
         }                                                                                          \
-    }
-
-#define NM_ELEMENTWISE(name, inputs, ...)                                                          \
-    NM_ROW(name##_row_f32, float, inputs, __VA_ARGS__)                                             \
-    NM_ROW(name##_row_f64, double, inputs, __VA_ARGS__)                                            \
+    }                                                                                              \
+    static void name##_row_f64(const void *options, const void *const *xs, void *ys, int64_t n)    \
+    {                                                                                              \
+        const double *a = (const double *)xs[0], *b = (const double *)xs[inputs_ > 1 ? 1 : 0],     \
+                     *c = (const double *)xs[inputs_ > 2 ? 2 : 0];                                 \
+        double *y = (double *)ys;                                                                  \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            y[i] = name##_of_f64(options, a[i], b[i], c[i]);                                       \
+            NM_ONE_BY_ONE;                                                                         \
+        }                                                                                          \
+    }                                                                                              \
     static nm_status name##_forward(const nm_run *run)                                             \
     {                                                                                              \
-        return nm_elementwise(run, name##_row_f32, name##_row_f64);                                \
+        return run_by(run, name##_row_f32, name##_row_f64);                                        \
     }
 
-#define NM_UNARY(name, ...) NM_ELEMENTWISE(name, 1, __VA_ARGS__)
-#define NM_BINARY(name, ...) NM_ELEMENTWISE(name, 2, __VA_ARGS__)
-#define NM_TERNARY(name, ...) NM_ELEMENTWISE(name, 3, __VA_ARGS__)
-#define NM_SLOPE(name, ...) NM_ELEMENTWISE(name, 2, __VA_ARGS__)
+#define NM_UNARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise, NM_BLOCK, 1, __VA_ARGS__)
+#define NM_BINARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise, NM_BLOCK, 2, __VA_ARGS__)
+#define NM_TERNARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise, NM_BLOCK, 3, __VA_ARGS__)
+#define NM_SLOPE(name, ...) NM_ELEMENTWISE(name, nm_elementwise, NM_BLOCK, 2, __VA_ARGS__)
+
+/* ---- The library's own: for expressions of some 20 operations and more, such as those of
+ * ops/kernels/math.h. Fewer than NM_BLOCK elements of f32 are computed as so many, in copies, which
+ * halves the code. ---- */
+
+nm_status nm_elementwise_in_blocks(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
+
+#define NM_LONG_UNARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise_in_blocks, 0, 1, __VA_ARGS__)
+#define NM_LONG_SLOPE(name, ...) NM_ELEMENTWISE(name, nm_elementwise_in_blocks, 0, 2, __VA_ARGS__)
 
 /* ---- Descriptors. Each ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. ---- */
 
@@ -81,7 +103,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
 #define NM_UNARY_OP(name_, summary_, ...)                                                          \
     NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE, summary_, __VA_ARGS__)
 #define NM_UNARY_OP_WITH_CALL(name_, summary_, ...)                                                \
-    NM_UNARY_OP(name_, summary_, __VA_ARGS__)                                                      \
+    NM_OP(name_, nm_port_x, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE, summary_, __VA_ARGS__)   \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x);                                            \
     nm_tensor *nm_##name_(nm_tape *tape, nm_tensor *x)                                             \
     {                                                                                              \
@@ -136,7 +158,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
     {                                                                                              \
         return input == 1                                                                          \
                    ? nm_apply2(v->tape, v->op, v->options, v->in[0], v->gout[0])                   \
-                   : nm_mul(v->tape, nm_mul(v->tape, v->gout[0], v->in[1]), name_##_bend(v));      \
+                   : nm_mul(v->tape, nm_mul(v->tape, v->gout[0], v->in[1]), (name_##_bend)(v));    \
     }                                                                                              \
     NM_OP(name_##_grad, ports_, nm_port_y, nm_infer_same, NM_OPS_ELEMENTWISE,                      \
           "gradient of " #name_, __VA_ARGS__)

@@ -22,7 +22,7 @@ nm_tensor *nm_no_bend(nm_vjp *v)
 #define MAX_ARGUMENTS 3
 #define TILE 512    /* elements, a multiple of NM_BLOCK */
 #define LONG_ROW 64 /* elements that are worth a call */
-#define FEW 4       /* elements that are computed one by one */
+#define FEW 4       /* elements that are better computed one by one than in copies */
 #define ITEM 8      /* bytes of the largest type */
 
 /* An input, seen from the output: along the last run of dimensions it goes along with it or stays,
@@ -39,6 +39,7 @@ typedef struct plan {
     const void *options;
     char *y;
     int inputs;
+    int64_t few;    /* elements that are computed one by one, at the most */
     size_t item;    /* bytes */
     int64_t length; /* of a row */
     int outer;      /* outer dimensions */
@@ -98,10 +99,11 @@ static void find_rows(plan *p, const nm_run *run)
     }
 }
 
-static plan make_plan(const nm_run *run, nm_row_fn row)
+static plan make_plan(const nm_run *run, nm_row_fn row, int64_t few)
 {
     const int64_t count = nm_tensor_count(run->out[0]);
-    plan p = {.row = row, .options = run->options, .y = run->y[0], .inputs = run->inputs};
+    plan p = {
+        .row = row, .options = run->options, .y = run->y[0], .inputs = run->inputs, .few = few};
     p.item = run->dtype == NM_F64 ? 8 : 4;
     bool all = true;
     p.length = count;
@@ -167,15 +169,27 @@ static void gather(const plan *p, const argument *in, int64_t begin, int64_t n, 
 
 /* ---- Running ---- */
 
-/* The last n elements, fewer than NM_BLOCK, in copies that are filled up with the last of them. */
+/* NM_BLOCK elements: n, fewer than that, and then the last of them again. */
+NM_INLINE void fill_block(void *to, const void *x, int64_t n, size_t item)
+{
+    for (int64_t i = 0; i < NM_BLOCK; i++) {
+        const int64_t from = i < n ? i : n - 1;
+        if (item == 4) {
+            ((float *)to)[i] = ((const float *)x)[from];
+        } else {
+            ((double *)to)[i] = ((const double *)x)[from];
+        }
+    }
+}
+
+/* The last n elements, fewer than NM_BLOCK, in copies that are filled up. */
 static void run_copies(nm_row_fn row, const void *options, const void *const *x, int inputs,
                        void *y, int64_t n, size_t item)
 {
     _Alignas(64) char tile[MAX_ARGUMENTS + 1][NM_BLOCK * ITEM];
     const void *in[MAX_ARGUMENTS];
     for (int i = 0; i < inputs; i++) {
-        repeat(tile[i], (const char *)x[i] + (size_t)(n - 1) * item, NM_BLOCK, item);
-        memcpy(tile[i], x[i], (size_t)n * item);
+        fill_block(tile[i], x[i], n, item);
         in[i] = tile[i];
     }
     row(options, in, tile[MAX_ARGUMENTS], NM_BLOCK);
@@ -210,9 +224,9 @@ static void run_ragged(nm_row_fn row, const void *options, const void *const *x,
 }
 
 NM_INLINE void run_piece(nm_row_fn row, const void *options, const void *const *x, int inputs,
-                         char *y, int64_t n, size_t item)
+                         char *y, int64_t n, size_t item, int64_t few)
 {
-    if (n % NM_BLOCK == 0 || n <= FEW) {
+    if (n % NM_BLOCK == 0 || n <= few) {
         row(options, x, y, n);
     } else {
         run_ragged(row, options, x, inputs, y, n, item);
@@ -242,7 +256,7 @@ static void run_in_row(const plan *p, int64_t row, int64_t column, int64_t n, ti
     }
     char *y = p->y + (size_t)(row * p->length + column) * p->item;
     for (; n > 0; n -= most, y += (size_t)most * p->item) {
-        run_piece(p->row, p->options, x, p->inputs, y, most < n ? most : n, p->item);
+        run_piece(p->row, p->options, x, p->inputs, y, most < n ? most : n, p->item, p->few);
         for (int i = 0; i < p->inputs; i++) {
             x[i] = (const char *)x[i] + (size_t)most * moves[i];
         }
@@ -261,7 +275,7 @@ static void run_across_rows(const plan *p, int64_t begin, int64_t n, tiles tile)
             x[i] = tile[i];
         }
     }
-    run_piece(p->row, p->options, x, p->inputs, p->y + (size_t)begin * p->item, n, p->item);
+    run_piece(p->row, p->options, x, p->inputs, p->y + (size_t)begin * p->item, n, p->item, p->few);
 }
 
 static void run_range(void *arg, int64_t begin, int64_t end)
@@ -281,20 +295,29 @@ static void run_range(void *arg, int64_t begin, int64_t end)
     }
 }
 
-nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
+NM_INLINE nm_status run_all(const nm_run *run, nm_row_fn row, int64_t few)
 {
-    nm_row_fn row = run->dtype == NM_F64 ? f64 : f32;
     const int64_t count = nm_tensor_count(run->out[0]);
     if (run->same_shape && count <= GRAIN) {
         run_piece(row, run->options, run->x, run->inputs, run->y[0], count,
-                  run->dtype == NM_F64 ? 8 : 4);
+                  run->dtype == NM_F64 ? 8 : 4, few);
         return NM_OK;
     }
-    plan p = make_plan(run, row);
+    plan p = make_plan(run, row, few);
     if (count) {
         nm_parallel(run->context, count, GRAIN, run_range, &p);
     }
     return NM_OK;
+}
+
+nm_status nm_elementwise(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
+{
+    return run_all(run, run->dtype == NM_F64 ? f64 : f32, FEW);
+}
+
+nm_status nm_elementwise_in_blocks(const nm_run *run, nm_row_fn f32, nm_row_fn f64)
+{
+    return run->dtype == NM_F64 ? run_all(run, f64, FEW) : run_all(run, f32, 0);
 }
 
 /* ---- Repetition alone ---- */
@@ -313,7 +336,7 @@ static void gather_range(void *arg, int64_t begin, int64_t end)
 nm_status nm_elementwise_repeat(const nm_run *run)
 {
     const int64_t count = nm_tensor_count(run->out[0]);
-    plan p = make_plan(run, NULL);
+    plan p = make_plan(run, NULL, 0);
     if (count) {
         nm_parallel(run->context, count, GRAIN, gather_range, &p);
     }

@@ -17,10 +17,10 @@ typedef struct numbers {
 
 #define NUMBER(name) ((real)((const numbers *)options)->name)
 
-NM_UNARY(unit, x > 0 ? NUMBER(above) * x : NUMBER(below) * NM_EXPM1(NUMBER(in) * x))
+NM_LONG_UNARY(unit, x > 0 ? NUMBER(above) * x : NUMBER(below) * NM_EXPM1(NUMBER(in) * x))
 /* a = x, b = dy */
-NM_SLOPE(unit_grad,
-         b *(a > 0 ? NUMBER(above) : NUMBER(below) * NUMBER(in) * NM_EXP(NUMBER(in) * a)))
+NM_LONG_SLOPE(unit_grad,
+              b *(a > 0 ? NUMBER(above) : NUMBER(below) * NUMBER(in) * NM_EXP(NUMBER(in) * a)))
 
 static const numbers selu_numbers = {
     1.0507009873554804934193349852946,

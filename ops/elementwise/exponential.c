@@ -4,10 +4,10 @@
 #include "ops/kernels/math.h"
 #include "ops/table.h"
 
-NM_UNARY(exp, NM_EXP(x))
-NM_UNARY(log, NM_LOG(x))
-NM_UNARY(expm1, NM_EXPM1(x))
-NM_UNARY(log1p, NM_LOG1P(x))
+NM_LONG_UNARY(exp, NM_EXP(x))
+NM_LONG_UNARY(log, NM_LOG(x))
+NM_LONG_UNARY(expm1, NM_EXPM1(x))
+NM_LONG_UNARY(log1p, NM_LOG1P(x))
 
 static nm_tensor *exp_vjp(nm_vjp *v, int input)
 {

@@ -13,11 +13,11 @@
 #define GATE(x) NM_SIGMOID(2 * (real)C * (x + (real)K * x * x * x))
 #define U_SLOPE(x) ((real)C * (1 + 3 * (real)K * x * x))
 
-NM_UNARY(exact, (x * NM_NORMAL_CDF(x)))
-NM_UNARY(approximate, (x * GATE(x)))
+NM_LONG_UNARY(exact, (x * NM_NORMAL_CDF(x)))
+NM_LONG_UNARY(approximate, (x * GATE(x)))
 /* a = x, b = dy */
-NM_SLOPE(exact_grad, (NM_NORMAL_CDF(a) + a * (real)DENSITY_0 * NM_BELL(a)) * b)
-NM_SLOPE(approximate_grad, (GATE(a) + 2 * a * GATE(a) * (1 - GATE(a)) * U_SLOPE(a)) * b)
+NM_LONG_SLOPE(exact_grad, (NM_NORMAL_CDF(a) + a * (real)DENSITY_0 * NM_BELL(a)) * b)
+NM_LONG_SLOPE(approximate_grad, (GATE(a) + 2 * a * GATE(a) * (1 - GATE(a)) * U_SLOPE(a)) * b)
 
 static bool is_exact(const void *options)
 {

@@ -79,10 +79,10 @@ NM_INLINE double inverse_root_cube_f64(double x)
  * float's results are as exact as the C library's. Of -infinity, 0 and -0 they are PyTorch's. */
 NM_UNARY(cube, (double)x *x *x)
 NM_UNARY(inverse_square, 1 / ((double)x * x))
-NM_UNARY(inverse_root, OF_TYPE(inverse_root, x))
-NM_UNARY(inverse_root_cube, x == -(real)INFINITY ? (real)0
-                            : x == 0             ? (real)INFINITY
-                                                 : OF_TYPE(inverse_root_cube, x))
+NM_LONG_UNARY(inverse_root, OF_TYPE(inverse_root, x))
+NM_LONG_UNARY(inverse_root_cube, x == -(real)INFINITY ? (real)0
+                                 : x == 0             ? (real)INFINITY
+                                                      : OF_TYPE(inverse_root_cube, x))
 
 static const struct {
     double exponent;

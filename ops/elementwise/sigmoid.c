@@ -4,7 +4,7 @@
 #include "ops/kernels/math.h"
 #include "ops/table.h"
 
-NM_UNARY(sigmoid, NM_SIGMOID(x))
+NM_LONG_UNARY(sigmoid, NM_SIGMOID(x))
 NM_SLOPE(sigmoid_grad, (1 - a) * a * b) /* a = y, b = dy */
 
 /* d(y (1 - y))/dy = 1 - 2y */

@@ -8,8 +8,8 @@
 #include "ops/kernels/math.h"
 #include "ops/table.h"
 
-NM_UNARY(silu, x *NM_SIGMOID(x))
-NM_SLOPE(silu_grad, b *NM_SIGMOID(a) * (1 + a * (1 - NM_SIGMOID(a)))) /* a = x, b = dy */
+NM_LONG_UNARY(silu, x *NM_SIGMOID(x))
+NM_LONG_SLOPE(silu_grad, b *NM_SIGMOID(a) * (1 + a * (1 - NM_SIGMOID(a)))) /* a = x, b = dy */
 
 /* s (1 - s) (2 + x (1 - 2 s)), where 1 - s is s(-x) */
 static nm_tensor *silu_bend(nm_vjp *v)
@@ -28,8 +28,8 @@ static nm_tensor *silu_bend(nm_vjp *v)
 #define SQUARE(x) ((x) * (x))
 #define WEIGHT_SLOPE(e) (4 * (e) * ((e) + 1) / SQUARE((e) * ((e) + 2) + 2))
 
-NM_UNARY(mish, x *WEIGHT(POWER(x)))
-NM_SLOPE(mish_grad, b *(WEIGHT(POWER(a)) + a * WEIGHT_SLOPE(POWER(a)))) /* a = x, b = dy */
+NM_LONG_UNARY(mish, x *WEIGHT(POWER(x)))
+NM_LONG_SLOPE(mish_grad, b *(WEIGHT(POWER(a)) + a * WEIGHT_SLOPE(POWER(a)))) /* a = x, b = dy */
 
 /* With t = tanh(ln(1 + e^x)) and s = s(x): t' = (1 - t^2) s, and the slope t + x t' has the
  * derivative (1 - t^2) s (2 + x (1 - s - 2 t s)). */

@@ -11,11 +11,11 @@
 #define OPTION(name) ((real)((const nm_softplus_options *)options)->name)
 #define BETA OPTION(beta)
 
-NM_UNARY(softplus, BETA *x > OPTION(threshold)
-                       ? x
-                       : ((BETA * x > 0 ? BETA * x : 0) + NM_LOG1P(NM_EXP(-fabs(BETA * x)))) / BETA)
+#define SOFT(z) (((z) > 0 ? (z) : 0) + NM_LOG1P_OF_UNIT(NM_EXP(-fabs(z))))
+
+NM_LONG_UNARY(softplus, BETA *x > OPTION(threshold) ? x : SOFT(BETA * x) / BETA)
 /* a = x, b = dy */
-NM_SLOPE(softplus_grad, BETA *a > OPTION(threshold) ? b : b * NM_SIGMOID(BETA * a))
+NM_LONG_SLOPE(softplus_grad, BETA *a > OPTION(threshold) ? b : b * NM_SIGMOID(BETA * a))
 
 /* beta s (1 - s) up to the threshold. */
 static nm_tensor *softplus_bend(nm_vjp *v)

@@ -4,7 +4,7 @@
 #include "ops/kernels/math.h"
 #include "ops/table.h"
 
-NM_UNARY(tanh, NM_TANH(x))
+NM_LONG_UNARY(tanh, NM_TANH(x))
 NM_SLOPE(tanh_grad, (1 - a * a) * b) /* a = y, b = dy */
 
 /* d(1 - y^2)/dy = -2y */

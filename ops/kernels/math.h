@@ -18,6 +18,7 @@
 #define NM_OPS_KERNELS_MATH_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -80,14 +81,14 @@ NM_INLINE float nm_exp_f32(float x)
     return (1.0f + nm_expm1_near_0(r)) * nm_power_of_2(half) * nm_power_of_2(n - half);
 }
 
-/* x = m 2^e with m in [sqrt(1/2), sqrt(2)); log x = e ln 2 + log m. */
-NM_INLINE float nm_log_f32(float x)
+/* log(x / 2^by) of a normal x above 0. x = m 2^e with m in [sqrt(1/2), sqrt(2)), and log x is
+ * e ln 2 + log m. */
+NM_INLINE float nm_log_of_normal_f32(float x, float by)
 {
-    float denormal = x < 1.17549435e-38f ? 8388608.0f : 1.0f; /* brought into range by 2^23 */
-    uint32_t bits = (uint32_t)nm_bits_of_float(x * denormal);
+    uint32_t bits = (uint32_t)nm_bits_of_float(x);
     int32_t e = (int32_t)(bits - 0x3f3504f3u) >> 23;
     float f = nm_float_of_bits((int32_t)(bits - ((uint32_t)e << 23))) - 1.0f;
-    float whole = (float)e - (denormal > 1.0f ? 23.0f : 0.0f);
+    float whole = (float)e - by;
     float p = 0.06746601f;
     p = p * f - 0.11675641f;
     p = p * f + 0.11888175f;
@@ -97,10 +98,24 @@ NM_INLINE float nm_log_f32(float x)
     p = p * f + 0.20002119f;
     p = p * f - 0.2500001f;
     p = p * f + 0.33333313f;
-    float result = whole * 0.693359375f + (f + (f * f * (f * p - 0.5f) - whole * 2.12194440e-4f));
+    return whole * 0.693359375f + (f + (f * f * (f * p - 0.5f) - whole * 2.12194440e-4f));
+}
+
+NM_INLINE float nm_log_f32(float x)
+{
+    bool denormal = x < 1.17549435e-38f; /* brought into range by 2^23 */
+    float result =
+        nm_log_of_normal_f32(x * (denormal ? 8388608.0f : 1.0f), denormal ? 23.0f : 0.0f);
     result = x == INFINITY ? x : result;
     result = x == 0.0f ? -INFINITY : result;
     return x >= 0.0f ? result : NAN; /* NaN too, since it does not compare */
+}
+
+/* log(1 + x) for 0 <= x <= 1; NaN gives NaN. */
+NM_INLINE float nm_log1p_of_unit_f32(float x)
+{
+    float u = 1.0f + x;
+    return nm_log_of_normal_f32(u, 0.0f) + (x - (u - 1.0f)) / u;
 }
 
 /* log(1 + x): with u = 1 + x rounded, what the rounding lost is (x - (u - 1)) / u. */
@@ -193,6 +208,7 @@ NM_INLINE double nm_normal_cdf_f64(double x)
 #define NM_EXP(x) _Generic((x), float: nm_exp_f32, double: exp)(x)
 #define NM_LOG(x) _Generic((x), float: nm_log_f32, double: log)(x)
 #define NM_LOG1P(x) _Generic((x), float: nm_log1p_f32, double: log1p)(x)
+#define NM_LOG1P_OF_UNIT(x) _Generic((x), float: nm_log1p_of_unit_f32, double: log1p)(x)
 #define NM_EXPM1(x) _Generic((x), float: nm_expm1_f32, double: expm1)(x)
 #define NM_TANH(x) _Generic((x), float: nm_tanh_f32, double: tanh)(x)
 #define NM_SIGMOID(x) _Generic((x), float: nm_sigmoid_f32, double: nm_sigmoid_f64)(x)
