@@ -238,20 +238,45 @@ START_TEST(tensors_that_take_turns_between_passes_are_computed_with_in_turn)
 }
 END_TEST
 
+/* The usual build looks no more, once a pass has come twice. */
+START_TEST(a_build_for_hunting_finds_a_tensor_that_is_swapped_late)
+{
+    net n;
+    int64_t ops;
+    begin(&n);
+    const double before = run(&n, true, false, &ops);
+    for (int i = 0; i < 4; i++) {
+        run(&n, true, false, &ops);
+    }
+    n.other = nm_tensor_create(n.context, NM_F32, NM_SHAPE(4, 3));
+    nm_tensor_fill(n.other, 3);
+    take_turn(&n);
+#ifdef NM_GUARD
+    ck_assert(fabs(run(&n, true, false, &ops) - before) > 1e-3);
+#else
+    ck_assert(run(&n, true, false, &ops) == before);
+#endif
+    take_turn(&n);
+    nm_tensor_destroy(n.other);
+    end(&n);
+}
+END_TEST
+
 START_TEST(passes_with_and_without_random_numbers_are_two)
 {
     net n;
     nm_random random = nm_random_create(1, 1);
-    double sums[4];
+    double sums[6];
     begin(&n);
     n.shifts = true;
-    for (int i = 0; i < 4; i++) {
-        const nm_pass pass = {.tape = n.tape, .random = i % 2 ? &random : NULL};
+    for (int i = 0; i < 6; i++) { /* each twice, so that it is not looked at again */
+        const nm_pass pass = {.tape = n.tape, .random = i / 2 % 2 ? &random : NULL};
         nm_tape_reset(n.tape);
         sums[i] = nm_tensor_item(nm_sum(n.tape, nm_traced_forward(n.traced, &pass, n.x)));
     }
     assert_fine(n.context);
-    ck_assert(fabs(sums[1] - sums[0]) > 1e-3 && sums[2] == sums[0] && sums[3] == sums[1]);
+    ck_assert(fabs(sums[2] - sums[0]) > 1e-3 && sums[1] == sums[0] && sums[3] == sums[2]);
+    ck_assert(sums[4] == sums[0] && sums[5] == sums[0]);
     end(&n);
 }
 END_TEST
@@ -320,6 +345,7 @@ TEST_MAIN("optim/traced", a_network_in_c_trains_and_predicts_from_graphs,
           more_shapes_than_are_kept_work_all_the_same, a_pass_that_no_graph_can_hold_runs_as_it_is,
           tensors_that_take_turns_within_a_pass_are_computed_with_in_turn,
           tensors_that_take_turns_between_passes_are_computed_with_in_turn,
+          a_build_for_hunting_finds_a_tensor_that_is_swapped_late,
           passes_with_and_without_random_numbers_are_two,
           an_input_that_does_not_fit_is_told_by_the_op, folded_weights_follow_what_they_are_made_of,
           every_allocation_may_fail)
