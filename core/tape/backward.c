@@ -400,8 +400,9 @@ static nm_status check_loss(nm_tape *tape, const nm_tensor *loss)
     }
     if (loss->tape != tape || loss->node < 0) {
         return nm_fail(tape->context, NM_ERROR_INPUT,
-                       "nm_backward: the loss was not computed on "
-                       "this tape from a tensor that requires a gradient");
+                       "nm_backward: the loss was not computed on this tape from a tensor that "
+                       "requires a gradient%s",
+                       tape->recording ? "" : "; recording is off (nm_tape_set_recording)");
     }
     return NM_OK;
 }
