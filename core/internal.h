@@ -524,6 +524,12 @@ static inline bool nm_port_differentiable(const nm_port *port, const nm_tensor *
     return port->type != NM_PORT_INDEX && !(port->flags & NM_PORT_NO_GRAD) && nm_is_float(x->dtype);
 }
 
+/* Whether an output is for the gradient alone, and can do without elements. */
+static inline bool nm_port_is_spare(const nm_port *port)
+{
+    return port->flags & NM_PORT_HIDDEN && port->flags & NM_PORT_OPTIONAL;
+}
+
 /* Whether its outputs can be differentiated. */
 static inline bool nm_op_has_gradient(const nm_op *op)
 {

@@ -34,7 +34,8 @@ typedef struct nm_port {
 } nm_port;
 
 #define NM_PORT_OPTIONAL                                                                           \
-    1u /* input: may be NULL; output of an op made of others: may be left out */
+    1u /* input: may be NULL; output of an op made of others: may be left out; hidden output: its  \
+          elements are NULL where no gradient will read them */
 #define NM_PORT_VARIADIC 2u /* last input: one or more of it */
 #define NM_PORT_NO_GRAD 4u  /* no gradient goes through, though it is floating */
 #define NM_PORT_HIDDEN 8u   /* output: saved for the gradient, not part of the result */

@@ -135,6 +135,13 @@ static nm_slot *slot_to_take(const nm_layout *l, const nm_graph_step *step, int 
     return NULL;
 }
 
+/* Whether output `i` of the step needs no place: it is for a gradient that there is not. */
+static bool is_spare(const nm_layout *l, const nm_graph_step *step, int s, int i)
+{
+    return step->kind == NM_STEP_OP && nm_port_is_spare(&step->op->outputs[i]) &&
+           l->last[step->out[i]] == s;
+}
+
 static nm_status place_outputs(nm_layout *l, const nm_graph_step *step, int s)
 {
     nm_status status = NM_OK;
@@ -144,7 +151,7 @@ static nm_status place_outputs(nm_layout *l, const nm_graph_step *step, int s)
         if (taken) {
             taken->root = v;
             l->offsets[v] = taken->offset;
-        } else if (l->outputs[v] < 0) {
+        } else if (l->outputs[v] < 0 && !is_spare(l, step, s, i)) {
             status = place(l, v);
         }
     }

@@ -23,6 +23,9 @@ nm_status nm_look_for_anomaly(nm_tape *tape, const nm_op *op, const char *scope,
 nm_status nm_look_for_anomaly_in_outputs(nm_tape *tape, const nm_op *op, nm_tensor *const *out)
 {
     for (int i = 0; i < op->output_count; i++) {
+        if (!out[i]->data) {
+            continue; /* spare */
+        }
         nm_status status = nm_look_for_anomaly(tape, op, tape->scope, tape->node_count, "output",
                                                op->outputs[i].name, out[i]);
         if (status != NM_OK) {

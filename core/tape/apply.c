@@ -228,8 +228,9 @@ static nm_status infer_shapes(nm_tape *tape, const nm_op *op, const void *option
 
 /* ---- Outputs and nodes ---- */
 
+/* `spare`: it gets no elements. */
 NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *shape, int64_t count,
-                                nm_tensor *view_of, nm_tensor **out)
+                                bool spare, nm_tensor *view_of, nm_tensor **out)
 {
     nm_tensor *y = nm_tape_header(tape, dtype, shape, count);
     *out = y;
@@ -240,13 +241,16 @@ NM_INLINE nm_status make_output(nm_tape *tape, nm_dtype dtype, const nm_shape *s
         nm_tensor_share(y, view_of);
         return NM_OK;
     }
+    if (spare) {
+        return NM_OK;
+    }
     add_cost(&tape->cost.bytes, count * (int64_t)nm_size_of(y->dtype));
     return tape->dry ? NM_OK : nm_tensor_allocate(y);
 }
 
-/* By the op's shape rule. */
+/* By the op's shape rule. `recorded`: it will have a node. */
 static nm_status make_outputs(nm_tape *tape, const nm_op *op, const void *options, nm_dtype dtype,
-                              nm_tensor *const *in, int inputs, nm_tensor **out)
+                              nm_tensor *const *in, int inputs, bool recorded, nm_tensor **out)
 {
     nm_infer infer;
     nm_status status = infer_shapes(tape, op, options, dtype, in, inputs, &infer);
@@ -254,7 +258,8 @@ static nm_status make_outputs(nm_tape *tape, const nm_op *op, const void *option
         nm_tensor *view_of = op->flags & NM_OP_VIEW && i == 0 ? in[0] : NULL;
         const nm_dtype type = infer.out_dtype[i];
         const int64_t count = nm_dtype_size(type) ? nm_shape_count(&infer.out[i]) : -1;
-        status = make_output(tape, type, &infer.out[i], count, view_of, &out[i]);
+        status = make_output(tape, type, &infer.out[i], count,
+                             !recorded && nm_port_is_spare(&op->outputs[i]), view_of, &out[i]);
         if (status == NM_OK) {
             out[i]->output = (uint8_t)i;
         }
@@ -360,7 +365,8 @@ static nm_status check_descriptor(nm_context *context, const nm_op *op)
 static nm_status compute(nm_tape *tape, const nm_op *op, nm_tensor *const *in, int inputs,
                          const void *options, const call *c, nm_tensor **out)
 {
-    nm_status status = make_outputs(tape, op, options, c->dtype, in, inputs, out);
+    const bool recorded = tape->recording && op->vjp && c->differentiable;
+    nm_status status = make_outputs(tape, op, options, c->dtype, in, inputs, recorded, out);
     if (status == NM_OK && op->forward && !tape->dry) {
         status = run_op(tape->context, op, options, c->dtype, false, in, inputs, out);
     } else if (status == NM_OK && tape->trace) {
@@ -437,7 +443,7 @@ NM_INLINE nm_status apply_plain(nm_tape *tape, const nm_op *op, nm_tensor *const
 {
     const void *options = op->item.spec ? op->item.spec->defaults : NULL;
     nm_dtype dtype = (nm_dtype)in[0]->dtype;
-    nm_status status = make_output(tape, dtype, &in[0]->shape, in[0]->count, NULL, out);
+    nm_status status = make_output(tape, dtype, &in[0]->shape, in[0]->count, false, NULL, out);
     if (status == NM_OK) {
         status = run_op(tape->context, op, options, dtype, true, in, inputs, out);
     }
@@ -550,7 +556,7 @@ static nm_tensor *apply_over(nm_tape *tape, const nm_op *op, const void *options
     nm_tensor *y = NULL;
     nm_status status = check_options(tape->context, op, &options);
     if (status == NM_OK) {
-        status = make_output(tape, dtype, &over->shape, over->count, over, &y);
+        status = make_output(tape, dtype, &over->shape, over->count, false, over, &y);
     }
     if (status == NM_OK) {
         status = run_op(tape->context, op, options, dtype, true, in, 2, &y);

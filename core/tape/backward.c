@@ -319,10 +319,12 @@ static nm_status walk_all(nm_pass *p)
 nm_status nm_pass_walk(nm_pass *p)
 {
     const bool recording = nm_tape_set_recording(p->tape, p->graph && !p->tape->trace);
+    const bool within = p->tape->running;
     p->tape->collecting = !p->graph;
     p->tape->running = true;
-    const nm_status status = walk_all(p);
-    p->tape->running = p->tape->collecting = false;
+    const nm_status status = within ? walk_nodes(p, p->last, p->first) : walk_all(p);
+    p->tape->running = within;
+    p->tape->collecting = false;
     nm_tape_set_recording(p->tape, recording);
     return status;
 }

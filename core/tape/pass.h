@@ -8,6 +8,7 @@ typedef struct nm_pass {
     nm_tape *tape;
     nm_context *context;
     int64_t last;    /* the node to begin with */
+    int64_t first;   /* and to end with: 0, but for a pass within another */
     bool graph;      /* gradients are tensors to stay: the pass is recorded, or traced */
     bool release;    /* give the nodes' outputs back */
     bool everything; /* all that requires a gradient; else what is `wanted` */

@@ -414,10 +414,15 @@ bool nm_gemm_near(nm_context *context, const nm_gemm *g, const nm_gemm_loops *lo
         return false;
     }
     const double work = (double)g->m * (double)g->n * (double)g->k;
-    near_job j = {g, loops->near, nm_least(nm_context_threads(context), g->n / columns), columns};
+    const int64_t threads = context ? nm_context_threads(context) : 1;
+    near_job j = {g, loops->near, nm_least(threads, g->n / columns), columns};
     if (work < (double)j.shares * NEAR_SHARE) {
         j.shares = (int64_t)(work / NEAR_SHARE) + 1;
     }
-    nm_parallel(context, j.shares, 1, run_near, &j);
+    if (context) {
+        nm_parallel(context, j.shares, 1, run_near, &j);
+    } else {
+        run_near(&j, 0, j.shares);
+    }
     return true;
 }

@@ -18,7 +18,7 @@ int nm_gemm_lanes(const nm_gemm_loops *loops);
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);
 
 /* The same without packing, for matrices of few rows or small ones. Whether it was done: whether
- * they fill the vectors. */
+ * they fill the vectors. `context` NULL: in this thread alone. */
 bool nm_gemm_near(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);
 
 #endif
