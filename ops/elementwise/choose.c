@@ -1,4 +1,6 @@
 /* One of two values for each element, and limits. */
+#include <math.h>
+
 #include "ops/basic.h"
 #include "ops/elementwise.h"
 #include "ops/table.h"
@@ -94,8 +96,10 @@ static nm_tensor *maximum_grad_vjp(nm_vjp *v, int input)
 
 /* ---- clamp ---- */
 
-#define LEAST ((real)((const nm_clamp_options *)options)->min)
-#define MOST ((real)((const nm_clamp_options *)options)->max)
+/* Without a limit infinite numbers stay what they are, in f64 too. */
+#define LIMIT(x) ((real)(fabs(x) < NM_NO_LIMIT ? (x) : copysign((double)INFINITY, x)))
+#define LEAST LIMIT(((const nm_clamp_options *)options)->min)
+#define MOST LIMIT(((const nm_clamp_options *)options)->max)
 
 NM_UNARY(clamp, (x < LEAST ? LEAST : x) > MOST ? MOST : (x < LEAST ? LEAST : x))
 NM_SLOPE(clamp_grad, ((a >= LEAST) & (a <= MOST)) ? b : 0) /* a = x, b = dy */

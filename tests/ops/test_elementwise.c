@@ -1,4 +1,5 @@
 /* Elementwise ops run in blocks, pieces and tiles: no element may depend on where these end. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -211,6 +212,71 @@ START_TEST(so_it_is_for_every_elementwise_op)
 }
 END_TEST
 
+/* ---- Extremes ---- */
+
+static const double extremes[] = {
+    0,   -0.0, 1e-38, -1e-38, 1e-9, -1e-9, 0.5,  -0.5,  1,        -1,        3,    -3,  9,
+    -9,  17,   -17,   40,     -40,  88,    -88,  89,    -89,      104,       -104, 710, -710,
+    1e4, -1e4, 1e9,   -1e9,   1e20, -1e20, 2e37, -2e37, INFINITY, -INFINITY, NAN};
+
+/* Whether `y` in f32 is what `wanted` in f64 comes to there. */
+static bool is_f32_of(double y, double wanted)
+{
+    if (isnan(wanted) || isnan(y)) {
+        return isnan(wanted) && isnan(y);
+    }
+    if (fabs(wanted) > (double)FLT_MAX) {
+        return isinf(y) && y * wanted > 0;
+    }
+    return near_to(y, wanted, 2e-5, 1e-37) || (fabs(wanted) > 0.99 * (double)FLT_MAX && isinf(y));
+}
+
+static nm_tensor *extremes_in(fixture f, nm_dtype dtype)
+{
+    nm_tensor *x = nm_tensor_create(f.context, dtype, NM_SHAPE(NM_COUNT_OF(extremes)));
+    for (int i = 0; i < NM_COUNT_OF(extremes); i++) {
+        nm_tensor_set(x, i, (double)(float)extremes[i]);
+    }
+    return x;
+}
+
+/* A second input, such as the gradient that comes in, is 1. */
+static void check_extremes(fixture f, const nm_op *op)
+{
+    nm_tensor *x[] = {extremes_in(f, NM_F32), extremes_in(f, NM_F64)}, *y[2];
+    for (int k = 0; k < 2; k++) {
+        nm_tensor *ones = nm_full(f.tape, nm_tensor_dtype(x[k]), *nm_tensor_shape(x[k]), 1);
+        y[k] = op->input_count == 1 ? nm_apply1(f.tape, op, NULL, x[k])
+                                    : nm_apply2(f.tape, op, NULL, x[k], ones);
+        assert_fine(f.context);
+    }
+    for (int i = 0; i < NM_COUNT_OF(extremes); i++) {
+        const double got = nm_tensor_get(y[0], i), wanted = nm_tensor_get(y[1], i);
+        ck_assert_msg(is_f32_of(got, wanted), "%s of %g is %g in f32 and %g in f64", op->item.name,
+                      extremes[i], got, wanted);
+    }
+    nm_tape_reset(f.tape);
+    nm_tensor_destroy(x[0]);
+    nm_tensor_destroy(x[1]);
+}
+
+START_TEST(the_largest_and_smallest_numbers_come_to_the_same_in_both_types)
+{
+    fixture f = begin(1);
+    int tried = 0;
+    for (int i = 0; i < nm_item_count(f.context, NM_KIND_OP); i++) {
+        const nm_op *op = (const nm_op *)nm_item_at(f.context, NM_KIND_OP, i);
+        if (op->flags & NM_OP_ELEMENTWISE && op->input_count <= 2) {
+            check_extremes(f, op);
+            tried++;
+        }
+    }
+    ck_assert_int_gt(tried, 50);
+    end(f);
+}
+END_TEST
+
 TEST_MAIN("ops/elementwise", every_broadcast_takes_the_elements_that_its_rule_names,
           threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are,
-          so_it_is_for_every_elementwise_op)
+          so_it_is_for_every_elementwise_op,
+          the_largest_and_smallest_numbers_come_to_the_same_in_both_types)
