@@ -346,6 +346,8 @@ START_TEST(a_reshape_copies_nothing_and_refuses_what_does_not_fit)
     assert_error(f.context, NM_ERROR_INPUT, "only one dimension");
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(13)));
     assert_error(f.context, NM_ERROR_INPUT, "x [2, 6] does not have as many elements as [13]");
+    ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(0, 12)));
+    assert_error(f.context, NM_ERROR_INPUT, "x [2, 6] does not have as many elements as [0, 12]");
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(-1, 0)));
     assert_error(f.context, NM_ERROR_INPUT, "do not fill");
     ck_assert_ptr_null(nm_reshape(f.tape, x, NM_SHAPE(INT64_MAX, INT64_MAX, -1)));

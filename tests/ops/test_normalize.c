@@ -483,6 +483,42 @@ START_TEST(weights_below_0_and_nan_are_refused)
 }
 END_TEST
 
+/* x [2, 3] and a weight of the same shape, whose last element is `weight`. */
+static void weight_of_one(fixture f, const char *op, int place, const char *options, double weight)
+{
+    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(2, 3), 1);
+    nm_tensor *w = nm_tensor_create(f.context, NM_F32, NM_SHAPE(2, 3));
+    nm_tensor_fill(w, 1);
+    nm_tensor_set(w, 5, weight);
+    nm_tensor *in[6] = {x}, *y;
+    in[place] = w;
+    nm_call(f.tape, op, in, place + 1, options, &y, 1);
+    nm_tensor_destroy(w);
+}
+
+START_TEST(a_weight_below_0_or_without_measure_is_refused_by_each_member)
+{
+    static const struct {
+        const char *op, *options;
+        int place;
+    } rows[] = {{"normalize", "{axes: [1]}", 5},
+                {"layer_norm", "{}", 3},
+                {"rms_norm", "{}", 2},
+                {"l2_normalize", "{}", 1}};
+    const double bad[] = {-1, NAN, INFINITY, 1e31};
+    fixture f = begin();
+    for (int i = 0; i < NM_COUNT_OF(rows); i++) {
+        for (int k = 0; k < NM_COUNT_OF(bad); k++) {
+            weight_of_one(f, rows[i].op, rows[i].place, rows[i].options, bad[k]);
+            assert_error(f.context, NM_ERROR_INPUT, "weight[1, 2] is ");
+        }
+        weight_of_one(f, rows[i].op, rows[i].place, rows[i].options, 0);
+        assert_fine(f.context);
+    }
+    end(&f);
+}
+END_TEST
+
 TEST_MAIN("ops/normalize", every_choice_of_axes_is_right,
           every_combination_of_switches_is_right_in_first_and_second_order,
           tinygrad_the_mean_inside_the_variance_counts_in_second_order,
@@ -494,4 +530,5 @@ TEST_MAIN("ops/normalize", every_choice_of_axes_is_right,
           flax_a_mean_of_a_million_deviations_costs_nothing,
           squares_beyond_the_range_of_f32_are_no_matter,
           the_bits_do_not_depend_on_the_number_of_threads, mistakes_are_explained,
-          weights_below_0_and_nan_are_refused)
+          weights_below_0_and_nan_are_refused,
+          a_weight_below_0_or_without_measure_is_refused_by_each_member)

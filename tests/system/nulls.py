@@ -245,10 +245,12 @@ def main():
         with tempfile.TemporaryDirectory(prefix="norma-nulls-") as folder:
             with open(os.path.join(folder, "calls.c"), "w", encoding="utf-8") as file:
                 file.write(program(listed, given))
+            link = shlex.split(os.environ.get("NORMA_LINK", ""))
             command = shlex.split(os.environ.get("CC", "cc")) + [
-                "-std=gnu11", "-w", "-g", "-I" + SOURCE, "-I" + HERE, os.path.join(folder, "calls.c"),
-                "-o", os.path.join(folder, "calls"), os.path.join(BUILD, "libnorma.so"), "-Wl,-rpath," + BUILD,
-                *shlex.split(os.environ.get("NORMA_LINK", ""))]
+                "-std=gnu11", "-w", "-g", "-DEND_CHILD=" + ("exit" if "--coverage" in link else "_exit"),
+                "-I" + SOURCE, "-I" + HERE, os.path.join(folder, "calls.c"), "-o",
+                os.path.join(folder, "calls"), os.path.join(BUILD, "libnorma.so"), "-Wl,-rpath," + BUILD,
+                *link]
             subprocess.run(command, check=True)
             ran = subprocess.run([os.path.join(folder, "calls"), folder], cwd=folder, timeout=900,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)

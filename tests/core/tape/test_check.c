@@ -12,6 +12,8 @@
 NM_UNARY(own_cube, x *x *x)
 NM_UNARY(cube_f32_off, sizeof(real) == 4 ? x * x * x * (real)1.01 : x * x * x)
 
+NM_UNARY(own_hundredth, x *(real)0.01)
+
 static nm_tensor *three(nm_vjp *v)
 {
     return nm_scalar(v->tape, nm_tensor_dtype(v->in[0]), 3);
@@ -22,6 +24,13 @@ static nm_tensor *right_vjp(nm_vjp *v, int input)
     (void)input;
     nm_tensor *square = nm_mul(v->tape, v->in[0], v->in[0]);
     return nm_mul(v->tape, v->gout[0], nm_mul(v->tape, three(v), square));
+}
+
+/* Off by half more than what is taken for rounding, where gradients are small. */
+static nm_tensor *slightly_off_vjp(nm_vjp *v, int input)
+{
+    (void)input;
+    return nm_affine(v->tape, v->gout[0], 0.01, 1.5e-6);
 }
 
 /* Ignores the output's gradient: right only for a plain sum. */
@@ -110,6 +119,15 @@ START_TEST(a_gradient_that_ignores_the_output_gradient_is_caught)
     nm_op op = cube_op("unweighted");
     op.vjp = unweighted_vjp;
     expect_fault(&op, NM_ERROR_NUMERIC, "unweighted, sample 0: differentiated input 0, element");
+}
+END_TEST
+
+START_TEST(an_error_of_more_than_a_millionth_is_caught_where_gradients_are_small)
+{
+    nm_op op = cube_op("slightly_off");
+    op.forward = own_hundredth_forward;
+    op.vjp = slightly_off_vjp;
+    expect_fault(&op, NM_ERROR_NUMERIC, "slightly_off, sample 0: differentiated input 0, element");
 }
 END_TEST
 
@@ -273,6 +291,7 @@ TEST_MAIN("core/check", a_computation_or_shape_rule_that_fails_without_a_word_is
           an_op_that_changes_its_input_is_caught, a_shape_rule_that_lies_is_caught,
           a_right_op_passes_with_small_errors,
           a_gradient_that_ignores_the_output_gradient_is_caught,
+          an_error_of_more_than_a_millionth_is_caught_where_gradients_are_small,
           a_gradient_without_a_derivative_is_caught, an_f32_kernel_that_differs_from_f64_is_caught,
           results_that_change_between_runs_are_caught,
           a_vjp_that_returns_nothing_is_an_error_not_a_crash, an_op_without_samples_is_refused,

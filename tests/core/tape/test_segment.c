@@ -181,6 +181,38 @@ START_TEST(a_gradient_of_what_lies_within_comes_out)
 }
 END_TEST
 
+/* Two outputs go on, the last ops lead to neither, and one of the outputs is used. */
+static nm_tensor *forward_with_more(net *n, bool segments)
+{
+    const int64_t segment = segments ? nm_tape_begin_segment(n->tape) : 0;
+    nm_tensor *first = layer(n, n->x, n->w[0]), *outputs[2] = {first, NULL};
+    outputs[1] = layer(n, first, n->w[1]);
+    nm_sin(n->tape, outputs[1]);
+    if (segments) {
+        nm_tape_end_segment(n->tape, segment, outputs, 2);
+    }
+    return nm_mean(n->tape, nm_square(n->tape, first));
+}
+
+START_TEST(what_nobody_uses_at_a_segments_end_changes_nothing)
+{
+    net plain = begin(0), n = begin(0);
+    for (int i = 0; i < 2; i++) { /* the second time in the memory of the first */
+        nm_backward(plain.tape, forward_with_more(&plain, false), 0);
+        nm_backward(n.tape, forward_with_more(&n, true), 0);
+        assert_fine(plain.context);
+        assert_fine(n.context);
+        ck_assert(same(nm_tensor_grad(plain.w[0]), nm_tensor_grad(n.w[0])));
+        ck_assert(same(nm_tensor_grad(plain.x), nm_tensor_grad(n.x)));
+        ck_assert(!nm_tensor_grad(n.w[1]) == !nm_tensor_grad(plain.w[1]));
+        nm_tape_reset(plain.tape);
+        nm_tape_reset(n.tape);
+    }
+    end(&n);
+    end(&plain);
+}
+END_TEST
+
 START_TEST(one_within_another_takes_part_in_it)
 {
     net plain = begin(0), n = begin(0);
@@ -322,7 +354,7 @@ END_TEST
 
 TEST_MAIN("core/segment", gradients_and_running_statistics_have_the_same_bits,
           gradients_of_gradients_have_the_same_bits, a_gradient_of_what_lies_within_comes_out,
-          one_within_another_takes_part_in_it,
+          what_nobody_uses_at_a_segments_end_changes_nothing, one_within_another_takes_part_in_it,
           what_is_no_output_cannot_be_read_and_what_is_kept_can,
           what_was_changed_since_is_an_error_and_within_it_is_kept, wrong_calls_are_errors,
           fifty_layers_take_less_than_half_of_the_memory, an_allocation_that_fails_is_an_error)

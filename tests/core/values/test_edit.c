@@ -428,7 +428,7 @@ static nm_status edit_a_little(test_memory *memory)
 START_TEST(every_failing_allocation_is_an_error_without_a_leak)
 {
     nm_context *context = test_context(NULL);
-    nm_document_destroy(read_in_folder(context, "a: &x [1]\nb: *x\no: {path: x}\n"));
+    nm_document_destroy(read_in_folder(context, "a: &x [1]\nb: *x\no: {path: x, more: [p, q]}\n"));
     test_context_end(context, NULL);
     test_every_allocation(edit_a_little);
 }
