@@ -72,6 +72,22 @@ claim "tests' own kernels have names of their own" "$(
     for name in $(kernels tests | uniq); do
         kernels core ops optim models | grep -x "$name"
     done)"
+# An op without its row may compile, and the gradient check would miss it. Those of folded passes alone have none.
+ops_made()
+{
+    cat $(ls ops/*/*.c | grep -v dense_i8) | tr '\n' ' ' |
+        grep -oE '\bNM_((UNARY|BINARY|SLOPE|COMPOSED)_)?OP(_WITH_CALL)?\( *[a-z0-9_]+[a-z0-9]\b|const nm_op nm_op_[a-z0-9_]+ =' |
+        sed -E 's/^NM_SLOPE_OP\( *(.*)/\1_grad/; s/.*\( *//; s/^const nm_op nm_op_(.*) =/\1/'
+}
+ops_in_rows()
+{
+    sed -n '/^ops = {/,/^}/p' ops/meson.build | tr '\n' ' ' | grep -oE '\[[^]]*\]' | grep -oE '[a-z0-9_]+'
+}
+claim_runs "ops are found" test "$(ops_made | wc -l)" -gt 100
+claim "every op has its row in ops/meson.build" "$(
+    ops_in_rows >"${TMPDIR:-/tmp}/rows.$$"
+    ops_made | grep -vxFf "${TMPDIR:-/tmp}/rows.$$"
+    rm -f "${TMPDIR:-/tmp}/rows.$$")"
 claim "no variable outlives its context" \
     "$(library '^(static )?(int|long|double|float|char|bool|void|size_t|u?int[0-9]+_t|nm_[a-z]+) \*?[a-z_]+( = [^(]*)?;$' |
         grep -v 'static const')"
