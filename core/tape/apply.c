@@ -353,6 +353,11 @@ static __attribute__((noinline)) void note_reading(const nm_tape *tape, nm_tenso
 /* Of an op that nobody registered. */
 static nm_status check_descriptor(nm_context *context, const nm_op *op)
 {
+    if (op->item.abi != NM_ABI && op->item.abi) { /* its members may lie elsewhere */
+        return nm_fail(context, NM_ERROR_INPUT,
+                       "an op was built for ABI %u of Norma, the library has ABI %u; rebuild it",
+                       op->item.abi, (unsigned)NM_ABI);
+    }
     return op->compose || (op->infer && (op->forward || op->flags & NM_OP_VIEW))
                ? NM_OK
                : nm_fail(context, NM_ERROR_INPUT,

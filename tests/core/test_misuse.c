@@ -238,6 +238,10 @@ START_TEST(a_descriptor_that_lacks_something_or_lies_is_an_error_of_the_call)
     assert_error(f.context, NM_ERROR_INPUT, "\"none\" has no shape rule");
     nm_apply1(f.tape, &half, NULL, f.w);
     assert_error(f.context, NM_ERROR_INPUT, "\"half\" has no computation");
+    nm_op other = *nm_find_op(f.context, "sum");
+    other.item.abi = NM_ABI + 1;
+    nm_apply1(f.tape, &other, NULL, f.w);
+    assert_error(f.context, NM_ERROR_INPUT, "an op was built for ABI");
     mode = TYPE_OUT_OF_RANGE;
     nm_apply1(f.tape, &odd, NULL, f.w);
     assert_error(f.context, NM_ERROR_INPUT, "not 77");
