@@ -1,4 +1,4 @@
-/* Figures and tables on a terminal: curves in Braille's dots, bars and shades in blocks, or all in
+/* Figures on a terminal: curves in Braille's dots, bars and shades in blocks, or all in
  * ASCII where the locale is not UTF-8. Series are told apart by colour or, where there is none, by
  * letters. */
 #ifndef NM_MODELS_COMMAND_PAGE_TERMINAL_H
@@ -18,6 +18,5 @@ typedef struct terminal {
 terminal terminal_of_output(void);
 
 nm_status figure_print(nm_context *context, const figure *f, const terminal *t, FILE *to);
-void table_print(const table *shown, const terminal *t, FILE *to);
 
 #endif

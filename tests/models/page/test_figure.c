@@ -316,6 +316,90 @@ START_TEST(a_curve_is_where_its_values_are)
 }
 END_TEST
 
+/* Of a row of the drawing, how many columns are full at `height` rows from below; -1: no such row.
+ */
+static int full_at(const char *text, int rows, int height)
+{
+    for (int row = rows - 1; text && row > height; row--) {
+        text = strchr(text, '\n');
+        text = text ? text + 1 : NULL;
+    }
+    int full = 0;
+    for (; text && *text && *text != '\n'; text++) {
+        full += *text == '#';
+    }
+    return text ? full : -1;
+}
+
+START_TEST(bars_are_as_high_as_their_values_and_as_wide_as_their_edges)
+{
+    static const double edges[] = {0, 1, 2, 4}, values[] = {2, 4, 8};
+    const figure_series bars = {
+        .name = "s", .mark = FIGURE_BARS, .count = 3, .x = edges, .y = values};
+    const figure f = {.title = "t",
+                      .x = {.label = "x", .high = 4},
+                      .y = {.label = "y", .high = 8},
+                      .series = &bars,
+                      .count = 1};
+    nm_context *context = test_context(NULL);
+    char *text = printed(context, &f, &(terminal){48, 8, false, false});
+    const char *drawing = strpbrk(text, "|+"); /* its first row */
+    const int all = full_at(drawing, 8, 0);
+    ck_assert_int_ge(all, 36);
+    ck_assert_int_eq(full_at(drawing, 8, 1), all);             /* up to 2 all three */
+    ck_assert(abs(4 * full_at(drawing, 8, 3) - 3 * all) <= 4); /* up to 4 the last two */
+    ck_assert(abs(2 * full_at(drawing, 8, 7) - all) <= 4);     /* then the last, half of it */
+    nm_free(context, text);
+    text = printed(context, &f, &(terminal){48, 8, true, true});
+    ck_assert_ptr_nonnull(strstr(text, "█"));
+    ck_assert_ptr_nonnull(strstr(text, "\033["));
+    ck_assert_ptr_null(strchr(text, '#'));
+    nm_free(context, text);
+    test_context_end(context, NULL);
+}
+END_TEST
+
+START_TEST(cells_of_classes_stand_beside_their_names_the_first_at_the_top)
+{
+    static const char *const names[] = {"ash", "elm", "oak"};
+    static const double counts[] = {9, 0, 0, 0, 9, 0, 0, 0, 9};
+    const figure f = {.title = "t",
+                      .x = {.label = "predicted", .names = names, .name_count = 3},
+                      .y = {.label = "true", .names = names, .name_count = 3},
+                      .grid = {3, 3, counts, {.label = "samples"}}};
+    nm_context *context = test_context(NULL);
+    for (int unicode = 0; unicode < 2; unicode++) {
+        char *text = printed(context, &f, &(terminal){60, 12, unicode, false});
+        const char *first = strstr(text, "ash"), *second = strstr(text, "elm"),
+                   *third = strstr(text, "oak");
+        ck_assert_msg(first && first < second && second < third, "%s", text);
+        ck_assert(strchr(first, '\n') < second && strchr(second, '\n') < third);
+        nm_free(context, text);
+    }
+    test_context_end(context, NULL);
+}
+END_TEST
+
+START_TEST(points_are_told_from_lines_and_series_by_letters_or_colours)
+{
+    static const double x[] = {0, 1, 2}, y[] = {0, 2, 1}, z[] = {2, 0, 1};
+    const figure_series all[] = {{.name = "one", .mark = FIGURE_POINTS, .count = 3, .x = x, .y = y},
+                                 {.name = "two", .count = 3, .x = x, .y = z}};
+    const figure f = {
+        .title = "t", .x = {.label = "x"}, .y = {.label = "y"}, .series = all, .count = 2};
+    nm_context *context = test_context(NULL);
+    char *letters = printed(context, &f, &(terminal){48, 8, true, false}),
+         *colours = printed(context, &f, &(terminal){48, 8, true, true});
+    ck_assert_ptr_null(strstr(letters, "\033["));
+    ck_assert(strstr(letters, "one") && strstr(letters, "two"));
+    ck_assert_ptr_nonnull(strstr(colours, "•"));
+    ck_assert_ptr_nonnull(strstr(colours, "━"));
+    nm_free(context, letters);
+    nm_free(context, colours);
+    test_context_end(context, NULL);
+}
+END_TEST
+
 /* ---- Without memory ---- */
 
 static nm_status write_all(test_memory *memory)
@@ -351,4 +435,8 @@ TEST_MAIN("models/page/figure", text_of_others_stays_text, text_is_cut_between_c
           what_norma_did_not_write_stays, there_is_no_nan_in_a_picture,
           a_line_of_many_points_keeps_its_peaks, no_two_of_nine_series_look_alike,
           a_terminal_without_unicode_gets_ascii, no_line_is_wider_than_the_terminal,
-          a_curve_is_where_its_values_are, no_memory_is_an_error_like_any_other)
+          a_curve_is_where_its_values_are,
+          bars_are_as_high_as_their_values_and_as_wide_as_their_edges,
+          cells_of_classes_stand_beside_their_names_the_first_at_the_top,
+          points_are_told_from_lines_and_series_by_letters_or_colours,
+          no_memory_is_an_error_like_any_other)
