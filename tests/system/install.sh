@@ -138,8 +138,7 @@ claim_of tiny "it takes less than 8 MB at its most" more_memory 8192
 # The op that architecture.md shows, under another name.
 {
     echo '#include <norma.h>'
-    sed -n '/^```text/,/^```/{/^```/!p}' "$NORMA_SOURCE/docs/architecture.md" | grep -A 20 NM_UNARY |
-        sed 's/relu/ramp/g'
+    sed -n '/^NM_UNARY(relu/,/^```/{/^```/!p}' "$NORMA_SOURCE/docs/architecture.md" | sed 's/relu/ramp/g'
     cat <<'TEXT'
 #include <stdio.h>
 int main(void)
