@@ -21,7 +21,9 @@ NM_API bool nm_context_set_narrow_conv(nm_context *context, bool on);
 /* Whether convolutions with 3x3 kernels may be computed by Winograd's minimal filtering, in f32,
  * with channels in groups of 16 and enough places: on at first. Several times faster; results are
  * then farther from the exact ones (docs/performance.md says how far), and a NaN or infinity of x
- * reaches outputs beside those that its taps see. Returns what it was. */
+ * reaches outputs beside those that its taps see. In bf16 the factors are rounded once transformed,
+ * and results are some five times as far from the exact ones as those of plain bf16. Returns what
+ * it was. */
 NM_API bool nm_context_set_winograd(nm_context *context, bool on);
 
 /* What a product's factors are rounded to. Sums are f32 either way, and so are all tensors. */

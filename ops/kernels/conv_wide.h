@@ -31,10 +31,13 @@ typedef struct nm_conv_wide {
 } nm_conv_wide;
 
 /* Those for AVX-512 and AVX2, where they are compiled, and for whatever else there is. */
-extern const nm_conv_wide nm_conv_avx512, nm_conv_avx2, nm_conv_base;
+extern const nm_conv_wide nm_conv_avx512, nm_conv_avx512_bf16, nm_conv_avx2, nm_conv_base;
 
 /* Those that this processor runs, from the best on. NULL: no more. */
 const nm_conv_wide *nm_conv_wide_at(int index);
+/* Winograd's filtering alone, of what is rounded to bf16 once transformed. NULL: this processor has
+ * no units for it. */
+const nm_conv_wide *nm_conv_wide_bf16(void);
 
 /* Whether narrow_forward takes it: f32, at most 4 channels, outputs in groups of vectors, rows of
  * at least 8 of them. */

@@ -53,6 +53,9 @@
 #define NM_HAS_AVX2 1
 #if !defined(NM_KERNELS_AVX2)
 #define NM_HAS_AVX512 1
+#if defined(__clang__) || __GNUC__ >= 11
+#define NM_HAS_AVX512_BF16 1
+#endif
 #endif
 #endif
 

@@ -55,18 +55,20 @@ WIDE static void transform_all_weights(void *arg, int64_t begin, int64_t end)
     for (int64_t out = begin * LANES; out < end * LANES; out += LANES) {
         int64_t block = block_at(j, out);
         for (int64_t in = 0; in < j->in.channels; in += LANES) {
-            float *to =
-                j->weights + out / BLOCK * BLOCK * j->in.channels + in * block + out % BLOCK;
+            float *to = j->weights + out % BLOCK +
+                        (out / BLOCK * BLOCK * j->in.channels + in * block) / PAIR;
             weight_block w;
             if (j->turned) {
                 load_turned_taps(j, in, out, &w);
             } else {
                 load_taps(j, in, out, &w);
             }
-            for (int64_t i = 0; i < LANES; i++) {
-                vector moved[POSITIONS];
-                transform(w.at[i], TAPS, transform_weights, IN, moved);
-                store_positions(moved, to + i * block, j->weights_step);
+            for (int64_t i = 0; i < LANES; i += PAIR) {
+                vector moved[PAIR][POSITIONS];
+                for (int64_t k = 0; k < PAIR; k++) {
+                    transform(w.at[i + k], TAPS, transform_weights, IN, moved[k]);
+                }
+                store_cells(moved, to + i / PAIR * block, j->weights_step);
             }
         }
     }
@@ -104,7 +106,7 @@ NM_INLINE void store_output(const job *j, int64_t tile, const float *sums)
 
 /* Lines of the weights that come next to fetch beside LANES channels of these: by the time they do,
  * all are in the cache, even of more weights than it holds. */
-#define FETCH (LANES * SUMS / TILES)
+#define FETCH (LANES * SUMS / TILES / PAIR)
 
 NM_INLINE void fetch(const float *weights)
 {
@@ -115,18 +117,18 @@ NM_INLINE void fetch(const float *weights)
 }
 
 /* At one position: of `vectors` panels of sums, those of the inputs times weights. */
-NM_INLINE void multiply_panels(const job *j, const float *input, const float *weights,
-                               int64_t tiles, float *to, int vectors)
+WIDE NM_INLINE void multiply_panels(const job *j, const float *input, const float *weights,
+                                    int64_t tiles, float *to, int vectors)
 {
-    const float *next = weights + vectors * LANES * j->in.channels;
+    const float *next = weights + vectors * LANES * j->in.channels / PAIR;
     for (int64_t tile = 0; tile < tiles; tile += SUMS / vectors) {
-        const float *a = input + tile * LANES, *b = weights;
+        const float *a = input + tile * LANES / PAIR, *b = weights;
         product s = {{{0}}};
         for (int64_t i = 0; i < j->in.channels; i += LANES, next += FETCH * LANES) {
             fetch(next);
-            multiply(&s, a, LANES, 1, b, LANES, vectors * LANES, LANES, vectors);
+            multiply(&s, a, LANES / PAIR, 1, b, LANES, vectors * LANES, LANES / PAIR, vectors);
             a += j->in.panel;
-            b += vectors * LANES * LANES;
+            b += vectors * LANES * LANES / PAIR;
         }
         _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
         {
@@ -136,13 +138,13 @@ NM_INLINE void multiply_panels(const job *j, const float *input, const float *we
     }
 }
 
-NM_INLINE void multiply_position(const job *j, const float *input, const float *weights,
-                                 int64_t tiles, float *to)
+WIDE NM_INLINE void multiply_position(const job *j, const float *input, const float *weights,
+                                      int64_t tiles, float *to)
 {
     int64_t left = j->out.channels;
     for (; left >= BLOCK; left -= BLOCK) {
         multiply_panels(j, input, weights, tiles, to, 2);
-        weights += BLOCK * j->in.channels;
+        weights += BLOCK * j->in.channels / PAIR;
         to += 2 * j->out.panel;
     }
     if (left) {
@@ -161,7 +163,7 @@ WIDE static void convolve(void *arg, int64_t begin, int64_t end)
         for (int64_t tile = r.first; tile < r.last; tile += j->at_once) {
             int64_t count = at_most(r.last - tile, j->at_once);
             for (int64_t i = 0; i < count; i++) {
-                load_input(j, tile + i, input + i * LANES);
+                load_input(j, tile + i, input + i * LANES / PAIR);
             }
             for (int64_t p = 0; p < POSITIONS; p++) {
                 multiply_position(j, input + p * j->in.step, j->weights + p * j->weights_step,
@@ -193,7 +195,7 @@ static nm_status run(nm_context *context, job *j)
 static nm_status winograd_forward(nm_context *context, const nm_conv *c, const float *x,
                                   const float *w, const float *bias, bool with_relu, float *y)
 {
-    job j = make_job(c, TILES);
+    job j = make_job(c, TILES, false);
     j.x = x, j.w = w, j.bias = bias, j.relu = with_relu, j.y = y;
     return run(context, &j);
 }
@@ -205,7 +207,7 @@ static nm_status winograd_input_grad(nm_context *context, const nm_conv *c, cons
     back.h = c->oh, back.w = c->ow, back.c = c->o;
     back.oh = c->h, back.ow = c->w, back.o = c->c;
     back.padding[0] = TAPS - 1 - c->padding[0], back.padding[1] = TAPS - 1 - c->padding[1];
-    job j = make_job(&back, TILES);
+    job j = make_job(&back, TILES, false);
     j.x = dy, j.w = w, j.y = dx, j.turned = true;
     return run(context, &j);
 }

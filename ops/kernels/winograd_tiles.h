@@ -9,12 +9,21 @@
 #include "ops/kernels/conv.h"
 #include "ops/kernels/winograd.h"
 
+/* What a product multiplies at once is a cell, of a float's size: a float, or with BF16 a pair of
+ * numbers of bf16, whose products go into one sum. */
+#ifdef BF16
+#define PAIR 2
+#else
+#define PAIR 1
+#endif
+
 #define LINE 16           /* floats of the cache */
 #define TILES 32          /* at once, so that what lies between the steps stays in the cache */
 #define BLOCK (2 * LANES) /* columns of a product at once */
 
 /* Images on one side of the convolution, and what becomes of their tiles: at each position, panels
- * [tiles, LANES], one for each LANES channels. */
+ * [tiles, LANES], one for each LANES channels. Pairs are of two channels, or for the weights'
+ * gradient of two tiles. */
 typedef struct side {
     int64_t height, width, channels;
     int64_t panel, step; /* floats from panel to panel, and from position to position */
@@ -46,21 +55,24 @@ NM_INLINE int64_t at_most(int64_t a, int64_t b)
 
 /* ---- Tiles in images ---- */
 
-NM_INLINE side make_side(int64_t height, int64_t width, int64_t channels, int64_t at_once)
+NM_INLINE side make_side(int64_t height, int64_t width, int64_t channels, int64_t cells)
 {
     /* A line more than there is: or all positions would share a few sets of the cache. */
-    return (side){height, width, channels, at_once * LANES, at_once * channels + LINE};
+    return (side){height, width, channels, cells * LANES, cells * channels + LINE};
 }
 
-NM_INLINE job make_job(const nm_conv *c, int64_t at_once)
+/* Of `in` and w the cells are multiplied and of `out` there are sums; or, for w's gradient, of `in`
+ * and `out` and of w. */
+NM_INLINE job make_job(const nm_conv *c, int64_t at_once, bool sums_weights)
 {
+    const int64_t paired = at_once / PAIR;
     job j = {.rows = divide_up(c->oh, OUT),
              .columns = divide_up(c->ow, OUT),
              .padding = {c->padding[0], c->padding[1]},
              .at_once = at_once,
-             .in = make_side(c->h, c->w, c->c, at_once),
-             .out = make_side(c->oh, c->ow, c->o, at_once),
-             .weights_step = c->c * c->o + LINE};
+             .in = make_side(c->h, c->w, c->c, paired),
+             .out = make_side(c->oh, c->ow, c->o, sums_weights ? paired : at_once),
+             .weights_step = c->c * c->o / (sums_weights ? 1 : PAIR) + LINE};
     j.tiles = c->n * j.rows * j.columns;
     return j;
 }
@@ -133,19 +145,46 @@ NM_INLINE void load_positions(const float *from, int64_t step, vector *tile)
     }
 }
 
-/* Of x, B^T x B. A function of its own, since two use it. */
+#ifdef BF16
+#define SHARED WIDE static __attribute__((noinline)) /* a function of its own, since two use it */
+#else
+#define SHARED NM_INLINE
+#endif
+
+/* Of x, B^T x B. */
+SHARED void load_tile(const job *j, const place *tile, int64_t channel, vector moved[POSITIONS])
+{
+    const place at = *tile;
+    const float *image = j->x + at.image * j->in.height * j->in.width * j->in.channels;
+    vector pixels[POSITIONS];
+    load(&j->in, image + channel, at.row - j->padding[0], at.column - j->padding[1], IN, pixels);
+    transform(pixels, IN, transform_input, IN, moved);
+}
+
+#ifdef BF16
+#include "ops/kernels/winograd_bf16.h"
+#else
+/* A function of its own, since two use it. */
 WIDE static __attribute__((noinline)) void load_input(const job *j, int64_t tile, float *to)
 {
     const place at = place_of(j, tile);
-    const float *image = j->x + at.image * j->in.height * j->in.width * j->in.channels;
     for (int64_t channel = 0; channel < j->in.channels; channel += LANES, to += j->in.panel) {
-        vector pixels[POSITIONS], moved[POSITIONS];
-        load(&j->in, image + channel, at.row - j->padding[0], at.column - j->padding[1], IN,
-             pixels);
-        transform(pixels, IN, transform_input, IN, moved);
+        vector moved[POSITIONS];
+        load_tile(j, &at, channel, moved);
         store_positions(moved, to, j->in.step);
     }
 }
+
+NM_INLINE void store_cells(vector tiles[PAIR][POSITIONS], float *to, int64_t step)
+{
+    store_positions(tiles[0], to, step);
+}
+
+WIDE NM_INLINE void add_product(vector *sum, const float *a, const vector *b)
+{
+    *sum += *a * *b;
+}
+#endif
 
 /* ---- Products ---- */
 
@@ -154,8 +193,9 @@ typedef struct product {
 } product;
 
 /* SUMS / vectors rows of a, each LANES long, times `vectors` vectors of columns of b. */
-NM_INLINE void multiply(product *s, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                        int64_t b_vector, int64_t b_step, int64_t depth, int vectors)
+WIDE NM_INLINE void multiply(product *s, const float *a, int64_t a_row, int64_t a_step,
+                             const float *b, int64_t b_vector, int64_t b_step, int64_t depth,
+                             int vectors)
 {
     vector b0, b1;
     for (int64_t k = 0; k < depth; k++, a += a_step, b += b_step) {
@@ -163,7 +203,7 @@ NM_INLINE void multiply(product *s, const float *a, int64_t a_row, int64_t a_ste
         memcpy(&b1, b + (vectors - 1) * b_vector, sizeof b1);
         _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
         {
-            s->at[i] += a[i / vectors * a_row] * (i % vectors ? b1 : b0);
+            add_product(&s->at[i], a + i / vectors * a_row, i % vectors ? &b1 : &b0);
         }
     }
 }

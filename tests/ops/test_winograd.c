@@ -193,6 +193,162 @@ START_TEST(winograds_filtering_gives_the_same_bits_again)
 }
 END_TEST
 
+/* ---- bf16 ---- */
+
+/* The error's root of the mean square, relative to the result's. */
+static double error_of(nm_tensor *x, nm_tensor *wanted)
+{
+    double apart = 0, size = 0;
+    for (int64_t i = 0; i < nm_tensor_count(wanted); i++) {
+        const double value = nm_tensor_get(wanted, i);
+        apart += (nm_tensor_get(x, i) - value) * (nm_tensor_get(x, i) - value);
+        size += value * value;
+    }
+    return sqrt(apart / (size + 1e-300));
+}
+
+/* y, and the gradients of x and w. */
+static void convolve(fixture *f, const nm_conv *c, nm_precision precision, nm_tensor *const in[4],
+                     nm_tensor *result[3])
+{
+    nm_tensor_set_requires_grad(in[0], true);
+    nm_tensor_set_requires_grad(in[1], true);
+    result[0] = nm_conv2d(f->tape, in[0], in[1], in[2],
+                          .padding = NM_INTS(c->padding[0], c->padding[1]), .precision = precision);
+    nm_gradients(f->tape, result, &in[3], 1, in, 2, NM_KEEP_GRAPH, result + 1);
+    assert_fine(f->context);
+}
+
+/* Beside f64, whose convolutions are tested against the sums. */
+static void check_bf16(fixture *f, nm_conv c)
+{
+    nm_tensor *in[] = {random_tensor(f, NM_F64, NM_SHAPE(c.n, c.h, c.w, c.c)),
+                       random_tensor(f, NM_F64, NM_SHAPE(c.o, 3, 3, c.c)),
+                       random_tensor(f, NM_F64, NM_SHAPE(c.o)),
+                       random_tensor(f, NM_F64, NM_SHAPE(c.n, c.oh, c.ow, c.o))};
+    nm_tensor *f32[4], *wanted[3], *result[3];
+    for (int i = 0; i < 4; i++) {
+        f32[i] = copy_as(f, in[i], NM_F32);
+    }
+    convolve(f, &c, NM_PRECISION_F32, in, wanted);
+    convolve(f, &c, NM_PRECISION_BF16, f32, result);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_double_gt(error_of(result[i], wanted[i]), 1e-4); /* f32's is below 1e-6 */
+        ck_assert_double_lt(error_of(result[i], wanted[i]), 0.03);
+    }
+    nm_tape_reset(f->tape);
+}
+
+/* Odd numbers of tiles, too, whose last has no other to go with. */
+START_TEST(winograds_filtering_of_bf16_is_near_the_sums_that_define_it)
+{
+    fixture f = begin();
+    const nm_conv_wide *bf16 = nm_has_bf16() ? nm_conv_wide_bf16() : NULL;
+    for (int i = 0; bf16 && i < 12; i++) {
+        nm_context_set_threads(f.context, 1 + i % 3);
+        nm_conv c = {.n = 95 + i % 2, .kh = 3, .kw = 3, .groups = 1, .bf16 = 1};
+        c.stride[0] = c.stride[1] = c.dilation[0] = c.dilation[1] = 1;
+        c.padding[0] = any_of(&f, 0, 2), c.padding[1] = any_of(&f, 0, 2);
+        c.h = any_of(&f, 3, i % 2 ? 7 : 5), c.w = any_of(&f, 5, 8);
+        c.oh = c.h + 2 * c.padding[0] - 2, c.ow = c.w + 2 * c.padding[1] - 2;
+        c.c = 16 * any_of(&f, 1, 3), c.o = 16 * any_of(&f, 1, 3);
+        ck_assert(!nm_conv_winograd_pays(&c) ||
+                  nm_conv_choose(f.context, NM_F32, &c).winograd == bf16);
+        if (nm_conv_winograd_pays(&c)) {
+            check_bf16(&f, c);
+        }
+    }
+    end(f);
+}
+END_TEST
+
+/* The kernels themselves, whatever pays. */
+static nm_tensor *convolve_bf16(fixture *f, const nm_conv_wide *bf16, nm_conv c,
+                                nm_tensor *const in[3], int direction)
+{
+    const float *x = nm_tensor_f32(in[0]), *w = nm_tensor_f32(in[1]), *dy = nm_tensor_f32(in[2]);
+    nm_tensor *to = nm_full(f->tape, NM_F32, *nm_tensor_shape(in[(direction + 2) % 3]), 0);
+    float *result = nm_tensor_f32(to);
+    nm_status status = direction == 0
+                           ? bf16->winograd_forward(f->context, &c, x, w, NULL, false, result)
+                       : direction == 1 ? bf16->winograd_input_grad(f->context, &c, dy, w, result)
+                                        : bf16->winograd_weight_grad(f->context, &c, x, dy, result);
+    ck_assert_int_eq(status, NM_OK);
+    return to;
+}
+
+/* 32 tiles go together: one, an even number, an odd number, more. What is 0 or 1 stays what it is,
+ * and a number of tiles does not change what comes of an image. */
+START_TEST(winograds_filtering_of_bf16_takes_any_number_of_tiles)
+{
+    fixture f = begin();
+    const nm_conv_wide *bf16 = nm_conv_wide_bf16();
+    for (int64_t n = 1; bf16 && n < 70; n += n < 6 ? 1 : 29) {
+        nm_conv c = {.n = n,
+                     .h = 4,
+                     .w = 3,
+                     .c = 16,
+                     .o = 32,
+                     .oh = 4,
+                     .ow = 3,
+                     .kh = 3,
+                     .kw = 3,
+                     .groups = 1,
+                     .stride = {1, 1},
+                     .padding = {1, 1},
+                     .dilation = {1, 1}};
+        reference r = make_reference(&f, c);
+        nm_tensor *in[] = {copy_as(&f, r.x, NM_F32), copy_as(&f, r.w, NM_F32),
+                           copy_as(&f, r.y, NM_F32)};
+        nm_tensor *wanted[] = {r.y, r.dx, r.dw};
+        for (int64_t i = 0; i < nm_tensor_count(r.y); i++) { /* without the bias */
+            nm_tensor_set(r.y, i, nm_tensor_get(r.y, i) - nm_tensor_get(r.b, i % c.o));
+        }
+        for (int direction = 0; direction < 3; direction++) {
+            nm_context_set_threads(f.context, 1);
+            nm_tensor *one = convolve_bf16(&f, bf16, c, in, direction);
+            ck_assert_double_lt(error_of(one, wanted[direction]), 0.03);
+            nm_context_set_threads(f.context, 3);
+            nm_tensor *three = convolve_bf16(&f, bf16, c, in, direction);
+            ck_assert_double_le(error_of(three, one), direction == 2 ? 1e-5 : 0);
+        }
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(winograds_filtering_of_bf16_hides_no_nan)
+{
+    fixture f = begin();
+    const nm_conv_wide *bf16 = nm_conv_wide_bf16();
+    for (int i = 0; bf16 && i < 3; i++) {
+        nm_conv c = {.n = 3,
+                     .h = 4,
+                     .w = 4,
+                     .c = 16,
+                     .o = 16,
+                     .oh = 4,
+                     .ow = 4,
+                     .kh = 3,
+                     .kw = 3,
+                     .groups = 1,
+                     .stride = {1, 1},
+                     .padding = {1, 1},
+                     .dilation = {1, 1}};
+        nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(3, 4, 4, 16)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(16, 3, 3, 16)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(3, 4, 4, 16))};
+        nm_tensor_set(in[i == 1 ? 2 : 0], 4 * 4 * 16 * 2, NAN); /* in the last image */
+        nm_tensor *y = convolve_bf16(&f, bf16, c, in, i);
+        ck_assert(isnan(nm_tensor_get(y, i == 2 ? 4 * 9 * 16 / 9 : 4 * 4 * 16 * 2)));
+        ck_assert(i == 2 || isfinite(nm_tensor_get(y, 4 * 4 * 16 - 1)));
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
 START_TEST(winograds_filtering_without_memory_says_so)
 {
     test_memory memory = {.fail_at = -1};
@@ -223,4 +379,6 @@ TEST_MAIN("ops/winograd", convolutions_by_winograds_filtering_are_the_sums_that_
           only_some_convolutions_are_for_winograds_filtering,
           winograds_filtering_adds_bias_and_activation_like_ops_of_their_own,
           winograds_filtering_hides_no_nan, winograds_filtering_gives_the_same_bits_again,
-          winograds_filtering_without_memory_says_so)
+          winograds_filtering_of_bf16_is_near_the_sums_that_define_it,
+          winograds_filtering_of_bf16_takes_any_number_of_tiles,
+          winograds_filtering_of_bf16_hides_no_nan, winograds_filtering_without_memory_says_so)
