@@ -108,7 +108,7 @@ START_TEST(samples_of_every_type_of_numbers_are_the_same_samples)
     WRITE("b.npy", ">f4", 2, (uint32_t[]){0x0000803f, 0x00000040, 0, 0x00004040});
     const ended *e = norma("predict", "types", "f4.npy");
     assert_code(e, 0);
-    strncpy(wanted, e->out, sizeof wanted - 1);
+    snprintf(wanted, sizeof wanted, "%.*s", (int)sizeof wanted - 1, e->out);
     static const char *const names[] = {"f8.npy", "i4.npy", "i8.npy", "u1.npy",
                                         "i2.npy", "f2.npy", "b.npy"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
