@@ -1,5 +1,5 @@
-/* What Winograd's filtering brings and costs: 3x3 convolutions with it and without, in turn, and
- * how far either is from the same in f64.
+/* What Winograd's filtering brings and costs: 3x3 convolutions without it, with it, and with it in
+ * bf16, in turn, and how far each is from the same in f64.
  *
  *     conv [REPEATS]
  *
@@ -13,6 +13,7 @@
 #include <time.h>
 
 enum { FORWARD, INPUT_GRAD, WEIGHT_GRAD, DIRECTIONS };
+enum { PLAIN, FILTERED, FILTERED_BF16, WAYS };
 static const char *const names[] = {"y", "dx", "dw"};
 static const struct {
     int64_t size, in, out;
@@ -74,15 +75,17 @@ static void end(problem *p)
 }
 
 /* The result, until the next run, and how long it took. */
-static nm_tensor *run(problem *p, int direction, bool winograd, double *us)
+static nm_tensor *run(problem *p, int direction, int way, double *us)
 {
     nm_tensor *of = direction == INPUT_GRAD ? p->x : p->w, *result;
     nm_tape_reset(p->tape);
-    nm_context_set_winograd(p->context, winograd);
+    nm_context_set_winograd(p->context, way != PLAIN);
     nm_tensor_set_requires_grad(p->x, direction == INPUT_GRAD);
     nm_tensor_set_requires_grad(p->w, direction == WEIGHT_GRAD);
     double start = now();
-    nm_tensor *y = result = nm_conv2d(p->tape, p->x, p->w, NULL, .padding = NM_INTS(1));
+    nm_tensor *y = result =
+        nm_conv2d(p->tape, p->x, p->w, NULL, .padding = NM_INTS(1),
+                  .precision = way == FILTERED_BF16 ? NM_PRECISION_BF16 : NM_PRECISION_F32);
     if (direction != FORWARD) {
         start = now();
         nm_gradients(p->tape, &y, &p->dy, 1, &of, 1, 0, &result);
@@ -94,20 +97,20 @@ static nm_tensor *run(problem *p, int direction, bool winograd, double *us)
     return result;
 }
 
-/* Best times without [0] and with [1]. */
-static void time_both(problem *p, int direction, int repeats, double best[2])
+/* The best time of each way. */
+static void time_ways(problem *p, int direction, int repeats, double best[WAYS])
 {
-    for (int r = 0; r < 2 * repeats; r++) {
+    for (int r = 0; r < WAYS * repeats; r++) {
         double us;
-        run(p, direction, r % 2, &us);
-        best[r % 2] = r < 2 || us < best[r % 2] ? us : best[r % 2];
+        run(p, direction, r % WAYS, &us);
+        best[r % WAYS] = r < WAYS || us < best[r % WAYS] ? us : best[r % WAYS];
     }
 }
 
-static double error_of(problem *p, problem *exact, int direction, bool winograd)
+static double error_of(problem *p, problem *exact, int direction, int way)
 {
     double us, difference = 0, size = 0;
-    nm_tensor *a = run(p, direction, winograd, &us), *b = run(exact, direction, false, &us);
+    nm_tensor *a = run(p, direction, way, &us), *b = run(exact, direction, PLAIN, &us);
     for (int64_t i = 0; i < nm_tensor_count(a); i++) {
         const double wanted = nm_tensor_get(b, i), apart = nm_tensor_get(a, i) - wanted;
         difference += apart * apart;
@@ -124,17 +127,23 @@ int main(int argc, char **argv)
         fprintf(stderr, "out of memory\n");
         return EXIT_FAILURE;
     }
-    printf("size  channels        plain us   winograd us   ratio   plain error   winograd error\n");
+    printf("size  channels         plain us  winograd us  ratio  bf16 us  ratio   errors of the "
+           "three%s\n",
+           nm_has_bf16() ? "" : "; this processor has no bf16, which is f32 then");
     for (int i = 0; i < (int)(sizeof shapes / sizeof *shapes); i++) {
         problem large = begin(context, NM_F32, i, 128), p = begin(context, NM_F32, i, 32);
         problem exact = begin(context, NM_F64, i, 32);
         for (int direction = 0; direction < DIRECTIONS; direction++) {
-            double best[2] = {0, 0};
-            time_both(&large, direction, repeats > 0 ? repeats : 1, best);
-            printf("%4lld  %3lld to %3lld  %-2s  %9.0f  %12.0f  %6.2f  %12.1e  %15.1e\n",
+            double best[WAYS] = {0};
+            time_ways(&large, direction, repeats > 0 ? repeats : 1, best);
+            printf("%4lld  %3lld to %3lld  %-2s  %9.0f  %11.0f  %5.2f  %7.0f  %5.2f   %.1e  %.1e  "
+                   "%.1e\n",
                    (long long)shapes[i].size, (long long)shapes[i].in, (long long)shapes[i].out,
-                   names[direction], best[0], best[1], best[0] / best[1],
-                   error_of(&p, &exact, direction, false), error_of(&p, &exact, direction, true));
+                   names[direction], best[PLAIN], best[FILTERED], best[PLAIN] / best[FILTERED],
+                   best[FILTERED_BF16], best[FILTERED] / best[FILTERED_BF16],
+                   error_of(&p, &exact, direction, PLAIN),
+                   error_of(&p, &exact, direction, FILTERED),
+                   error_of(&p, &exact, direction, FILTERED_BF16));
         }
         end(&large);
         end(&p);
