@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "core/file.h"
+#include "tests/core/files/files.h"
 #include "tests/core/files/npy.h"
 
 /* A header that is refused, on 24 bytes of data. */
@@ -278,18 +279,6 @@ END_TEST
 
 /* ---- Writing ---- */
 
-static void expect_file(const char *path, const void *wanted, size_t size)
-{
-    nm_context *context = test_context(NULL);
-    size_t got = 0;
-    char *contents = nm_file_read(context, path, SIZE_MAX, &got);
-    assert_fine(context);
-    ck_assert_uint_eq(got, size);
-    ck_assert_mem_eq(contents, wanted, size);
-    nm_free(context, contents);
-    nm_context_destroy(context);
-}
-
 START_TEST(a_file_is_written_as_numpy_writes_it)
 {
     nm_context *context = test_context(NULL);
@@ -302,7 +291,7 @@ START_TEST(a_file_is_written_as_numpy_writes_it)
         add(&b, " ", 1);
     }
     add(&b, "\n\x01\0\0\0\xfe\xff\xff\xff", 9);
-    expect_file(test_path("two.npy"), b.data, b.size);
+    expect_contents(test_path("two.npy"), b.data, b.size);
     nm_tensor_destroy(x);
     nm_context_destroy(context);
 }

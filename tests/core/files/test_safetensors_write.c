@@ -4,19 +4,7 @@
 
 #include "core/file.h"
 #include "core/tape.h"
-#include "tests/test.h"
-
-static void expect_file(const char *path, const void *wanted, size_t size)
-{
-    nm_context *context = test_context(NULL);
-    size_t got = 0;
-    char *contents = nm_file_read(context, path, SIZE_MAX, &got);
-    assert_fine(context);
-    ck_assert_uint_eq(got, size);
-    ck_assert_mem_eq(contents, wanted, size);
-    nm_free(context, contents);
-    nm_context_destroy(context);
-}
+#include "tests/core/files/files.h"
 
 START_TEST(a_file_is_written_with_aligned_data_and_a_padded_header)
 {
@@ -40,7 +28,7 @@ START_TEST(a_file_is_written_with_aligned_data_and_a_padded_header)
     memcpy(wanted + 8, header, sizeof header - 1);
     memcpy(wanted + 192, "\0\0\0\0\0\0\xf8\x3f", 8); /* 1.5 */
     wanted[200] = 9;
-    expect_file(test_path("two.safetensors"), wanted, sizeof wanted);
+    expect_contents(test_path("two.safetensors"), wanted, sizeof wanted);
     nm_tensor_writer_destroy(writer);
     nm_tensor_destroy(bytes_);
     nm_tensor_destroy(wide);
@@ -162,7 +150,7 @@ START_TEST(a_file_that_cannot_be_written_is_an_error_and_leaves_the_old_one)
     nm_tensor_writer_add(writer, "gone", gone);
     ck_assert_int_eq(nm_tensor_writer_write(writer, test_path("kept")), NM_ERROR_INPUT);
     assert_error(context, NM_ERROR_INPUT, "\"gone\" cannot be written: the elements of");
-    expect_file(test_path("kept"), "old", 3);
+    expect_contents(test_path("kept"), "old", 3);
     nm_tensor_writer_destroy(writer);
     nm_tape_destroy(tape);
     nm_tensor_destroy(x);
