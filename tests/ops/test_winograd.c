@@ -213,8 +213,9 @@ static void convolve(fixture *f, const nm_conv *c, nm_precision precision, nm_te
 {
     nm_tensor_set_requires_grad(in[0], true);
     nm_tensor_set_requires_grad(in[1], true);
-    result[0] = nm_conv2d(f->tape, in[0], in[1], in[2],
-                          .padding = NM_INTS(c->padding[0], c->padding[1]), .precision = precision);
+    result[0] =
+        nm_conv2d(f->tape, in[0], in[1], in[2], .padding = NM_INTS(c->padding[0], c->padding[1]),
+                  .precision = (int)precision);
     nm_gradients(f->tape, result, &in[3], 1, in, 2, NM_KEEP_GRAPH, result + 1);
     assert_fine(f->context);
 }
