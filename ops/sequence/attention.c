@@ -186,11 +186,13 @@ static const nm_port weights_inputs[WEIGHTS_INPUTS] = {
 static const nm_port weights_outputs[] = {{.name = "y", .doc = "[..., queries, keys]"}};
 static const nm_port outputs[] = {{.name = "y", .doc = "[..., queries, values]"}};
 
-NM_COMPOSED_OP(scaled_dot_product_attention, inputs, outputs, 0, "attention", .spec = &spec,
-               .also = "attention",
-               .doc = "y = softmax(scale q k^T + mask) v; the axes before the last two broadcast.\n"
-                      "A query that sees no key has y = 0. Dropout within goes between\n"
-                      "attention_weights and a matmul; PyTorch takes no mask beside is_causal.")
+NM_COMPOSED_OP(
+    scaled_dot_product_attention, inputs, outputs, 0, "attention", .spec = &spec,
+    .also = "attention",
+    .doc = "y = softmax(scale q k^T + mask) v; the axes before the last two broadcast.\n"
+           "A query that sees no key has y = 0. A NaN in a hidden key or value spreads all the\n"
+           "same, as PyTorch's does. Dropout within goes between attention_weights and a\n"
+           "matmul; PyTorch takes no mask beside is_causal.")
 NM_COMPOSED_OP(attention_weights, weights_inputs, weights_outputs, 0,
                "how much each query takes of each key", .spec = &spec,
                .doc =

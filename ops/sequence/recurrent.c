@@ -48,7 +48,8 @@ static nm_tensor *run(nm_compose *c, int gates, int lengths)
     if (!has_shapes(c, gates, lengths)) {
         return NULL;
     }
-    nm_tensor *x = nm_dense(c->tape, c->in[X], c->in[W_IH], is_lstm ? bias_of(c) : c->in[B_IH]);
+    nm_tensor *x = nm_dense(c->tape, within_lengths(c, c->in[X], c->in[lengths]), c->in[W_IH],
+                            is_lstm ? bias_of(c) : c->in[B_IH]);
     nm_tensor *in[NM_STEPS_INPUTS] = {[NM_STEPS_X] = x,
                                       [NM_STEPS_W] = c->in[W_HH],
                                       [NM_STEPS_B] = is_lstm ? NULL : c->in[B_HH],
@@ -137,12 +138,14 @@ NM_COMPOSED_OP(lstm, lstm_in, lstm_out, 0, "long short-term memory over sequence
                    "For each step t, with (i, f, g, o) = x_t w_ih^T + b_ih + h w_hh^T + b_hh:\n"
                    "    c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c), y_t = h.\n"
                    "Behind a sequence's length the state stays, and y is 0; a length may be 0.\n"
+                   "What x holds there, NaN too, is not looked at.\n"
                    "Hochreiter, Schmidhuber 1997; gates in PyTorch's order.")
 NM_COMPOSED_OP(gru, gru_in, gru_out, 0, "gated recurrent units over sequences", .spec = &spec,
                .doc = "For each step t, with (r, z, n) of x_t w_ih^T + b_ih and (r', z', n') of\n"
                       "h w_hh^T + b_hh: r = sigmoid(r + r'), z = sigmoid(z + z'),\n"
                       "    n = tanh(n + r n'), h = (1 - z) n + z h, y_t = h.\n"
                       "Behind a sequence's length the state stays, and y is 0; a length may be 0.\n"
+                      "What x holds there, NaN too, is not looked at.\n"
                       "Cho and others 2014, arXiv 1406.1078; gates in PyTorch's order.")
 
 static nm_recurrent_result apply(nm_tape *tape, const nm_op *op, nm_tensor *const *in,

@@ -48,16 +48,14 @@ static nm_tensor *part(const nm_compose *c, nm_tensor *all, int64_t i)
     return nm_squeeze(c->tape, one, .axes = NM_INTS(0));
 }
 
-/* 1 where a step counts: [n, steps]. NULL: all do. */
-static nm_tensor *counting(const nm_compose *c, const sizes *s)
-{
-    return c->in[LENGTHS] ? nm_sequence_mask(c->tape, c->in[LENGTHS], s->steps) : NULL;
-}
-
-/* 0 for keys that count, -infinity for others: [n, 1, 1, steps]. */
-static nm_tensor *mask_of(const nm_compose *c, const sizes *s, nm_tensor *counts)
+/* 0 for keys that count, -infinity for others: [n, 1, 1, steps]. NULL: all count. */
+static nm_tensor *mask_of(const nm_compose *c, const sizes *s)
 {
     const nm_dtype dtype = nm_tensor_dtype(c->in[X]);
+    if (!c->in[LENGTHS]) {
+        return NULL;
+    }
+    nm_tensor *counts = nm_sequence_mask(c->tape, c->in[LENGTHS], s->steps);
     nm_tensor *mask = nm_where(c->tape, counts, nm_scalar(c->tape, dtype, 0),
                                nm_scalar(c->tape, dtype, -INFINITY));
     return nm_reshape(c->tape, mask, NM_SHAPE(s->n, 1, 1, s->steps));
@@ -82,17 +80,15 @@ static nm_tensor *self_attention_compose(nm_compose *c)
         return NULL;
     }
     nm_tape *tape = c->tape;
-    nm_tensor *counts = counting(c, &s);
-    nm_tensor *all = nm_dense(tape, c->in[X], c->in[IN_WEIGHT], c->in[IN_BIAS]);
+    nm_tensor *x = within_lengths(c, c->in[X], c->in[LENGTHS]);
+    nm_tensor *all = nm_dense(tape, x, c->in[IN_WEIGHT], c->in[IN_BIAS]);
     all = nm_reshape(tape, all, NM_SHAPE(s.n, s.steps, 3, s.heads, s.embed / s.heads));
     all = nm_permute(tape, all, .axes = NM_INTS(2, 0, 3, 1, 4));
-    nm_tensor *y = attend(c, all, counts ? mask_of(c, &s, counts) : NULL);
+    nm_tensor *y = attend(c, all, mask_of(c, &s));
     y = nm_permute(tape, y, .axes = NM_INTS(0, 2, 1, 3));
     y = nm_reshape(tape, y, NM_SHAPE(s.n, s.steps, s.embed));
     y = nm_dense(tape, y, c->in[OUT_WEIGHT], c->in[OUT_BIAS]);
-    return counts ? nm_where(tape, nm_unsqueeze(tape, counts, .axes = NM_INTS(2)), y,
-                             nm_scalar(tape, nm_tensor_dtype(c->in[X]), 0))
-                  : y;
+    return within_lengths(c, y, c->in[LENGTHS]);
 }
 
 /* ---- The op ---- */
@@ -148,11 +144,13 @@ static const nm_port outputs[] = {{.name = "y", .doc = "[n, steps, outputs]; 0 b
 
 NM_COMPOSED_OP(self_attention, inputs, outputs, 0, "multi-head self-attention over sequences",
                .spec = &spec, .also = "multi_head_attention multihead_attention",
-               .doc = "q, k, v = x in_weight^T + in_bias in three parts, each in heads;\n"
-                      "y = scaled_dot_product_attention(q, k, v), the heads side by side, times\n"
-                      "out_weight^T + out_bias. Steps behind a length are seen by none and have\n"
-                      "y = 0. Parameters lie as PyTorch's MultiheadAttention has them, which has\n"
-                      "outputs = embed = channels. Vaswani and others 2017, arXiv 1706.03762.")
+               .doc =
+                   "q, k, v = x in_weight^T + in_bias in three parts, each in heads;\n"
+                   "y = scaled_dot_product_attention(q, k, v), the heads side by side, times\n"
+                   "out_weight^T + out_bias. Steps behind a length are seen by none and have\n"
+                   "y = 0; what x holds there, NaN too, is not looked at (PyTorch's NaN spreads).\n"
+                   "Parameters lie as PyTorch's MultiheadAttention has them, which has\n"
+                   "outputs = embed = channels. Vaswani and others 2017, arXiv 1706.03762.")
 
 nm_tensor *nm_self_attention_with(nm_tape *tape, nm_tensor *x, const nm_self_attention_inputs *i,
                                   const nm_self_attention_options *o)

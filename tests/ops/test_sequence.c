@@ -104,19 +104,114 @@ START_TEST(a_sequence_of_no_steps_keeps_its_state)
 }
 END_TEST
 
-START_TEST(what_stands_behind_a_length_is_not_read)
+/* ---- What is behind a length ---- */
+
+enum { INPUTS = 8, STEPS = 4 };
+
+/* The first input is x [3, STEPS, CHANNELS]; a shape of rank 0 is an input that is no number. */
+static const struct padded {
+    const char *op, *options;
+    int count, outputs, lengths; /* inputs, outputs, which input is the lengths */
+    nm_shape in[INPUTS];
+} padded[] = {
+#define X                                                                                          \
+    {                                                                                              \
+        3,                                                                                         \
+        {                                                                                          \
+            3, STEPS, CHANNELS                                                                     \
+        }                                                                                          \
+    }
+#define GATES(n)                                                                                   \
+    {2, {n, CHANNELS}}, {2, {n, HIDDEN}}, {1, {n}},                                                \
+    {                                                                                              \
+        1,                                                                                         \
+        {                                                                                          \
+            n                                                                                      \
+        }                                                                                          \
+    }
+#define STATE                                                                                      \
+    {                                                                                              \
+        2,                                                                                         \
+        {                                                                                          \
+            3, HIDDEN                                                                              \
+        }                                                                                          \
+    }
+    {"lstm", "{}", 8, 3, 7, {X, GATES(4 * HIDDEN), STATE, STATE}},
+    {"lstm", "{reverse: true}", 8, 3, 7, {X, GATES(4 * HIDDEN), STATE, STATE}},
+    {"gru", "{}", 7, 2, 6, {X, GATES(3 * HIDDEN), STATE}},
+    {"gru", "{reverse: true}", 7, 2, 6, {X, GATES(3 * HIDDEN), STATE}},
+    {"self_attention",
+     "{heads: 2}",
+     6,
+     1,
+     5,
+     {X, {2, {12, CHANNELS}}, {1, {12}}, {2, {CHANNELS, 4}}, {1, {CHANNELS}}}},
+    {"self_attention",
+     "{heads: 2, is_causal: true}",
+     6,
+     1,
+     5,
+     {X, {2, {12, CHANNELS}}, {1, {12}}, {2, {CHANNELS, 4}}, {1, {CHANNELS}}}},
+    {"ctc", "{blank: 2, zero_infinity: true}", 3, 1, 2, {X}},
+    {"ctc", "{blank: 2, zero_infinity: true, reduction: none}", 3, 1, 2, {X}},
+};
+
+/* Outputs, the inputs' gradients, and those of these: all that there is to compare. */
+typedef struct found {
+    int count;
+    nm_tensor *at[3 * INPUTS];
+} found;
+
+static int64_t lengths[] = {2, STEPS, 0}, labels[] = {0, 1, 1, 0, 1, 1};
+
+static found run_padded(fixture *f, const struct padded *p, nm_dtype dtype, double behind)
 {
-    fixture f = begin();
-    nm_tensor *x = normal(&f, NM_SHAPE(N, 4, CHANNELS));
-    nm_recurrent_inputs i = inputs_of(&f, 3);
-    i.lengths = NUMBERS(f, 2, 4);
-    const nm_recurrent_result clean = nm_gru(f.tape, x, &i);
-    nm_tensor *dirty = nm_affine(f.tape, x, 1, 0);
-    nm_tensor_set(dirty, 2 * CHANNELS, NAN);
-    const nm_recurrent_result r = nm_gru(f.tape, dirty, &i);
-    assert_same(&f, r.y, clean.y);
-    assert_same(&f, r.h, clean.h);
-    end(&f);
+    nm_tensor *in[INPUTS], *floats[INPUTS];
+    int given = 0;
+    f->random = nm_random_create(5, 0);
+    for (int i = 0; i < p->count; i++) {
+        in[i] = i == p->lengths      ? nm_tape_wrap(f->tape, NM_I64, NM_SHAPE(3), lengths)
+                : p->in[i].rank == 0 ? nm_tape_wrap(f->tape, NM_I64, NM_SHAPE(3, 2), labels)
+                                     : nm_tape_tensor(f->tape, dtype, p->in[i]);
+        if (nm_dtype_is_float(nm_tensor_dtype(in[i]))) {
+            nm_random_fill_normal(&f->random, in[i], 0, 1);
+            nm_tensor_set_requires_grad(in[i], true);
+            floats[given++] = in[i];
+        }
+    }
+    for (int64_t i = 0; i < nm_tensor_count(in[0]); i++) {
+        if (i / CHANNELS % STEPS >= lengths[i / CHANNELS / STEPS]) {
+            nm_tensor_set(in[0], i, behind);
+        }
+    }
+    found all = {.count = p->outputs + 2 * given};
+    nm_tensor **g = all.at + p->outputs;
+    nm_call(f->tape, p->op, in, p->count, p->options, all.at, p->outputs);
+    nm_gradients(f->tape, all.at, NULL, p->outputs, floats, given, NM_CREATE_GRAPH, g);
+    nm_gradients(f->tape, g, NULL, given, floats, given, NM_KEEP_GRAPH, g + given);
+    assert_fine(f->context);
+    return all;
+}
+
+START_TEST(what_stands_behind_a_length_is_without_effect)
+{
+    const double padding[] = {NAN, INFINITY, -INFINITY, 1e30};
+    for (size_t i = 0; i < 2 * sizeof padded / sizeof *padded; i++) {
+        fixture f = begin();
+        const nm_dtype dtype = i % 2 ? NM_F32 : NM_F64;
+        const found clean = run_padded(&f, &padded[i / 2], dtype, 0);
+        for (int k = 0; k < 4; k++) {
+            const found dirty = run_padded(&f, &padded[i / 2], dtype, padding[k]);
+            for (int j = 0; j < clean.count; j++) {
+                ck_assert_msg(memcmp(nm_tensor_data(dirty.at[j]), nm_tensor_data(clean.at[j]),
+                                     nm_tensor_bytes(clean.at[j])) == 0,
+                              "%s %s, %s, %g behind: %d of %d differs", padded[i / 2].op,
+                              padded[i / 2].options, nm_dtype_name(dtype), padding[k], j,
+                              clean.count);
+            }
+        }
+        end(&f);
+    }
 }
 END_TEST
 
@@ -223,7 +318,7 @@ START_TEST(a_mask_of_lengths_counts_from_0_to_all_steps)
 END_TEST
 
 TEST_MAIN("ops/sequence", many_steps_are_so_many_calls_of_one_step,
-          a_sequence_of_no_steps_keeps_its_state, what_stands_behind_a_length_is_not_read,
+          a_sequence_of_no_steps_keeps_its_state, what_stands_behind_a_length_is_without_effect,
           what_does_not_fit_a_sequence_is_named, a_mask_and_causality_hide_what_either_hides,
           a_query_that_sees_nothing_has_neither_a_value_nor_a_gradient,
           without_keys_attention_is_zero, what_does_not_fit_an_attention_is_named,
