@@ -249,7 +249,7 @@ static void narrow(const nm_channel_pass *p, int64_t begin, int64_t end)
     }
 }
 
-static void gather_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+static void gather_one(const nm_channel_pass *p, int64_t chunk, int64_t block)
 {
     const tile t = tile_of(p, chunk, block);
     double *const parts[] = {part(p, chunk, 0, t.channel), part(p, chunk, 1, t.channel),
@@ -261,28 +261,50 @@ static void gather_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
     }
 }
 
+static void gather_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+{
+    for (; p; p = p->also) {
+        if (p->gather) {
+            gather_one(p, chunk, block);
+        }
+    }
+}
+
 static void finish_block(nm_channel_pass *p, int64_t block)
 {
     const int64_t begin = block * p->cut.width;
     const int64_t end = least(begin + p->cut.width, p->view.channels);
-    if (p->gather) {
-        join(p, begin, end);
+    for (const nm_channel_pass *q = p; q; q = q->also) {
+        if (q->gather) {
+            join(q, begin, end);
+        }
     }
     if (p->finish) {
         p->finish(p, begin, end);
     }
-    if (p->apply) {
-        narrow(p, begin, end);
+    for (const nm_channel_pass *q = p; q; q = q->also) {
+        if (q->apply) {
+            narrow(q, begin, end);
+        }
     }
 }
 
-static void apply_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+static void apply_one(const nm_channel_pass *p, int64_t chunk, int64_t block)
 {
     const tile t = tile_of(p, chunk, block);
     if (p->view.inner == 1) {
         (p->dtype == NM_F64 ? apply_rows_f64 : apply_rows_f32)(p, &t);
     } else {
         (p->dtype == NM_F64 ? apply_runs_f64 : apply_runs_f32)(p, &t);
+    }
+}
+
+static void apply_tile(const nm_channel_pass *p, int64_t chunk, int64_t block)
+{
+    for (; p; p = p->also) {
+        if (p->apply) {
+            apply_one(p, chunk, block);
+        }
     }
 }
 
@@ -352,9 +374,9 @@ void nm_channel_pass_run(nm_channel_pass *p)
     const nm_channel_cut *cut = &p->cut;
     const int64_t elements = p->view.outer * p->view.channels * p->view.inner;
     const int64_t block_bytes = elements / most(1, cut->blocks) * (int64_t)element_size(p);
-    if (p->gather) {
-        for (int64_t c = 0; c < p->view.channels; c += cut->width) {
-            narrow(p, c, least(c + cut->width, p->view.channels));
+    for (const nm_channel_pass *q = p; q; q = q->also) {
+        for (int64_t c = 0; q->gather && c < p->view.channels; c += cut->width) {
+            narrow(q, c, least(c + cut->width, p->view.channels));
         }
     }
     if (elements <= GRAIN || p->alone ||

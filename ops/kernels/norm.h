@@ -71,6 +71,10 @@ struct nm_channel_pass {
      * together: finish() gets whole units. 0: 1. For channels on the last axis. */
     int64_t unit;
     bool alone; /* on this thread only: it is one of several that share passes */
+    /* Another pass over a tensor of this view and type, begun too, whose steps are taken together
+     * with this one's, tile by tile, in this order; its sums are there when this one's finish() is
+     * called, which is the only one, and which sets its coefficients too. NULL: none. */
+    nm_channel_pass *also;
 
     /* One number a channel each, from nm_channel_pass_begin() on. */
     double *sum[3];
@@ -87,7 +91,7 @@ struct nm_channel_pass {
 
 #define NM_CHANNEL_UNIT 64
 
-/* Fill in everything down to `alone`; begin; set center and inverse if they are known; run; end. */
+/* Fill in everything down to `also`; begin; set center and inverse if they are known; run; end. */
 nm_status nm_channel_pass_begin(nm_channel_pass *pass);
 /* The same in memory of the caller's, of that many bytes, 64-byte aligned; not to be ended. */
 size_t nm_channel_pass_bytes(nm_channel_pass *pass);

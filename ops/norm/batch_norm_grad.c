@@ -2,6 +2,7 @@
  * ops/batch_norm.c; docs/normalization.md derives both step by step. */
 #include "ops/basic.h"
 #include "ops/norm/batch_norm.h"
+#include "ops/norm/batch_norm_second.h"
 #include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
@@ -373,7 +374,7 @@ static void second_of_statistics(const second *s, nm_tensor **gin)
     gin[G_INVERSE] = sum;
 }
 
-nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *v, nm_tensor *dy, int input)
+static void by_formula(nm_vjp *v, nm_tensor *dy)
 {
     second s = second_of(v, dy);
     v->gin[G_X] = second_of_x(&s);
@@ -384,6 +385,65 @@ nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *v, nm_tensor *dy, int input)
         v->gin[G_DVAR] = second_of_dvar(&s);
     } else {
         second_of_statistics(&s, v->gin);
+    }
+}
+
+/* ---- The same by a kernel, in training and where nothing is recorded ---- */
+
+#define PORT(name_)                                                                                \
+    {                                                                                              \
+        .name = name_, .flags = NM_PORT_OPTIONAL                                                   \
+    }
+static const nm_port second_inputs[NM_SECOND_INPUTS] = {
+    {.name = "x"}, {.name = "dy"}, {.name = "u"}, {.name = "mean"}, {.name = "inverse"},
+    PORT("scale"), PORT("dvar"),   PORT("k"),     PORT("l"),
+};
+static const nm_port second_outputs[NM_SECOND_OUTPUTS] = {
+    {.name = "dx"}, {.name = "ddy"}, {.name = "dscale"}, {.name = "ddmean"}, {.name = "ddvar"}};
+
+static const nm_op batch_norm_second = {
+    .item = NM_ITEM(nm_op, "batch_norm_second", "gradient of batch_norm_grad",
+                    .spec = &nm_batch_norm_spec),
+    .inputs = second_inputs,
+    .outputs = second_outputs,
+    .input_count = NM_SECOND_INPUTS,
+    .output_count = NM_SECOND_OUTPUTS,
+    .infer = nm_batch_norm_second_infer,
+    .forward = nm_batch_norm_second_forward,
+};
+
+static void by_kernel(nm_vjp *v, nm_tensor *dy)
+{
+    nm_tensor *known[INPUTS] = {v->in[G_X]}, *found[OUTPUTS] = {NULL}, *out[NM_SECOND_OUTPUTS];
+    found[MEAN] = v->in[G_MEAN];
+    found[INVERSE] = v->in[G_INVERSE];
+    if (!found[MEAN] &&
+        nm_apply(v->tape, &nm_op_batch_norm, known, INPUTS, v->options, found) != NM_OK) {
+        return;
+    }
+    nm_tensor *in[NM_SECOND_INPUTS] = {
+        [NM_SECOND_X] = v->in[G_X],           [NM_SECOND_DY] = dy,
+        [NM_SECOND_U] = v->gout[G_DX],        [NM_SECOND_MEAN] = found[MEAN],
+        [NM_SECOND_INVERSE] = found[INVERSE], [NM_SECOND_SCALE] = v->in[G_SCALE],
+        [NM_SECOND_DVAR] = v->in[G_DVAR],     [NM_SECOND_K] = v->gout[G_DSCALE],
+        [NM_SECOND_L] = v->gout[G_DSHIFT]};
+    if (nm_apply(v->tape, &batch_norm_second, in, NM_SECOND_INPUTS, v->options, out) != NM_OK) {
+        return;
+    }
+    v->gin[G_X] = out[NM_SECOND_DX];
+    v->gin[G_DY] = out[NM_SECOND_DDY];
+    v->gin[G_SCALE] = out[NM_SECOND_DSCALE];
+    v->gin[G_DMEAN] = out[NM_SECOND_DDMEAN];
+    v->gin[G_DVAR] = out[NM_SECOND_DDVAR];
+}
+
+nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *v, nm_tensor *dy, int input)
+{
+    const bool once = !nm_tape_is_recording(v->tape);
+    if (once && nm_is_training(v->options) && v->gout[G_DX]) {
+        by_kernel(v, dy);
+    } else {
+        by_formula(v, dy);
     }
     for (int i = 0; i < G_INPUTS; i++) {
         if (v->need[i]) {
