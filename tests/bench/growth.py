@@ -1,10 +1,14 @@
-"""How Norma's time and memory grow with batch, width, depth and data, as two pictures.
+"""How Norma's time and memory grow with batch, width, depth, threads and data, as two pictures.
 
-usage: growth.py NORMA [FOLDER]     writes FOLDER/growth_time.svg and growth_memory.svg (docs/images)
+usage: growth.py NORMA [--folder FOLDER] [--seconds S] [--rounds N] [--write FILE]
 
-Each panel varies one size of a perceptron of dense, batch_norm and relu, and doubles it from point
-to point; the line is the power law that fits the upper half of the points best.
+Writes FOLDER/growth_time.svg and growth_memory.svg (docs/images), and with --write the table of exponents
+into FILE, between <!-- growth --> and <!-- /growth -->. Each panel varies one size of a perceptron of dense,
+batch_norm and relu, and doubles it from point to point; the dashed line is the power law that fits the upper
+half of the points best. Where the batch varies there is no batch norm, which needs two samples. The solid line is this machine's limit: the step's multiply-adds, as they are done in
+registers (`norma bench`), by as many threads. A time is the best of the rounds.
 """
+import argparse
 import json
 import math
 import os
@@ -12,29 +16,43 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
-SECONDS = "0.4"  # for each point
+from turns import put
+
 BATCH, WIDTH, DEPTH, INPUTS = 128, 256, 4, 256
 SMALLEST = {}  # what a process needs for next to nothing, in MB
 
 
+def read_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("norma", type=os.path.abspath)
+    parser.add_argument("--folder", default="docs/images")
+    parser.add_argument("--seconds", type=float, default=0.3, help="for each point")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--write", metavar="FILE")
+    return parser.parse_args()
+
+
 # ---- Measuring ----
 
-def network(width, depth):
+def network(width, depth, norm="batch_norm, "):
     return ("model:\n  input: [%d]\n  layers:\n"
-            "    - repeat: {times: %d, body: [{dense: {units: %d, bias: false}}, batch_norm, relu]}\n"
-            "    - dense: {units: 10}\n" % (INPUTS, depth, width))
+            "    - repeat: {times: %d, body: [{dense: {units: %d, bias: false}}, %srelu]}\n"
+            "    - dense: {units: 10}\n" % (INPUTS, depth, width, norm))
 
 
-def train_step(norma, folder, batch=BATCH, width=WIDTH, depth=DEPTH):
-    """Milliseconds of a step, and the process's peak memory in MB, beyond a tiny network's."""
+def train_step(arguments, folder, batch=BATCH, width=WIDTH, depth=DEPTH, threads=0):
+    """Milliseconds of a step, the process's peak memory in MB beyond a tiny network's, and the milliseconds that
+    the step's multiply-adds take in registers."""
     path = os.path.join(folder, "network.yaml")
     with open(path, "w", encoding="ascii") as file:
-        file.write(network(width, depth))
-    output = subprocess.run([norma, "bench", path, "--batch", str(batch), "--seconds", SECONDS,
-                             "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    row = json.loads(output)
-    return row["us_best"] / 1000, row["peak_mb"] - SMALLEST.get("step", 0)
+        file.write(network(width, depth, "batch_norm, " if batch == BATCH else ""))
+    # By a shell's child: a peak that begins with this program's own would hide small ones.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", arguments.norma, "bench", path, "--batch", str(batch), "--seconds", str(arguments.seconds),
+               "--json"] + (["--threads", str(threads)] if threads else [])
+    row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return row["us_best"] / 1000, row["peak_mb"] - SMALLEST.get("step", 0), row["us_median"] * row["share"] / 1000
 
 
 def write_npy(path, kind, shape, rows):
@@ -46,7 +64,21 @@ def write_npy(path, kind, shape, rows):
             file.write(row)
 
 
-def train_epoch(norma, folder, count):
+def watch(child):
+    """The peak memory in MB of a program, which has ended then. What the system tells afterwards has this
+    program's own in it, from before the other began."""
+    peak = 0
+    while child.poll() is None:
+        try:
+            with open("/proc/%d/status" % child.pid, encoding="ascii") as file:
+                peak = max([peak] + [int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM")])
+            child.wait(0.01)
+        except (subprocess.TimeoutExpired, FileNotFoundError, ProcessLookupError):
+            pass
+    return peak
+
+
+def train_epoch(arguments, folder, count):
     """Milliseconds of `norma train` for one epoch over `count` samples, reading them included."""
     write_npy(os.path.join(folder, "x.npy"), "|u1", (count, INPUTS),
               (bytes((i * 31 + k * 7) % 256 for k in range(INPUTS)) for i in range(count)))
@@ -60,15 +92,16 @@ def train_epoch(norma, folder, count):
                    "train: {epochs: 1, optimizer: {sgd: {rate: 0.01}}}\n" % (folder, folder, BATCH))
     best, peak = math.inf, 0
     for attempt in range(3):
-        clock = os.times().elapsed
-        child = subprocess.Popen([norma, "train", path, "--quiet", "--out",
+        clock = time.perf_counter()
+        said = open(os.path.join(folder, "said"), "w+", encoding="utf-8")  # that so little is not learned well
+        child = subprocess.Popen([arguments.norma, "train", path, "--quiet", "--out",
                                   os.path.join(folder, "run%d-%d" % (count, attempt))],
-                                 stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+                                 stdout=subprocess.DEVNULL, stderr=said)
+        peak = watch(child)
         if child.returncode:
-            sys.exit("norma train failed on %d samples" % count)
-        best, peak = min(best, (os.times().elapsed - clock) * 1000), usage.ru_maxrss / 1024
+            said.seek(0)
+            sys.exit("norma train failed on %d samples: %s" % (count, said.read()))
+        best = min(best, (time.perf_counter() - clock) * 1000)
     return best, peak - SMALLEST.get("epoch", 0)
 
 
@@ -79,19 +112,27 @@ def doublings(first, last):
     return sizes
 
 
-def measure_all(norma, folder):
-    """For each panel its title and its points: size, milliseconds, MB."""
-    smallest_step = train_step(norma, folder, batch=2, width=16, depth=1)[1]
-    SMALLEST["epoch"] = train_epoch(norma, folder, 2)[1]
+def least(points):
+    """Each figure's least of the rounds."""
+    return tuple(map(min, zip(*points)))
+
+
+def measure_all(arguments, folder):
+    """For each panel its title and its points: size, milliseconds, MB, milliseconds at the limit."""
+    smallest_step = train_step(arguments, folder, batch=2, width=16, depth=1)[1]
+    SMALLEST["epoch"] = train_epoch(arguments, folder, 2)[1]
     SMALLEST["step"] = smallest_step
-    panels = []
-    for title, name, sizes in (("batch", "batch", doublings(16, 4096)),
-                               ("width", "width", doublings(64, 2048)),
-                               ("depth", "depth", doublings(2, 128))):
-        panels.append((title, [(size, *train_step(norma, folder, **{name: size}))
-                               for size in sizes]))
-    panels.append(("samples", [(size, *train_epoch(norma, folder, size))
-                               for size in doublings(2000, 64000)]))
+    swept = [("batch", doublings(1, 4096)), ("width", doublings(8, 4096)), ("depth", doublings(2, 128)),
+             ("threads", list(range(1, 9)))]
+    rounds = {}
+    for _ in range(arguments.rounds):
+        for name, sizes in swept:
+            for size in sizes:
+                rounds.setdefault((name, size), []).append(train_step(arguments, folder, **{name: size}))
+    panels = [(name, [(size, *least(rounds[name, size])) for size in sizes]) for name, sizes in swept]
+    a_step = dict((point[0], point[3]) for point in panels[0][1])[BATCH]
+    panels.insert(3, ("samples", [(size, *train_epoch(arguments, folder, size), a_step * size / BATCH)
+                                  for size in doublings(2000, 64000)]))
     return panels
 
 
@@ -109,9 +150,10 @@ def fit(points):
 # ---- Drawing ----
 
 STYLE = ("<style>text{fill:#495057}.grid{stroke:#dee2e6}.fit{stroke:#1c7ed6;stroke-width:1.6;"
-         "stroke-dasharray:5 4}.point{fill:#d9480f}.head{font-weight:600;font-size:14px}"
+         "stroke-dasharray:5 4}.limit{fill:none;stroke:#2b8a3e;stroke-width:1.6}.point{fill:#d9480f}"
+         ".head{font-weight:600;font-size:14px}"
          "@media (prefers-color-scheme:dark){text{fill:#ced4da}.grid{stroke:#495057}"
-         ".fit{stroke:#74c0fc}.point{fill:#ffa94d}}</style>")
+         ".fit{stroke:#74c0fc}.limit{stroke:#8ce99a}.point{fill:#ffa94d}}</style>")
 WIDE, HIGH, LEFT, TOP, GAP = 250, 180, 62, 40, 110
 
 
@@ -136,7 +178,7 @@ class Axes:
         self.left = LEFT + column * (WIDE + GAP)
         self.top = TOP + row * (HIGH + GAP - 20)
         self.x = (points[0][0] / 1.3, points[-1][0] * 1.3)
-        ys = [p[1] for p in points]
+        ys = [y for p in points for y in p[1:]]
         self.y = (min(ys) / 1.6, max(ys) * 1.6)
 
     def place(self, x, y):
@@ -144,62 +186,100 @@ class Axes:
         up = math.log(y / self.y[0]) / math.log(self.y[1] / self.y[0])
         return self.left + across * WIDE, self.top + (1 - up) * HIGH
 
-    def draw(self, title, unit, points):
+    def draw_axes(self, title, unit, points):
         right, bottom = self.left + WIDE, self.top + HIGH
-        exponent, factor = fit(points)
-        parts = ['<text class="head" x="%d" y="%d">%s grows as %s<tspan dy="-5" font-size="11">'
-                 "%.2f</tspan></text>" % (self.left, self.top - 12, unit[0], title, exponent)]
+        parts = []
         for y in ticks(*self.y):
             at = self.place(self.x[0], y)[1]
             parts.append('<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>'
                          '<text x="%d" y="%.1f" text-anchor="end">%s</text>' %
                          (self.left, right, at, at, self.left - 6, at + 4, label(y)))
-        for x in [p[0] for p in points][::2]:
+        for x in [p[0] for p in points][::1 + len(points) // 7]:
             parts.append('<text x="%.1f" y="%d" text-anchor="middle">%s</text>' %
                          (self.place(x, self.y[0])[0], bottom + 18, label(x)))
         parts.append('<text x="%d" y="%d" text-anchor="middle">%s</text>' %
                      (self.left + WIDE // 2, bottom + 36, title))
         parts.append('<text x="%d" y="%d" text-anchor="middle" transform="rotate(-90 %d %d)">%s'
                      "</text>" % (self.left - 46, self.top + HIGH // 2, self.left - 46,
-                                  self.top + HIGH // 2, unit[1]))
+                                  self.top + HIGH // 2, unit))
+        return parts
+
+    def draw_fit(self, points, exponent, factor):
         upper = points[len(points) // 2:]
         ends = [self.place(p[0], factor * p[0] ** exponent) for p in (upper[0], upper[-1])]
-        parts.append('<line class="fit" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>' %
-                     (*ends[0], *ends[1]))
+        return '<line class="fit" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>' % (*ends[0], *ends[1])
+
+    def draw_limit(self, points):
+        places = " ".join("%.1f,%.1f" % self.place(p[0], p[2]) for p in points if len(p) > 2)
+        return ['<polyline class="limit" points="%s"/>' % places] if places else []
+
+    def draw(self, title, what, unit, points):
+        exponent, factor = fit(points)
+        grows = title != "threads"  # else it shrinks, up to as many as there are processors
+        heading = '%s grows as %s<tspan dy="-5" font-size="11">%.2f</tspan>' % (
+            what, title, exponent) if grows else "%s by %s" % (what, title)
+        parts = ['<text class="head" x="%d" y="%d">%s</text>' % (self.left, self.top - 12, heading)]
+        parts += self.draw_axes(title, unit, points)
+        parts += [self.draw_fit(points, exponent, factor)] if grows else []
+        parts += self.draw_limit(points)
         parts += ['<circle class="point" r="3.6" cx="%.1f" cy="%.1f"/>' % self.place(*p[:2])
                   for p in points]
         return parts
 
 
-def picture(panels, unit):
-    width, height = 2 * (WIDE + GAP) + 30, 2 * (HIGH + GAP) - 40
+def picture(panels, what, unit):
+    rows = (len(panels) + 1) // 2
+    width, height = 2 * (WIDE + GAP) + 30, rows * (HIGH + GAP - 20)
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" '
              'font-size="12">' % (width, height), STYLE]
     for number, (title, points) in enumerate(panels):
-        parts += Axes(number % 2, number // 2, points).draw(title, unit, points)
+        parts += Axes(number % 2, number // 2, points).draw(title, what, unit, points)
     return "\n".join(parts + ["</svg>", ""])
 
 
-def column_of(points, column):
-    """Sizes and one of their figures; memory that is lost in the noise of a process is left out."""
-    return [(p[0], p[column]) for p in points if column == 1 or p[column] > 0.3]
+def times_of(points):
+    """Sizes, milliseconds, and those at the limit."""
+    return [(p[0], p[1], p[3]) for p in points]
+
+
+def memory_of(points):
+    """Sizes and MB; what is lost in the noise of a process is left out."""
+    return [(p[0], p[2]) for p in points if p[2] > 0.3]
+
+
+def table(panels):
+    """Of the exponents, and of where times stand beside the limit."""
+    lines = ["| grows | exponent of time | exponent of memory | of the limit, first, best and last |",
+             "| --- | --- | --- | --- |"]
+    for title, points in panels:
+        share = [100 * p[3] / p[1] for p in points]
+        ends = "%s, %s to %s" % (title, label(points[0][0]), label(points[-1][0]))
+        exponents = "%.2f | %.2f" % (fit(points)[0], fit(memory_of(points))[0]) if title != "threads" else " | "
+        lines.append("| %s | %s | %.0f, %.0f, %.0f %% |" % (ends, exponents, share[0], max(share), share[-1]))
+    return "\n".join(lines)
+
+
+def write_picture(arguments, name, text):
+    with open(os.path.join(arguments.folder, "growth_%s.svg" % name), "w", encoding="ascii") as file:
+        file.write(text)
 
 
 def main():
-    norma = os.path.abspath(sys.argv[1])
-    target = sys.argv[2] if len(sys.argv) > 2 else "docs/images"
+    arguments = read_arguments()
     with tempfile.TemporaryDirectory() as folder:
-        panels = measure_all(norma, folder)
-    print("| grows | exponent of time | exponent of memory |\n| --- | --- | --- |")
+        panels = measure_all(arguments, folder)
+    print(table(panels))
     for title, points in panels:
-        memory = column_of(points, 2)
-        print("| %s, %s to %s | %.2f | %.2f |" % (title, label(points[0][0]), label(points[-1][0]),
-                                                 fit(points)[0], fit(memory)[0]))
-    for name, unit, column in (("time", ("time", "milliseconds"), 1),
-                               ("memory", ("memory", "MB, beyond an empty process"), 2)):
-        chosen = [(title, column_of(points, column)) for title, points in panels]
-        with open(os.path.join(target, "growth_%s.svg" % name), "w", encoding="ascii") as file:
-            file.write(picture(chosen, unit))
+        for size, us, mb, limit in points:
+            print("%s %s: %.3f ms, %.1f MB, %.0f %% of the limit" % (title, label(size), us, mb, 100 * limit / us),
+                  file=sys.stderr)
+    write_picture(arguments, "time", picture([(title, times_of(points)) for title, points in panels], "time",
+                                             "milliseconds"))
+    write_picture(arguments, "memory", picture([(title, memory_of(points)) for title, points in panels
+                                                if title != "threads"], "memory", "MB, beyond an empty process"))
+    if arguments.write:
+        put(arguments.write, "growth", table(panels))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,11 @@
 """`norma bench` of builds with and without oneDNN in turn, as a table in Markdown.
 
-usage: onednn.py [--rounds N] [--seconds S] [--names NAME,...] BUILD...
+usage: onednn.py [--rounds N] [--seconds S] [--names NAME,...] [--write FILE] BUILD...
 
 Each BUILD is a folder that has a program norma, and is called as its last part. The first one is what
-the others are compared with. A time is the median over the rounds of a row's best; a ratio the median
-over the rounds of the first one's time by this one's: above 1, this one is faster.
+the others are compared with, in f32 and in bf16 where the processor has that. A time is the median over the
+rounds of a row's best; a ratio the median over the rounds of the first one's time by this one's: above 1, this
+one is faster. --write replaces what stands in FILE between <!-- onednn --> and <!-- /onednn -->.
 """
 import argparse
 import json
@@ -12,6 +13,8 @@ import os
 import statistics
 import subprocess
 import sys
+
+from turns import put
 
 STEPS = "mlp_bn_paper,mlp_bn,mlp_wn,cnn_bn,cnn_wn,resnet20_bn"
 
@@ -23,42 +26,61 @@ def read_arguments():
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--names", type=lambda text: text.split(","), default=STEPS.split(","),
                         help="rows of `norma bench`")
+    parser.add_argument("--write", metavar="FILE")
     return parser.parse_args()
 
 
-def run(build, arguments):
-    """{name: microseconds} of one `norma bench`; a row that is not there is an error."""
+def run(build, arguments, precision):
+    """{name: microseconds} of one `norma bench`; a row that is not there is an error. {} where it has no bf16."""
     ran = subprocess.run(
         [os.path.join(build, "norma"), "bench", "--json", "--seconds", str(arguments.seconds),
-         *arguments.names], stdout=subprocess.PIPE, text=True, check=False)
+         "--precision", precision, *arguments.names], stdout=subprocess.PIPE, text=True, check=False)
     if ran.returncode != 0:
         sys.exit(ran.returncode)  # it has said why
     rows = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-    times = {row["name"]: row["us_best"] for row in rows}
-    missing = [name for name in arguments.names if name not in times]
+    rows = {row["name"]: row for row in rows if row["name"] in arguments.names}
+    missing = [name for name in arguments.names if name not in rows]
     if missing:
         sys.exit("norma bench has no row called %s; `norma bench --list` prints all" % missing[0])
-    return times
+    return {name: row["us_best"] for name, row in rows.items() if row["precision"] == precision}
 
 
 def cells(name, rounds, build, first):
     """A build's time, and its ratio unless it is the first."""
+    if not all(name in times[build] for times in rounds):
+        return " |" if build == first else " | |"
     time = statistics.median(times[build][name] for times in rounds)
     if build == first:
         return " %.0f |" % time
+    if not all(name in times[first] for times in rounds):
+        return " %.0f | |" % time
     return " %.0f | %.2f |" % (time, statistics.median(
         times[first][name] / times[build][name] for times in rounds))
 
 
+def table(arguments, found):
+    called = [os.path.basename(os.path.normpath(build)) for build in arguments.builds]
+    lines = ["| step | %s, us |" % called[0] +
+             "".join(" %s, us | %s / %s |" % (name, called[0], name) for name in called[1:]),
+             "|" + " --- |" * (2 * len(called))]
+    for precision, rounds in found.items():
+        lines += ["| %s, %s |" % (name, precision) +
+                  "".join(cells(name, rounds, build, arguments.builds[0]) for build in arguments.builds)
+                  for name in arguments.names if any(name in times for times in rounds[0].values())]
+    return "\n".join(lines)
+
+
 def main():
     arguments = read_arguments()
-    builds = arguments.builds
-    rounds = [{build: run(build, arguments) for build in builds} for _ in range(arguments.rounds)]
-    called = [os.path.basename(os.path.normpath(build)) for build in builds]
-    print("| step | %s, us |" % called[0] + "".join(" %s, us | ratio |" % name for name in called[1:]))
-    print("|" + " --- |" * (2 * len(builds)))
-    for name in arguments.names:
-        print("| %s |" % name + "".join(cells(name, rounds, build, builds[0]) for build in builds))
+    found = {"f32": [], "bf16": []}
+    for _ in range(arguments.rounds):
+        for precision, rounds in found.items():
+            rounds.append({build: run(build, arguments, precision) for build in arguments.builds})
+    text = table(arguments, found)
+    print(text)
+    if arguments.write:
+        put(arguments.write, "onednn", text)
 
 
-main()
+if __name__ == "__main__":
+    main()

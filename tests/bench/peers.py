@@ -1,209 +1,190 @@
 #!/usr/bin/env python3
-"""Norma beside other libraries for small networks, in turn, in one go: a table as Markdown.
+"""Norma beside other libraries, in turn, in one go: two tables as Markdown.
 
-usage: peers.py BUILD [--kann FOLDER] [--genann FOLDER] [--python PATH] [--rounds N] [--seconds S]
-                [--write FILE]
+usage: peers.py BUILD [--kann FOLDER] [--genann FOLDER] [--ggml FOLDER] [--python PATH]
+                [--minutes M] [--rounds N] [--at HH:MM] [--only TEXT] [--alone] [--write FILE]
 
 BUILD is a folder in which Norma was built for release. Compared is what is found: FANN and dlib where
-their headers are (Debian: libfann-dev, libdlib-dev), KANN and genann by the folders of their sources, ONNX
-Runtime where the Python has onnx and onnxruntime. Each does the same perceptrons, as near as it can come
-(tests/bench/peers), at its best of one and two threads; KANN and dlib by OpenBLAS where it is there. A
-figure is the median over the rounds of a row's best. Norma chooses its threads itself. For PyTorch and
-JAX: ./dev bench compare. --write replaces what stands in FILE between <!-- peers --> and <!-- /peers -->.
+their headers are (Debian: libfann-dev, libdlib-dev), KANN and genann by the folders of their sources, ggml
+by the folder of its sources in which it was built, PyTorch, JAX and ONNX Runtime where the Python has them.
+What is not found is named. Each does the same networks, as near as it can come (tests/bench/peers), at its
+best of its ways and of one and two threads, by OpenBLAS where it can; Norma chooses its threads itself. The
+ways are tried before anything is measured, --minutes are shared among what is measured then. A figure is the
+median over the rounds of a row's best, or, where another program keeps one core busy, of its mean. --at
+measures from that time of the day on, when the machine is free. --only keeps the rows whose name has the
+text, --alone leaves the others away. --write replaces what stands in FILE between <!-- peers --> and
+<!-- /peers -->, and <!-- peers networks --> and <!-- /peers networks -->.
 """
 import argparse
-import json
 import os
-import platform
-import re
 import statistics
-import subprocess
 import sys
-import time
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers")
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(FOLDER)))
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+from found import HOW, NETWORKS, Row, find  # noqa: E402
+from turns import OneCoreBusy, figure, processor, put, used_by_others, wait_until  # noqa: E402
+
 TINY, SMALL, LARGE = "2-64-64-2", "784-256-128-10", "784-512-256-10"
+TRIAL = 0.1  # seconds for each way before
 
-# (what a peer is asked for, units of the layers, batch, whether another program keeps one core busy)
-ROWS = [("train", SMALL, 128, False), ("train", LARGE, 128, False), ("train", SMALL, 128, True)] + \
-       [("train", TINY, batch, False) for batch in (1, 4, 16, 32, 100)] + \
-       [("predict", TINY, 1, False)] + [("predict", LARGE, batch, False) for batch in (1, 16, 128)] + \
-       [("int8", LARGE, batch, False) for batch in (1, 16, 128)] + [("start", TINY, 1, False)]
-STARTS = 30  # processes of which the fastest counts
+SMALL_ROWS = [Row("train", SMALL, 128, False), Row("train", LARGE, 128, False), Row("train", SMALL, 128, True)] + \
+             [Row("train", TINY, batch, False) for batch in (1, 4, 16, 32, 100)] + \
+             [Row("predict", TINY, 1, False)] + [Row("predict", LARGE, batch, False) for batch in (1, 16, 128)] + \
+             [Row("int8", LARGE, batch, False) for batch in (1, 16, 128)] + [Row("start", TINY, 1, False)]
+NETWORK_ROWS = [row for busy in (False, True) for row in
+                [Row(what, name, NETWORKS[name][0], busy) for what in ("train", "train_bf16") for name in NETWORKS] +
+                [Row("predict", name, batch, busy) for name in (LARGE, "cnn_bn") for batch in (1, 16, 128)]]
+TABLES = {"peers": SMALL_ROWS, "peers networks": NETWORK_ROWS}
 
 
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build")
-    parser.add_argument("--kann", metavar="FOLDER")
-    parser.add_argument("--genann", metavar="FOLDER")
+    for name in ("--kann", "--genann", "--ggml"):
+        parser.add_argument(name, metavar="FOLDER")
     parser.add_argument("--python", metavar="PATH", default="/usr/bin/python3")
+    parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--at", metavar="HH:MM")
+    parser.add_argument("--only", metavar="TEXT", default="")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--write", metavar="FILE")
     return parser.parse_args()
 
 
-# ---- Peers ----
+# ---- Names ----
 
-class Peer:
-    """A program, and what it can be asked for."""
-
-    def __init__(self, name, command, threads, rows):
-        self.name, self.command, self.threads, self.rows = name, command, threads, rows
-
-
-def compiles(command):
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-    return done.returncode == 0
-
-
-def has(header):
-    return subprocess.run(["cc", "-E", "-x", "c++", "-include", header, "/dev/null"], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0
-
-
-def build_peers(arguments):
-    """What is found, Norma first."""
-    to = os.path.join(arguments.build, "peers")
-    os.makedirs(to, exist_ok=True)
-    fast = ["-O3", "-march=native"]
-    blas = has("cblas.h") and os.path.exists(f"/usr/lib/{platform.machine()}-linux-gnu/libopenblas.so")
-    library = os.path.join(os.path.abspath(arguments.build), "libnorma.so")
-    wanted = [("Norma", "norma.c", ["cc", "-O2", "-I" + ROOT], [library, "-Wl,-rpath," + os.path.dirname(library)], [0])]
-    if arguments.kann:
-        wanted.append(("KANN" + " + OpenBLAS" * blas, "kann.c",
-                       ["cc", *fast, "-DHAVE_PTHREAD", "-I" + arguments.kann] + ["-DHAVE_CBLAS"] * blas,
-                       [os.path.join(arguments.kann, name) for name in ("kann.c", "kautodiff.c")] +
-                       ["-lopenblas"] * blas + ["-lpthread"], [1, 2]))
-    if arguments.genann:
-        wanted.append(("genann", "genann.c", ["cc", *fast, "-I" + arguments.genann],
-                       [os.path.join(arguments.genann, "genann.c")], [1]))
-    if has("fann.h"):
-        wanted.append(("FANN", "fann.c", ["cc", "-O2"], ["-lfann"], [1]))
-    if has("dlib/dnn.h"):
-        wanted.append(("dlib" + " + OpenBLAS" * blas, "dlib.cc",
-                       ["c++", "-std=c++17", *fast] + ["-DDLIB_USE_BLAS"] * blas,
-                       ["-ldlib"] + ["-lopenblas"] * blas, [1, 2]))
-    peers = []
-    for name, source, compiler, rest, threads in wanted:
-        program = os.path.join(to, source.split(".")[0])
-        if compiles([*compiler, "-o", program, os.path.join(FOLDER, source), *rest, "-lm"]):
-            peers.append(Peer(name, [program], threads, [row for row in ROWS if row[0] != "int8" or name == "Norma"]))
-    if subprocess.run([arguments.python, "-c", "import onnx, onnxruntime"], stderr=subprocess.DEVNULL).returncode == 0:
-        peers.append(Peer("ONNX Runtime", [arguments.python, os.path.join(FOLDER, "onnx_runtime.py")], [1, 2],
-                          [row for row in ROWS if row[0] in ("predict", "int8")]))
-    return peers
+def label(row):
+    what, network, batch, busy = row
+    if what == "start":
+        return f"a whole process: {network}, two steps, 1,000 predictions"
+    whats = {"train": "a step", "train_bf16": "a step in bf16", "predict": "a prediction",
+             "int8": "a prediction with weights of 8 bits"}
+    return f"{whats[what]}, {network}, batch {batch}" + (", one core busy with another program" if busy else "")
 
 
 # ---- Measuring ----
 
-def environment(threads):
-    """OpenBLAS is told of threads by a variable; what would make it mistake the processor is taken away."""
-    variables = {key: value for key, value in os.environ.items()
-                 if not key.startswith(("OPENBLAS", "OMP_", "GOMP_"))}
-    if threads:
-        variables["OPENBLAS_NUM_THREADS"] = str(threads)
-    return variables
+def try_all(peers, rows):
+    """{(row, peer's name, number of its asker): answer}, of those that have one: what is measured."""
+    asked = {}
+    for row in rows:
+        print(label(row), file=sys.stderr)
+        for peer in peers:
+            for number, asker in enumerate(peer.askers):
+                answer = asker.ask(row, TRIAL)
+                if answer:
+                    asked[row, peer.name, number] = answer
+    return asked
 
 
-def time_row(peer, row, threads, seconds):
-    """Microseconds of a step; None where it cannot."""
-    what, sizes, batch, _ = row
-    command = [*peer.command, what, sizes, str(batch), str(seconds), str(threads)]
-    if what != "start":
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              env=environment(threads))
-        return json.loads(done.stdout)["us"] if done.returncode == 0 and done.stdout else None
-    best = 1e30
-    for _ in range(STARTS):
-        begin = time.perf_counter()
-        if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=environment(threads)).returncode:
-            return None
-        best = min(best, time.perf_counter() - begin)
-    return 1e6 * best
+def costs(answer, seconds):
+    """Seconds of a question; its answer was had before."""
+    return answer.get("ways", 1) * max(seconds, 2e-6 * answer["us"]) + 0.03
 
 
-def best_of(peer, row, seconds):
-    times = [time_row(peer, row, threads, seconds) for threads in peer.threads]
-    return min((t for t in times if t is not None), default=None)
+def share_of(minutes, rounds, answers):
+    """How many seconds each question can have, from 0.02 to 1."""
+    seconds = 1.0
+    while seconds > 0.02 and rounds * sum(costs(answer, seconds) for answer in answers) > 60 * minutes:
+        seconds *= 0.95
+    return seconds
 
 
-def measure(peers, arguments):
-    """{row: {peer's name: median of its best times}}"""
-    times = {}
-    for _ in range(arguments.rounds):
-        for row in ROWS:
-            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if row[3] else None
-            try:
-                for peer in peers:
-                    taken = best_of(peer, row, arguments.seconds) if row in peer.rows else None
-                    if taken is not None:
-                        times.setdefault(row, {}).setdefault(peer.name, []).append(taken)
-            finally:
-                if busy:
-                    busy.kill()
-                    busy.wait()
-    return {row: {name: statistics.median(list_) for name, list_ in of.items()} for row, of in times.items()}
+def ask_all(peers, row, asked, seconds):
+    """{peer's name: its best answer now}"""
+    best = {}
+    for peer in peers:
+        answers = [dict(asker.ask(row, seconds) or {}, threads=asker.threads)
+                   for number, asker in enumerate(peer.askers) if (row, peer.name, number) in asked]
+        by = "mean" if row.busy else "us"
+        answers = [answer for answer in answers if by in answer]
+        if answers:
+            best[peer.name] = min(answers, key=lambda answer: answer[by])
+            best[peer.name]["time"] = best[peer.name][by]
+    return best
 
 
-# ---- The table ----
-
-def label(row):
-    what, sizes, batch, busy = row
-    if what == "start":
-        return f"a whole process: {sizes}, two steps, 1,000 predictions"
-    whats = {"train": "a step", "predict": "a prediction", "int8": "a prediction with weights of 8 bits"}
-    return f"{whats[what]}, {sizes}, batch {batch}" + \
-        (", one core busy with another program" if busy else "")
-
-
-def figure(microseconds):
-    if microseconds is None:
-        return ""
-    return f"{microseconds:.2f}" if microseconds < 10 else f"{microseconds:.1f}" if microseconds < 100 else f"{microseconds:,.0f}"
+def measure(peers, rows, asked, arguments):
+    """({row: {peer's name: its answers, one a round}}, the largest share that others used)"""
+    seconds = share_of(arguments.minutes, arguments.rounds, asked.values())
+    print(f"{seconds:.2f} seconds for each", file=sys.stderr)
+    found, others = {row: {} for row in rows}, []
+    for number in range(arguments.rounds):
+        others.append(used_by_others())
+        print(f"round {number + 1}; others use {100 * others[-1]:.0f} %", file=sys.stderr)
+        for row in rows:
+            with OneCoreBusy(row.busy):
+                for name, answer in ask_all(peers, row, asked, seconds).items():
+                    found[row].setdefault(name, []).append(answer)
+    return found, max(others)
 
 
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        return re.search(r"model name\s*: (.*)", file.read()).group(1)
+# ---- The tables ----
+
+def middle(answers):
+    """The answer whose time is the median."""
+    return sorted(answers, key=lambda answer: answer["time"])[(len(answers) - 1) // 2]
 
 
-def write_table(peers, times):
-    names = [peer.name for peer in peers]
-    lines = [f"{processor()}, {os.cpu_count()} processors; microseconds.", "",
-             "| | " + " | ".join(names) + " | the next one's over Norma's |",
-             "| --- |" + " --- |" * (len(names) + 1)]
-    for row, of in times.items():
-        others = [value for name, value in of.items() if name != "Norma"]
-        ratio = f"{min(others) / of['Norma']:.2f}" if others and "Norma" in of else ""
-        lines.append(f"| {label(row)} | " + " | ".join(figure(of.get(name)) for name in names) + f" | {ratio} |")
-    return "\n".join(lines)
+def way(answer):
+    """How another came to its time."""
+    threads = f"{answer['threads']} thread" + "s" * (answer["threads"] > 1)
+    return ", ".join(filter(None, [threads, answer.get("way")]))
+
+
+def cells(row, found, names, with_ways):
+    of = found[row]
+    times = {name: statistics.median(answer["time"] for answer in answers) for name, answers in of.items()}
+    others = [time_ for name, time_ in times.items() if name != "Norma"]
+    ratio = f"{min(others) / times['Norma']:.2f}" if others and "Norma" in times else ""
+    line = [label(row)]
+    for name in names:
+        line.append(figure(times.get(name)))
+        if name in with_ways:
+            line.append(way(middle(of[name])) if name in of else "")
+    return "| " + " | ".join(line + [ratio]) + " |"
+
+
+def table(rows, found, peers, with_ways=()):
+    names = [peer.name for peer in peers if any(peer.name in found[row] for row in rows)]
+    head = [column for name in names for column in [name] + ["its best way"] * (name in with_ways)]
+    return ["| | " + " | ".join(head) + " | the next one's over Norma's |",
+            "| --- |" + " --- |" * (len(head) + 1)] + [cells(row, found, names, with_ways) for row in rows]
+
+
+def heading(missing, others, rounds):
+    lines = [f"{processor()}, {os.cpu_count()} processors; microseconds; "
+             f"{rounds} rounds, before which others used at most {100 * others:.0f} % of the processors."]
+    if missing:
+        lines.append("Not found: " + "; ".join(f"{name} ({HOW[name]})" for name in missing) + ".")
+    return [" ".join(lines), ""]
 
 
 def main():
     arguments = read_arguments()
-    peers = build_peers(arguments)
-    if [peer.name for peer in peers[:1]] != ["Norma"]:
-        sys.exit("Norma's program could not be built (see above): is there a release build in " + arguments.build + "?")
-    if len(peers) == 1:
-        sys.exit("Nothing to compare with was found. Debian: libfann-dev, libdlib-dev; sources of KANN and genann by "
-                 "--kann and --genann; ONNX Runtime by --python")
-    table = write_table(peers, measure(peers, arguments))
-    print(table)
-    if arguments.write:
-        with open(arguments.write, encoding="utf-8") as file:
-            text = file.read()
-        text, count = re.subn(r"(?s)(<!-- peers -->\n).*?(<!-- /peers -->)",
-                              lambda match: match.group(1) + table + "\n" + match.group(2), text)
-        if count != 1:
-            sys.exit(f"{arguments.write} has no lines <!-- peers --> and <!-- /peers -->")
-        with open(arguments.write, "w", encoding="utf-8") as file:
-            file.write(text)
+    if arguments.write and arguments.only:
+        sys.exit("--write writes all rows: leave --only away")
+    peers, missing = find(arguments)
+    for name in missing:
+        print(f"Not found: {name}; {HOW[name]}", file=sys.stderr)
+    tables = {mark: [row for row in rows if arguments.only in label(row)] for mark, rows in TABLES.items()}
+    rows = [row for some in tables.values() for row in some]
+    asked = try_all(peers, rows)
+    if arguments.at:
+        wait_until(arguments.at)
+    found, others = measure(peers, rows, asked, arguments)
+    for peer in peers:
+        for asker in peer.askers:
+            asker.close()
+    for mark, some in tables.items():
+        if not some:
+            continue
+        lines = heading(missing, others, arguments.rounds) + \
+            table(some, found, peers, ("PyTorch",) if mark == "peers networks" else ())
+        print("\n".join(lines) + "\n")
+        if arguments.write:
+            put(arguments.write, mark, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import warnings
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+from torch_networks import NETWORKS, cnn, has_fused_sgd, in_layout, loss_function
 
 BF16 = "--bf16" in sys.argv
 ARGUMENTS = [word for word in sys.argv[1:] if not word.startswith("--")]
@@ -24,65 +25,8 @@ THREADS, SECONDS = int(ARGUMENTS[0]), float(ARGUMENTS[1])
 FILTER = ARGUMENTS[2] if len(ARGUMENTS) > 2 else ""
 warnings.filterwarnings("ignore")  # of what is deprecated in one version and not there in another
 COMPILES = hasattr(torch, "compile") and "--eager" not in sys.argv
-WEIGHT_NORMS = ["wn"] + ["new wn"] * hasattr(nn.utils.parametrizations, "weight_norm")
-BN_PAPER = [784, 100, 100, 100, 10]
-MLP = [784, 512, 256, 10]
 NORM_SHAPES = [(128, 32, 32, 16), (128, 8, 8, 64), (64, 14, 14, 64), (128, 512)]
 CHAIN = 100
-
-
-# ---- Networks ----
-
-def weight_normed(layer, norm):
-    """`norm`: "wn" or "new wn"."""
-    if norm == "wn":
-        return nn.utils.weight_norm(layer)
-    return nn.utils.parametrizations.weight_norm(layer)
-
-
-def perceptron(sizes, activation, norm):
-    layers = []
-    for before, after in zip(sizes[:-2], sizes[1:-1]):
-        dense = nn.Linear(before, after)
-        layers += ([dense, nn.BatchNorm1d(after)] if norm == "bn" else
-                   [weight_normed(dense, norm)])
-        layers.append(activation())
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
-
-
-def cnn(norm):
-    layers, before = [], 1
-    for after in (32, 64):
-        conv = nn.Conv2d(before, after, 3, padding=1)
-        layers += [conv, nn.BatchNorm2d(after)] if norm == "bn" else [weight_normed(conv, norm)]
-        layers += [nn.ReLU(), nn.MaxPool2d(2)]
-        before = after
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
-
-
-def convolution(before, after, size, stride):
-    return [nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.BatchNorm2d(after)]
-
-
-class Residual(nn.Module):
-    def __init__(self, before, after, stride):
-        super().__init__()
-        self.body = nn.Sequential(*convolution(before, after, 3, stride), nn.ReLU(),
-                                  *convolution(after, after, 3, 1))
-        same = before == after and stride == 1
-        self.shortcut = nn.Sequential(*([] if same else convolution(before, after, 1, stride)))
-
-    def forward(self, x):
-        return functional.relu(self.body(x) + self.shortcut(x))
-
-
-def resnet20():
-    layers, before = convolution(3, 16, 3, 1) + [nn.ReLU()], 16
-    for after in (16, 32, 64):
-        for block in range(3):
-            layers.append(Residual(before, after, 2 if block == 0 and after > 16 else 1))
-            before = after
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
 # ---- The clock ----
@@ -124,31 +68,11 @@ def ways_of(function):
         yield "compiled", torch.compile(function)
 
 
-def has_fused_sgd():
-    try:
-        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1, fused=True)
-        return True
-    except (TypeError, RuntimeError):
-        return False
-
-
-def in_layout(thing, layout):
-    return thing.to(memory_format=torch.channels_last) if layout == "nhwc" else thing
-
-
 # ---- Rows ----
-
-def loss_function(network):
-    def loss(x, labels):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
-            logits = network(x)
-        return functional.cross_entropy(logits.float(), labels)
-    return loss
-
 
 def train_by(name, network, x, labels, layout, way):
     """The rows of one network, with each SGD."""
-    for way_of_loss, loss in ways_of(loss_function(network)):
+    for way_of_loss, loss in ways_of(loss_function(network, BF16)):
         for fused in [False, True] if has_fused_sgd() else [False]:
             options = {"fused": True} if fused else {}
             optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, **options)
@@ -162,8 +86,8 @@ def train_by(name, network, x, labels, layout, way):
             measure(name, len(labels), layout, ", ".join(filter(None, words)), step)
 
 
-def train(name, make, norms, shape, batch, layout=""):
-    """`make` takes a norm."""
+def train(name, batch, layout=""):
+    make, norms, shape = NETWORKS[name]
     for norm in norms if wanted(name) else []:
         x = in_layout(torch.randn(batch, *shape), layout)
         train_by(name, in_layout(make(norm), layout), x, torch.randint(0, 10, (batch,)), layout,
@@ -225,13 +149,13 @@ def scalar_op():
 
 torch.manual_seed(0)
 torch.set_num_threads(THREADS)
-train("mlp_bn_paper", lambda norm: perceptron(BN_PAPER, nn.Sigmoid, norm), ["bn"], (784,), 60)
-train("mlp_bn", lambda norm: perceptron(MLP, nn.ReLU, norm), ["bn"], (784,), 128)
-train("mlp_wn", lambda norm: perceptron(MLP, nn.ReLU, norm), WEIGHT_NORMS, (784,), 128)
+train("mlp_bn_paper", 60)
+train("mlp_bn", 128)
+train("mlp_wn", 128)
 for memory_layout in ("nchw", "nhwc"):
-    train("cnn_bn", cnn, ["bn"], (1, 28, 28), 64, memory_layout)
-    train("cnn_wn", cnn, WEIGHT_NORMS, (1, 28, 28), 64, memory_layout)
-    train("resnet20_bn", lambda norm: resnet20(), ["bn"], (3, 32, 32), 128, memory_layout)
+    train("cnn_bn", 64, memory_layout)
+    train("cnn_wn", 64, memory_layout)
+    train("resnet20_bn", 128, memory_layout)
 if not BF16:
     for norm_shape in NORM_SHAPES:
         for memory_layout in ("nchw", "nhwc") if len(norm_shape) == 4 else ("",):

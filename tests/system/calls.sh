@@ -201,8 +201,13 @@ claim_runs "the program beside other libraries compiles without a warning" ${CC:
     "$NORMA_SOURCE/tests/bench/peers/norma.c" -o peer $link
 for what in train predict; do
     ask peer ./peer $what 2-8-2 4 0 1
-    claim_of peer "it prints the time of what it is asked for: $what" says '^{"us": [0-9.]*}$'
+    claim_of peer "it prints the time of what it is asked for: $what" says '^{"us": [0-9.]*, "mean": [0-9.]*}$'
 done
+echo 'model: {input: [4, 4, 1], layers: [flatten, dense: {units: 2}]}' >peer.yaml
+ask peer ./peer train peer.yaml=16-2 4 0 1
+claim_of peer "it trains the network of a file" says '^{"us": '
+ask peer sh -c './peer train_bf16 peer.yaml=16-2 4 0 1 && echo fine'
+claim_of peer "in bf16 too, or says nothing where there is none" says '^fine$'
 ask peer sh -c './peer start 2-8-2 1 0 1 && echo fine'
 claim_of peer "it starts and ends" says '^fine$'
 

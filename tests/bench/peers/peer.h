@@ -1,8 +1,12 @@
 /* What the programs here have in common: each trains a perceptron with relu, or its nearest, by
- * plain SGD with its own library, or predicts with it, and prints the best time of a step.
+ * plain SGD with its own library, or predicts with it, and prints the best and the mean time of a
+ * step.
  *
  *     PROGRAM train|predict SIZES BATCH SECONDS THREADS     784-256-128-10: units of each layer
  *     PROGRAM start SIZES BATCH 0 THREADS                   two steps, a thousand predictions
+ *
+ * SIZES may be FILE=784-10, for a program that reads networks: inputs and outputs of the one in
+ * FILE.
  */
 #ifndef NM_TESTS_BENCH_PEERS_PEER_H
 #define NM_TESTS_BENCH_PEERS_PEER_H
@@ -18,6 +22,7 @@
 
 typedef struct peer {
     const char *what;
+    const char *file;              /* NULL: a perceptron of these sizes */
     int sizes[PEER_LAYERS], count; /* of layers, the input's too */
     int batch, threads;
     double seconds;
@@ -45,7 +50,12 @@ static inline peer peer_begin(int argc, char **argv)
         fprintf(stderr, "usage: %s train|predict|start SIZES BATCH SECONDS THREADS\n", argv[0]);
         exit(2);
     }
-    for (char *at = argv[2]; *at && p.count < PEER_LAYERS; at += *at == '-') {
+    char *sizes = strchr(argv[2], '=');
+    p.file = sizes ? argv[2] : NULL;
+    if (sizes) {
+        *sizes = '\0';
+    }
+    for (char *at = sizes ? sizes + 1 : argv[2]; *at && p.count < PEER_LAYERS; at += *at == '-') {
         p.sizes[p.count++] = (int)strtol(at, &at, 10);
     }
     p.batch = atoi(argv[3]);
@@ -68,12 +78,13 @@ static inline peer peer_begin(int argc, char **argv)
     return p;
 }
 
-/* Steps for so many seconds; prints the best mean time of as many as take 5 ms. */
+/* Steps for so many seconds; prints the best mean time of as many as take 5 ms, and that of all. */
 static inline void peer_measure(const peer *p, void (*step)(void *), void *state)
 {
     step(state); /* makes what is made once */
-    double best = 1e30, end = peer_now() + 1e6 * p->seconds;
-    long each = 1;
+    const double start = peer_now();
+    double best = 1e30, end = start + 1e6 * p->seconds;
+    long each = 1, count = 0;
     do {
         const double begin = peer_now();
         for (long i = 0; i < each; i++) {
@@ -81,9 +92,10 @@ static inline void peer_measure(const peer *p, void (*step)(void *), void *state
         }
         const double taken = peer_now() - begin;
         best = taken / (double)each < best ? taken / (double)each : best;
+        count += each;
         each = taken < 2500 ? 2 * each : each;
     } while (peer_now() < end);
-    printf("{\"us\": %.4f}\n", best);
+    printf("{\"us\": %.4f, \"mean\": %.4f}\n", best, (peer_now() - start) / (double)count);
 }
 
 /* What was asked for, by the library's steps. */
@@ -98,7 +110,7 @@ static inline int peer_run(const peer *p, void (*train)(void *), void (*predict)
             predict(state);
         }
     } else {
-        peer_measure(p, strcmp(p->what, "train") == 0 ? train : predict, state);
+        peer_measure(p, strncmp(p->what, "train", 5) == 0 ? train : predict, state);
     }
     free(p->x);
     free(p->labels);
