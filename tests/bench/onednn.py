@@ -1,4 +1,4 @@
-"""`norma bench` of builds with and without oneDNN in turn, as a table in Markdown.
+"""Training steps by `norma bench` of builds with and without oneDNN in turn, as a table in Markdown.
 
 usage: onednn.py [--rounds N] [--seconds S] [--names NAME,...] [--write FILE] BUILD...
 
@@ -13,36 +13,37 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
-from turns import put
-
-STEPS = "mlp_bn_paper,mlp_bn,mlp_wn,cnn_bn,cnn_wn,resnet20_bn"
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+from found import NETWORKS, write_networks  # noqa: E402
+from turns import processor, put, used_by_others  # noqa: E402
 
 
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("builds", nargs="+", metavar="BUILD")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1)
-    parser.add_argument("--names", type=lambda text: text.split(","), default=STEPS.split(","),
-                        help="rows of `norma bench`")
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--names", type=lambda text: text.split(","), default=list(NETWORKS),
+                        help="of: " + ", ".join(NETWORKS))
     parser.add_argument("--write", metavar="FILE")
     return parser.parse_args()
 
 
-def run(build, arguments, precision):
-    """{name: microseconds} of one `norma bench`; a row that is not there is an error. {} where it has no bf16."""
-    ran = subprocess.run(
-        [os.path.join(build, "norma"), "bench", "--json", "--seconds", str(arguments.seconds),
-         "--precision", precision, *arguments.names], stdout=subprocess.PIPE, text=True, check=False)
-    if ran.returncode != 0:
-        sys.exit(ran.returncode)  # it has said why
-    rows = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-    rows = {row["name"]: row for row in rows if row["name"] in arguments.names}
-    missing = [name for name in arguments.names if name not in rows]
-    if missing:
-        sys.exit("norma bench has no row called %s; `norma bench --list` prints all" % missing[0])
-    return {name: row["us_best"] for name, row in rows.items() if row["precision"] == precision}
+def run(build, arguments, precision, folder):
+    """{name: microseconds}, of those that this build does in this precision."""
+    times = {}
+    for name in arguments.names:
+        ran = subprocess.run([os.path.join(build, "norma"), "bench", os.path.join(folder, name + ".yaml"), "--batch",
+                              str(NETWORKS[name][0]), "--seconds", str(arguments.seconds), "--precision", precision,
+                              "--json"], stdout=subprocess.PIPE, text=True, check=False)
+        if ran.returncode != 0:
+            sys.exit(ran.returncode)  # it has said why
+        row = json.loads(ran.stdout)
+        if row["precision"] == precision:
+            times[name] = row["us_best"]
+    return times
 
 
 def cells(name, rounds, build, first):
@@ -73,10 +74,13 @@ def table(arguments, found):
 def main():
     arguments = read_arguments()
     found = {"f32": [], "bf16": []}
-    for _ in range(arguments.rounds):
-        for precision, rounds in found.items():
-            rounds.append({build: run(build, arguments, precision) for build in arguments.builds})
-    text = table(arguments, found)
+    with tempfile.TemporaryDirectory() as folder:
+        write_networks(folder)
+        for number in range(arguments.rounds):
+            print("round %d; others use %.0f %%" % (number + 1, 100 * used_by_others()), file=sys.stderr)
+            for precision, rounds in found.items():
+                rounds.append({build: run(build, arguments, precision, folder) for build in arguments.builds})
+    text = processor() + ".\n\n" + table(arguments, found)
     print(text)
     if arguments.write:
         put(arguments.write, "onednn", text)

@@ -80,7 +80,7 @@ def try_all(peers, rows):
 
 def costs(answer, seconds):
     """Seconds of a question; its answer was had before."""
-    return answer.get("ways", 1) * max(seconds, 2e-6 * answer["us"]) + 0.03
+    return answer.get("ways", 1) * max(seconds, 2e-6 * answer["us"]) + 0.03  # a program has to start
 
 
 def share_of(minutes, rounds, answers):

@@ -70,7 +70,7 @@ import kept
 def ways(what, network, batch):
     print("libraries talk")
     if what == "train":
-        yield "slow", lambda: time.sleep(0.004)
+        yield "slow", lambda: time.sleep(0.02)
         yield "broken", lambda: 1 / 0
         yield "fast", lambda: time.sleep(0.001)
 kept.serve(ways)
