@@ -3,38 +3,11 @@
 #define NM_TESTS_FUZZ_DATASET_H
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "optim/data/loader.h"
 #include "optim/optim.h"
 
-static inline void require(bool fine)
-{
-    if (!fine) {
-        abort(); /* what the fuzzer looks for */
-    }
-}
-
-/* A file in memory; its path goes to `path`, its number is to be closed. */
-static inline int fuzz_file(const uint8_t *data, size_t size, char path[64])
-{
-    int number = memfd_create("fuzz", MFD_CLOEXEC);
-    require(number >= 0 && write(number, data, size) == (ssize_t)size);
-    snprintf(path, 64, "/proc/self/fd/%d", number);
-    return number;
-}
-
-/* A new folder among the system's temporary ones. */
-static inline void fuzz_folder(char path[64])
-{
-    const char *all = getenv("TMPDIR");
-    require(snprintf(path, 64, "%s/norma-fuzz-XXXXXX", all && *all ? all : "/tmp") < 64 &&
-            mkdtemp(path));
-}
+#include "tests/fuzz/fuzz.h"
 
 static inline void check_batch(const nm_dataset *set, const nm_batch *batch)
 {
@@ -91,8 +64,8 @@ static inline void check_again(nm_context *context, const nm_choice *choice, nm_
 /* Opens what the YAML text describes: it either fails with a message or keeps all rules. */
 static inline void fuzz_dataset(const char *yaml)
 {
-    nm_context *context = nm_context_create(NULL);
-    require(context && nm_register_datasets(context) == NM_OK);
+    static fuzz_context f = {.most = (size_t)1 << 30};
+    nm_context *context = fuzz_begin(&f);
     nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "");
     nm_choice choice = {0};
     nm_diagnostics d;
@@ -108,7 +81,7 @@ static inline void fuzz_dataset(const char *yaml)
     }
     nm_dataset_close(&set);
     nm_document_destroy(document);
-    nm_context_destroy(context);
+    fuzz_end(&f);
 }
 
 #endif

@@ -1,16 +1,10 @@
-/* A checkpoint whose metadata and bytes were changed in any way: a run goes on from it, or says why
- * not; nothing else. Lines of the input: "key=value" sets what is told beside the tensors, "key"
- * alone removes it, "#place=number" changes a byte of the file. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* A checkpoint whose metadata and bytes were changed in any way: a run goes on from it to its end,
+ * or says why not and is as it was; nothing else. Lines of the input: "key=value" sets what is told
+ * beside the tensors, "key" alone removes it, "#place=number" changes a byte of the file. */
 #include "models/config.h"
-#include "models/open.h"
-#include "optim/checkpoint.h"
+#include "optim/train/internal.h"
 
-#include "tests/fuzz/dataset.h"
-#include "tests/fuzz/limited.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char network[] =
     "model: [{dense: {units: 4}}, batch_norm, relu, {dense: {units: 2}}]\n"
@@ -18,59 +12,83 @@ static const char network[] =
     "loss: cross_entropy\n"
     "train: {epochs: 2, optimizer: {adam: {rate: 0.1}}, schedule: plateau}\n";
 
-/* A run of that network. */
+#define INPUTS_OF_A_RUN 1000 /* then all memory must come back */
+
+/* A run of that network, from which inputs go on until one of them could be gone on from. */
 typedef struct run {
-    nm_context *context;
+    fuzz_context memory;
     nm_config config;
     nm_trainer *trainer;
-    size_t used;
-    int file;
+    nm_tensor_file *whole; /* its checkpoint before the first step */
+    char *bytes;
+    size_t size;
+    nm_progress progress;
+    int inputs;
 } run;
+
+static void make_trainer(run *r)
+{
+    const nm_trainer_setup setup = nm_config_setup(&r->config);
+    r->trainer = nm_trainer_create(r->memory.context, &setup);
+    require(r->trainer);
+}
+
+/* The checkpoint that it would write now. */
+static void save(run *r)
+{
+    char path[64], file[96];
+    fuzz_folder(path);
+    snprintf(file, sizeof file, "%s/checkpoint", path);
+    require(nm_trainer_save(r->trainer, file) == NM_OK);
+    r->bytes = nm_file_read(r->memory.context, file, SIZE_MAX, &r->size);
+    r->whole = nm_tensor_file_parse(r->memory.context, r->bytes, r->size, "whole");
+    require(r->whole);
+    remove(file);
+    rmdir(path);
+}
+
+/* Whether the store's tensors are those of the file from number *at on. */
+static bool same_store(const nm_store *store, const nm_tensor_file *file, int *at)
+{
+    bool same = true;
+    for (const nm_entry *e = NULL; (e = nm_store_next(store, e, NULL));) {
+        nm_tensor *was = nm_tensor_file_at(file, (*at)++);
+        same &= !memcmp(nm_tensor_data(e->tensor), nm_tensor_data(was), nm_tensor_bytes(was));
+    }
+    return same;
+}
+
+/* Network, optimizer's state and position. */
+static bool is_as_it_was(const run *r)
+{
+    int at = 0;
+    return same_store(nm_model_store(r->config.model), r->whole, &at) &&
+           same_store(nm_optimizer_state(r->trainer->optimizer), r->whole, &at) &&
+           memcmp(&r->trainer->progress, &r->progress, sizeof r->progress) == 0;
+}
 
 static void begin(run *r)
 {
     char path[64];
-    *r = (run){.file = fuzz_file((const uint8_t *)network, sizeof network - 1, path)};
-    r->context = nm_open(&(nm_context_options){
-        .allocator = {.resize = limited_resize, .user = &r->used}, .threads = 1});
-    require(r->context &&
-            nm_config_open(r->context, path, NULL, 0, NM_NEED_WHOLE, &r->config) == NM_OK);
-    const nm_trainer_setup setup = nm_config_setup(&r->config);
-    r->trainer = nm_trainer_create(r->context, &setup);
-    require(r->trainer);
+    const int file = fuzz_file((const uint8_t *)network, sizeof network - 1, path);
+    *r = (run){.memory = {.most = FUZZ_MEMORY}};
+    nm_context *context = fuzz_begin(&r->memory);
+    require(nm_config_open(context, path, NULL, 0, NM_NEED_WHOLE, &r->config) == NM_OK);
+    close(file);
+    make_trainer(r);
+    save(r);
+    r->progress = r->trainer->progress;
+    require(is_as_it_was(r));
 }
 
 static void end(run *r)
 {
+    nm_tensor_file_destroy(r->whole);
+    nm_free(r->memory.context, r->bytes);
     nm_trainer_destroy(r->trainer);
     nm_config_close(&r->config);
-    nm_close(r->context);
-    close(r->file);
-    require(r->used == 0);
-}
-
-/* The checkpoint after an epoch, made once. */
-static const char *whole_checkpoint(size_t *size)
-{
-    static char *bytes;
-    static size_t length;
-    if (!bytes) {
-        run r;
-        char path[64], file[96];
-        fuzz_folder(path);
-        snprintf(file, sizeof file, "%s/checkpoint", path);
-        begin(&r);
-        require(nm_trainer_save(r.trainer, file) == NM_OK);
-        char *read = nm_file_read(r.context, file, SIZE_MAX, &length);
-        require(read && (bytes = malloc(length)));
-        memcpy(bytes, read, length);
-        nm_free(r.context, read);
-        remove(file);
-        rmdir(path);
-        end(&r);
-    }
-    *size = length;
-    return bytes;
+    nm_close(r->memory.context);
+    require(r->memory.used == 0);
 }
 
 /* What a line says of the metadata; "#..." is of the bytes. */
@@ -93,20 +111,19 @@ static void set_metadata(nm_tensor_writer *writer, const nm_tensor_file *file, c
     }
 }
 
-static char *change(nm_context *context, const char *text, size_t *size)
+static char *change(const run *r, const char *text, size_t *size)
 {
-    const char *bytes = whole_checkpoint(size);
-    nm_tensor_file *file = nm_tensor_file_parse(context, bytes, *size, "whole");
+    nm_context *context = r->memory.context;
     nm_tensor_writer *writer = nm_tensor_writer_create(context);
-    require(file && writer);
-    for (int i = 0; i < nm_tensor_file_count(file); i++) {
-        nm_tensor_writer_add(writer, nm_tensor_file_name(file, i), nm_tensor_file_at(file, i));
+    require(writer);
+    for (int i = 0; i < nm_tensor_file_count(r->whole); i++) {
+        nm_tensor_writer_add(writer, nm_tensor_file_name(r->whole, i),
+                             nm_tensor_file_at(r->whole, i));
     }
-    set_metadata(writer, file, text);
+    set_metadata(writer, r->whole, text);
     nm_context_clear_error(context); /* a key that is no UTF-8 */
     char *all = nm_tensor_writer_write_memory(writer, size);
     nm_tensor_writer_destroy(writer);
-    nm_tensor_file_destroy(file);
     for (const char *at = text; all && at; at = strchr(at, '\n')) {
         unsigned place, value;
         at += *at == '\n';
@@ -118,29 +135,57 @@ static char *change(nm_context *context, const char *text, size_t *size)
     return all;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* To its end; another run begins. */
+static void go_on(run *r)
+{
+    nm_train_result result;
+    require(nm_trainer_run(r->trainer, &result) == nm_context_status(r->memory.context));
+    require(result.epochs >= 0 && result.epochs <= 2 && result.steps >= 0 && result.steps <= 6);
+    nm_context_clear_error(r->memory.context);
+    nm_trainer_destroy(r->trainer);
+    make_trainer(r);
+}
+
+static nm_status resume(run *r, const char *bytes, size_t size)
+{
+    char path[64];
+    const int file = fuzz_file((const uint8_t *)bytes, size, path);
+    const nm_status status = nm_trainer_resume(r->trainer, path);
+    require(status == nm_context_status(r->memory.context));
+    require(status == NM_OK || *nm_context_error(r->memory.context));
+    close(file);
+    return status;
+}
+
+/* A refusal changes nothing, and what changes nothing needs no run. */
+static void resume_from(run *r, const char *bytes, size_t size)
+{
+    const nm_status status = resume(r, bytes, size);
+    nm_context_clear_error(r->memory.context);
+    if (!is_as_it_was(r)) {
+        require(status == NM_OK);
+        go_on(r);
+        require(resume(r, r->bytes, r->size) == NM_OK && is_as_it_was(r));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    run r;
-    char path[64], text[2048] = "\n";
+    static run r;
+    char text[2048] = "\n";
     size_t bytes;
     memcpy(text + 1, data, size < sizeof text - 3 ? size : sizeof text - 3);
-    begin(&r);
-    char *all = change(r.context, text, &bytes);
-    if (all) {
-        const int file = fuzz_file((const uint8_t *)all, bytes, path);
-        nm_train_result result;
-        const nm_status status = nm_trainer_resume(r.trainer, path);
-        require(status == nm_context_status(r.context) &&
-                (status == NM_OK || *nm_context_error(r.context)));
-        if (status == NM_OK) {
-            require(nm_trainer_run(r.trainer, &result) == nm_context_status(r.context));
-            require(result.epochs >= 0 && result.epochs <= 2 && result.steps >= 0 &&
-                    result.steps <= 6);
-        }
-        close(file);
+    if (!r.inputs) {
+        begin(&r);
     }
-    nm_free(r.context, all);
-    end(&r);
+    char *all = change(&r, text, &bytes);
+    if (all) {
+        resume_from(&r, all, bytes);
+    }
+    nm_free(r.memory.context, all);
+    r.inputs = (r.inputs + 1) % INPUTS_OF_A_RUN;
+    if (!r.inputs) {
+        end(&r);
+    }
     return 0;
 }

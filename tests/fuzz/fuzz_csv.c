@@ -1,7 +1,6 @@
 /* Any bytes as a CSV file, after a first byte that chooses the options. */
 #include "tests/fuzz/dataset.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const options[] = {

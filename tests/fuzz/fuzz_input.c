@@ -4,9 +4,7 @@
 #include "core/file.h"
 #include "core/files/input.h"
 
-#include <string.h>
-
-#include "tests/fuzz/dataset.h"
+#include "tests/fuzz/fuzz.h"
 
 /* `size` bytes at `whole` are the file's contents; NULL: it has none that are right. */
 static void check_take(nm_context *context, const char *path, const char *whole, size_t size,
@@ -50,13 +48,13 @@ static void check_look(nm_context *context, const char *path, const char *whole,
                        memcmp(bytes, whole, got) == 0));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    nm_context *context = size < 3 ? NULL : nm_context_create(NULL);
-    if (!context) {
+    static fuzz_context f = {.most = (size_t)1 << 30};
+    if (size < 3) {
         return 0;
     }
+    nm_context *context = fuzz_begin(&f);
     char path[64];
     size_t whole_size = 0;
     int number = fuzz_file(data + 3, size - 3, path);
@@ -71,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_look(context, path, whole, whole_size);
     nm_free(context, whole);
-    nm_context_destroy(context);
+    fuzz_end(&f);
     close(number);
     return 0;
 }

@@ -1,13 +1,8 @@
 /* Any bytes as a network's file, read and built in little memory: it either fails with a message or
  * has a network, and leaves nothing behind. */
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "models/config.h"
-#include "models/open.h"
 
-#include "tests/fuzz/dataset.h"
-#include "tests/fuzz/limited.h"
+#include "tests/fuzz/fuzz.h"
 
 static void check_model(const nm_config *config)
 {
@@ -16,16 +11,13 @@ static void check_model(const nm_config *config)
     require(nm_shape_count(nm_model_output(config->model)) > 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t used = 0;
+    static fuzz_context f = {.most = FUZZ_MEMORY};
     char path[64];
     const int file = fuzz_file(data, size, path);
-    nm_context *context = nm_open(&(nm_context_options){
-        .allocator = {.resize = limited_resize, .user = &used}, .threads = 1});
+    nm_context *context = fuzz_begin(&f);
     nm_config config;
-    require(context);
     if (nm_config_open(context, path, NULL, 0, 0, &config) == NM_OK) {
         require(nm_context_status(context) == NM_OK);
         check_model(&config);
@@ -34,8 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(!config.model);
     }
     nm_config_close(&config);
-    nm_close(context);
+    fuzz_end(&f);
     close(file);
-    require(used == 0);
     return 0;
 }

@@ -1,14 +1,11 @@
 /* Any op on any small arrays by any options, and its gradients: it either fails with a message, or
  * has all its outputs, and leaves nothing behind. The input's bytes: which op; of each input the
  * type (or that there is none), rank, sizes and what its elements are; then the options' text. */
-#include <stdint.h>
-#include <string.h>
+#include <math.h>
 
-#include "models/open.h"
 #include "ops/ops.h"
 
-#include "tests/fuzz/dataset.h"
-#include "tests/fuzz/limited.h"
+#include "tests/fuzz/fuzz.h"
 
 #define MOST_INPUTS 6
 #define TEXT 512
@@ -114,16 +111,11 @@ static void run(bytes *b, nm_context *context)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t used = 0;
+    static fuzz_context f = {.most = FUZZ_MEMORY};
     bytes b = {data, data + size};
-    nm_context *context = nm_open(&(nm_context_options){
-        .allocator = {.resize = limited_resize, .user = &used}, .threads = 1});
-    require(context);
-    run(&b, context);
-    nm_close(context);
-    require(used == 0);
+    run(&b, fuzz_begin(&f));
+    fuzz_end(&f);
     return 0;
 }

@@ -1,17 +1,10 @@
 /* Any bytes as what a run's folder holds, after a file's number: its log, its probes, its network's
  * file or its weights; the rest is as a run left it. Curves are read, and the network is opened. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include "models/command/plot/history.h"
 #include "models/config.h"
-#include "models/open.h"
 #include "models/predictor.h"
 
-#include "tests/fuzz/dataset.h"
-#include "tests/fuzz/limited.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char *const names[] = {"log.jsonl", "probes.jsonl", "network.yaml",
                                     "best.safetensors"};
@@ -62,17 +55,22 @@ static void make_weights(nm_context *context)
     nm_document_destroy(document);
 }
 
+/* As a run left it. */
+static void put_back(int which)
+{
+    put(which, which < 3 ? texts[which] : weights, which < 3 ? strlen(texts[which]) : weight_bytes);
+}
+
 static void make_folder(nm_context *context)
 {
     if (!weight_bytes) {
         fuzz_folder(folder);
         atexit(remove_folder);
         make_weights(context);
+        for (int i = 0; i < 4; i++) {
+            put_back(i);
+        }
     }
-    for (int i = 0; i < 3; i++) {
-        put(i, texts[i], strlen(texts[i]));
-    }
-    put(3, weights, weight_bytes);
 }
 
 static void read_curves(nm_context *context)
@@ -102,20 +100,18 @@ static void open_network(nm_context *context)
     nm_model_destroy(model);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t used = 0;
-    nm_context *context = nm_open(&(nm_context_options){
-        .allocator = {.resize = limited_resize, .user = &used}, .threads = 1});
-    require(context);
-    if (size) {
-        make_folder(context);
-        put(data[0] % 4, data + 1, size - 1);
-        read_curves(context);
-        open_network(context);
+    static fuzz_context f = {.most = FUZZ_MEMORY};
+    if (!size) {
+        return 0;
     }
-    nm_close(context);
-    require(used == 0);
+    nm_context *context = fuzz_begin(&f);
+    make_folder(context);
+    put(data[0] % 4, data + 1, size - 1);
+    read_curves(context);
+    open_network(context);
+    put_back(data[0] % 4);
+    fuzz_end(&f);
     return 0;
 }

@@ -1,18 +1,12 @@
 /* Any bytes as the description in a saved network's file, opened in little memory: it either fails
  * with a message, or is a network that takes samples as it says, and leaves nothing behind. A
  * schema that was read is written, and read again is the same. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/text.h"
-#include "models/open.h"
 #include "models/predictor.h"
 #include "optim/data/open_file.h"
 #include "optim/data/schema_write.h"
 
-#include "tests/fuzz/dataset.h"
-#include "tests/fuzz/limited.h"
+#include "tests/fuzz/fuzz.h"
 
 #define MOST_ELEMENTS 4096 /* of a sample that is tried */
 
@@ -81,14 +75,12 @@ static void try_samples(nm_predictor *predictor, nm_context *context)
     close(file);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t used = 0, bytes = 0;
+    static fuzz_context f = {.most = FUZZ_MEMORY};
+    size_t bytes = 0;
     char path[64];
-    nm_context *context = nm_open(&(nm_context_options){
-        .allocator = {.resize = limited_resize, .user = &used}, .threads = 1});
-    require(context);
+    nm_context *context = fuzz_begin(&f);
     char *bytes_of_file = make_file(context, data, size, &bytes);
     if (bytes_of_file) {
         const int file = fuzz_file((const uint8_t *)bytes_of_file, bytes, path);
@@ -102,7 +94,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close(file);
     }
     nm_free(context, bytes_of_file);
-    nm_close(context);
-    require(used == 0);
+    fuzz_end(&f);
     return 0;
 }

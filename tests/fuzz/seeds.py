@@ -132,6 +132,13 @@ def op_seeds():  # the entry's first two bytes choose the op
         yield bytes([op >> 8, op & 255, 2, 0, 2, 2, 3, 1, 0, 2, 2, 3, 2]) + b"{axis: 1}"
 
 
+def graph_seeds():  # vectors or images, then three bytes for each step
+    yield bytes([0, 6, 0, 0, 9, 0, 0, 0, 0, 0, 4, 0, 0, 6, 0, 0])
+    yield bytes([1, 7, 0, 0, 9, 0, 0, 0, 0, 0, 17, 0, 0, 20, 0, 0, 6, 0, 0, 9, 0, 0, 4, 0, 6, 0, 0, 0])
+    yield bytes([1, 7, 0, 0, 10, 0, 0, 17, 0, 0, 21, 0, 0, 8, 0, 0, 12, 0, 0, 3, 0, 0])
+    yield bytes([0, 16, 0, 0, 11, 0, 0, 15, 0, 0, 13, 0, 0, 5, 0, 1, 26, 0, 0, 2, 0, 0, 14, 0, 0])
+
+
 def checkpoint_seeds():
     yield b"step=2\nepoch=0\nbatch=1"
     yield b"best_loss=nan\nwaited\n#99=34"
@@ -145,6 +152,7 @@ def run_folder_seeds():  # the first byte chooses the file
 
 SEEDS = {
     "op": op_seeds,
+    "graph": graph_seeds,
     "checkpoint": checkpoint_seeds,
     "run_folder": run_folder_seeds,
     "saved": saved_seeds,
