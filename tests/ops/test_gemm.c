@@ -163,7 +163,7 @@ START_TEST(products_in_f64_are_exact_where_the_sums_are)
 }
 END_TEST
 
-/* Of numbers whose sums are rounded. */
+/* Of numbers whose sums are rounded. `loops` NULL: as it is chosen. */
 static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
                              int threads, bool near)
 {
@@ -184,7 +184,9 @@ static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *
                  .bias = nm_tensor_data(in[2]),
                  .activation = NM_ACTIVATION_TANH};
     nm_context_set_threads(f->context, threads);
-    if (!near || !nm_gemm_near(f->context, &g, loops)) {
+    if (!loops) {
+        ck_assert_int_eq(nm_gemm_run(f->context, &g), NM_OK);
+    } else if (!near || !nm_gemm_near(f->context, &g, loops)) {
         ck_assert_int_eq(nm_gemm_blocked(f->context, &g, loops), NM_OK);
     }
     return y;
@@ -232,6 +234,27 @@ START_TEST(loops_of_all_instruction_sets_agree_within_rounding)
 }
 END_TEST
 
+START_TEST(what_fills_half_a_vector_goes_by_the_next_narrower_one)
+{
+    fixture f = begin();
+    const nm_gemm_loops *narrower = nm_gemm_loops_at(NM_F32, 1);
+    const int lanes = nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0));
+    for (int64_t k = lanes / 2; k < lanes && lanes == 16 && narrower; k++) {
+        nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(130, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(12, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(12))};
+        nm_tensor *ought = product_by(&f, narrower, in, 1, true);
+        for (int threads = 1; threads <= MOST_THREADS; threads++) {
+            nm_tensor *is = product_by(&f, NULL, in, threads, true);
+            ck_assert_mem_eq(nm_tensor_data(is), nm_tensor_data(ought), nm_tensor_bytes(is));
+        }
+        nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
 TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
           products_in_f64_are_exact_where_the_sums_are, any_number_of_threads_gives_the_same_bits,
-          loops_of_all_instruction_sets_agree_within_rounding)
+          loops_of_all_instruction_sets_agree_within_rounding,
+          what_fills_half_a_vector_goes_by_the_next_narrower_one)
