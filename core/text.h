@@ -27,7 +27,8 @@ NM_COMMAND_API void nm_text_add_quoted(nm_text *text, const char *string);
 void nm_text_add_float(nm_text *text, double value);
 /* A value in YAML's flow style, on one line: reading it gives the same tree. */
 void nm_text_add_value(nm_text *text, const nm_value *value);
-/* What differs from the spec's defaults, as a map in flow style; a choice is {NAME: {...}}. */
+/* What differs from the spec's defaults or is required, as a map in flow style; a choice is {NAME:
+ * {...}}. */
 void nm_text_add_options(nm_text *text, const nm_spec *spec, const void *options);
 void nm_text_add_choice(nm_text *text, const nm_choice *choice);
 void nm_text_add_choices(nm_text *text, const nm_choices *choices);

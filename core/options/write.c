@@ -1,5 +1,5 @@
-/* Options back into YAML, on one line: what differs from the defaults. Reading it gives the same
- * struct. */
+/* Options back into YAML, on one line: what differs from the defaults, and what is required.
+ * Reading it gives the same struct. */
 #include "core/text.h"
 #include "core/value_internal.h"
 
@@ -80,7 +80,8 @@ void nm_text_add_options(nm_text *t, const nm_spec *spec, const void *options)
     nm_text_add(t, "{");
     for (int i = 0; spec && options && i < spec->count; i++) {
         const nm_option *option = &spec->options[i];
-        if (!spec->defaults || !nm_option_same(option, options, spec->defaults)) {
+        if (!spec->defaults || option->flags & NM_REQUIRED ||
+            !nm_option_same(option, options, spec->defaults)) {
             nm_text_add(t, "%s%s: ", written++ ? ", " : "", option->name);
             add_field(t, option, nm_option_field(option, options));
         }

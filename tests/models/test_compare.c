@@ -101,6 +101,47 @@ START_TEST(layers_are_compared_one_by_one)
 }
 END_TEST
 
+#define SGD "optimizer: {sgd: {rate: 0.1}}"
+#define METRIC(list) MODEL DATA LOSS "train: {epochs: 2, " SGD ", metric: " list "}\n"
+#define WEIGHT(list) MODEL DATA "loss: {cross_entropy: {weight: " list "}}\n" TRAIN
+
+START_TEST(lists_are_compared_by_length_and_one_by_one)
+{
+    differ(METRIC("accuracy"), METRIC("[accuracy]"), "");
+    differ(METRIC("accuracy"), METRIC("f1"), "train.metric: accuracy -> f1");
+    differ(METRIC("[accuracy, f1]"), METRIC("[accuracy]"),
+           "train.metric: [accuracy, f1] -> [accuracy]");
+    differ(METRIC("[accuracy, f1]"), METRIC("[accuracy, recall]"), "train.metric.1: f1 -> recall");
+    differ(WEIGHT("[1, 2]"), WEIGHT("[1, 2.0]"), "");
+    differ(WEIGHT("[1, 2]"), WEIGHT("[1, 3]"), "loss.cross_entropy.weight: [1, 2] -> [1, 3]");
+    differ(WEIGHT("[1, 2]"), WEIGHT("balanced"), "loss.cross_entropy.weight: [1, 2] -> balanced");
+    differ(WEIGHT("[1, 2]"), WEIGHT("[1, 2, 3]"), "loss.cross_entropy.weight: [1, 2] -> [1, 2, 3]");
+}
+END_TEST
+
+START_TEST(what_is_long_is_told_shortened)
+{
+    static char before[2048], now[2048];
+    for (int i = 0; i < 2; i++) {
+        char *to = i ? now : before;
+        strcpy(to, "model: [dense: {units: 8}]\n" LOSS TRAIN
+                   "data: {train: {csv: {path: a.csv, ignore: [");
+        for (int k = 0; k < 150; k++) {
+            sprintf(to + strlen(to), "%s%d", k ? ", " : "", k + i);
+        }
+        strcat(to, "]}}}\n");
+    }
+    nm_context *context = open_context(NULL);
+    compare(context, before, now);
+    assert_fine(context);
+    ck_assert_msg(strstr(told, "data.train.csv.ignore: ") == told &&
+                      strstr(told, "... -> [") != NULL,
+                  "%s", told);
+    ck_assert_uint_lt(strlen(told), 500);
+    nm_close(context);
+}
+END_TEST
+
 START_TEST(parts_that_are_missing_differ)
 {
     differ(MODEL DATA LOSS TRAIN, MODEL DATA TRAIN, "loss: cross_entropy -> none");
@@ -149,5 +190,6 @@ END_TEST
 
 TEST_MAIN("models/compare", what_means_the_same_does_not_differ,
           each_option_that_differs_is_told_by_its_path, layers_are_compared_one_by_one,
+          lists_are_compared_by_length_and_one_by_one, what_is_long_is_told_shortened,
           parts_that_are_missing_differ, what_cannot_be_understood_is_an_error,
           every_failing_allocation_is_an_error_without_a_leak)

@@ -249,6 +249,36 @@ START_TEST(gradient_norms_are_those_of_the_update)
 }
 END_TEST
 
+/* Of the last layer's outputs the gradient of a mean over the batch is known: (p - y) / n, whose
+ * columns sum to the bias's. */
+START_TEST(norms_of_gradients_are_told_of_outputs_too)
+{
+    run r;
+    go(&r, "[{gradient_norms: {every: 3, of: outputs}}]", NULL);
+    double squares = 0;
+    int layers = 0;
+    for (int i = 0; i < r.count; i++) {
+        if (r.records[i].step == 3 && *r.records[i].layer) {
+            const double norm = value(&r.records[i], "norm");
+            ck_assert_double_gt(norm, 0);
+            squares += norm * norm;
+            layers++;
+        }
+    }
+    ck_assert_int_eq(layers, 11);
+    assert_near(value(find(&r, 3, ""), "norm"), sqrt(squares), 1e-6, 0);
+    /* Each of the two outputs is wrong by as much as the other: |p - y| = sqrt(2) (1 - p_y), below
+     * sqrt(2) in each of nine rows. */
+    ck_assert_double_lt(value(find(&r, 3, "dense4"), "norm"), sqrt(2.0 / 9));
+    end_run(&r);
+    go(&r, "[{gradient_norms: {every: 3, of: outputs, layers: [dense4]}}]", NULL);
+    ck_assert_str_eq(r.records[0].layer, "dense4");
+    ck_assert_str_eq(r.records[1].layer, "");
+    assert_near(value(&r.records[0], "norm"), value(&r.records[1], "norm"), 1e-6, 0);
+    end_run(&r);
+}
+END_TEST
+
 START_TEST(it_looks_at_every_so_many_updates_and_at_the_end)
 {
     run r;
@@ -460,8 +490,9 @@ END_TEST
 
 TEST_MAIN("models/probes", no_probe_changes_a_bit_of_the_training,
           a_run_that_is_resumed_is_the_same_with_probes_in_it,
-          gradient_norms_are_those_of_the_update, it_looks_at_every_so_many_updates_and_at_the_end,
-          outputs_are_told_by_layer, normalized_outputs_have_mean_0_and_deviation_1,
+          gradient_norms_are_those_of_the_update, norms_of_gradients_are_told_of_outputs_too,
+          it_looks_at_every_so_many_updates_and_at_the_end, outputs_are_told_by_layer,
+          normalized_outputs_have_mean_0_and_deviation_1,
           batches_of_sorted_data_are_drawn_from_all_of_it,
           an_update_without_momentum_is_the_rate_times_the_gradient,
           the_first_layer_has_no_layers_below_that_shift,

@@ -1,13 +1,10 @@
 #include "models/command/page/markup.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clean.h"
 #include "core/utf8.h"
-
-#define FORMATTED 1024
 
 static const char *entity(char c)
 {
@@ -54,16 +51,6 @@ void put_markup(FILE *to, const char *text)
         put_one(to, text, length);
         text += length ? length : 1;
     }
-}
-
-void put_markup_of(FILE *to, const char *format, ...)
-{
-    char text[FORMATTED];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    put_markup(to, text);
 }
 
 /* Columns of one character: two from Hangul's letters on, but for some blocks of other scripts. */

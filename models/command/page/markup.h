@@ -8,8 +8,6 @@
  * control characters, marks that turn the direction of writing, what XML has no place for and bytes
  * that are not UTF-8 as \x1b or \u202e. Ends of lines and tabs stay. NULL: nothing. */
 void put_markup(FILE *to, const char *text);
-/* The same by a format; what it makes is cut at 1 KiB. */
-void put_markup_of(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Columns that text takes: one a character, two of East Asian scripts. Control characters count as
  * they are written. */

@@ -203,9 +203,36 @@ START_TEST(targets_that_are_dates_are_read_as_their_table_has_them)
 }
 END_TEST
 
+/* By where they stood: in all columns, or behind a header that leaves them without a name. */
+START_TEST(ids_without_a_name_are_found_by_their_place)
+{
+    static const char *const tables[] = {"4,7,5\n5,8,6\n", "a,,y\n4,7,5\n5,8,6\n"};
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_VALUES, "1,11,3\n2,12,5\n3,13,9\n", ", ignore: 1");
+    ck_assert_int_eq(schema->unused, 1);
+    nm_unused_column id = schema->unused_column[0];
+    id.is_id = true;
+    schema->unused_column = &id;
+    for (int i = 0; i < NM_COUNT_OF(tables); i++) {
+        nm_dataset set;
+        const nm_reading reading = {.schema = schema, .wanted = NM_WANTED_NONE};
+        open_bytes(&set, &reading, tables[i], strlen(tables[i]), "");
+        expect_values(&set, 2, 1, (double[]){4, 5});
+        ck_assert_int_eq(set.id_columns, 1);
+        ck_assert_str_eq(set.id_names[0], "");
+        ck_assert_str_eq(set.id_texts[0], "7");
+        ck_assert_str_eq(set.id_texts[1], "8");
+        nm_dataset_close(&set);
+    }
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
 TEST_MAIN("optim/csv_alike", ids_of_nineteen_digits_differ_and_are_left_out,
-          groups_of_nineteen_digits_are_told_apart, classes_beyond_32_bits_are_names,
-          digits_that_a_double_loses_are_told, a_constant_of_many_digits_does_not_count_the_rows,
+          ids_without_a_name_are_found_by_their_place, groups_of_nineteen_digits_are_told_apart,
+          classes_beyond_32_bits_are_names, digits_that_a_double_loses_are_told,
+          a_constant_of_many_digits_does_not_count_the_rows,
           words_that_differ_in_capitals_alone_are_told,
           a_header_amid_the_rows_is_an_error_at_its_line,
           day_and_month_are_as_the_new_table_has_them,
