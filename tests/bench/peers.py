@@ -9,7 +9,7 @@ their headers are (Debian: libfann-dev, libdlib-dev), KANN and genann by the fol
 by the folder of its sources in which it was built, PyTorch, JAX and ONNX Runtime where the Python has them.
 What is not found is named. Each does the same networks, as near as it can come (tests/bench/peers), at its
 best of its ways and of one and two threads, by OpenBLAS where it can; Norma chooses its threads itself. The
-ways are tried before anything is measured, --minutes are shared among what is measured then. A figure is the
+ways are made ready before anything is measured, and tried; --minutes are shared among what is measured then. A figure is the
 median over the rounds of a row's best, or, where another program keeps one core busy, of its mean. --at
 measures from that time of the day on, when the machine is free. --only keeps the rows whose name has the
 text, --alone leaves the others away. --write replaces what stands in FILE between <!-- peers --> and
@@ -25,7 +25,7 @@ from found import HOW, NETWORKS, Row, find  # noqa: E402
 from turns import OneCoreBusy, figure, processor, put, used_by_others, wait_until  # noqa: E402
 
 TINY, SMALL, LARGE = "2-64-64-2", "784-256-128-10", "784-512-256-10"
-TRIAL = 0.1  # seconds for each way before
+TRIAL = 0.06  # seconds for each way before
 
 SMALL_ROWS = [Row("train", SMALL, 128, False), Row("train", LARGE, 128, False), Row("train", SMALL, 128, True)] + \
              [Row("train", TINY, batch, False) for batch in (1, 4, 16, 32, 100)] + \
@@ -65,11 +65,20 @@ def label(row):
 
 # ---- Measuring ----
 
+def make_all_ready(peers, rows):
+    """At the same time: nothing is timed yet."""
+    askers = [asker for peer in peers for asker in peer.askers]
+    for row in dict.fromkeys(row._replace(busy=False) for row in rows):
+        for asker in askers:
+            asker.make_ready(row)
+    for asker in askers:
+        asker.wait()
+
+
 def try_all(peers, rows):
     """{(row, peer's name, number of its asker): answer}, of those that have one: what is measured."""
     asked = {}
     for row in rows:
-        print(label(row), file=sys.stderr)
         for peer in peers:
             for number, asker in enumerate(peer.askers):
                 answer = asker.ask(row, TRIAL)
@@ -170,9 +179,12 @@ def main():
         print(f"Not found: {name}; {HOW[name]}", file=sys.stderr)
     tables = {mark: [row for row in rows if arguments.only in label(row)] for mark, rows in TABLES.items()}
     rows = [row for some in tables.values() for row in some]
-    asked = try_all(peers, rows)
+    print("making ready", file=sys.stderr)
+    make_all_ready(peers, rows)
     if arguments.at:
         wait_until(arguments.at)
+    print("trying", file=sys.stderr)
+    asked = try_all(peers, rows)
     found, others = measure(peers, rows, asked, arguments)
     for peer in peers:
         for asker in peer.askers:

@@ -82,6 +82,7 @@ def kept_programs(folder):
     with open(path, "w", encoding="utf-8") as file:
         file.write(KEPT % os.path.join(BENCH, "peers"))
     asker = found.Kept([sys.executable, path], 2, folder, lambda row: row.what != "start")
+    asker.make_ready(found.Row("train", "2-2", 1, False))
     answers = [asker.ask(found.Row(what, "2-2", 1, False), 0.01) for what in ("train", "train", "predict", "start")]
     asker.close()
     claim("the fastest way is kept", answers[1] and answers[1]["way"] == "fast" and answers[1]["ways"] == 1, answers)

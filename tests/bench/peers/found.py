@@ -105,6 +105,12 @@ class Program:
             best = min(best, time.perf_counter() - begin)
         return {"us": 1e6 * best}
 
+    def make_ready(self, row):
+        pass
+
+    def wait(self):
+        pass
+
     def close(self):
         pass
 
@@ -114,26 +120,50 @@ class Kept:
 
     def __init__(self, command, threads, folder, can):
         self.threads, self.can = threads, can
+        self.waiting, self.ended = 0, False  # for answers; whether the program has
         self.log = tempfile.TemporaryFile("w+")
         self.program = subprocess.Popen([*command, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env=environment(threads, folder))
 
-    def ask(self, row, seconds):
-        if not self.can(row) or self.program.poll() is not None:
-            return None
+    def make_ready(self, row):
+        """Begins to; what is asked next waits for it."""
+        if self.can(row):
+            self.send(row, 0)
+
+    def send(self, row, seconds):
         try:
             self.program.stdin.write(f"{row.what} {row.network} {row.batch} {seconds}\n")
             self.program.stdin.flush()
+            self.waiting += 1
         except BrokenPipeError:
-            return None
-        line = self.program.stdout.readline()
-        told = json.loads(line) if line else {"us": None}
+            pass  # it ended: receive() says so
+
+    def receive(self):
+        """The answer to what was sent last; earlier ones said that something is ready."""
+        line = ""
+        while self.waiting:
+            line = self.program.stdout.readline()
+            self.waiting = self.waiting - 1 if line else 0
         if not line:
+            self.ended = True
             self.log.seek(0)
-            print(self.log.read()[-1000:], file=sys.stderr)
+            print("ended:", self.log.read()[-1000:], file=sys.stderr)
+        return json.loads(line) if line else {"us": None}
+
+    def ask(self, row, seconds):
+        if not self.can(row) or self.ended:
+            return None
+        self.send(row, seconds)
+        told = self.receive()
         return told if told["us"] is not None else None
 
+    def wait(self):
+        """Until all is ready."""
+        if self.waiting:
+            self.receive()
+
     def close(self):
+        self.ended = True
         self.program.stdin.close()
         self.program.wait()
 

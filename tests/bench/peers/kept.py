@@ -4,8 +4,8 @@
                         {"us": the best time of a step, "mean": of all, "way": which of its ways,
                         "ways": how many there were}
 
-The first time that something is asked for, all ways to do it are tried, and the fastest few are kept. A line
-that cannot be answered is answered by {"us": null}.
+With 0 SECONDS all ways are only made ready, and the answer says how many there are; the first time after that
+all are tried, and the fastest few kept. A line that cannot be answered is answered by {"us": null}.
 """
 import json
 import math
@@ -14,7 +14,7 @@ import sys
 import time
 
 KEPT = 3          # ways
-SLOW = 4          # seconds of a step that nobody waits for again
+SLOW = 2.5        # seconds of a step that nobody waits for again
 WORTHWHILE = 1.5  # a way that took so many times as long as the best is not kept
 
 
@@ -33,23 +33,27 @@ def time_steps(step, seconds):
     return {"us": 1e6 * best, "mean": 1e6 * (now - start) / count}
 
 
-def try_way(way, step, seconds):
-    """(its time, way, step); None where it fails or takes too long."""
-    try:
-        step()  # compiles
+def make_ready(ways):
+    """What ways() yields, (way, step) each, without those that fail. The first step compiles."""
+    ready = []
+    for way, step in ways:
+        try:
+            step()
+            ready.append((way, step))
+        except Exception as error:  # no compiler, an op that does not compile, ...
+            print(way, " ".join(str(error).split())[:200], file=sys.stderr)
+    return ready
+
+
+def choose(ready, seconds):
+    """The best of them; none that nobody waits for."""
+    tried = []
+    for way, step in ready:
         begin = time.perf_counter()
         step()
-        if time.perf_counter() - begin > SLOW:
-            return None
-        return time_steps(step, seconds)["us"], way, step
-    except Exception as error:  # no compiler, an op that does not compile, ...
-        print(way, " ".join(str(error).split())[:200], file=sys.stderr)
-        return None
-
-
-def choose(ways, seconds):
-    """The best of what ways() yields, (way, step) each."""
-    tried = sorted(filter(None, (try_way(way, step, seconds) for way, step in ways)), key=lambda one: one[0])
+        if time.perf_counter() - begin < SLOW:
+            tried.append((time_steps(step, seconds)["us"], way, step))
+    tried.sort(key=lambda one: one[0])
     return [(way, step) for us, way, step in tried[:KEPT] if us <= WORTHWHILE * tried[0][0]]
 
 
@@ -63,11 +67,15 @@ def serve(ways_of):
     """ways_of(what, network, batch) yields the ways of a row: (a name, a step without arguments)."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
-    kept = {}
+    ready, chosen = {}, {}
     for line in sys.stdin:
         what, network, batch, seconds = line.split()
-        row = what, network, batch
-        if row not in kept:
-            kept[row] = choose(ways_of(what, network, int(batch)), float(seconds))
-        answers.write(json.dumps(answer(kept[row], float(seconds))) + "\n")
+        row, seconds = (what, network, batch), float(seconds)
+        if row not in ready:
+            ready[row] = make_ready(ways_of(what, network, int(batch)))
+        if seconds and row not in chosen:
+            chosen[row] = choose(ready.pop(row), seconds)
+            ready[row] = None  # what is not chosen is let go
+        told = answer(chosen[row], seconds) if seconds else {"us": None, "ways": len(ready[row] or chosen.get(row, []))}
+        answers.write(json.dumps(told) + "\n")
         answers.flush()

@@ -51,15 +51,16 @@ def training_step(model, loss, x, labels, momentum, fused):
 
 def ways_to_train(network, batch, bf16):
     make, norms, shape, layouts, momentum = find(network)
-    for norm, layout, compiles, fused in (
-            (norm, layout, compiles, fused) for norm in norms for layout in layouts
-            for compiles in [False, True][:1 + COMPILES] for fused in [False, True][:1 + has_fused_sgd()]):
+    for norm, layout, compiles in ((norm, layout, compiles) for norm in norms for layout in layouts
+                                   for compiles in [False, True][:1 + COMPILES]):
         model = in_layout(make(norm), layout)
         x, labels = in_layout(torch.randn(batch, *shape), layout), torch.randint(0, 2, (batch,))
         loss = loss_function(model, bf16)
-        yield (words(layout, "compiled" if compiles else "", "fused SGD" if fused else "",
-                     "new weight norm" if norm == "new wn" else ""),
-               training_step(model, compiled(loss) if compiles else loss, x, labels, momentum, fused))
+        loss = compiled(loss) if compiles else loss
+        for fused in [False, True][:1 + has_fused_sgd()]:
+            yield (words(layout, "compiled" if compiles else "", "fused SGD" if fused else "",
+                         "new weight norm" if norm == "new wn" else ""),
+                   training_step(model, loss, x, labels, momentum, fused))
 
 
 def prediction_step(predict, x):
