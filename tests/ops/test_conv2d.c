@@ -313,6 +313,20 @@ START_TEST(our_gradients_are_the_same_to_the_bit_for_any_number_of_threads)
 }
 END_TEST
 
+/* The bias's gradient is the sum of dy over all places. */
+static void assert_sums(nm_tensor *db, nm_tensor *dy)
+{
+    const int64_t outputs = nm_tensor_count(db), all = nm_tensor_count(dy);
+    for (int64_t o = 0; o < outputs; o++) {
+        double sum = 0, size = 0;
+        for (int64_t i = o; i < all; i += outputs) {
+            sum += nm_tensor_get(dy, i);
+            size += fabs(nm_tensor_get(dy, i));
+        }
+        assert_near(nm_tensor_get(db, o), sum, 0, 1e-6 * size);
+    }
+}
+
 START_TEST(gradients_of_few_channels_are_the_same_to_the_bit_for_any_number_of_threads)
 {
     fixture f = begin();
@@ -327,6 +341,7 @@ START_TEST(gradients_of_few_channels_are_the_same_to_the_bit_for_any_number_of_t
         nm_tensor *y = nm_tensor_keep(nm_conv2d(f.tape, x, w, b, .padding = NM_INTS(1)));
         nm_gradients(f.tape, &y, &y, 1, (nm_tensor *[]){w, b}, 2, 0, result[i]);
         assert_fine(f.context);
+        assert_sums(result[i][1], y);
     }
     for (int i = 0; i < 2; i++) {
         ck_assert_mem_eq(nm_tensor_data(result[0][i]), nm_tensor_data(result[1][i]),
