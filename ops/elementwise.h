@@ -93,6 +93,7 @@ nm_status nm_elementwise_repeat(const nm_run *run);
 nm_status nm_elementwise_in_blocks(const nm_run *run, nm_row_fn f32, nm_row_fn f64);
 
 #define NM_LONG_UNARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise_in_blocks, 0, 1, __VA_ARGS__)
+#define NM_LONG_BINARY(name, ...) NM_ELEMENTWISE(name, nm_elementwise_in_blocks, 0, 2, __VA_ARGS__)
 #define NM_LONG_SLOPE(name, ...) NM_ELEMENTWISE(name, nm_elementwise_in_blocks, 0, 2, __VA_ARGS__)
 
 /* ---- Descriptors. Each ends in what else NM_ITEM takes: .doc = "...", .spec = &spec. ---- */

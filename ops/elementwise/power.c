@@ -1,9 +1,11 @@
 /* Roots, reciprocals and powers, elementwise. */
 #include <float.h>
+#include <string.h>
 #include <tgmath.h>
 
 #include "ops/basic.h"
 #include "ops/elementwise.h"
+#include "ops/kernels/math.h"
 #include "ops/table.h"
 
 NM_UNARY(sqrt, sqrt(x))
@@ -100,9 +102,93 @@ static const struct {
 
 #define ODD_UP_TO 16777216.0 /* 2^24: beyond it, f32 has even numbers only */
 
-NM_UNARY(power, pow(x, (real)exponent_of(options)))
+NM_INLINE uint64_t bits_of_double(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* log2 of a float above 0, to 2^-43: x = m 2^n with m in [sqrt(1/2), sqrt(2)), and log m is
+ * 2 artanh (m - 1)/(m + 1). */
+NM_INLINE double log2_in_double(float x)
+{
+    const bool denormal = x < FLT_MIN; /* brought into range by 2^23 */
+    const uint32_t bits = (uint32_t)nm_bits_of_float(x * (denormal ? 8388608.0f : 1.0f));
+    const int32_t n = (int32_t)(bits - 0x3f3504f3u) >> 23;
+    const double m = nm_float_of_bits((int32_t)(bits - ((uint32_t)n << 23)));
+    const double s = (m - 1) / (m + 1), z = s * s;
+    double p = 0.28288718263073564;
+    p = p * z + 0.3199066608891474;
+    p = p * z + 0.41220922733052444;
+    p = p * z + 0.5770779426302618;
+    p = p * z + 0.96179669411235945;
+    p = p * z + 2.8853900817778506;
+    return n - (denormal ? 23 : 0) + s * p;
+}
+
+/* 2^t to 2^-34 of it, for |t| <= 1000; NaN stays. Adding 1.5 * 2^52 rounds t to an integer, which
+ * then stands in the lowest bits. */
+NM_INLINE double exp2_in_double(double t)
+{
+    const double shift = 6755399441055744.0, shifted = t + shift, r = t - (shifted - shift);
+    double p = 1.5303700711365694e-5;
+    p = p * r + 1.5469729214118297e-4;
+    p = p * r + 1.3333478473685415e-3;
+    p = p * r + 9.6180256133180342e-3;
+    p = p * r + 5.5504109063258666e-2;
+    p = p * r + 0.24022651213498093;
+    p = p * r + 0.69314718055683241;
+    p = p * r + 0.99999999995956175;
+    const uint64_t scaled = bits_of_double(p) + (bits_of_double(shifted) << 52);
+    double y;
+    memcpy(&y, &scaled, sizeof y);
+    return y;
+}
+
+/* x^e as C and PyTorch have it, 0.51 ulp off at most. A float is whole from 2^23 on, and even from
+ * 2^24 on. What depends on that is numbers, not conditions: so it vectorizes. */
+NM_INLINE float power_f32(float x, float e)
+{
+    const float size = fabsf(x), by = fabsf(e), half = 0.5f * by, shift = 8388608;
+    const bool whole = by >= shift || (by + shift) - shift == by;
+    const bool even = by >= 2 * shift || (half + shift) - shift == half;
+    const float finite = whole ? 1 : NAN; /* times the power of a negative number */
+    const int32_t sign = whole && !even ? INT32_MIN : 0;
+    double t = log2_in_double(size) * (double)e;
+    t = t < -200 ? -200 : t;
+    t = t > 200 ? 200 : t;
+    float y = (float)exp2_in_double(t);
+    y = size == 0 ? (e < 0 ? INFINITY : 0) : y;
+    y = size == INFINITY ? (e < 0 ? 0 : INFINITY) : y;
+    y = size == 1 ? 1 : y; /* by an infinite exponent, too */
+    y = x < 0 ? y * (size < INFINITY ? finite : 1) : y;
+    y = nm_float_of_bits(nm_bits_of_float(y) ^ (nm_bits_of_float(x) & sign));
+    y = x != x || e != e ? NAN : y;
+    return e == 0 || x == 1 ? 1 : y;
+}
+
+NM_INLINE double power_f64(double x, double e)
+{
+    return (pow)(x, e);
+}
+
+NM_LONG_BINARY(each_power, _Generic((a), float : power_f32, double : power_f64)(a, b))
 NM_UNARY(large_power, (pow)((double)x, exponent_of(options)))
-NM_BINARY(each_power, pow(a, b))
+
+/* By one exponent: the same loop, with copies of it. */
+static void power_row_f32(const void *options, const void *const *xs, void *ys, int64_t n)
+{
+    enum { COPIES = 16 * NM_BLOCK };
+    float copies[COPIES];
+    for (int i = 0; i < COPIES; i++) {
+        copies[i] = (float)exponent_of(options);
+    }
+    for (int64_t at = 0; at < n; at += COPIES) {
+        const void *const in[] = {(const float *)xs[0] + at, copies};
+        each_power_row_f32(options, in, (float *)ys + at, n - at < COPIES ? n - at : COPIES);
+    }
+}
 
 static nm_status pow_infer(nm_infer *infer)
 {
@@ -114,7 +200,6 @@ static nm_status pow_infer(nm_infer *infer)
     return infer->in[1] ? nm_infer_broadcast(infer) : nm_infer_same(infer);
 }
 
-/* Unusual exponents call the C library. */
 static nm_status pow_forward(const nm_run *run)
 {
     if (run->x[1]) {
@@ -122,24 +207,26 @@ static nm_status pow_forward(const nm_run *run)
     }
     nm_run one = *run;
     one.inputs = 1;
-    const double exponent = exponent_of(run->options);
+    const double by = exponent_of(run->options);
     for (int i = 0; i < NM_COUNT_OF(usual); i++) {
-        if (exponent == usual[i].exponent) {
+        if (by == usual[i].exponent) {
             return usual[i].forward(&one);
         }
     }
-    return (fabs)(exponent) > ODD_UP_TO ? large_power_forward(&one) : power_forward(&one);
+    return (fabs)(by) > ODD_UP_TO
+               ? large_power_forward(&one)
+               : nm_elementwise_in_blocks(&one, power_row_f32, large_power_row_f64);
 }
 
 /* d(x^0) = 0 and d(x^1) = 1 also where the formula has 0 * infinity. */
 static nm_tensor *slope_by_option(nm_vjp *v)
 {
-    const double exponent = exponent_of(v->options);
-    if (exponent == 0 || exponent == 1) {
-        return nm_affine(v->tape, v->gout[0], exponent, 0);
+    const double by = exponent_of(v->options);
+    if (by == 0 || by == 1) {
+        return nm_affine(v->tape, v->gout[0], by, 0);
     }
-    nm_tensor *x = v->in[0], *power = exponent == 2 ? x : nm_pow(v->tape, x, exponent - 1);
-    return nm_affine(v->tape, nm_vjp_apply_last(v, &nm_op_mul, NULL, power), exponent, 0);
+    nm_tensor *x = v->in[0], *power = by == 2 ? x : nm_pow(v->tape, x, by - 1);
+    return nm_affine(v->tape, nm_vjp_apply_last(v, &nm_op_mul, NULL, power), by, 0);
 }
 
 static nm_tensor *number(const nm_vjp *v, double value)
@@ -223,13 +310,13 @@ NM_OP(pow, inputs, nm_port_y, pow_infer, NM_OP_IN_PLACE, "power", .spec = &spec,
              "dx = dy exponent x^(exponent - 1), 0 where the exponent is 0; of the exponent: dy y\n"
              "ln x, 0 where x = 0 and the exponent is not negative.")
 
-nm_tensor *nm_pow(nm_tape *tape, nm_tensor *x, double exponent)
+nm_tensor *nm_pow(nm_tape *tape, nm_tensor *x, double by)
 {
-    nm_pow_options o = {NM_END(nm_pow_options), .exponent = exponent};
+    nm_pow_options o = {NM_END(nm_pow_options), .exponent = by};
     return nm_apply1(tape, &nm_op_pow, &o, x);
 }
 
-nm_tensor *nm_pow_tensor(nm_tape *tape, nm_tensor *x, nm_tensor *exponent)
+nm_tensor *nm_pow_tensor(nm_tape *tape, nm_tensor *x, nm_tensor *by)
 {
-    return nm_apply2(tape, &nm_op_pow, NULL, x, exponent);
+    return nm_apply2(tape, &nm_op_pow, NULL, x, by);
 }

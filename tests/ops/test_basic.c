@@ -100,95 +100,6 @@ START_TEST(functions_are_exact_where_float_ends)
 }
 END_TEST
 
-/* ---- pow ---- */
-
-static void assert_pow_slope(fixture f, double exponent, double slope)
-{
-    nm_tensor *x = nm_scalar(f.tape, NM_F32, 0), *dx;
-    nm_tensor_set_requires_grad(x, true);
-    nm_tensor *y = nm_pow(f.tape, x, exponent);
-    nm_gradients(f.tape, &y, NULL, 1, &x, 1, 0, &dx);
-    ck_assert_double_eq(nm_tensor_item(dx), slope);
-}
-
-START_TEST(a_power_has_a_finite_slope_at_zero_where_there_is_one)
-{
-    fixture f = begin();
-    assert_pow_slope(f, 0, 0);
-    assert_pow_slope(f, 1, 1);
-    assert_pow_slope(f, 2, 0);
-    assert_pow_slope(f, 3, 0);
-    end(&f);
-}
-END_TEST
-
-static const double usual[] = {1, 2, 3, -1, -2, 0.5, -0.5, -1.5};
-
-/* In a vector's loop and in what is left of one. */
-START_TEST(usual_powers_are_as_exact_as_f32_can_be)
-{
-    fixture f = begin();
-    enum { COUNT = 100003 };
-    nm_tensor *x = nm_full(f.tape, NM_F32, NM_SHAPE(COUNT), 0);
-    float *values = nm_tensor_data(x);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        values[i] = nm_float_of_bits((int32_t)(i * 42949u % 0x7f800000u)); /* all sizes */
-    }
-    for (int e = 0; e < NM_COUNT_OF(usual); e++) {
-        const float *y = nm_tensor_data(nm_pow(f.tape, x, usual[e]));
-        double largest = 0;
-        for (int i = 0; i < COUNT; i++) {
-            const double wanted = pow(values[i], usual[e]);
-            const float nearest = (float)wanted;
-            if (nearest == 0 || isinf(nearest)) {
-                ck_assert_msg(y[i] == nearest, "%g^%g is %g", values[i], usual[e], y[i]);
-                continue;
-            }
-            const double ulp = (double)nextafterf(nearest, INFINITY) - (double)nearest;
-            largest = fmax(largest, fabs(y[i] - wanted) / ulp);
-        }
-        ck_assert_msg(largest <= 0.5001, "x^%g is wrong by %g ulp", usual[e], largest);
-    }
-    end(&f);
-}
-END_TEST
-
-/* y and dy/dx as torch.pow() of PyTorch 2.13 has them; of zeros among y, the sign as well. */
-START_TEST(powers_of_zeros_infinities_and_negative_numbers_are_pytorchs)
-{
-    static const double in[] = {-0.0, 0, INFINITY, -INFINITY, NAN, -1};
-    static const double out[][2][6] = {
-        {{-0.0, 0, INFINITY, -INFINITY, NAN, -1}, {1, 1, 1, 1, 1, 1}},
-        {{0, 0, INFINITY, INFINITY, NAN, 1}, {-0.0, 0, INFINITY, -INFINITY, NAN, -2}},
-        {{-0.0, 0, INFINITY, -INFINITY, NAN, -1}, {0, 0, INFINITY, INFINITY, NAN, 3}},
-        {{-INFINITY, INFINITY, 0, -0.0, NAN, -1}, {-INFINITY, -INFINITY, -0.0, -0.0, NAN, -1}},
-        {{INFINITY, INFINITY, 0, 0, NAN, 1}, {INFINITY, -INFINITY, -0.0, 0, NAN, 2}},
-        {{-0.0, 0, INFINITY, NAN, NAN, NAN}, {-INFINITY, INFINITY, 0, NAN, NAN, NAN}},
-        {{-INFINITY, INFINITY, 0, NAN, NAN, NAN}, {-INFINITY, -INFINITY, -0.0, -0.0, NAN, NAN}},
-        {{INFINITY, INFINITY, 0, 0, NAN, NAN}, {-INFINITY, -INFINITY, -0.0, -0.0, NAN, NAN}},
-    };
-    fixture f = begin();
-    for (int i = 0; i < NM_COUNT_OF(usual) * 2; i++) {
-        nm_tensor *x = nm_full(f.tape, i % 2 ? NM_F64 : NM_F32, NM_SHAPE(6), 0), *dx;
-        for (int k = 0; k < 6; k++) {
-            nm_tensor_set(x, k, in[k]);
-        }
-        nm_tensor_set_requires_grad(x, true);
-        nm_tensor *y = nm_tensor_keep(nm_pow(f.tape, x, usual[i / 2]));
-        nm_tensor *ones = nm_full(f.tape, nm_tensor_dtype(y), NM_SHAPE(6), 1);
-        nm_gradients(f.tape, &y, &ones, 1, &x, 1, 0, &dx);
-        for (int k = 0; k < 12; k++) {
-            const double is = nm_tensor_get(k < 6 ? y : dx, k % 6),
-                         wanted = out[i / 2][k / 6][k % 6];
-            const bool same = is == wanted && (k >= 6 || signbit(is) == signbit(wanted));
-            ck_assert_msg(isnan(wanted) ? isnan(is) : same, "%s of %g^%g is %g",
-                          k < 6 ? "value" : "slope", in[k % 6], usual[i / 2], is);
-        }
-    }
-    end(&f);
-}
-END_TEST
-
 /* ---- Reductions ---- */
 
 START_TEST(a_long_sum_is_accurate_in_f32_along_any_axis)
@@ -490,14 +401,10 @@ END_TEST
 
 TEST_MAIN("ops/basic", a_list_written_without_its_macro_is_refused,
           vectorized_functions_are_as_accurate_as_their_header_says,
-          functions_are_exact_where_float_ends,
-          a_power_has_a_finite_slope_at_zero_where_there_is_one,
-          usual_powers_are_as_exact_as_f32_can_be,
-          powers_of_zeros_infinities_and_negative_numbers_are_pytorchs,
-          a_long_sum_is_accurate_in_f32_along_any_axis, sums_along_every_choice_of_axes_are_right,
-          sums_do_not_depend_on_the_number_of_threads, reductions_of_nothing_are_what_numpy_says,
-          a_maximum_notices_nan_wherever_it_stands, wrong_axes_are_refused,
-          a_reshape_copies_nothing_and_refuses_what_does_not_fit,
+          functions_are_exact_where_float_ends, a_long_sum_is_accurate_in_f32_along_any_axis,
+          sums_along_every_choice_of_axes_are_right, sums_do_not_depend_on_the_number_of_threads,
+          reductions_of_nothing_are_what_numpy_says, a_maximum_notices_nan_wherever_it_stands,
+          wrong_axes_are_refused, a_reshape_copies_nothing_and_refuses_what_does_not_fit,
           a_permutation_moves_elements_of_every_type, a_slice_takes_what_numpy_takes,
           a_slice_that_makes_no_sense_is_refused, tensors_that_do_not_go_together_are_not_joined,
           a_steady_step_allocates_nothing)
