@@ -142,10 +142,28 @@ static nm_status check_training(const nm_model *model)
                          "network that it was made from");
 }
 
+/* A dense layer takes any axes in front: one sample would pass for what it is not. */
+static nm_status check_rank(const nm_model *model, const nm_tensor *x)
+{
+    const nm_shape *shape = x ? nm_tensor_shape(x) : NULL;
+    char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
+    if (!shape || shape->rank == model->input.rank + 1) {
+        return NM_OK;
+    }
+    return nm_fail(
+        model->context, NM_ERROR_INPUT,
+        "x %s must be a batch of samples %s: it needs %d axes, the first of which counts "
+        "the samples, of length 1 for one",
+        nm_shape_text(shape, a), nm_shape_text(&model->input, b), model->input.rank + 1);
+}
+
 static nm_tensor *forward_by(nm_model *model, nm_traced *traced, const nm_pass *pass, nm_tensor *x)
 {
     if (model->stage != MODEL_READY) {
         nm_fail(model->context, NM_ERROR_INPUT, "the model was not built, or not without an error");
+        return NULL;
+    }
+    if (check_rank(model, x) != NM_OK) {
         return NULL;
     }
     if ((pass->training || pass->initialize) && !nm_tape_is_traced(pass->tape)) {

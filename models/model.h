@@ -86,7 +86,7 @@ NM_API void nm_model_build(nm_model *model, const nm_shape *sample, const nm_mod
 NM_API nm_store *nm_model_store(const nm_model *model);
 /* What the trainer takes. Valid as long as the model. */
 NM_API const nm_network *nm_model_network(const nm_model *model);
-/* x is [batch, ...sample]. NULL on failure. */
+/* x is [batch, ...sample]; one of more or fewer axes is an error. NULL on failure. */
 NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tensor *x);
 /* In inference, without recording. Where the model has a schema (it was loaded from a file that has
  * one, or belongs to a config whose data are open), x holds raw samples, [batch, ...] of any

@@ -8,7 +8,7 @@
 
 #define LONGEST_NAME 256
 
-/* "NAME.SUFFIX"; NULL on failure, which a name that is too long is too. */
+/* "NAME.SUFFIX"; NULL on failure, which a name that is too long and a size below 1 are too. */
 static nm_tensor *add(nm_store *store, const char *name, const char *suffix, nm_purpose purpose,
                       nm_shape shape)
 {
@@ -17,6 +17,14 @@ static nm_tensor *add(nm_store *store, const char *name, const char *suffix, nm_
         nm_fail(nm_store_context(store), NM_ERROR_INPUT, "a layer's name is longer than %d bytes",
                 LONGEST_NAME - 16);
         return NULL;
+    }
+    for (int d = 0; d < shape.rank; d++) {
+        if (shape.dim[d] < 1) {
+            nm_fail(nm_store_context(store), NM_ERROR_INPUT,
+                    "%s: %lld of its inputs, units or channels; there must be 1 at least", whole,
+                    (long long)shape.dim[d]);
+            return NULL;
+        }
     }
     return nm_parameter(store, whole, purpose, shape);
 }

@@ -5,7 +5,7 @@
  *     ...
  *     y = nm_dense(tape, x, head.weight, head.bias);
  *
- * The tensors are the store's. On failure all of a struct are NULL. */
+ * The tensors are the store's. On failure, such as a size below 1, all of a struct are NULL. */
 #ifndef NM_MODELS_PARAMETERS_H
 #define NM_MODELS_PARAMETERS_H
 

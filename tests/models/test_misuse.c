@@ -290,6 +290,35 @@ START_TEST(a_sample_of_a_rank_that_no_batch_has_is_refused)
 }
 END_TEST
 
+/* One sample without a batch's axis would pass for a batch: dense takes any axes in front. */
+START_TEST(samples_without_an_axis_that_counts_them_are_refused)
+{
+    nm_context *context = nm_open(NULL);
+    nm_document *document = nm_document_parse(context, "[dense: {units: 2}]", SIZE_MAX, "network");
+    nm_model *model =
+        nm_model_create(context, document, nm_document_root(document), &NM_SHAPE(4), NULL);
+    nm_tape *tape = nm_tape_create(context);
+    const nm_pass pass = {.tape = tape}, training = {.tape = tape, .training = true};
+    nm_tensor *one = nm_full(tape, NM_F32, NM_SHAPE(4), 1);
+    nm_tensor *more = nm_full(tape, NM_F32, NM_SHAPE(1, 3, 4), 1);
+    ck_assert_ptr_null(nm_model_predict(model, tape, one));
+    assert_error(context, NM_ERROR_INPUT, "x [4] must be a batch of samples [4]: it needs 2 axes");
+    ck_assert_ptr_null(nm_model_forward(model, &pass, one));
+    assert_error(context, NM_ERROR_INPUT, "of length 1 for one");
+    ck_assert_ptr_null(nm_model_forward(model, &training, more));
+    assert_error(context, NM_ERROR_INPUT, "x [1, 3, 4] must be a batch of samples [4]");
+    const nm_network *network = nm_model_network(model);
+    ck_assert_ptr_null(network->forward(network->self, &pass, one));
+    assert_error(context, NM_ERROR_INPUT, "x [4] must be a batch");
+    ck_assert_ptr_nonnull(nm_model_predict(model, tape, nm_reshape(tape, one, NM_SHAPE(1, 4))));
+    assert_fine(context);
+    nm_tape_destroy(tape);
+    nm_model_destroy(model);
+    nm_document_destroy(document);
+    nm_close(context);
+}
+END_TEST
+
 TEST_MAIN("models/misuse", a_choice_of_another_kind_is_an_error_that_names_both,
           so_is_one_within_a_trainers_options,
           a_forward_pass_that_returns_null_is_never_taken_for_success,
@@ -298,4 +327,5 @@ TEST_MAIN("models/misuse", a_choice_of_another_kind_is_an_error_that_names_both,
           a_model_stays_for_its_predictors_and_its_parameters_for_the_optimizer,
           a_backward_pass_names_the_layer_of_a_model_that_was_destroyed,
           a_model_from_a_file_takes_other_files_as_often_as_wanted,
-          arrays_that_are_not_aligned_are_refused, a_sample_of_a_rank_that_no_batch_has_is_refused)
+          arrays_that_are_not_aligned_are_refused, a_sample_of_a_rank_that_no_batch_has_is_refused,
+          samples_without_an_axis_that_counts_them_are_refused)

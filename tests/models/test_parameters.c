@@ -89,6 +89,28 @@ START_TEST(a_name_that_is_too_long_is_an_error)
 }
 END_TEST
 
+START_TEST(a_layer_of_no_size_is_an_error)
+{
+    nm_context *context = test_context(NULL);
+    nm_store *store = nm_store_create(context);
+    for (int64_t size = -1; size <= 0; size++) {
+        ck_assert_ptr_null(nm_dense_add(store, "fc", size, 3).weight);
+        assert_error(context, NM_ERROR_INPUT, "of its inputs, units or channels");
+        ck_assert_ptr_null(nm_dense_add(store, "fc", 3, size).weight);
+        assert_error(context, NM_ERROR_INPUT, "fc.weight: ");
+        ck_assert_ptr_null(nm_weight_norm_add(store, "fc", size, 3).v);
+        assert_error(context, NM_ERROR_INPUT, "fc.weight_v: ");
+        ck_assert_ptr_null(nm_weight_norm_add(store, "fc", 3, size).v);
+        assert_error(context, NM_ERROR_INPUT, "there must be 1 at least");
+        ck_assert_ptr_null(nm_batch_norm_add(store, "bn", size).scale);
+        assert_error(context, NM_ERROR_INPUT, size ? "bn.scale: -1 of" : "bn.scale: 0 of");
+    }
+    ck_assert_int_eq(nm_store_count(store), 0);
+    nm_store_destroy(store);
+    nm_context_destroy(context);
+}
+END_TEST
+
 TEST_MAIN("models/parameters", a_dense_layer_begins_as_one_of_a_file_does,
           weight_norm_begins_with_w_equal_to_v, batch_norm_begins_as_one_of_a_file_does,
-          a_name_that_is_too_long_is_an_error)
+          a_name_that_is_too_long_is_an_error, a_layer_of_no_size_is_an_error)
