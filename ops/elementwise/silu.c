@@ -27,9 +27,11 @@ static nm_tensor *silu_bend(nm_vjp *v)
 #define WEIGHT(e) ((e) * ((e) + 2) / ((e) * ((e) + 2) + 2))
 #define SQUARE(x) ((x) * (x))
 #define WEIGHT_SLOPE(e) (4 * (e) * ((e) + 1) / SQUARE((e) * ((e) + 2) + 2))
+#define NEAR(x) ((x) > FAR ? (real)FAR : (x)) /* farther off, x WEIGHT_SLOPE would not be 0 */
 
 NM_LONG_UNARY(mish, x *WEIGHT(POWER(x)))
-NM_LONG_SLOPE(mish_grad, b *(WEIGHT(POWER(a)) + a * WEIGHT_SLOPE(POWER(a)))) /* a = x, b = dy */
+NM_LONG_SLOPE(mish_grad,
+              b *(WEIGHT(POWER(a)) + NEAR(a) * WEIGHT_SLOPE(POWER(a)))) /* a = x, b = dy */
 
 /* With t = tanh(ln(1 + e^x)) and s = s(x): t' = (1 - t^2) s, and the slope t + x t' has the
  * derivative (1 - t^2) s (2 + x (1 - s - 2 t s)). */

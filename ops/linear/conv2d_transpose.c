@@ -59,7 +59,12 @@ static bool find_size(axis *a, bool same)
         return false;
     }
     a->out = same ? first + a->stride : first - a->before - a->after + reach + a->more + 1;
+    /* A convolution of so many places more would have one more. What padding cuts off behind is
+     * shown first. */
     a->rest = a->more >= a->stride ? a->more - a->stride + 1 : 0;
+    const int64_t shown = a->rest < a->after ? a->rest : a->after;
+    a->after -= shown;
+    a->rest -= shown;
     return a->out > a->rest;
 }
 
@@ -96,12 +101,14 @@ static bool find_axes(nm_compose *c, const nm_conv2d_transpose_options *o, axis 
     return true;
 }
 
-static nm_conv2d_options options_of_conv(const nm_conv2d_transpose_options *o)
+static nm_conv2d_options options_of_conv(const nm_conv2d_transpose_options *o, const axis at[2])
 {
+    const bool more = at[0].more || at[1].more;
     nm_conv2d_options conv = {NM_END(nm_conv2d_options), NM_CONV2D_DEFAULTS};
     conv.stride = o->stride;
     conv.dilation = o->dilation;
-    conv.padding = o->padding;
+    conv.padding =
+        more ? NM_INTS(at[0].before, at[0].after, at[1].before, at[1].after) : o->padding;
     conv.groups = o->groups;
     conv.precision = o->precision;
     return conv;
@@ -115,7 +122,7 @@ static nm_tensor *conv2d_transpose_compose(nm_compose *c)
         !nm_bias_fits(c, nm_tensor_shape(c->in[1])->dim[3] * o->groups) || !find_axes(c, o, at)) {
         return NULL;
     }
-    const nm_conv2d_options conv = options_of_conv(o);
+    const nm_conv2d_options conv = options_of_conv(o, at);
     nm_tensor *y = nm_conv2d_input_grad(c->tape, c->in[0], c->in[1], &conv, at[0].out - at[0].rest,
                                         at[1].out - at[1].rest);
     if (at[0].rest || at[1].rest) {
@@ -132,6 +139,8 @@ static const nm_sample conv2d_transpose_samples[] = {
     {.options = "{stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2}",
      .in = {NM_NORMAL(2, 2, 3, 4), NM_NORMAL(4, 3, 2, 2), NM_NORMAL(4)}},
     {.options = "{stride: 2, padding: same}", .in = {NM_NORMAL(1, 2, 3, 2), NM_NORMAL(2, 3, 4, 1)}},
+    {.options = "{stride: 2, dilation: 4, output_padding: 3, padding: 2}",
+     .in = {NM_NORMAL(1, 3, 2, 1), NM_NORMAL(1, 2, 2, 1)}},
     {.options = "{dilation: 3, output_padding: 2, padding: [0, 1, 1, 0]}",
      .in = {NM_NORMAL(1, 2, 2, 1), NM_NORMAL(1, 2, 2, 2)}},
 };

@@ -80,4 +80,9 @@ for name, channels, groups, out in (("depthwise", 16, 16, 16), ("by_channel", 8,
     golden("conv2d/%s_of_16_by_twos" % name,
            last(lambda x, w, b: F.conv2d(x, w, b, 2, padding=1, groups=groups)), N(1, 5, 6, channels),
            N(out, 3, 3, channels // groups), N(out), options=text(stride=2, padding=1, groups=groups), second=False)
+# What padding cuts off behind, output_padding shows again; dilation alone is above it here.
+transposed("output_padding_of_what_is_cut_off", (1, 3, 2, 2), (2, 2, 3, 3), stride=(1, 2), dilation=4, padding=2,
+           output_padding=3)
+transposed("output_padding_of_some_that_is_cut_off", (1, 3, 3, 4), (4, 2, 2, 2), dilation=(4, 3), padding=(1, 2),
+           output_padding=(3, 1), groups=2)
 golden.write()

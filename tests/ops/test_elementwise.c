@@ -276,7 +276,32 @@ START_TEST(the_largest_and_smallest_numbers_come_to_the_same_in_both_types)
 }
 END_TEST
 
+/* What is multiplied by x must be 0 there, not just small. */
+START_TEST(far_from_0_a_smooth_rectifier_has_the_slope_1_or_0)
+{
+    static const char *const ops[] = {"silu", "mish", "gelu", "softplus", "elu", "hard_swish"};
+    for (size_t i = 0; i < 2 * NM_COUNT_OF(ops); i++) {
+        fixture f = begin(1);
+        nm_tensor *x = nm_tape_tensor(f.tape, i % 2 ? NM_F64 : NM_F32, NM_SHAPE(4)), *y, *dx;
+        const double at[] = {100, 1e20, -100, -1e20};
+        for (int k = 0; k < 4; k++) {
+            nm_tensor_set(x, k, at[k]);
+        }
+        nm_tensor_set_requires_grad(x, true);
+        nm_call(f.tape, ops[i / 2], &x, 1, NULL, &y, 1);
+        nm_gradients(f.tape, &y, NULL, 1, &x, 1, 0, &dx);
+        assert_fine(f.context);
+        for (int k = 0; k < 4; k++) {
+            const double error = fabs(nm_tensor_get(dx, k) - (k < 2));
+            ck_assert_msg(error < 1e-15, "%s at %g: %g", ops[i / 2], at[k], nm_tensor_get(dx, k));
+        }
+        end(f);
+    }
+}
+END_TEST
+
 TEST_MAIN("ops/elementwise", every_broadcast_takes_the_elements_that_its_rule_names,
           threads_may_begin_anywhere_in_a_row, an_element_does_not_depend_on_how_many_there_are,
           so_it_is_for_every_elementwise_op,
-          the_largest_and_smallest_numbers_come_to_the_same_in_both_types)
+          the_largest_and_smallest_numbers_come_to_the_same_in_both_types,
+          far_from_0_a_smooth_rectifier_has_the_slope_1_or_0)
