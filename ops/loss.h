@@ -128,6 +128,24 @@ NM_API nm_tensor *nm_ctc_with(nm_tape *tape, nm_tensor *log_probs, nm_tensor *ta
                               nm_tensor *input_lengths, nm_tensor *target_lengths,
                               const nm_ctc_options *options);
 
+typedef struct nm_ctc_decode_options {
+    NM_STRUCT_SIZE(nm_ctc_decode_options);
+    int64_t blank NM_DEFAULT(0);    /* the class that stands for no label */
+    int64_t padding NM_DEFAULT(-1); /* what stands behind a row's labels */
+} nm_ctc_decode_options;
+NM_API void nm_ctc_decode_options_init(nm_ctc_decode_options *options);
+#define NM_CTC_DECODE_DEFAULTS .blank = 0, .padding = -1
+
+/* The labels of the best path, i32 [n, steps]: the largest class of each step of x [n, steps,
+ * classes], without repetitions and blanks; input_lengths [n], or NULL: all steps count. */
+#define nm_ctc_decode(...) NM_CALL(3, nm_ctc_decode, NM_END(nm_ctc_decode_options), __VA_ARGS__)
+#define nm_ctc_decode_needs(tape, x, input_lengths_or_NULL, options)
+#define nm_ctc_decode_(tape, x, input_lengths, ...)                                                \
+    nm_ctc_decode_with(tape, x, input_lengths,                                                     \
+                       NM_OPTIONS(nm_ctc_decode_options, NM_CTC_DECODE_DEFAULTS, __VA_ARGS__))
+NM_API nm_tensor *nm_ctc_decode_with(nm_tape *tape, nm_tensor *x, nm_tensor *input_lengths,
+                                     const nm_ctc_decode_options *options);
+
 typedef struct nm_mse_options {
     NM_STRUCT_SIZE(nm_mse_options);
     int reduction NM_DEFAULT(NM_LOSS_MEAN); /* an nm_loss_reduction */

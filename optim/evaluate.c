@@ -6,16 +6,22 @@
 
 /* ---- Which metrics ---- */
 
+static const char *sort_of(bool labels, bool rows)
+{
+    return labels ? "class labels" : rows ? "labels in a row" : "values";
+}
+
 static nm_status check_fits(nm_context *context, const nm_metric_type *metric, const nm_loss *loss)
 {
-    if (metric->wants_labels == loss->type->wants_labels) {
+    const char *wants = sort_of(metric->wants_labels, metric->of_rows);
+    const char *has = sort_of(loss->type->wants_labels, loss->type->padding);
+    if (strcmp(wants, has) == 0) {
         return NM_OK;
     }
     return nm_fail(
         context, NM_ERROR_INPUT,
         "train: the metric \"%s\" is for %s, the loss \"%s\" for %s; choose two that fit",
-        metric->item.name, metric->wants_labels ? "class labels" : "values", loss->type->item.name,
-        loss->type->wants_labels ? "class labels" : "values");
+        metric->item.name, wants, loss->type->item.name, has);
 }
 
 /* Two of one name could not be told apart in what a run reports. */
@@ -179,6 +185,9 @@ static nm_status begin_metrics(const nm_evaluator *e, sums *all)
         status = nm_metric_begin(&all->metric[i], nm_tape_context(e->tape),
                                  nm_metric_type_of(choice), nm_choice_options(choice));
         all->metric[i].ignored = ignored_by(e);
+        if (e->loss && e->loss->type->padding) {
+            all->metric[i].padding = e->loss->type->padding(e->loss->options);
+        }
         all->metrics = i + 1;
     }
     return status;

@@ -96,6 +96,16 @@ nm_ignored nm_loss_choice_ignored(const nm_choice *choice)
                         : (nm_ignored){0};
 }
 
+bool nm_loss_choice_padding(const nm_choice *choice, double *padding)
+{
+    NM_GIVEN(choice && padding, false);
+    const bool in_rows = choice->item && type_of(choice)->padding;
+    if (in_rows) {
+        *padding = type_of(choice)->padding(nm_choice_options(choice));
+    }
+    return in_rows;
+}
+
 int nm_loss_choice_wants(const nm_choice *choice)
 {
     NM_GIVEN(choice, 0);
@@ -145,7 +155,9 @@ nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *output
 
 nm_tensor *nm_loss_predicted(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs)
 {
-    return loss && loss->type->takes_sigmoid ? nm_sigmoid(tape, outputs) : outputs;
+    return loss && loss->type && loss->type->predicted
+               ? loss->type->predicted(loss->options, tape, outputs)
+               : outputs;
 }
 
 double nm_loss_weight(const nm_loss *loss, const nm_batch *batch)

@@ -29,6 +29,11 @@ typedef struct nm_loss_type {
      * metrics see and what is predicted. */
     bool takes_sigmoid;
     bool keeps_targets; /* they are values that are not standardized, such as labels in a row */
+    /* What outputs predict in the targets' terms, f32, which is what metrics see. NULL: they do. */
+    nm_tensor *(*predicted)(const void *options, nm_tape *tape, nm_tensor *outputs);
+    /* Where targets, and what is predicted, are labels in a row: what stands behind a row's. NULL:
+     * they are not. */
+    double (*padding)(const void *options);
     /* Whether the options leave something to the training set. NULL: never. */
     bool (*follows_data)(const void *options);
     /* Works that out: `options` is a copy to be changed; memory that it needs, from the context,
@@ -65,7 +70,8 @@ NM_API nm_tensor *nm_loss_of(const nm_loss *loss, nm_tape *tape, nm_tensor *outp
 /* Of targets that are on the tape already. */
 nm_tensor *nm_loss_compute(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs,
                            nm_tensor *targets);
-/* What outputs of the network predict, in the targets' terms: the outputs, or their sigmoid. */
+/* What outputs of the network predict, in the targets' terms: the outputs, or what the loss makes
+ * of them. */
 nm_tensor *nm_loss_predicted(const nm_loss *loss, nm_tape *tape, nm_tensor *outputs);
 /* The weight of that mean: sums of weight * mean over sum of weights do not depend on how samples
  * are cut into batches. */
@@ -75,6 +81,9 @@ NM_API double nm_loss_weight(const nm_loss *loss, const nm_batch *batch);
 NM_API nm_ignored nm_loss_ignored(const nm_loss *loss);
 /* The same of a choice that nothing began yet; no item: none. */
 NM_API nm_ignored nm_loss_choice_ignored(const nm_choice *choice);
+
+/* Where the loss is for labels in a row: true, and what stands behind a row's labels. */
+NM_API bool nm_loss_choice_padding(const nm_choice *choice, double *padding);
 
 /* `given`, but `saved` where the options of `given` leave something to the training set that those
  * of `saved`, of the same loss, say. For evaluation without that set. */
@@ -113,13 +122,17 @@ NM_API void nm_nll_loss_options_init(nm_nll_loss_options *options);
 extern NM_API const nm_loss_type nm_loss_nll;
 
 /* Of softmax(outputs) [batch, steps, classes] against labels in a row, [batch, labels], as values:
- * nm_ctc() in ops/loss.h. All steps count. */
+ * nm_ctc() in ops/loss.h. What is predicted is nm_ctc_decode() of outputs, as f32 [batch, steps].
+ */
 typedef struct nm_ctc_loss_options {
     int64_t blank NM_DEFAULT(0);    /* the class that stands for no label */
     int64_t padding NM_DEFAULT(-1); /* what stands behind a row's labels */
     bool zero_infinity NM_DEFAULT(false);
+    /* Steps behind the last with another output do not count; NM_NO_LIMIT: all do. */
+    double mask_value NM_DEFAULT(NM_NO_LIMIT);
 } nm_ctc_loss_options;
-#define NM_CTC_LOSS_DEFAULTS .blank = 0, .padding = -1, .zero_infinity = false
+#define NM_CTC_LOSS_DEFAULTS                                                                       \
+    .blank = 0, .padding = -1, .zero_infinity = false, .mask_value = NM_NO_LIMIT
 #define nm_ctc_loss(...)                                                                           \
     NM_CHOICE(nm_loss_ctc, nm_ctc_loss_options, NM_CTC_LOSS_DEFAULTS, __VA_ARGS__)
 NM_API void nm_ctc_loss_options_init(nm_ctc_loss_options *options);

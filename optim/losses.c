@@ -258,6 +258,12 @@ static const nm_spec bce_spec = {.name = "nm_bce_with_logits_loss_options",
                                  .options = bce_rows,
                                  .count = NM_COUNT_OF(bce_rows)};
 
+static nm_tensor *probabilities(const void *options, nm_tape *tape, nm_tensor *outputs)
+{
+    (void)options;
+    return nm_sigmoid(tape, outputs);
+}
+
 const nm_loss_type nm_loss_bce_with_logits = {
     .item = NM_ITEM(
         nm_loss_type, "bce_with_logits", "for values that are 0 or 1: of the outputs' sigmoid",
@@ -269,6 +275,7 @@ const nm_loss_type nm_loss_bce_with_logits = {
     .metric = "binary_accuracy",
     .compute = bce_with_logits,
     .takes_sigmoid = true,
+    .predicted = probabilities,
     .check = check_pos_weight,
 };
 

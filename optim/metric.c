@@ -75,8 +75,10 @@ nm_status nm_metric_begin(nm_metric *metric, nm_context *context, const nm_metri
     *metric = (nm_metric){.context = context};
     NM_REQUIRE(context, type, NM_ERROR_INPUT);
     const nm_spec *spec = type->item.spec;
-    *metric = (nm_metric){
-        .context = context, .type = type, .options = !options && spec ? spec->defaults : options};
+    *metric = (nm_metric){.context = context,
+                          .type = type,
+                          .options = !options && spec ? spec->defaults : options,
+                          .padding = (double)NAN};
     return spec ? nm_spec_check(context, spec, type->item.name, metric->options) : NM_OK;
 }
 
@@ -95,20 +97,28 @@ static nm_status check_targets(const nm_metric *m, const nm_batch *batch)
                                    : "values");
 }
 
-/* Labels need an output for each class, values one for each value. */
+/* Labels need an output for each class, values one for each value, rows no more than rows. */
+static bool shape_fits(const nm_metric *m, const nm_shape *shape, const nm_batch *batch)
+{
+    return shape->rank > 0 && shape->dim[0] == batch->count &&
+           (m->type->wants_labels ? shape->rank == 2
+            : m->type->of_rows    ? shape->rank == 2 && batch->target_shape.rank == 2
+                                  : nm_shape_equal(shape, &batch->target_shape));
+}
+
 static nm_status check_shape(const nm_metric *m, const nm_shape *shape, const nm_batch *batch)
 {
     char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
-    bool fits =
-        shape->rank > 0 && shape->dim[0] == batch->count &&
-        (m->type->wants_labels ? shape->rank == 2 : nm_shape_equal(shape, &batch->target_shape));
-    if (fits) {
+    if (shape_fits(m, shape, batch)) {
         return NM_OK;
     }
     return nm_fail(m->context, NM_ERROR_INPUT,
                    m->type->wants_labels
                        ? "%s: the output has shape %s; for labels of shape %s it needs [batch, "
                          "classes]"
+                   : m->type->of_rows
+                       ? "%s: the output has shape %s, the targets %s; it needs rows of labels, "
+                         "[batch, steps] and [batch, labels]"
                        : "%s: the output has shape %s, the targets %s; they must be equal",
                    m->type->item.name, nm_shape_text(shape, a),
                    nm_shape_text(&batch->target_shape, b));
@@ -136,9 +146,11 @@ static void add_part(nm_metric *m, const nm_metric_batch *b, int64_t begin, int6
                             .width = b->width,
                             .outputs = b->outputs + begin * b->width,
                             .labels = b->labels ? b->labels + begin : NULL,
-                            .values = b->values ? b->values + begin * b->width : NULL,
+                            .values = b->values ? b->values + begin * b->targets : NULL,
                             .mean = b->mean,
-                            .deviation = b->deviation};
+                            .deviation = b->deviation,
+                            .targets = b->targets,
+                            .padding = b->padding};
     if (part.count) {
         m->type->add(m->options, &m->state, &part);
         m->state.samples += part.count;
@@ -191,7 +203,9 @@ static nm_metric_batch batch_of(const nm_metric *m, const float *outputs, int64_
                              .labels = labels ? batch->targets : NULL,
                              .values = labels ? NULL : batch->targets,
                              .mean = batch->target_mean,
-                             .deviation = batch->target_deviation};
+                             .deviation = batch->target_deviation,
+                             .targets = m->type->of_rows ? batch->target_shape.dim[1] : width,
+                             .padding = m->padding};
 }
 
 nm_status nm_metric_add(nm_metric *metric, nm_tensor *outputs, const nm_batch *batch)

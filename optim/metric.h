@@ -26,6 +26,8 @@ typedef struct nm_metric_batch {
     const float *values;   /* [count, width]; NULL: the targets are labels */
     /* [width]: outputs and values are (y - mean) / deviation; NULL: y itself */
     const double *mean, *deviation;
+    int64_t targets; /* values a sample; width, but for metrics of rows */
+    double padding;  /* of metrics of rows: what stands behind a row of outputs, or of values */
 } nm_metric_batch;
 
 /* An output or a value in the target's own unit. */
@@ -65,6 +67,7 @@ typedef struct nm_metric_type {
     /* What it is called with these options, in `text`. NULL: by the item's name. */
     void (*label)(const void *options, char text[64]);
     bool is_share; /* the share of samples that are right: nm_wilson_interval() fits */
+    bool of_rows;  /* values are labels in a row, and so are outputs: both may be padded behind */
 } nm_metric_type;
 
 /* A metric being gathered. */
@@ -73,6 +76,7 @@ typedef struct nm_metric {
     const nm_metric_type *type;
     const void *options; /* of type->item.spec, the caller's; NULL if the type has none */
     nm_ignored ignored;  /* samples to leave out; none, unless set after nm_metric_begin() */
+    double padding;      /* of metrics of rows; NaN, none, unless set likewise */
     nm_metric_state state;
 } nm_metric;
 
@@ -163,6 +167,8 @@ extern NM_API const nm_metric_type nm_metric_precision; /* nm_class_metric_optio
 extern NM_API const nm_metric_type nm_metric_recall;    /* the same */
 extern NM_API const nm_metric_type nm_metric_f1;        /* the same */
 extern NM_API const nm_metric_type nm_metric_expected_calibration_error;
+extern NM_API const nm_metric_type nm_metric_label_error_rate;  /* of rows of labels */
+extern NM_API const nm_metric_type nm_metric_sequence_accuracy; /* the same */
 extern NM_API const nm_metric_type nm_metric_r2;
 extern NM_API const nm_metric_type nm_metric_mean_absolute_error;
 extern NM_API const nm_metric_type nm_metric_root_mean_squared_error;

@@ -30,6 +30,7 @@ static nm_status predict(nm_context *context, const arguments *a, trained *t, pr
     }
     p->schema = nm_predictor_schema(predictor);
     p->is_classifier = nm_predictor_is_classifier(predictor);
+    p->in_rows = nm_loss_choice_padding(&t->loss, &p->padding);
     p->outputs = run(context, p->schema, predictor, samples_of(a), &p->set);
     nm_predictor_close(predictor);
     const char *out = argument_value(a, "--out");
@@ -71,7 +72,7 @@ const command command_predict = {
         "newest run. SAMPLES is a CSV, .npy or IDX file as raw as the training data (- for the "
         "standard input): columns are found by name, scaled and standardized as in training; the "
         "target may be missing. Prints the class and its probability, or the values in the "
-        "target's own unit.",
+        "target's own unit, or of the loss ctc the labels in a row, padded only in files.",
     .flags = {{"--in", "FILE", "the samples, instead of SAMPLES"},
               {"--weights", "PATH", "a saved file, or the folder of a run, for a YAML file"},
               {"--out", "FILE",

@@ -17,6 +17,16 @@ static double output(const predictions *p, int64_t row, int64_t i)
     return nm_tensor_get(p->outputs, row * width_of(p) + i);
 }
 
+/* Outputs to be shown of a row: all, or the labels in front of the padding. */
+static int64_t shown(const predictions *p, int64_t row)
+{
+    int64_t count = width_of(p);
+    while (p->in_rows && count && output(p, row, count - 1) == p->padding) {
+        count--;
+    }
+    return count;
+}
+
 static long long number_of(const predictions *p, int64_t row)
 {
     return p->numbers ? p->numbers[row] : row;
@@ -47,9 +57,10 @@ static void print_class(const predictions *p, int64_t row)
 
 static void print_values(const predictions *p, int64_t row)
 {
-    const bool named = p->schema->targets > 1 && p->schema->targets == width_of(p);
+    const bool named = p->schema->targets > 1 && p->schema->targets == width_of(p) && !p->in_rows;
+    const int64_t count = shown(p, row);
     printf("%lld:", number_of(p, row));
-    for (int64_t i = 0; i < width_of(p); i++) {
+    for (int64_t i = 0; i < count; i++) {
         char text[32], name[OUTPUT_NAME], clean[CLEAN_TEXT];
         nm_text_clean(named ? output_name(p->schema, p->is_classifier, width_of(p), i, name) : "",
                       false, clean, sizeof clean);
@@ -73,7 +84,7 @@ static bool print_json(const predictions *p, int64_t row)
         json_number(&line, "probability", output(p, row, best));
     }
     json_numbers(&line, p->is_classifier ? "probabilities" : "outputs", p->outputs,
-                 row * width_of(p), width_of(p));
+                 row * width_of(p), shown(p, row));
     return json_end(&line);
 }
 

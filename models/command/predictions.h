@@ -10,6 +10,8 @@ typedef struct predictions {
     nm_dataset set;     /* the samples, in the order of their file */
     nm_tensor *outputs; /* f32 [count, ...]: probabilities of classes, or values */
     bool is_classifier;
+    bool in_rows;           /* outputs are labels in a row, */
+    double padding;         /* with this behind them */
     const int64_t *numbers; /* [count], of the samples, by which their ids are found; NULL: 0, 1, 2,
                                ... */
 } predictions;

@@ -18,11 +18,22 @@ struct nm_predictor {
     nm_traced *traced;     /* the model's, or where it is another predictor's, one of its own */
     nm_tape *tape;
     bool is_classifier;
-    bool takes_sigmoid; /* of the outputs, which are no values before */
+    nm_loss loss; /* which says what outputs predict; the options are the predictor's */
     double temperature;
 };
 
 /* ---- Opening ---- */
+
+/* For what the loss makes of outputs, with a copy of its options, which may be gone before. */
+static void take_loss(nm_predictor *p, const nm_loss_type *type, const void *options)
+{
+    const size_t size = type && type->predicted && type->item.spec ? type->item.spec->size : 0;
+    void *own = size ? nm_alloc(p->context, size) : NULL;
+    if (own) {
+        memcpy(own, options, size);
+    }
+    p->loss = (nm_loss){.context = p->context, .type = type, .options = own, .prepared = own};
+}
 
 nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
 {
@@ -38,8 +49,8 @@ nm_predictor *nm_predictor_create(nm_model *model, const nm_choice *loss)
                         .traced = model->traced,
                         .temperature = model->saved.temperature};
     p->is_classifier = model->schema && model->schema->classes > 0 && (!type || type->wants_labels);
-    p->takes_sigmoid = type && type->takes_sigmoid;
     nm_model_hold(model);
+    take_loss(p, type, nm_choice_options(told));
     p->tape = nm_tape_create(context);
     if (!model->schema) {
         nm_fail(context, NM_ERROR_INPUT, "the network does not say what its samples are");
@@ -94,10 +105,12 @@ nm_predictor *nm_predictor_share(nm_context *context, const nm_predictor *predic
     p->context = context;
     p->own = NULL;
     p->reads = false;
+    take_loss(p, predictor->loss.type, predictor->loss.options);
     p->tape = nm_tape_create(context);
     p->traced = p->tape && predictor->traced ? nm_traced_share(context, predictor->traced) : NULL;
     if (!p->tape || nm_context_status(context) != NM_OK) {
         nm_tape_destroy(p->tape);
+        nm_loss_end(&p->loss);
         nm_free(context, p);
         return NULL;
     }
@@ -121,6 +134,7 @@ void nm_predictor_close(nm_predictor *p)
     if (!read) {
         nm_model_release(p->model);
     }
+    nm_loss_end(&p->loss);
     nm_free(p->context, p);
     if (read) {
         nm_store_take_back(read);
@@ -160,7 +174,7 @@ static nm_tensor *finish(const nm_predictor *p, nm_tensor *y)
         y = plain ? y : nm_affine(p->tape, y, 1 / p->temperature, 0);
         y = nm_softmax(p->tape, y);
     }
-    return y && p->takes_sigmoid ? nm_sigmoid(p->tape, y) : y;
+    return y ? nm_loss_predicted(&p->loss, p->tape, y) : NULL;
 }
 
 /* Room for the outputs of `count` samples, as one batch's are. */

@@ -52,14 +52,43 @@ START_TEST(labels_of_any_number_are_learned_without_their_places)
     assert_code(e, 0);
     json_lines(e->out, &last);
     ck_assert_double_lt(json_field(last, "loss"), 0.05); /* a coin for each label: 1 */
+    ck_assert_double_lt(json_field(last, "label_error_rate"), 0.03);
     e = norma("eval", "run", "--data", "d.csv");
     assert_code(e, 0);
     ck_assert_ptr_null(strstr(e->out, "R2")); /* outputs are no targets */
-    assert_code(norma("predict", "run", "d.csv", "--out", "p.csv"), 0);
+}
+END_TEST
+
+/* The row of the table that has these symbols, learned well, and its labels. */
+START_TEST(labels_are_predicted_without_padding_but_in_files)
+{
+    write_table(-1);
+    assert_code(train("", "ctc", 8, "told"), 0);
+    write_text("new.csv", "p,q,r,s,t,u,v,w\n1,0,3,0,0,0,0,0\n2,0,2,0,0,0,1,0\n");
+    const ended *e = norma("predict", "told", "new.csv", "--out", "p.csv");
+    assert_code(e, 0);
+    ck_assert_str_eq(e->out, "0: 1 3\n1: 2 2 1\n");
     size_t size;
     char *table = read_text(test_path("p.csv"), &size);
-    ck_assert_int_eq(strncmp(table, "sample,output 0,output 1,", 25), 0);
+    static const char head[] = "sample,output 0,output 1,output 2,output 3,output 4,output 5,"
+                               "output 6,output 7\n0,1,3,-1,-1,-1,-1,-1,-1\n1,2,2,1,-1,";
+    ck_assert_int_eq(strncmp(table, head, sizeof head - 1), 0);
     free(table);
+    e = norma("predict", "told", "new.csv", "--json");
+    assert_says(e->out, "\"outputs\": [1, 3]}");
+}
+END_TEST
+
+START_TEST(a_metric_is_of_labels_in_a_row_or_of_values)
+{
+    write_table(-1);
+    assert_code(train("", "ctc", 1, "b"), 0);
+    const ended *e = norma("eval", "b", "--data", "d.csv", "--set", "train.metric=[r2]");
+    assert_code(e, 2);
+    assert_says(e->err, "the metric \"r2\" is for values, the loss \"ctc\" for labels in a row");
+    e = norma("eval", "b", "--data", "d.csv", "--set", "train.metric=[sequence_accuracy]");
+    assert_code(e, 0);
+    assert_says(e->out, "sequence_accuracy");
 }
 END_TEST
 
@@ -138,6 +167,38 @@ START_TEST(it_is_the_op_with_the_lengths_that_the_padding_says)
 }
 END_TEST
 
+/* Rows of 0 behind the third step are padding: the loss is that of three steps, and nothing is read
+ * there. */
+START_TEST(steps_that_a_mask_leaves_out_do_not_count)
+{
+    nm_context *context = test_context(NULL);
+    nm_register_ops(context);
+    nm_tape *tape = nm_tape_create(context);
+    const nm_choice choice = nm_ctc_loss(.mask_value = 0, .blank = 3);
+    nm_tensor *x = make_outputs(tape);
+    for (int64_t i = 12; i < 20; i++) {
+        nm_tensor_set(x, i, 0);
+    }
+    const float targets[] = {1, 2, -1, 2, 0, 1};
+    nm_tensor *mean = loss_of(tape, &choice, x, targets);
+    nm_tensor *labels = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2, 3), (int32_t[]){1, 2, 0, 2, 0, 1});
+    nm_tensor *counts = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2), (int32_t[]){2, 3});
+    nm_tensor *steps = nm_tape_wrap(tape, NM_I32, NM_SHAPE(2), (int32_t[]){3, 5});
+    nm_tensor *same = nm_ctc(tape, nm_log_softmax(tape, x), labels, steps, counts, .blank = 3);
+    assert_fine(context);
+    ck_assert_double_eq(nm_tensor_item(mean), nm_tensor_item(same));
+    nm_loss loss;
+    nm_loss_begin(&loss, context, &choice);
+    nm_tensor *y = nm_loss_predicted(&loss, tape, x);
+    ck_assert(nm_tensor_dtype(y) == NM_F32 && nm_tensor_get(y, 3) == -1 &&
+              nm_tensor_get(y, 4) == -1); /* 0, the first of equal ones, is no blank here */
+    nm_loss_end(&loss);
+    assert_fine(context);
+    nm_tape_destroy(tape);
+    nm_context_destroy(context);
+}
+END_TEST
+
 /* The last label counts, whatever stands before it. */
 START_TEST(only_what_is_behind_a_rows_labels_is_padding)
 {
@@ -158,6 +219,8 @@ START_TEST(only_what_is_behind_a_rows_labels_is_padding)
 END_TEST
 
 TEST_MAIN("models/ctc_loss", labels_of_any_number_are_learned_without_their_places,
+          labels_are_predicted_without_padding_but_in_files,
+          a_metric_is_of_labels_in_a_row_or_of_values, steps_that_a_mask_leaves_out_do_not_count,
           the_padding_may_be_another, targets_are_not_standardized_nor_asked_to_be,
           it_is_the_op_with_the_lengths_that_the_padding_says,
           only_what_is_behind_a_rows_labels_is_padding)

@@ -131,7 +131,77 @@ START_TEST(forward_mode_goes_through)
 }
 END_TEST
 
+/* ---- ctc_decode ---- */
+
+/* Steps whose largest class is that of `best`, all others 0: [1, steps, 4]. */
+static nm_tensor *steps_of(fixture *f, nm_dtype dtype, const int *best, int64_t steps)
+{
+    nm_tensor *x = nm_full(f->tape, dtype, NM_SHAPE(1, steps, 4), 0);
+    for (int64_t t = 0; t < steps; t++) {
+        nm_tensor_set(x, 4 * t + best[t], 1);
+    }
+    return x;
+}
+
+static void assert_labels(nm_tensor *y, const int *wanted)
+{
+    ck_assert_ptr_nonnull(y);
+    for (int64_t i = 0; i < nm_tensor_count(y); i++) {
+        ck_assert_double_eq(nm_tensor_get(y, i), wanted[i]);
+    }
+}
+
+START_TEST(labels_are_read_without_repetitions_and_blanks)
+{
+    fixture f = begin();
+    const int best[] = {1, 1, 0, 1, 2, 2, 0, 0, 3};
+    for (int i = 0; i < 2; i++) {
+        nm_tensor *x = steps_of(&f, i ? NM_F64 : NM_F32, best, 9);
+        nm_tensor *y = nm_ctc_decode(f.tape, x, NULL);
+        ck_assert_int_eq(nm_tensor_dtype(y), NM_I32);
+        assert_labels(y, (int[]){1, 1, 2, 3, -1, -1, -1, -1, -1});
+        y = nm_ctc_decode(f.tape, x, NULL, .blank = 2, .padding = 9); /* 0 is a label then */
+        assert_labels(y, (int[]){1, 0, 1, 0, 3, 9, 9, 9, 9});
+        y = nm_ctc_decode(f.tape, x, ROW(&f, 1, 4));
+        assert_labels(y, (int[]){1, 1, -1, -1, -1, -1, -1, -1, -1});
+        y = nm_ctc_decode(f.tape, x, ROW(&f, 1, 0));
+        assert_labels(y, (int[]){-1, -1, -1, -1, -1, -1, -1, -1, -1});
+    }
+    nm_tensor *x = steps_of(&f, NM_F32, best, 9);
+    nm_tensor_set(x, 1, 0); /* all four are equal: the first */
+    nm_tensor_set(x, 4 * 8 + 1, NAN);
+    assert_labels(nm_ctc_decode(f.tape, x, NULL), (int[]){1, 1, 2, 1, -1, -1, -1, -1, -1});
+    nm_tensor_set(x, 4 * 8 + 1, 0);
+    nm_tensor_set(x, 4 * 8, NAN);
+    assert_labels(nm_ctc_decode(f.tape, x, NULL), (int[]){1, 1, 2, -1, -1, -1, -1, -1, -1});
+    assert_fine(f.context);
+    end(&f);
+}
+END_TEST
+
+START_TEST(what_cannot_be_decoded_is_named)
+{
+    fixture f = begin();
+    nm_tensor *x = steps_of(&f, NM_F32, (int[]){1, 1}, 2);
+    nm_ctc_decode(f.tape, x, ROW(&f, 1, 3));
+    assert_error(f.context, NM_ERROR_INPUT, "input_lengths at [0] is 3; there are 2 steps");
+    nm_ctc_decode(f.tape, x, ROW(&f, 1, -1));
+    assert_error(f.context, NM_ERROR_INPUT, "input_lengths at [0] is -1");
+    nm_ctc_decode(f.tape, x, ROW(&f, 2, 1, 1));
+    assert_error(f.context, NM_ERROR_INPUT, "x [1, 2, 4] and input_lengths [2] must be");
+    nm_ctc_decode(f.tape, x, NULL, .blank = 4);
+    assert_error(f.context, NM_ERROR_INPUT, "blank: 4 is no class of x [1, 2, 4]");
+    nm_ctc_decode(f.tape, nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(2, 3)), NULL);
+    assert_error(f.context, NM_ERROR_INPUT, "x [2, 3] and input_lengths (none)");
+    nm_tensor *y = nm_ctc_decode(f.tape, nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(2, 0, 3)), NULL);
+    ck_assert_int_eq(nm_tensor_count(y), 0);
+    assert_fine(f.context);
+    end(&f);
+}
+END_TEST
+
 TEST_MAIN("ops/ctc", one_label_in_one_step_costs_its_own_logarithm,
           labels_that_cannot_be_cost_infinity_or_nothing, a_probability_of_0_is_no_trouble,
           empty_sequences_and_labels_are_what_they_are, what_does_not_fit_is_named,
-          forward_mode_goes_through)
+          forward_mode_goes_through, labels_are_read_without_repetitions_and_blanks,
+          what_cannot_be_decoded_is_named)

@@ -458,6 +458,65 @@ START_TEST(an_interval_of_a_share_is_wilsons)
 }
 END_TEST
 
+/* ---- Labels in a row ---- */
+
+static nm_metric rows_metric(const char *name, double padding)
+{
+    nm_metric metric = metric_named(name, NULL);
+    metric.padding = padding;
+    return metric;
+}
+
+/* kitten and sitting, sunday and saturday; as many errors as everybody knows. */
+START_TEST(label_errors_are_what_it_takes_to_mend_a_row)
+{
+    begin();
+    nm_metric rate = rows_metric("label_error_rate", -1);
+    nm_metric right = rows_metric("sequence_accuracy", -1);
+    float outputs[] = {11, 9, 20, 20, 5, 14, -1, -1, 19, 21, 14, 4, 1, 25, -1, -1};
+    float labels[] = {19, 9, 20, 20, 9, 14, 7, -1, -1, 19, 1, 20, 21, 18, 4, 1, 25, -1};
+    for (nm_metric *m = &rate;; m = &right) {
+        ck_assert(isnan(nm_metric_value(m)));
+        ck_assert_int_eq(add(m, NM_SHAPE(2, 8), outputs, value_batch(labels, 2, 9)), NM_OK);
+        if (m == &right) {
+            break;
+        }
+    }
+    ck_assert_double_eq(nm_metric_value(&rate), (3.0 + 3) / (7 + 8));
+    ck_assert_double_eq(nm_metric_value(&right), 0);
+    float same[] = {11, 9, 20, 20, 5, 14, -1, 19, 21, 14, 4, 1, 25, -1};
+    ck_assert_int_eq(add(&rate, NM_SHAPE(2, 8), outputs, value_batch(same, 2, 7)), NM_OK);
+    ck_assert_int_eq(add(&right, NM_SHAPE(2, 8), outputs, value_batch(same, 2, 7)), NM_OK);
+    ck_assert_double_eq(nm_metric_value(&rate), 6.0 / (7 + 8 + 6 + 6));
+    ck_assert_double_eq(nm_metric_value(&right), 0.5);
+    assert_fine(context);
+    nm_metric_end(&rate);
+    nm_metric_end(&right);
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(rows_without_labels_have_no_error_unless_some_are_predicted)
+{
+    begin();
+    nm_metric rate = rows_metric("label_error_rate", 0);
+    float none[] = {0, 0}, one[] = {0, 2}, padded[] = {2, 0};
+    add(&rate, NM_SHAPE(1, 2), none, value_batch(none, 1, 2));
+    ck_assert_double_eq(nm_metric_value(&rate), 0);
+    add(&rate, NM_SHAPE(1, 2), padded, value_batch(none, 1, 2));
+    ck_assert(isinf(nm_metric_value(&rate)));
+    add(&rate, NM_SHAPE(1, 2), padded, value_batch(one, 1, 2)); /* what is in front is a label */
+    ck_assert_double_eq(nm_metric_value(&rate), (1.0 + 1) / 2);
+    nm_metric_end(&rate);
+    rate = rows_metric("label_error_rate", 0);
+    float flat[] = {1, 2, 3, 4};
+    add(&rate, NM_SHAPE(1, 2, 2), flat, value_batch(none, 1, 2));
+    assert_error(context, NM_ERROR_INPUT, "it needs rows of labels, [batch, steps]");
+    nm_metric_end(&rate);
+    nm_context_destroy(context);
+}
+END_TEST
+
 TEST_MAIN("optim/metric", an_interval_of_a_share_is_wilsons,
           accuracy_counts_over_batches_of_different_sizes, a_loop_by_hand_counts_as_the_metric_does,
           of_equal_outputs_the_first_counts, a_row_with_a_nan_is_wrong,
@@ -469,4 +528,5 @@ TEST_MAIN("optim/metric", an_interval_of_a_share_is_wilsons,
           errors_of_predictions_are_those_of_each_number_and_their_mean,
           values_are_seen_in_the_targets_own_unit, r2_of_one_sample_is_none,
           which_way_is_better_is_known, what_does_not_fit_the_metric_is_refused,
-          options_of_a_metric_are_checked)
+          options_of_a_metric_are_checked, label_errors_are_what_it_takes_to_mend_a_row,
+          rows_without_labels_have_no_error_unless_some_are_predicted)

@@ -97,6 +97,7 @@
  * const nm_cumsum_options *: NULL
  * const nm_dense_activation_options *: NULL
  * const nm_ctc_options *: NULL
+ * const nm_ctc_decode_options *: NULL
  * const nm_dense_options *: NULL
  * const nm_dropout_options *: NULL
  * const nm_elu_options *: NULL

@@ -102,7 +102,7 @@ for bad in "undefined 2 it cannot be loaded: undefined symbol: nm_there_is_no_su
     "reason 2 the licence of twice has run out" \
     "standing 2 noticed, and forgotten" \
     "loss 2 cannot register the loss \"hollow\": it has no compute" \
-    "kind 2 the descriptor of the loss \"twice\" has [0-9]* bytes, the library's [0-9]*"; do
+    "kind 2 the descriptor of the metric \"twice\" has [0-9]* bytes, the library's [0-9]*"; do
     read -r name code message <<<"$bad"
     plugin "$name" bad.c "-DBAD_${name^^}"
     refused "a plugin with BAD_${name^^} is refused" "$code" "plugin $name.so: $message" ops --plugin "$name.so"

@@ -53,8 +53,7 @@ static nm_status measure_all(evaluated *e, const arguments *a, results *r)
 {
     const char *out = argument_value(a, "--out");
     const nm_onlooker onlooker = {r, results_on_outputs};
-    *r = results_begin(e->trained.context, nm_model_schema(e->trained.model),
-                       nm_loss_choice_ignored(&e->trained.loss));
+    *r = results_begin(e->trained.context, nm_model_schema(e->trained.model), &e->trained.loss);
     nm_status status = evaluated_run(e, &onlooker);
     return status == NM_OK && out ? write_confusion(r, out) : status;
 }

@@ -15,9 +15,13 @@ static const nm_metric_type *const types[MEASURES] = {
     [SQUARED] = &nm_metric_root_mean_squared_error,
 };
 
-results results_begin(nm_context *context, const nm_schema *schema, nm_ignored ignored)
+results results_begin(nm_context *context, const nm_schema *schema, const nm_choice *loss)
 {
-    return (results){.context = context, .schema = schema, .ignored = ignored};
+    double padding;
+    return (results){.context = context,
+                     .schema = schema,
+                     .ignored = nm_loss_choice_ignored(loss),
+                     .in_rows = nm_loss_choice_padding(loss, &padding)};
 }
 
 bool has_matrix(const results *r)
@@ -43,17 +47,17 @@ static nm_status begin(results *r, nm_tensor *outputs, const nm_batch *batch)
     return status;
 }
 
-/* Values that are not those of the outputs, as labels in a row are not, have no errors each. */
-static bool compare(nm_tensor *outputs, const nm_batch *batch)
+/* Values that are not those of the outputs have no errors each. */
+static bool compare(const results *r, nm_tensor *outputs, const nm_batch *batch)
 {
     return batch->target_dtype == NM_I32 ||
-           nm_shape_equal(nm_tensor_shape(outputs), &batch->target_shape);
+           (!r->in_rows && nm_shape_equal(nm_tensor_shape(outputs), &batch->target_shape));
 }
 
 nm_status results_on_outputs(void *user, nm_tensor *outputs, const nm_batch *batch)
 {
     results *r = user;
-    if (!compare(outputs, batch)) {
+    if (!compare(r, outputs, batch)) {
         return NM_OK;
     }
     nm_status status = r->begun ? NM_OK : begin(r, outputs, batch);

@@ -25,13 +25,14 @@ typedef struct results {
     nm_context *context;
     const nm_schema *schema; /* what classes and values are called; NULL: not known */
     nm_ignored ignored;
+    bool in_rows;               /* values are labels in a row, which have no errors each */
     bool of_classes;            /* else of values */
     bool begun;                 /* a batch was seen */
     int64_t width;              /* classes, or values */
     nm_metric metric[MEASURES]; /* those of the sort, of which has_matrix() may be missing */
 } results;
 
-results results_begin(nm_context *context, const nm_schema *schema, nm_ignored ignored);
+results results_begin(nm_context *context, const nm_schema *schema, const nm_choice *loss);
 /* An nm_onlooker's. */
 nm_status results_on_outputs(void *results, nm_tensor *outputs, const nm_batch *batch);
 void results_end(results *results);

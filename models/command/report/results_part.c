@@ -174,9 +174,9 @@ static void add_all(report *r, const evaluated *e, const watching *w)
 
 void report_results(report *r, evaluated *e)
 {
-    const nm_ignored ignored = nm_loss_choice_ignored(&e->trained.loss);
-    watching w = {results_begin(r->context, nm_model_schema(e->trained.model), ignored),
-                  {.ignored = ignored}};
+    const nm_choice *loss = &e->trained.loss;
+    watching w = {results_begin(r->context, nm_model_schema(e->trained.model), loss),
+                  {.ignored = nm_loss_choice_ignored(loss)}};
     const nm_onlooker onlooker = {&w, on_outputs};
     if (evaluated_run(e, &onlooker) == NM_OK) {
         add_all(r, e, &w);

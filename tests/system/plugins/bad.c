@@ -75,7 +75,7 @@ static nm_status init(nm_context *context)
 #elif defined BAD_LOSS
     return nm_register(context, NM_KIND_LOSS, &hollow.item);
 #elif defined BAD_KIND
-    return nm_register(context, NM_KIND_LOSS, &twice.item);
+    return nm_register(context, NM_KIND_METRIC, &twice.item);
 #elif defined BAD_STANDING
     nm_fail(context, NM_ERROR_INPUT, "noticed, and forgotten");
     return NM_OK;
