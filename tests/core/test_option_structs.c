@@ -52,11 +52,24 @@ START_TEST(a_hostile_index_or_count_from_c_is_caught)
     refuse_struct(&o, "layer: \"several\" takes 0 to 8 choices, not 9");
     o.several.count = 1;
     refuse_struct(&o, "layer: \"several\"[0] has no item");
+    o.several.count = -1;
+    refuse_struct(&o, "layer: \"several\" takes 0 to 8 choices, not -1");
     o.several.count = 0;
+    o.schedule = (nm_choice){.item = &cosine, .own.size = 4};
+    char other[128];
+    snprintf(other, sizeof other,
+             "cosine: its options are those of something else (4 bytes, not %zu)",
+             sizeof(cosine_options));
+    refuse_struct(&o, other);
+    o.schedule = (nm_choice){0};
     o.weight.word = 3;
     refuse_struct(&o, "layer: \"weight\" has word 3 of 2, and 0 numbers at NULL");
     o.weight = (nm_numbers){.count = 2};
     refuse_struct(&o, "layer: \"weight\" has word 0 of 2, and 2 numbers at NULL");
+    o.weight = (nm_numbers){.word = -1};
+    refuse_struct(&o, "layer: \"weight\" has word -1 of 2, and 0 numbers at NULL");
+    o.weight = (nm_numbers){.count = -1};
+    refuse_struct(&o, "layer: \"weight\" has word 0 of 2, and -1 numbers at NULL");
     o.weight = NM_NUMBERS(1, -1);
     refuse_struct(&o, "layer: \"weight\"[1] must be at least 0, not -1");
 }

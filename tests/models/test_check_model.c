@@ -182,5 +182,38 @@ START_TEST(what_does_not_fit_is_refused)
 }
 END_TEST
 
+static nm_status check_failing(test_memory *memory)
+{
+    static const char yaml[] = "[dense: {units: 2}, batch_norm, tanh, dense: {units: 1}]";
+    nm_context *context = open_context(memory);
+    if (!context) {
+        return NM_ERROR_MEMORY;
+    }
+    nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "");
+    const nm_model_options options = {NM_MODEL_DEFAULTS, .dtype = NM_F64};
+    nm_model *model = document ? nm_model_create(context, document, nm_document_root(document),
+                                                 &NM_SHAPE(2), &options)
+                               : NULL;
+    nm_tensor *x = nm_tensor_create(context, NM_F64, NM_SHAPE(3, 2));
+    nm_random random = nm_random_create(3, 1);
+    seen s = {0};
+    if (model && x && nm_random_fill_normal(&random, x, 0, 1) == NM_OK) {
+        nm_check_model(model, x, count, &s);
+    }
+    nm_tensor_destroy(x);
+    nm_model_destroy(model);
+    nm_document_destroy(document);
+    const nm_status status = nm_context_status(context);
+    test_context_end(context, memory);
+    return status;
+}
+
+START_TEST(any_allocation_may_fail)
+{
+    test_every_allocation(check_failing);
+}
+END_TEST
+
 TEST_MAIN("models/check_model", networks_that_are_right_pass, a_wrong_gradient_is_found_and_named,
-          a_kink_is_told_from_a_mistake, the_model_is_left_as_it_was, what_does_not_fit_is_refused)
+          a_kink_is_told_from_a_mistake, the_model_is_left_as_it_was, what_does_not_fit_is_refused,
+          any_allocation_may_fail)

@@ -1,6 +1,7 @@
 /* Layers that run together give what they give one after the other: outputs, gradients, parameters
  * after some steps, and running statistics; with fewer ops. */
 #include <math.h>
+#include <stdio.h>
 
 #include "ops/loss.h"
 #include "optim/optimizers.h"
@@ -148,6 +149,23 @@ END_TEST
 
 START_TEST(other_poolings_are_not_taken)
 {
+    static const char *const others[] = {"kernel: [2, 1]",
+                                         "kernel: 2, padding: 1",
+                                         "kernel: 2, padding: [0, 0, 0, 1]",
+                                         "kernel: 2, padding: [0, 0, 0, 0]",
+                                         "kernel: 2, dilation: 2",
+                                         "kernel: 2, ceil_mode: true",
+                                         "kernel: 2, stride: [2, 1]",
+                                         "kernel: 2, stride: [1, 2]"};
+    for (int i = 0; i < NM_COUNT_OF(others); i++) {
+        char yaml[256];
+        snprintf(yaml, sizeof yaml,
+                 "[batch_norm, relu, {max_pool2d: {%s}}, flatten, {dense: {units: 3}}]", others[i]);
+        compare(yaml, IMAGE, 1);
+    }
+    compare("[batch_norm, relu, {max_pool2d: {kernel: [2, 2], stride: [2, 2], padding: 0, "
+            "dilation: 1}}, flatten, {dense: {units: 3}}]",
+            IMAGE, 2);
     compare("[batch_norm, relu, {max_pool2d: {kernel: 3}}, flatten, {dense: {units: 3}}]", IMAGE,
             1);
     compare(
