@@ -72,21 +72,34 @@ static void assert_words(const char *text, const char *words, const visit *v)
     }
 }
 
+/* What `norma help NAME` says, asked once: many items have options of one name. */
+static const char *help_of(const char *name)
+{
+    static struct {
+        const char *name;
+        char *text;
+    } told[1024];
+    int i = 0;
+    while (told[i].name && strcmp(told[i].name, name) != 0) {
+        i++;
+        ck_assert_int_lt(i, 1024);
+    }
+    if (!told[i].name) {
+        const ended *e = norma("help", name);
+        assert_code(e, 0);
+        told[i].name = name;
+        told[i].text = strdup(e->out);
+    }
+    return told[i].text;
+}
+
 /* ---- norma help ITEM ---- */
 
 static void assert_is_in_help(const visit *v)
 {
-    static char item[64]; /* told last */
-    static nm_kind kind;
-    static const ended *told;
-    if (!told || strcmp(item, v->item->name) != 0 || kind != v->kind) {
-        told = norma("help", v->item->name);
-        snprintf(item, sizeof item, "%s", v->item->name);
-        kind = v->kind;
-    }
     char heading[128], name[128];
     snprintf(heading, sizeof heading, "%s (%s): ", v->item->name, nm_kind_name(v->kind));
-    const char *at = strstr(told->out, heading);
+    const char *at = strstr(help_of(v->item->name), heading);
     ck_assert_msg(at != NULL, "no entry %s", heading);
     int indent = 2; /* two more for each map that it stands in */
     for (const char *dot = v->path; (dot = strchr(dot, '.')); dot++) {
@@ -121,10 +134,8 @@ static void assert_is_found_by_name(const visit *v)
     if (within || itself) {
         return; /* told as the part's, or as the part */
     }
-    const ended *e = norma("help", v->option->name);
-    assert_code(e, 0);
-    assert_words(e->out, v->option->doc, v);
-    assert_words(e->out, v->item->name, v);
+    assert_words(help_of(v->option->name), v->option->doc, v);
+    assert_words(help_of(v->option->name), v->item->name, v);
 }
 
 START_TEST(help_finds_every_option_by_its_name_and_says_whose_it_is)

@@ -15,12 +15,13 @@ names=
 # survives NAME SOURCE ARGUMENTS...: begins the trial, in a folder of its own; two run at a time.
 survives()
 {
-    local name=$1 source=$2 takes=
+    local name=$1 source=$2 takes= end=_exit
     shift 2
     ! grep -q 'main(int argc' "$source" || takes=-DWITH_ARGUMENTS
+    [[ ${NORMA_LINK:-} != *--coverage* ]] || end=exit # which writes what was reached
     mkdir "in_$name" && cp -r run new.npy parts.csv "in_$name"
     claim_runs "$name compiles with an allocator that fails" ${CC:-cc} -std=gnu11 -g \
-        -DEXAMPLE="\"$source\"" $takes -I"$NORMA_SOURCE" "$here/no_memory.c" -o "in_$name/$name" \
+        -DEXAMPLE="\"$source\"" $takes -DEND_CHILD=$end -I"$NORMA_SOURCE" "$here/no_memory.c" -o "in_$name/$name" \
         "$NORMA_BUILD/libnorma.so" -lm -pthread -Wl,-rpath,"$NORMA_BUILD" ${NORMA_LINK:-}
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
         wait -n
