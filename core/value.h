@@ -117,8 +117,9 @@ NM_API void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *forma
 /* Moves the context's standing error, if there is one, into the list, with a place as nm_fail_at()
  * puts it. Memory errors stay standing. */
 NM_API void nm_diagnose_standing(nm_diagnostics *d, const nm_value *at);
-/* Puts a value's place before the standing error, unless it begins with a place in that file. `at`
- * may be NULL: no place. Returns the standing status. */
+/* Puts a value's place before the standing error, unless it begins with a place in that file; that
+ * of a setting (--set) within it, if the error quotes its text. `at` may be NULL: no place. Returns
+ * the standing status. */
 NM_API nm_status nm_fail_at(nm_context *context, const nm_value *at);
 /* Fails with NM_ERROR_INPUT and all lines if there were any; NM_OK otherwise. An error that stands
  * in the context already comes first: its status is returned. */

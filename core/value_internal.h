@@ -29,6 +29,8 @@ bool nm_value_as_bool(const nm_value *value, bool *result);
 
 /* ---- Documents ---- */
 
+#define NM_SETTINGS_FILE "--set" /* the file that settings stand in, a line each */
+
 typedef struct nm_document_chunk nm_document_chunk;
 typedef struct nm_path_read nm_path_read;
 

@@ -75,6 +75,42 @@ void nm_diagnose(nm_diagnostics *d, const nm_value *at, const char *format, ...)
     add_message(d, place.text, message);
 }
 
+/* ---- The standing error ---- */
+
+/* Whether the text is quoted there, or stands by itself before a colon or a semicolon, as paths do.
+ */
+static bool is_about(const char *error, const char *text)
+{
+    const size_t length = strlen(text);
+    bool found = false;
+    for (const char *at = error; length && !found && (at = strstr(at, text)); at++) {
+        const char before = (char)(at > error ? at[-1] : ' '), behind = at[length];
+        found =
+            (before == '"' && behind == '"') || (before == ' ' && (behind == ':' || behind == ';'));
+    }
+    return found;
+}
+
+#define MOST_LOOKED_AT 100000 /* aliases may stand for more than anybody writes */
+
+/* The last value within `at` that --set gave and the error is about; NULL: none. */
+static const nm_value *setting_within(const nm_value *at, const char *error, int *looked_at)
+{
+    const nm_value *found = NULL;
+    if (++*looked_at > MOST_LOOKED_AT) {
+        return NULL;
+    }
+    if (at->kind == NM_VALUE_SCALAR) {
+        return !strcmp(at->file, NM_SETTINGS_FILE) && is_about(error, at->text) ? at : NULL;
+    }
+    for (int i = 0; i < at->count; i++) {
+        const nm_value *inner = at->kind == NM_VALUE_LIST ? at->items[i] : at->entries[i].value;
+        const nm_value *setting = setting_within(inner, error, looked_at);
+        found = setting ? setting : found;
+    }
+    return found;
+}
+
 static bool has_place_in(const char *error, const char *file)
 {
     nm_place place;
@@ -85,8 +121,12 @@ static bool has_place_in(const char *error, const char *file)
 nm_status nm_fail_at(nm_context *context, const nm_value *at)
 {
     nm_line place;
+    const char *error = nm_context_error(context);
+    int looked_at = 0;
+    const nm_value *setting = at ? setting_within(at, error, &looked_at) : NULL;
+    at = setting ? setting : at;
     place_of(at, &place);
-    if (place.length && !has_place_in(nm_context_error(context), at->file)) {
+    if (place.length && !has_place_in(error, at->file) && !has_place_in(error, NM_SETTINGS_FILE)) {
         place.text[place.length - 2] = 0; /* nm_fail_in() puts ": " behind it */
         nm_fail_in(context, "%s", place.text);
     }

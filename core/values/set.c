@@ -6,8 +6,6 @@
 #include "core/guard.h"
 #include "core/value_internal.h"
 
-#define FILE_NAME "--set"
-
 typedef struct setting {
     nm_document *document;
     const char *assignment;
@@ -48,7 +46,7 @@ static const nm_value *fail_at(const setting *s, const char *part, const char *f
     va_start(list, format);
     vsnprintf(message, sizeof message, format, list);
     va_end(list);
-    nm_fail(s->document->context, NM_ERROR_INPUT, FILE_NAME ":%d:%d: %s", s->line,
+    nm_fail(s->document->context, NM_ERROR_INPUT, NM_SETTINGS_FILE ":%d:%d: %s", s->line,
             column_at(s, part), message);
     return NULL;
 }
@@ -90,7 +88,7 @@ static const nm_value *fail_at_scalar(const setting *s, const nm_value *old, con
 
 static nm_value *new_value(const setting *s, nm_value_kind kind, const char *part)
 {
-    return nm_document_value(s->document, kind, FILE_NAME, s->line, column_at(s, part));
+    return nm_document_value(s->document, kind, NM_SETTINGS_FILE, s->line, column_at(s, part));
 }
 
 /* ---- Maps ---- */
@@ -305,10 +303,10 @@ nm_status nm_document_set_nth(nm_document *document, const char *assignment, int
     if (!s.equals) {
         char shown[NM_SHOWN];
         return nm_fail(document->context, NM_ERROR_INPUT,
-                       FILE_NAME ":%d:1: %s: expected PATH=VALUE, such as train.epochs=3", number,
-                       nm_text_shown(assignment, strlen(assignment), shown));
+                       NM_SETTINGS_FILE ":%d:1: %s: expected PATH=VALUE, such as train.epochs=3",
+                       number, nm_text_shown(assignment, strlen(assignment), shown));
     }
-    s.value = nm_document_parse_into(document, s.equals + 1, SIZE_MAX, FILE_NAME, number - 1,
+    s.value = nm_document_parse_into(document, s.equals + 1, SIZE_MAX, NM_SETTINGS_FILE, number - 1,
                                      characters_between(assignment, s.equals + 1));
     const nm_value *root = s.value ? changed_root(&s) : NULL;
     if (!root) {

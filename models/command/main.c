@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "models/command/command.h"
+#include "models/command/train/path.h"
 #include "norma_command.h"
 
 static const command *const commands[] = {
@@ -83,6 +84,13 @@ static int unknown_flag(const command *c, const char *text)
                      program_name(), c->name);
 }
 
+/* --out -: a file called so would be a surprise. `norma op` leaves an output out by it. */
+static bool is_no_place(const command *c, const command_flag *flag, const char *value)
+{
+    const bool writes = !strcmp(flag->name, "--out") || !strcmp(flag->name, "--svg");
+    return writes && strcmp(value, "-") == 0 && c != &command_op;
+}
+
 /* Takes one "--flag", "--flag value" or "--flag=value"; moves `at` past it. */
 static int parse_flag(arguments *a, char **words, int count, int *at)
 {
@@ -108,6 +116,11 @@ static int parse_flag(arguments *a, char **words, int count, int *at)
         value = equals ? equals + 1 : *at + 1 < count ? words[++*at] : NULL;
         if (!value) {
             return bad_usage("%s: %s needs a value: %s %s", c->name, name, name, flag->value);
+        }
+        if (is_no_place(c, flag, value)) {
+            return bad_usage("%s: %s is a %s's name, not standard output; give one: %s %s", c->name,
+                             name, strcmp(flag->value, "DIR") == 0 ? "folder" : "file", name,
+                             flag->value);
         }
     }
     if (a->values == MAX_VALUES) {
@@ -214,6 +227,25 @@ static void load_plugins(nm_context *context, const arguments *a)
     nm_plugin_allow(context, argument_value(a, "--load-plugins") != NULL);
 }
 
+/* A run's folder where a network's file is wanted: that file is in it. */
+static nm_status check_file(nm_context *context, const arguments *a)
+{
+    const char *given = a->count ? a->positional[0] : "";
+    char file[RUN_PATH];
+    if (strcmp(a->command->usage, "FILE") != 0 || !folder_holds(given, "network.yaml") ||
+        !path_join(file, given, "network.yaml")) {
+        return NM_OK;
+    }
+    const bool resumes = argument_value(a, "--resume") && !argument_value(a, "--out");
+    const char *const words[] = {program_word(), a->command->name, file,
+                                 "--resume",     "--out",          given};
+    char *line = shell_words(context, words, resumes ? 6 : 3);
+    nm_fail(context, NM_ERROR_INPUT, "%s: %s is a run's folder; its network's file is in it: %s",
+            a->command->name, given, line ? line : file);
+    nm_free(context, line);
+    return nm_context_status(context);
+}
+
 /* With what the program registers itself. */
 static int run_in(nm_context *context, const arguments *a, init_fn *init)
 {
@@ -221,7 +253,7 @@ static int run_in(nm_context *context, const arguments *a, init_fn *init)
     if (status == NM_OK && init && (status = init(context)) != NM_OK) {
         nm_fail(context, status, "what the program registers could not be registered");
     }
-    if (nm_context_status(context) == NM_OK) {
+    if (nm_context_status(context) == NM_OK && check_file(context, a) == NM_OK) {
         load_plugins(context, a);
     }
     const int code = nm_context_status(context) == NM_OK ? a->command->run(context, a) : EXIT_FINE;

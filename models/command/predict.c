@@ -40,8 +40,22 @@ static nm_status predict(nm_context *context, const arguments *a, trained *t, pr
     return nm_context_status(context);
 }
 
+/* Whether one argument alone is rather the samples: no network is called so. */
+static bool is_no_network(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    const bool yaml = dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+    return !is_trained_path(path) && !yaml && (dot || is_file(path) || strcmp(path, "-") == 0);
+}
+
 static int run_predict(nm_context *context, const arguments *a)
 {
+    if (!samples_of(a) && is_no_network(a->positional[0])) {
+        return bad_usage("predict: the network is missing: norma predict NETWORK %s, with a run's "
+                         "folder, a saved .safetensors file or a network's YAML",
+                         a->positional[0]);
+    }
     if (!samples_of(a)) {
         return bad_usage(
             "predict: the samples are missing: norma predict %s FILE, with a CSV, .npy "

@@ -187,9 +187,8 @@ static int run_quantize(nm_context *context, const arguments *a)
 {
     comparison c = {.outputs = NULL};
     const char *out = argument_value(a, "--out");
-    if (!out || strcmp(out, "-") == 0) {
-        return bad_usage("quantize: --out %s: norma quantize %s --out FILE.safetensors",
-                         out ? "is a file's name, not standard output" : "is missing",
+    if (!out) {
+        return bad_usage("quantize: --out is missing: norma quantize %s --out FILE.safetensors",
                          a->positional[0]);
     }
     nm_status status = evaluated_open_if_any(context, a, argument_value(a, "--on"), &c.e);

@@ -64,8 +64,8 @@ static nm_status judge(nm_trainer *t)
 /* Once a run: a guess does not learn. */
 static nm_status find_baselines(nm_trainer *t)
 {
-    nm_status status = NM_OK;
-    if (t->validation && !t->has_baselines) {
+    nm_status status = t->has_baselines ? NM_OK : nm_trainer_make_guess(t); /* saved in any case */
+    if (t->validation && !t->has_baselines && status == NM_OK) {
         status = nm_trainer_guess(t, t->validation, &t->validation_baseline);
     }
     if (t->test && !t->has_baselines && status == NM_OK) {

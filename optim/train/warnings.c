@@ -223,6 +223,80 @@ static void warn_of_parts(const nm_trainer *t)
     }
 }
 
+/* ---- What changes nothing in a run as short as this ---- */
+
+/* An option of the file's train part. */
+static const nm_value *place(const nm_trainer *t, const char *key)
+{
+    return nm_value_place(nm_value_place(t->setup.file, "train"), key);
+}
+
+#define LOOKS 64 /* at the rate, over the run */
+
+/* Whether the rate stays what it is, in a schedule that knows beforehand. */
+static bool is_level(const nm_schedule *s)
+{
+    const int64_t first = s->warmup_steps, last = s->steps - 1;
+    bool level = !s->type->watch && last > first;
+    for (int i = 1; i <= LOOKS && level; i++) {
+        const double step = (double)first + (double)(last - first) * i / LOOKS;
+        level = nm_schedule_factor(s, (int64_t)step) == nm_schedule_factor(s, first);
+    }
+    return level;
+}
+
+static void warn_of_schedule(const nm_trainer *t, int64_t evaluations)
+{
+    const nm_schedule *s = &t->schedule;
+    const nm_plateau_options *plateau = s->options;
+    if (s->type == &nm_schedule_constant) {
+        return;
+    }
+    if (is_level(s)) {
+        warn(t, place(t, "schedule"),
+             "train: the schedule \"%s\" leaves the learning rate as it is in all %lld updates of "
+             "this run (%lld an epoch); let it begin sooner, or train longer",
+             s->type->item.name, (long long)s->steps, (long long)s->steps_per_epoch);
+    } else if (s->type == &nm_schedule_plateau && evaluations <= plateau->patience + 2) {
+        warn(t, place(t, "schedule"),
+             "train: the schedule \"plateau\" changes nothing in a run of %lld evaluations: it "
+             "waits for more than %lld that are no better; lower its patience, or train longer",
+             (long long)evaluations, (long long)plateau->patience);
+    }
+}
+
+static void warn_of_averages(const nm_trainer *t)
+{
+    const nm_averaging *o = &t->setup.options.average;
+    if (o->on && o->every > t->steps) {
+        warn(t, place(t, "average"),
+             "average: every %lld updates are more than the %lld of this run: there will be no "
+             "average; lower \"every\"",
+             (long long)o->every, (long long)t->steps);
+    }
+}
+
+static void warn_of_no_effect(const nm_trainer *t)
+{
+    const nm_train_options *o = &t->setup.options;
+    const int64_t each = t->steps_per_epoch * o->evaluate_every;
+    const int64_t evaluations = (t->steps + each - 1) / each;
+    if (o->accumulate > t->batches) {
+        warn(t, place(t, "accumulate"),
+             "train: an epoch has %lld batches, so an update is made of those, not of the %lld "
+             "that \"accumulate\" says; lower it, or make the batches smaller",
+             (long long)t->batches, (long long)o->accumulate);
+    }
+    if (o->early_stopping.on && evaluations <= o->early_stopping.patience + 1) {
+        warn(t, place(t, "early_stopping"),
+             "early_stopping: changes nothing in a run of %lld evaluations: it waits for %lld that "
+             "are no better; lower its patience, or train longer",
+             (long long)evaluations, (long long)o->early_stopping.patience);
+    }
+    warn_of_schedule(t, evaluations);
+    warn_of_averages(t);
+}
+
 /* Of what is going to be trained: what was trained is as it is. */
 void nm_trainer_warn(const nm_trainer *t)
 {
@@ -246,4 +320,5 @@ void nm_trainer_warn(const nm_trainer *t)
         warn_of_outputs(t);
     }
     warn_of_precision(t);
+    warn_of_no_effect(t);
 }

@@ -190,6 +190,22 @@ static nm_status undecided(const finder *f)
                    text->title, (long long)f->top.line, (long long)numbers, (long long)f->columns);
 }
 
+/* "Sales of 2024,,": as a spreadsheet writes a title, above the header. */
+static nm_status refuse_title(const finder *f)
+{
+    const csv_text *text = &f->table->text;
+    int64_t named = 0;
+    for (int64_t i = 0; i < f->columns; i++) {
+        named += f->column[i].top.length > 0;
+    }
+    if (named > 1 || f->columns < 3) {
+        return NM_OK;
+    }
+    return nm_csv_fail(text, &f->column[0].top,
+                       "is alone in the first line, as a title is; remove that line, or if it is "
+                       "the header, say `header: yes`");
+}
+
 static nm_status tell_by_cells(finder *f)
 {
     nm_status status = look_at_rows(f);
@@ -212,7 +228,7 @@ static nm_status tell_by_cells(finder *f)
     } else {
         *header = v.header || v.fresh > v.recurring || !(v.recurring || v.fresh);
     }
-    return NM_OK;
+    return *header ? refuse_title(f) : NM_OK;
 }
 
 /* ---- By the network ---- */

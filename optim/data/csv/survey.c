@@ -59,10 +59,11 @@ static void see_marked(const csv_table *t, csv_column *c, const csv_walk *w)
 static nm_status wrong_count(const csv_table *t, int64_t line, int64_t cells)
 {
     const bool one = cells == 1 || t->columns == 1;
-    return nm_fail(t->context, NM_ERROR_FORMAT,
-                   "%s:%lld:1: %lld cells, but the first line has %lld%s", t->text.title,
-                   (long long)line, (long long)cells, (long long)t->columns,
-                   one ? "; is the separator right?" : "");
+    const bool titled = t->form.header && !t->rows && cells > t->columns;
+    return nm_fail(
+        t->context, NM_ERROR_FORMAT, "%s:%lld:1: %lld cells, but the first line has %lld%s%s",
+        t->text.title, (long long)line, (long long)cells, (long long)t->columns,
+        titled ? "; if that is a title, remove it" : "", one ? "; is the separator right?" : "");
 }
 
 static void see_digits(csv_column *c, double number)

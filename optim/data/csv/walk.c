@@ -5,7 +5,8 @@
  * 2. Blanks and tabs around a cell are none of it.
  * 3. A cell that begins with the quote ends with it; a doubled one within stands for one. Nothing
  *    else has to be quoted.
- * 4. Nothing is read beyond text->end, at which a 0 stands, the only one of the text. */
+ * 4. ="1.5" is 1.5: so Excel is told to leave a cell as it is, in quotes or not.
+ * 5. Nothing is read beyond text->end, at which a 0 stands, the only one of the text. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -184,6 +185,19 @@ static void walk_plain(csv_walk *w)
     w->place.length = (size_t)(at - w->place.cell);
 }
 
+/* Promise 4. */
+static void unwrap(csv_walk *w)
+{
+    const char *cell = w->place.cell;
+    const size_t length = w->place.length, marks = w->doubled ? 2 : 1, around = 1 + 2 * marks;
+    bool wrapped = w->form->quote && length >= around;
+    for (size_t i = 1; i <= marks && wrapped; i++) {
+        wrapped = cell[i] == w->form->quote && cell[length - i] == w->form->quote;
+    }
+    w->place.cell += wrapped ? 1 + marks : 0;
+    w->place.length -= wrapped ? around : 0;
+}
+
 /* Past the separator or the row's end. */
 static void end_cell(csv_walk *w)
 {
@@ -208,6 +222,9 @@ nm_status nm_csv_next(csv_walk *w)
         status = walk_quoted(w);
     } else {
         walk_plain(w);
+    }
+    if (*w->place.cell == '=') {
+        unwrap(w);
     }
     end_cell(w);
     return status;

@@ -176,6 +176,13 @@ START_TEST(a_table_without_form_is_refused)
     expect_error("a,b\n", "", ": no samples below the header");
     expect_error("1,2,3\n1,2\n", "", ":2:1: 2 cells, but the first line has 3");
     expect_error("1,2\n1,2,3\n", "", ":2:1: 3 cells, but the first line has 2");
+    expect_error("Sales, by year\n\na,b,c,y\n1,2,3,0\n", "",
+                 ":3:1: 4 cells, but the first line has 2; if that is a title, remove it");
+    expect_error("Sales\na,b,y\n1,2,0\n", "",
+                 ":2:1: 3 cells, but the first line has 1; if that is a title, remove it; is the "
+                 "separator right?");
+    expect_error("Sales,,\na,b,y\n1,2,0\n3,4,1\n", "",
+                 ":1:1: \"Sales\" is alone in the first line, as a title is; remove that line");
     expect_error("1;2\n1;2\n3,4\n", ", header: no",
                  ":3:1: 2 cells, but the first line has 1; is the separator right?");
     expect_error("1\n2\n", "", ": its only column is the target; is the separator right?");

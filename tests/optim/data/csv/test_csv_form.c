@@ -57,6 +57,23 @@ START_TEST(the_file_or_the_option_may_say_the_separator)
 }
 END_TEST
 
+START_TEST(what_excel_is_told_to_leave_alone_is_read_without_what_says_so)
+{
+    nm_dataset set;
+    begin(NULL);
+    expect_table("a,b,y\n=\"1.5\",2,0\n=\"-3\",4,1\n", "", 2, 2, numbers);
+    expect_table("=\"a\",b,y\n=\"1.5\",2,0\n=\"-3\",4,1\n", ", ignore: []", 2, 2, numbers);
+    expect_table("a;b;y\n\"=\"\"1,5\"\"\";2;0\n\"=\"\"-3\"\"\";\"4\";1\n", "", 2, 2, numbers);
+    expect_table("a,b,y\n1.5,2,0\n=\"\",4,1\n", ", missing: zero", 2, 2, (double[]){1.5, 2, 0, 4});
+    open_table(&set, "k,y\n=\"x\",0\n=,1\nx,1\n=,0\n=\",0\n=\",0\n\"=\",0\n\"=\"\"\",1\n", "");
+    assert_fine(context);
+    expect_values(&set, 8, 3, (double[]){0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0,
+                                         0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0});
+    nm_dataset_close(&set);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(a_wrong_separator_or_quote_is_refused)
 {
     nm_dataset set;
@@ -299,8 +316,10 @@ END_TEST
 
 TEST_MAIN("optim/csv_form", every_usual_separator_is_found,
           a_separator_within_texts_is_not_taken_for_one,
-          the_file_or_the_option_may_say_the_separator, a_wrong_separator_or_quote_is_refused,
-          lines_end_in_any_way, lines_of_nothing_but_separators_are_no_samples,
+          the_file_or_the_option_may_say_the_separator,
+          what_excel_is_told_to_leave_alone_is_read_without_what_says_so,
+          a_wrong_separator_or_quote_is_refused, lines_end_in_any_way,
+          lines_of_nothing_but_separators_are_no_samples,
           comments_are_left_out_of_a_file_that_begins_with_one,
           apostrophes_are_quotes_where_the_whole_file_can_be_read_so,
           quotes_can_be_told_or_switched_off, a_decimal_comma_is_found_from_the_cells,
