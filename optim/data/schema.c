@@ -379,16 +379,18 @@ static void read_target_shape(const reader *r, const nm_value *list)
 {
     nm_shape *shape = &r->schema->target_shape;
     int64_t size;
-    if (!is_list(r, list, "shape") || list->count >= NM_MAX_RANK) {
+    if (!is_list(r, list, "shape")) {
         return;
     }
-    for (int i = 0; i < list->count; i++) {
+    const bool fits = list->count < NM_MAX_RANK;
+    for (int i = 0; fits && i < list->count; i++) {
         bool fine = list->items[i]->kind == NM_VALUE_SCALAR &&
                     nm_parse_int(list->items[i]->text, &size) && size >= 1;
         shape->dim[shape->rank++] = fine ? size : 0;
     }
-    if (nm_shape_count(shape) < 1) {
-        nm_diagnose(r->d, list, "a target's shape must have positive dimensions");
+    if (!fits || nm_shape_count(shape) < 1) {
+        nm_diagnose(r->d, list, "a target's shape must have positive dimensions, at most %d",
+                    NM_MAX_RANK - 1);
     }
 }
 
