@@ -84,7 +84,8 @@ START_TEST(of_many_classes_the_first_are_named)
     train("wx.npy", "wy.npy", 12, "wide");
     const ended *e = norma("eval", "wide", "--data", "wx.npy", "--labels", "wu.npy");
     assert_code(e, 2);
-    assert_says(e->err, "sample 11 has label 1, which is no class that was trained on: 1000, 1030, ");
+    assert_says(e->err,
+                "sample 11 has label 1, which is no class that was trained on: 1000, 1030, ");
     assert_says(e->err, ", ...\n");
 }
 END_TEST

@@ -189,6 +189,29 @@ START_TEST(patterns_that_leave_everything_out_are_named)
 }
 END_TEST
 
+/* Twenty lines are enough to see what is meant. */
+START_TEST(of_many_that_do_not_fit_the_first_are_told)
+{
+    char yaml[512];
+    for (int units = 3; units < 5; units++) {
+        snprintf(
+            yaml, sizeof yaml,
+            "model: [dense: {units: 3}, repeat: {times: 12, body: [dense: {units: %d}]}, dense: "
+            "{units: 2}]\n"
+            "data: {train: {spirals: {points: 20}}}\nloss: cross_entropy\n"
+            "train: {steps: 1%s}\n",
+            units, units == 4 ? ", from: many/best.safetensors" : "");
+        write_text("many.yaml", yaml);
+        const ended *e = norma("train", "many.yaml", "--out", units == 3 ? "many" : "more");
+        assert_code(e, 0);
+        if (units == 4) {
+            assert_says(e->err, "is f32 [3, 3] there and f32 [4, 3] here, and begins anew");
+            assert_says(e->err, "... and 5 more");
+        }
+    }
+}
+END_TEST
+
 TEST_MAIN("models/command_from", all_that_fits_is_taken_and_listed,
           a_trained_network_trained_on_begins_where_it_ended,
           the_files_own_patterns_stay_where_the_path_is_given,
@@ -196,4 +219,4 @@ TEST_MAIN("models/command_from", all_that_fits_is_taken_and_listed,
           a_preparation_is_taken_or_made_anew_on_purpose, classes_are_taken_or_replaced_on_purpose,
           a_run_with_a_taken_preparation_goes_on_without_what_it_was_taken_from,
           a_run_that_began_on_its_own_does_not_go_on_from_others_weights,
-          patterns_that_leave_everything_out_are_named)
+          patterns_that_leave_everything_out_are_named, of_many_that_do_not_fit_the_first_are_told)
