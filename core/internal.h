@@ -104,6 +104,12 @@ static inline bool nm_is_float(uint8_t dtype)
     return dtype == NM_F32 || dtype == NM_F64 || dtype == NM_BF16;
 }
 
+/* What is computed with elements of that type, and what their gradient is of: bf16 is only kept. */
+static inline nm_dtype nm_wide(uint8_t dtype)
+{
+    return dtype == NM_BF16 ? NM_F32 : (nm_dtype)dtype;
+}
+
 static inline size_t nm_size_of(uint8_t dtype)
 {
     return dtype == NM_F32 ? sizeof(float) : nm_dtype_size((nm_dtype)dtype);

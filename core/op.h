@@ -39,6 +39,9 @@ typedef struct nm_port {
 #define NM_PORT_VARIADIC 2u /* last input: one or more of it */
 #define NM_PORT_NO_GRAD 4u  /* no gradient goes through, though it is floating */
 #define NM_PORT_HIDDEN 8u   /* output: saved for the gradient, not part of the result */
+#define NM_PORT_BF16                                                                               \
+    16u /* floating input: takes bf16 beside f32, as which the op then computes; look at the       \
+           tensor's type. Gradients of bf16 are f32 */
 
 /* ---- Shape rule ---- */
 

@@ -26,7 +26,8 @@ NM_API bool nm_context_set_narrow_conv(nm_context *context, bool on);
  * it was. */
 NM_API bool nm_context_set_winograd(nm_context *context, bool on);
 
-/* What a product's factors are rounded to. Sums are f32 either way, and so are all tensors. */
+/* What a product's factors are rounded to. Sums are f32 either way, and so are all tensors but for
+ * those of ops with the option `narrow`. */
 typedef enum nm_precision {
     NM_PRECISION_F32,
     /* bf16, on a processor that has units for it and by a library with oneDNN: several times
@@ -206,6 +207,8 @@ typedef struct nm_conv2d_activation_options {
     int64_t groups NM_DEFAULT(1);
     int precision NM_DEFAULT(NM_PRECISION_F32);
     int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* nm_activation */
+    bool narrow NM_DEFAULT(false); /* y of f32 is kept in bf16, for ops that take it: those of batch
+                                      norm and conv2d */
 } nm_conv2d_activation_options;
 NM_API void nm_conv2d_activation_options_init(nm_conv2d_activation_options *options);
 

@@ -132,6 +132,8 @@ typedef struct nm_batch_norm_activation_options {
     int mode NM_DEFAULT(NM_TRAINING);
     bool mean_only NM_DEFAULT(false);
     int activation NM_DEFAULT(NM_ACTIVATION_RELU); /* an nm_activation */
+    bool narrow NM_DEFAULT(false); /* y of f32 is kept in bf16, for ops that take it: those of batch
+                                      norm and conv2d. For channels on the last axis */
 } nm_batch_norm_activation_options;
 NM_API void nm_batch_norm_activation_options_init(nm_batch_norm_activation_options *options);
 

@@ -174,7 +174,7 @@ static nm_tensor *trace_inner(void *self, const nm_pass *pass, nm_tensor *x)
 }
 
 /* `constants`: of a folded pass; else NULL. */
-static nm_status rewrite(nm_graph *graph, nm_constants *constants, bool quantized)
+static nm_status rewrite(nm_graph *graph, nm_constants *constants, const key *k)
 {
     nm_status status = NM_OK;
     if (constants) {
@@ -183,7 +183,10 @@ static nm_status rewrite(nm_graph *graph, nm_constants *constants, bool quantize
         status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
     }
     status = status == NM_OK ? nm_graph_fuse(graph) : status;
-    if (constants && quantized) {
+    if (k->training && k->precision == NM_PRECISION_BF16) {
+        status = status == NM_OK ? nm_graph_narrow(graph) : status;
+    }
+    if (constants && k->quantized) {
         status = status == NM_OK ? nm_graph_quantize(graph) : status;
         status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
     }
@@ -210,7 +213,7 @@ static nm_status keep_pass(nm_traced *traced, const nm_pass *pass, nm_constants 
         nm_graph_destroy(k->traced);
         k->graph = k->traced = NULL;
     } else if (k->graph) {
-        rewrite(k->graph, k->key.folded ? constants : NULL, k->key.quantized);
+        rewrite(k->graph, k->key.folded ? constants : NULL, &k->key);
     }
     return nm_context_status(traced->context);
 }

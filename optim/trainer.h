@@ -104,8 +104,10 @@ typedef struct nm_train_options {
 } nm_train_options;
 
 /* Precision. With bf16, the products of dense and conv2d round their factors to bf16 in training;
- * parameters, gradients, statistics and all else stay f32, and so does evaluation. On a processor
- * without units for bf16 the trainer says so once, as a warning, and trains in f32. */
+ * parameters, gradients, statistics and all else stay f32, and so does evaluation. Only what conv2d
+ * and batch norm make for such alone is kept in bf16, in a network that runs from graphs
+ * (optim/traced.h). On a processor without units for bf16 the trainer says so once, as a warning,
+ * and trains in f32. */
 
 /* Accumulation. The update uses the mean gradient over all samples of so many batches, as one batch
  * of their size would, but for batch norm: it normalizes every batch by that batch's own

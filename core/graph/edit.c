@@ -172,7 +172,7 @@ static nm_dtype float_type(const nm_graph *graph, const nm_new_step *step)
     for (int i = 0; i < step->inputs; i++) {
         const nm_dtype dtype = step->in[i] < 0 ? NM_I64 : graph->values[step->in[i]].dtype;
         if (nm_input_port(step->op, i)->type == NM_PORT_FLOAT && nm_is_float((uint8_t)dtype)) {
-            return dtype;
+            return nm_wide((uint8_t)dtype);
         }
     }
     return NM_F32;
@@ -210,6 +210,7 @@ static nm_status fill_in(nm_graph *graph, nm_graph_step *made, const nm_new_step
             return NM_ERROR_MEMORY;
         }
         nm_step_outputs(made)[i] = v;
+        graph->values[v].dtype = all->out_dtype[i];
         graph->values[v].output = i;
         graph->values[v].step = 0; /* a step's; its number comes with nm_graph_prepare() */
     }

@@ -122,7 +122,7 @@ static void find_kind(nm_run *run)
     for (int i = run->inputs - 1; i >= 0; i--) {
         const nm_tensor *x = run->in[i];
         if (x && nm_is_float(x->dtype) && nm_input_port(op, i)->type == NM_PORT_FLOAT) {
-            run->dtype = (nm_dtype)x->dtype;
+            run->dtype = nm_wide(x->dtype);
         }
         run->same_shape = run->same_shape && x && nm_same_shape(x, run->out[0]);
     }

@@ -130,9 +130,10 @@ static bool type_fits(const nm_port *port, const nm_tensor *x, call *c)
     if (!c->first) {
         c->first = x;
         c->first_name = port->name;
-        c->dtype = (nm_dtype)x->dtype;
+        c->dtype = nm_wide(x->dtype);
     }
-    return (x->dtype == NM_F32 || x->dtype == NM_F64) && x->dtype == c->first->dtype;
+    const bool kept = x->dtype == NM_BF16 && port->flags & NM_PORT_BF16;
+    return (x->dtype == NM_F32 || x->dtype == NM_F64 || kept) && nm_wide(x->dtype) == c->dtype;
 }
 
 static nm_status check_inputs(const nm_tape *tape, const nm_op *op, int inputs,

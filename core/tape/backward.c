@@ -57,7 +57,7 @@ static nm_status add_pending(nm_pass *p, nm_tensor *x, nm_tensor *gradient)
     nm_tensor *old = x->pending;
     if (!p->graph && nm_tensor_is_alone(old) && p->tape->add->flags & NM_OP_IN_PLACE) {
         nm_tensor *in[] = {old, gradient};
-        return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)x->dtype, in, 2, &old);
+        return nm_run_op(p->context, p->tape->add, NULL, nm_wide(x->dtype), in, 2, &old);
     }
     nm_tensor *sum = nm_apply2(p->tape, p->tape->add, NULL, old, gradient);
     if (!sum) {
@@ -126,7 +126,7 @@ NM_INLINE nm_status receive(nm_pass *p, nm_node *node, int64_t index, int input,
                             nm_tensor *gradient)
 {
     nm_tensor *x = node->tensors[input];
-    if (!gradient || gradient->dtype != x->dtype) {
+    if (!gradient || gradient->dtype != nm_wide(x->dtype)) {
         return wrong_gradient(p, node, input, gradient);
     }
     if (!nm_same_shape(gradient, x)) {
@@ -361,7 +361,7 @@ static nm_status deposit(nm_pass *p, nm_tensor *leaf)
     if (grad->data) {
         nm_tensor *in[] = {grad, pending};
         grad->spent = spent ? 2 : 0;
-        return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)leaf->dtype, in, 2, &grad);
+        return nm_run_op(p->context, p->tape->add, NULL, (nm_dtype)grad->dtype, in, 2, &grad);
     }
     if (pending->buffer && pending->buffer->references == 1) {
         nm_tensor_share(grad, pending); /* the other reference goes when pending is dropped */

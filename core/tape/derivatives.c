@@ -32,7 +32,7 @@ static nm_status check_directions(nm_context *context, nm_tensor *const *inputs,
 {
     for (int i = 0; i < count; i++) {
         const nm_tensor *x = inputs[i], *v = directions[i];
-        if (x && v && (!nm_same_shape(x, v) || x->dtype != v->dtype)) {
+        if (x && v && (!nm_same_shape(x, v) || nm_wide(x->dtype) != v->dtype)) {
             char a[NM_SHAPE_TEXT], b[NM_SHAPE_TEXT];
             return nm_fail(context, NM_ERROR_INPUT, "direction %d is %s %s, but input %d %s %s", i,
                            nm_dtype_name((nm_dtype)v->dtype), nm_shape_text(&v->shape, a), i,
@@ -79,7 +79,7 @@ static nm_status make_seeds(nm_tape *tape, nm_tensor *const *outputs, int count,
         if (!y) {
             return nm_fail(tape->context, NM_ERROR_INPUT, "output %d is NULL", k);
         }
-        seeds[k] = nm_full(tape, (nm_dtype)y->dtype, y->shape, 0);
+        seeds[k] = nm_full(tape, nm_wide(y->dtype), y->shape, 0);
         if (!seeds[k] || nm_tensor_set_requires_grad(seeds[k], true) != NM_OK) {
             return tape->context->status;
         }

@@ -38,7 +38,7 @@ static void take_results(const nm_vjp *v, nm_tensor *const *in)
         }
         if (v->need[i]) {
             v->gin[i] =
-                in[i]->pending ? in[i]->pending : nm_full(v->tape, (nm_dtype)x->dtype, x->shape, 0);
+                in[i]->pending ? in[i]->pending : nm_full(v->tape, nm_wide(x->dtype), x->shape, 0);
         }
         in[i]->pending = NULL;
     }

@@ -46,7 +46,7 @@ static nm_status check_gradient_output(const nm_tape *tape, int i, const nm_tens
     if (status == NM_OK && g) {
         status = check_place(tape, "the gradient of output", i, g);
     }
-    if (status != NM_OK || !g || (nm_same_shape(g, y) && g->dtype == y->dtype)) {
+    if (status != NM_OK || !g || (nm_same_shape(g, y) && g->dtype == nm_wide(y->dtype))) {
         return status;
     }
     return nm_fail(tape->context, NM_ERROR_INPUT,
@@ -116,7 +116,7 @@ static nm_status seed_outputs(nm_pass *p, nm_tensor *const *outputs, nm_tensor *
         }
         nm_tensor *g = output_grads && output_grads[i]
                            ? output_grads[i]
-                           : nm_full(p->tape, (nm_dtype)y->dtype, y->shape, 1);
+                           : nm_full(p->tape, nm_wide(y->dtype), y->shape, 1);
         if (!g || nm_pass_add(p, y, g) != NM_OK) {
             return p->context->status;
         }
@@ -130,7 +130,7 @@ static nm_status collect(nm_pass *p, nm_tensor *const *inputs, int input_count, 
     for (int i = 0; i < input_count; i++) {
         nm_tensor *x = inputs[i];
         grads[i] = x->pending ? p->graph ? x->pending : nm_pass_alias(p->tape, x->pending)
-                              : nm_full(p->tape, (nm_dtype)x->dtype, x->shape, 0);
+                              : nm_full(p->tape, nm_wide(x->dtype), x->shape, 0);
         if (!grads[i]) {
             return p->context->status;
         }

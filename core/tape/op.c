@@ -114,7 +114,7 @@ nm_tensor *nm_vjp_gout(const nm_vjp *vjp, int output)
     NM_GIVEN(vjp && output >= 0 && output < vjp->outputs, NULL);
     const nm_tensor *y = vjp->out[output];
     return vjp->gout[output] ? vjp->gout[output]
-                             : nm_full(vjp->tape, (nm_dtype)y->dtype, y->shape, 0);
+                             : nm_full(vjp->tape, nm_wide(y->dtype), y->shape, 0);
 }
 
 /* ---- Registration ---- */
@@ -125,7 +125,7 @@ static bool is_elementwise(const nm_op *op)
     bool plain = op->input_count > 0 && op->output_count == 1 && op->forward &&
                  op->outputs[0].type == NM_PORT_FLOAT && !(op->flags & NM_OP_VIEW);
     for (int i = 0; i < op->input_count; i++) {
-        plain &= op->inputs[i].type == NM_PORT_FLOAT && op->inputs[i].flags == 0;
+        plain &= op->inputs[i].type == NM_PORT_FLOAT && !(op->inputs[i].flags & ~NM_PORT_BF16);
     }
     return plain;
 }

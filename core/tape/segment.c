@@ -118,7 +118,7 @@ static nm_dtype type_of(const nm_node *node)
     for (int i = 0; i < node->inputs; i++) {
         const nm_tensor *x = node->tensors[i];
         if (x && nm_input_port(node->op, i)->type == NM_PORT_FLOAT) {
-            return (nm_dtype)x->dtype;
+            return nm_wide(x->dtype);
         }
     }
     return NM_F32;

@@ -123,7 +123,7 @@ nm_status nm_tensor_make_grad(nm_tensor *tensor)
                                 .node = -1,
                                 .count = tensor->count,
                                 .shape = tensor->shape,
-                                .dtype = tensor->dtype,
+                                .dtype = (uint8_t)nm_wide(tensor->dtype),
                                 .owned = true,
                                 .name = "a gradient"};
     return NM_OK;

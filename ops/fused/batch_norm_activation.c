@@ -10,6 +10,7 @@
 #include "ops/norm/batch_norm.h"
 #include "ops/norm/channels.h"
 #include "ops/define.h"
+#include "ops/narrow.h"
 #include "ops/table.h"
 
 static nm_batch_norm_options norm_options(const void *options)
@@ -37,6 +38,7 @@ static nm_status batch_norm_activation_infer(nm_infer *infer)
                              nm_shape_text(residual, residual_text), nm_shape_text(x, x_text));
     }
     nm_status status = nm_batch_norm_infer_as(infer, &norm);
+    nm_narrow_output(infer, ((const nm_batch_norm_activation_options *)infer->options)->narrow);
     infer->out[GATE_SCALE] = infer->out[GATE_SHIFT] = infer->out[MEAN];
     return status;
 }
@@ -44,8 +46,9 @@ static nm_status batch_norm_activation_infer(nm_infer *infer)
 static nm_status batch_norm_activation_forward(const nm_run *run)
 {
     const nm_batch_norm_options norm = norm_options(run->options);
+    nm_tensor *residual = run->inputs > RESIDUAL ? run->in[RESIDUAL] : NULL;
     return nm_batch_norm_compute(run, &norm,
-                                 &(nm_batch_norm_top){.residual = run->x[RESIDUAL],
+                                 &(nm_batch_norm_top){.residual = residual,
                                                       .activation = activation_of(run->options),
                                                       .gate_scale = run->y[GATE_SCALE],
                                                       .gate_shift = run->y[GATE_SHIFT]});
@@ -64,7 +67,7 @@ static nm_tensor *one_by_one(nm_vjp *v, const nm_batch_norm_options *norm, int i
 
 static nm_tensor *gate_and_norm(nm_vjp *v, const nm_batch_norm_options *norm, int input)
 {
-    nm_tensor *in[G_RELU_INPUTS] = {[G_X] = v->in[X],
+    nm_tensor *in[G_RELU_INPUTS] = {[G_X] = nm_widened(v->tape, v->in[X]),
                                     [G_DY] = nm_vjp_gout(v, Y),
                                     [G_SCALE] = v->in[SCALE],
                                     [G_MEAN] = nm_detach(v->tape, v->out[MEAN]),
@@ -153,6 +156,7 @@ static const nm_option options[] = {
      .doc = "subtract the mean, but do not divide by the deviation"},
     {NM_FIELD(nm_batch_norm_activation_options, activation), NM_OPTION_ENUM,
      .names = nm_activation_names, .doc = "what y goes through in the end"},
+    {NM_FIELD(nm_batch_norm_activation_options, narrow), NM_OPTION_BOOL, .doc = NM_NARROW_DOC},
 };
 const nm_spec nm_batch_norm_activation_spec =
     NM_SPEC(nm_batch_norm_activation_options, defaults, options);
@@ -162,12 +166,14 @@ const nm_spec nm_batch_norm_activation_spec =
         .name = name_, .doc = doc_, .flags = NM_PORT_OPTIONAL                                      \
     }
 static const nm_port inputs[A_INPUTS] = {
-    [X] = {.name = "x", .doc = "values to normalize, channels on `axis`"},
+    [X] = {.name = "x", .doc = "values to normalize, channels on `axis`", .flags = NM_PORT_BF16},
     [SCALE] = CHANNELS("scale", "[channels]; absent: 1"),
     [SHIFT] = CHANNELS("shift", "[channels]; absent: 0"),
     [RUNNING_MEAN] = CHANNELS("running_mean", "[channels], for inference"),
     [RUNNING_VAR] = CHANNELS("running_var", "[channels], for inference"),
-    [RESIDUAL] = CHANNELS("residual", "x's shape: added before the activation; absent: 0"),
+    [RESIDUAL] = {.name = "residual",
+                  .doc = "x's shape: added before the activation; absent: 0",
+                  .flags = NM_PORT_OPTIONAL | NM_PORT_BF16},
 };
 static const nm_port outputs[A_OUTPUTS] = {
     [Y] = {.name = "y", .doc = "x's shape"},
@@ -230,7 +236,7 @@ const nm_op nm_op_batch_norm_activation = {
 };
 
 static const nm_port grad_inputs[G_RELU_INPUTS] = {
-    [G_X] = {.name = "x", .doc = "batch norm's input"},
+    [G_X] = {.name = "x", .doc = "batch norm's input", .flags = NM_PORT_BF16},
     [G_DY] = {.name = "dy", .doc = "gradient of the relu's result, x's shape"},
     [G_SCALE] = CHANNELS("scale", "[channels]; absent: 1"),
     [G_MEAN] = CHANNELS("mean", "[channels]; in training it may be absent"),

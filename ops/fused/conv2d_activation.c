@@ -2,6 +2,7 @@
 #include "ops/activation.h"
 #include "ops/linear/conv2d.h"
 #include "ops/define.h"
+#include "ops/narrow.h"
 #include "ops/table.h"
 
 static nm_conv2d_options conv_options(const void *options)
@@ -23,6 +24,7 @@ static nm_activation activation_of(const void *options)
 static nm_status conv2d_activation_infer(nm_infer *infer)
 {
     const nm_conv2d_options conv = conv_options(infer->options);
+    nm_narrow_output(infer, ((const nm_conv2d_activation_options *)infer->options)->narrow);
     return nm_conv2d_check(infer, &conv);
 }
 
@@ -63,6 +65,7 @@ static const nm_option options[] = {
     NM_CONV2D_ROWS(nm_conv2d_activation_options),
     {NM_FIELD(nm_conv2d_activation_options, activation), NM_OPTION_ENUM,
      .names = nm_activation_names, .doc = "what y goes through in the end"},
+    {NM_FIELD(nm_conv2d_activation_options, narrow), NM_OPTION_BOOL, .doc = NM_NARROW_DOC},
 };
 static const nm_spec spec = NM_SPEC(nm_conv2d_activation_options, defaults, options);
 

@@ -4,12 +4,15 @@
 #include "ops/kernels/kernel.h"
 #include "ops/kernels/math.h"
 
+#define GRAIN 65536 /* elements below which a second thread does not pay */
+
 typedef struct job {
-    const float *from;
-    uint16_t *to;
+    const float *floats;
+    const uint16_t *halves;
+    void *to;
 } job;
 
-NM_KERNEL static void convert(const float *from, uint16_t *to, int64_t count)
+NM_KERNEL void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count)
 {
     NM_SIMD for (int64_t i = 0; i < count; i++)
     {
@@ -20,13 +23,53 @@ NM_KERNEL static void convert(const float *from, uint16_t *to, int64_t count)
     }
 }
 
-static void convert_range(void *arg, int64_t begin, int64_t end)
+NM_KERNEL void nm_bf16_widen(const uint16_t *from, float *to, int64_t count)
+{
+    NM_SIMD for (int64_t i = 0; i < count; i++)
+    {
+        to[i] = nm_float_of_bits((int32_t)((uint32_t)from[i] << 16));
+    }
+}
+
+/* Above 0 are the bits from 1 to infinity's. */
+NM_KERNEL static void let_through(const uint16_t *y, const float *dy, float *dx, int64_t count)
+{
+    NM_SIMD for (int64_t i = 0; i < count; i++)
+    {
+        dx[i] = y[i] - 1u < 0x7f80u ? dy[i] : 0;
+    }
+}
+
+static void narrow_range(void *arg, int64_t begin, int64_t end)
 {
     const job *j = arg;
-    convert(j->from + begin, j->to + begin, end - begin);
+    nm_bf16_narrow(j->floats + begin, (uint16_t *)j->to + begin, end - begin);
+}
+
+static void widen_range(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    nm_bf16_widen(j->halves + begin, (float *)j->to + begin, end - begin);
+}
+
+static void let_through_range(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    let_through(j->halves + begin, j->floats + begin, (float *)j->to + begin, end - begin);
 }
 
 void nm_bf16_from_f32(nm_context *context, const float *from, uint16_t *to, int64_t count)
 {
-    nm_parallel(context, count, 65536, convert_range, &(job){from, to});
+    nm_parallel(context, count, GRAIN, narrow_range, &(job){from, NULL, to});
+}
+
+void nm_bf16_to_f32(nm_context *context, const uint16_t *from, float *to, int64_t count)
+{
+    nm_parallel(context, count, GRAIN, widen_range, &(job){NULL, from, to});
+}
+
+void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, float *dx,
+                       int64_t count)
+{
+    nm_parallel(context, count, GRAIN, let_through_range, &(job){dy, y, dx});
 }

@@ -6,5 +6,13 @@
 
 /* Rounds to nearest, ties to even; NaN stays NaN. */
 void nm_bf16_from_f32(nm_context *context, const float *from, uint16_t *to, int64_t count);
+void nm_bf16_to_f32(nm_context *context, const uint16_t *from, float *to, int64_t count);
+/* The gradient of a relu whose result is y: dy where y > 0, else 0. dx may be dy. */
+void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, float *dx,
+                       int64_t count);
+
+/* Few of them, on this thread. */
+void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count);
+void nm_bf16_widen(const uint16_t *from, float *to, int64_t count);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/thread.h"
+#include "ops/kernels/bf16.h"
 #include "ops/kernels/conv_choice.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm.h"
@@ -262,8 +263,8 @@ static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm
     return for_each_piece(context, &v, 1, forward_piece);
 }
 
-nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
-                          const void *w, const void *bias, nm_activation activation, void *y)
+static nm_status forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                         const void *w, const void *bias, nm_activation activation, void *y)
 {
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool relu = activation == NM_ACTIVATION_RELU;
@@ -284,6 +285,76 @@ nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                             .y = y});
     }
     return status;
+}
+
+/* ---- Images in bf16 ---- */
+
+#define COPIED 524288 /* numbers in f32 at once, if one image has no more */
+
+/* Whether ours read and write them. */
+static bool takes_bf16(const nm_conv_choice *k)
+{
+    return k->winograd_first && k->winograd == nm_conv_wide_bf16();
+}
+
+/* Some images at a time, with copies in f32 that stay in the cache. `room` has place for `at_once`
+ * of x and y. */
+static nm_status forward_in_copies(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                   const void *x, const void *w, const void *bias,
+                                   nm_activation activation, void *y, float *room, int64_t at_once)
+{
+    const int64_t in = c->h * c->w * c->c, out = c->oh * c->ow * c->o;
+    nm_conv some = *c;
+    some.x_is_bf16 = some.y_is_bf16 = false;
+    nm_status status = NM_OK;
+    for (int64_t i = 0; i < c->n && status == NM_OK; i += at_once) {
+        some.n = c->n - i < at_once ? c->n - i : at_once;
+        const void *from = (const float *)x + i * in;
+        void *to = (float *)y + i * out;
+        if (c->x_is_bf16) {
+            nm_bf16_to_f32(context, (const uint16_t *)x + i * in, room, some.n * in);
+            from = room;
+        }
+        if (c->y_is_bf16) {
+            to = room + at_once * in;
+        }
+        status = forward(context, dtype, &some, from, w, bias, activation, to);
+        if (c->y_is_bf16 && status == NM_OK) {
+            nm_bf16_from_f32(context, to, (uint16_t *)y + i * out, some.n * out);
+        }
+    }
+    return status;
+}
+
+static nm_status forward_of_bf16(nm_context *context, nm_dtype dtype, const nm_conv *c,
+                                 const void *x, const void *w, const void *bias,
+                                 nm_activation activation, void *y)
+{
+    const nm_conv_choice k = nm_conv_choose(context, dtype, c);
+    if (takes_bf16(&k) && (activation == NM_ACTIVATION_NONE || activation == NM_ACTIVATION_RELU)) {
+        return forward(context, dtype, c, x, w, bias, activation, y);
+    }
+    if (activation == NM_ACTIVATION_NONE && !k.narrow_first && !k.winograd_first &&
+        nm_onednn_conv_forward(context, c, x, w, bias, y)) {
+        return NM_OK;
+    }
+    const int64_t image = c->h * c->w * c->c + c->oh * c->ow * c->o;
+    const int64_t most = COPIED / (image + 1) + 1, at_once = most < c->n ? most : c->n;
+    float *room = nm_context_status(context) == NM_OK
+                      ? nm_scratch(context, nm_bytes(at_once * image + 1, sizeof *room))
+                      : NULL;
+    nm_status status =
+        room ? forward_in_copies(context, dtype, c, x, w, bias, activation, y, room, at_once)
+             : nm_context_status(context);
+    nm_scratch_end(room);
+    return status;
+}
+
+nm_status nm_conv_forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                          const void *w, const void *bias, nm_activation activation, void *y)
+{
+    return (c->x_is_bf16 || c->y_is_bf16 ? forward_of_bf16 : forward)(context, dtype, c, x, w, bias,
+                                                                      activation, y);
 }
 
 static nm_status input_grad_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
@@ -329,8 +400,8 @@ static nm_status weight_grad_by_pieces(nm_context *context, nm_dtype dtype, cons
 }
 
 /* The bias has a pass of its own also beside oneDNN, whose gradient of it takes twice as long. */
-nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
-                              const void *dy, void *dw, void *db)
+static nm_status weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                             const void *dy, void *dw, void *db)
 {
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c, k.narrow);
@@ -345,4 +416,29 @@ nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv
                             : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
     }
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
+}
+
+nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
+                              const void *dy, void *dw, void *db)
+{
+    const nm_conv_choice k = nm_conv_choose(context, dtype, c);
+    if (!c->x_is_bf16 || takes_bf16(&k)) {
+        return weight_grad(context, dtype, c, x, dy, dw, db);
+    }
+    if (!k.narrow && !k.winograd_first && nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
+        return db ? bias_grad(context, dtype, c, dy, db) : NM_OK;
+    }
+    const int64_t count = c->n * c->h * c->w * c->c;
+    nm_conv wide = *c;
+    wide.x_is_bf16 = false;
+    float *copy = nm_context_status(context) == NM_OK
+                      ? nm_scratch(context, nm_bytes(count + 1, sizeof *copy))
+                      : NULL;
+    nm_status status = nm_context_status(context);
+    if (copy) {
+        nm_bf16_to_f32(context, x, copy, count);
+        status = weight_grad(context, dtype, &wide, copy, dy, dw, db);
+    }
+    nm_scratch_end(copy);
+    return status;
 }

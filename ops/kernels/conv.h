@@ -13,6 +13,7 @@ typedef struct nm_conv {
     int64_t groups;
     int64_t
         bf16; /* round inputs to bf16 where that is faster; results are of `dtype` all the same */
+    int64_t x_is_bf16, y_is_bf16; /* in memory, where `dtype` is f32; dx and dy are not */
 } nm_conv;
 
 /* Fail only if memory runs out. `bias` [o] may be NULL; so may its gradient `db` [o], the sum of dy

@@ -5,6 +5,7 @@
 
 #include "core/inline.h"
 #include "core/thread.h"
+#include "ops/kernels/bf16.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/simd.h"
 
@@ -19,7 +20,11 @@
 /* A chunk of a block: rows (or runs) first..first + length of channels channel..channel + width. */
 typedef struct tile {
     int64_t first, length, channel, width;
+    int64_t at; /* of its first element, where channels are the last axis */
 } tile;
+
+#define COPIED (TILE_BYTES / (int64_t)sizeof(float)) /* elements of a tile of f32, at most */
+#define FEW_COPIED 2048 /* of one of several that are to stay in the cache */
 
 #define ARRAYS 10 /* of one number a channel, in a pass */
 
@@ -119,10 +124,16 @@ static tile tile_of(const nm_channel_pass *p, int64_t chunk, int64_t block)
     tile t = {.first = chunk * cut->length, .channel = block * cut->width};
     t.length = least(cut->length, p->view.outer - t.first);
     t.width = least(cut->width, p->view.channels - t.channel);
+    t.at = t.first * p->view.channels + t.channel;
     return t;
 }
 
 /* ---- Memory ---- */
+
+static bool is_narrow(const nm_channel_pass *p)
+{
+    return p->x_is_bf16 || p->residual_is_bf16 || p->y_is_bf16;
+}
 
 static size_t element_size(const nm_channel_pass *p)
 {
@@ -137,6 +148,7 @@ static size_t coefficient_bytes(const nm_channel_pass *p)
 size_t nm_channel_pass_bytes(nm_channel_pass *p)
 {
     p->cut = cut_view(&p->view, p->unit, TILE_BYTES / (int64_t)element_size(p));
+    p->stride = p->view.channels;
     const size_t channels = (size_t)p->view.channels;
     const size_t parts = p->gather ? (size_t)p->cut.chunks * 3 * channels : 0;
     return coefficient_bytes(p) + (ARRAYS * channels + parts) * sizeof(double) + 1;
@@ -163,6 +175,10 @@ void nm_channel_pass_begin_in(nm_channel_pass *p, void *memory)
 
 nm_status nm_channel_pass_begin(nm_channel_pass *p)
 {
+    if (is_narrow(p) && p->view.inner != 1) {
+        return nm_fail(p->context, NM_ERROR_INPUT,
+                       "elements of bf16 must have their channels on the last axis");
+    }
     p->memory = nm_scratch(p->context, nm_channel_pass_bytes(p));
     if (!p->memory) {
         return NM_ERROR_MEMORY;
@@ -249,12 +265,88 @@ static void narrow(const nm_channel_pass *p, int64_t begin, int64_t end)
     }
 }
 
+/* ---- Tiles of bf16: the same loops, on copies in f32 ---- */
+
+/* The tile's elements of a tensor, in one piece: where they are, or brought into `room`. */
+static const float *bring(const nm_channel_pass *p, const tile *t, const void *from, bool is_bf16,
+                          float *room)
+{
+    const int64_t stride = p->view.channels;
+    const bool whole = t->width == stride;
+    const int64_t rows = whole ? 1 : t->length, width = whole ? t->length * stride : t->width;
+    if (!from || (!is_bf16 && whole)) {
+        return from ? (const float *)from + t->at : NULL;
+    }
+    for (int64_t row = 0, at = t->at; row < rows; row++, at += stride) {
+        if (is_bf16) {
+            nm_bf16_widen((const uint16_t *)from + at, room + row * width, width);
+        } else {
+            memcpy(room + row * width, (const float *)from + at, (size_t)width * sizeof *room);
+        }
+    }
+    return room;
+}
+
+/* The opposite, for what was computed in `room`. */
+static void bring_back(const nm_channel_pass *p, const tile *t, const float *room)
+{
+    const int64_t stride = p->view.channels;
+    for (int64_t row = 0, at = t->at; row < t->length; row++, at += stride, room += t->width) {
+        if (p->y_is_bf16) {
+            nm_bf16_narrow(room, (uint16_t *)p->y + at, t->width);
+        } else {
+            memcpy((float *)p->y + at, room, (size_t)t->width * sizeof *room);
+        }
+    }
+}
+
+static void gather_copied(const nm_channel_pass *p, const tile *t, double *const *parts)
+{
+    ALIGNED float room[2][COPIED];
+    const tile here = {.length = t->length, .channel = t->channel, .width = t->width};
+    nm_channel_pass copy = *p;
+    copy.stride = t->width;
+    copy.x = bring(p, t, p->x, p->x_is_bf16, room[0]);
+    copy.dy = bring(p, t, p->dy, false, room[1]);
+    gather_rows_f32(&copy, &here, parts);
+}
+
+static void apply_some_copied(const nm_channel_pass *p, const tile *t)
+{
+    ALIGNED float room[3][FEW_COPIED], y[FEW_COPIED];
+    const tile here = {.length = t->length, .channel = t->channel, .width = t->width};
+    const bool there = !p->y_is_bf16 && t->width == p->view.channels;
+    nm_channel_pass copy = *p;
+    copy.stride = t->width;
+    copy.x = bring(p, t, p->x, p->x_is_bf16, room[0]);
+    copy.dy = bring(p, t, p->dy, false, room[1]);
+    copy.residual = bring(p, t, p->residual, p->residual_is_bf16, room[2]);
+    copy.y = there ? (float *)p->y + t->at : y;
+    apply_rows_f32(&copy, &here);
+    if (!there) {
+        bring_back(p, t, y);
+    }
+}
+
+static void apply_copied(const nm_channel_pass *p, const tile *t)
+{
+    const int64_t fold = p->cut.fold, rows = most(1, FEW_COPIED / (fold * t->width)) * fold;
+    for (int64_t first = 0; first < t->length; first += rows) {
+        tile some = *t;
+        some.length = least(rows, t->length - first);
+        some.at += first * p->view.channels;
+        apply_some_copied(p, &some);
+    }
+}
+
 static void gather_one(const nm_channel_pass *p, int64_t chunk, int64_t block)
 {
     const tile t = tile_of(p, chunk, block);
     double *const parts[] = {part(p, chunk, 0, t.channel), part(p, chunk, 1, t.channel),
                              part(p, chunk, 2, t.channel)};
-    if (p->view.inner == 1) {
+    if (p->x_is_bf16) {
+        gather_copied(p, &t, parts);
+    } else if (p->view.inner == 1) {
         (p->dtype == NM_F64 ? gather_rows_f64 : gather_rows_f32)(p, &t, parts);
     } else {
         (p->dtype == NM_F64 ? gather_runs_f64 : gather_runs_f32)(p, &t, parts);
@@ -292,7 +384,9 @@ static void finish_block(nm_channel_pass *p, int64_t block)
 static void apply_one(const nm_channel_pass *p, int64_t chunk, int64_t block)
 {
     const tile t = tile_of(p, chunk, block);
-    if (p->view.inner == 1) {
+    if (is_narrow(p)) {
+        apply_copied(p, &t);
+    } else if (p->view.inner == 1) {
         (p->dtype == NM_F64 ? apply_rows_f64 : apply_rows_f32)(p, &t);
     } else {
         (p->dtype == NM_F64 ? apply_runs_f64 : apply_runs_f32)(p, &t);

@@ -75,6 +75,8 @@ struct nm_channel_pass {
      * with this one's, tile by tile, in this order; its sums are there when this one's finish() is
      * called, which is the only one, and which sets its coefficients too. NULL: none. */
     nm_channel_pass *also;
+    /* Of a pass in f32, which of the tensors are bf16: for channels on the last axis. */
+    bool x_is_bf16, residual_is_bf16, y_is_bf16;
 
     /* One number a channel each, from nm_channel_pass_begin() on. */
     double *sum[3];
@@ -83,10 +85,11 @@ struct nm_channel_pass {
     double *gate_a, *gate_b;  /* to be set before a gated run */
 
     nm_channel_cut cut;
-    void *memory;  /* of the arrays above and below */
-    double *parts; /* the sums of every chunk: [chunks, 3, channels] */
-    void *narrow;  /* the coefficients as the loops want them: of `dtype`, repeated `fold`
-                      times */
+    int64_t stride; /* elements from row to row */
+    void *memory;   /* of the arrays above and below */
+    double *parts;  /* the sums of every chunk: [chunks, 3, channels] */
+    void *narrow;   /* the coefficients as the loops want them: of `dtype`, repeated `fold`
+                       times */
 };
 
 #define NM_CHANNEL_UNIT 64

@@ -179,10 +179,10 @@ typedef struct NAME(rows) {
 
 static NAME(rows) NAME(rows_of)(const nm_channel_pass *p, const tile *t)
 {
-    const int64_t fold = p->cut.fold, channels = p->view.channels;
-    return (NAME(rows)){.at = t->first * channels + t->channel,
+    const int64_t fold = p->cut.fold;
+    return (NAME(rows)){.at = t->at,
                         .full = t->length / fold,
-                        .stride = fold * channels,
+                        .stride = fold * p->stride,
                         .total = fold * t->width,
                         .rest = t->length % fold * t->width};
 }

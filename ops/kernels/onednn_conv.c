@@ -114,7 +114,7 @@ static bool run(nm_context *context, const nm_conv *conv, nm_direction direction
     int before = nm_onednn_enter(context, conv->n * conv->oh * conv->ow * conv->o * taps);
     bool bf16 = conv->bf16 && nm_onednn_takes_bf16(context);
     bool done = (bf16 && run_primitive(context, b, conv, direction, true, arrays)) ||
-                (nm_context_status(context) == NM_OK &&
+                (nm_context_status(context) == NM_OK && !conv->x_is_bf16 && !conv->y_is_bf16 &&
                  run_primitive(context, b, conv, direction, false, arrays));
     nm_onednn_leave(before);
     return done;

@@ -11,7 +11,13 @@ dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot)
 {
     const int results[] = {[FORWARD] = DESTINATION, [INPUT_GRAD] = SOURCE, [WEIGHT_GRAD] = WEIGHTS};
     bool narrow = problem->bf16 && slot != BIAS && slot != results[problem->direction];
-    return narrow ? dnnl_bf16 : dnnl_f32;
+    return narrow || nm_slot_is_bf16(problem, slot) ? dnnl_bf16 : dnnl_f32;
+}
+
+bool nm_slot_is_bf16(const nm_problem *problem, int slot)
+{
+    return problem->convolution && ((slot == SOURCE && problem->conv.x_is_bf16) ||
+                                    (slot == DESTINATION && problem->conv.y_is_bf16));
 }
 
 void nm_description_clear(nm_description *d)
@@ -72,7 +78,8 @@ static bool make_slots(nm_backend *b, nm_primitive *p, nm_description *d)
         if ((slot != BIAS || p->problem.bias) && !make_memory(b, &p->memory[slot], md)) {
             return false;
         }
-        if (slot != WEIGHTS && nm_slot_type(&p->problem, slot) == dnnl_bf16) {
+        if (slot != WEIGHTS && nm_slot_type(&p->problem, slot) == dnnl_bf16 &&
+            !nm_slot_is_bf16(&p->problem, slot)) {
             p->bytes[slot] = b->dnnl.memory_desc_get_size(md);
             p->count[slot] = (int64_t)(p->bytes[slot] / sizeof(uint16_t));
         }

@@ -86,6 +86,8 @@ nm_operands nm_operands_of(const nm_problem *problem, dnnl_engine_t engine,
 bool nm_primitive_run(nm_context *context, nm_backend *backend, const nm_problem *problem,
                       nm_describe_fn describe, const void *const arrays[SCRATCHPAD]);
 
+/* Whether the caller's own array is bf16. */
+bool nm_slot_is_bf16(const nm_problem *problem, int slot);
 /* The type in which oneDNN is given SOURCE, WEIGHTS, BIAS or DESTINATION. */
 dnnl_data_type_t nm_slot_type(const nm_problem *problem, int slot);
 

@@ -1,15 +1,4 @@
-/* Pairs of bf16, and products of them that are summed in f32. Numbers are rounded to the nearest,
- * ties to even; the processor takes those too small to be normal for 0. */
-#include <immintrin.h>
-
-typedef uint16_t halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
-typedef uint32_t wholes __attribute__((vector_size(LANES * sizeof(uint32_t))));
-
-WIDE NM_INLINE halves round_to_bf16(vector x)
-{
-    return (halves)_mm512_cvtneps_pbh((__m512)x);
-}
-
+/* Pairs of bf16, and products of them that are summed in f32. */
 /* To each position, pairs of what stands there in both tiles. */
 WIDE NM_INLINE void store_cells(vector tiles[PAIR][POSITIONS], float *to, int64_t step)
 {

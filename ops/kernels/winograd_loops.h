@@ -76,16 +76,28 @@ WIDE static void transform_all_weights(void *arg, int64_t begin, int64_t end)
 
 /* ---- Forward, and the gradient of x ---- */
 
+/* As y's elements from the first on. */
+WIDE NM_INLINE void store_pixel(const job *j, int64_t first, const vector *pixel)
+{
+#ifdef BF16
+    if (j->out.is_bf16) {
+        const halves rounded = round_to_bf16(*pixel);
+        memcpy((uint16_t *)j->y + first, &rounded, sizeof rounded);
+        return;
+    }
+#endif
+    memcpy(j->y + first, pixel, sizeof *pixel);
+}
+
 /* To y, A^T sums A, with what comes after. */
-NM_INLINE void store_output(const job *j, int64_t tile, const float *sums)
+WIDE NM_INLINE void store_output(const job *j, int64_t tile, const float *sums)
 {
     const side *s = &j->out;
     const place at = place_of(j, tile);
     const int64_t height = at_most(s->height - at.row, OUT);
     const int64_t width = at_most(s->width - at.column, OUT);
-    float *y = j->y + ((at.image * s->height + at.row) * s->width + at.column) * s->channels;
-    for (int64_t channel = 0; channel < s->channels;
-         channel += LANES, y += LANES, sums += s->panel) {
+    const int64_t first = ((at.image * s->height + at.row) * s->width + at.column) * s->channels;
+    for (int64_t channel = 0; channel < s->channels; channel += LANES, sums += s->panel) {
         vector moved[POSITIONS], pixels[OUT * OUT], bias = {0};
         load_positions(sums, s->step, moved);
         transform(moved, IN, transform_sums, OUT, pixels);
@@ -98,7 +110,7 @@ NM_INLINE void store_output(const job *j, int64_t tile, const float *sums)
                 if (j->relu) {
                     apply_relu(&pixel);
                 }
-                memcpy(y + (i * s->width + k) * s->channels, &pixel, sizeof pixel);
+                store_pixel(j, first + (i * s->width + k) * s->channels + channel, &pixel);
             }
         }
     }

@@ -13,6 +13,7 @@
  * numbers of bf16, whose products go into one sum. */
 #ifdef BF16
 #define PAIR 2
+#include <immintrin.h>
 #else
 #define PAIR 1
 #endif
@@ -27,6 +28,7 @@
 typedef struct side {
     int64_t height, width, channels;
     int64_t panel, step; /* floats from panel to panel, and from position to position */
+    bool is_bf16;        /* the images, in memory; without BF16 never */
 } side;
 
 typedef struct job {
@@ -58,7 +60,7 @@ NM_INLINE int64_t at_most(int64_t a, int64_t b)
 NM_INLINE side make_side(int64_t height, int64_t width, int64_t channels, int64_t cells)
 {
     /* A line more than there is: or all positions would share a few sets of the cache. */
-    return (side){height, width, channels, cells * LANES, cells * channels + LINE};
+    return (side){height, width, channels, cells * LANES, cells * channels + LINE, false};
 }
 
 /* Of `in` and w the cells are multiplied and of `out` there are sums; or, for w's gradient, of `in`
@@ -74,6 +76,8 @@ NM_INLINE job make_job(const nm_conv *c, int64_t at_once, bool sums_weights)
              .out = make_side(c->oh, c->ow, c->o, sums_weights ? paired : at_once),
              .weights_step = c->c * c->o / (sums_weights ? 1 : PAIR) + LINE};
     j.tiles = c->n * j.rows * j.columns;
+    j.in.is_bf16 = c->x_is_bf16;
+    j.out.is_bf16 = c->y_is_bf16;
     return j;
 }
 
@@ -95,6 +99,34 @@ NM_INLINE int64_t within(int64_t i, int64_t size, int32_t *mask)
     *mask = -(int32_t)(i >= 0 && i < size);
     return i < 0 ? 0 : i < size ? i : size - 1;
 }
+
+#ifdef BF16
+typedef uint16_t halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
+typedef uint32_t wholes __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+/* To the nearest, ties to even; the processor takes those too small to be normal for 0. */
+WIDE NM_INLINE halves round_to_bf16(vector x)
+{
+    return (halves)_mm512_cvtneps_pbh((__m512)x);
+}
+
+/* load() of images in bf16, to be read as f32. */
+WIDE NM_INLINE void load_bf16(const side *s, const uint16_t *image, int64_t row, int64_t column,
+                              int size, vector *to)
+{
+    int32_t in_row, in_column;
+    for (int i = 0; i < size; i++) {
+        const uint16_t *line = image + within(row + i, s->height, &in_row) * s->width * s->channels;
+        for (int k = 0; k < size; k++) {
+            halves pixel;
+            memcpy(&pixel, line + within(column + k, s->width, &in_column) * s->channels,
+                   sizeof pixel);
+            const wholes wide = __builtin_convertvector(pixel, wholes) << 16;
+            to[i * size + k] = (vector)(wide & (uint32_t)(in_row & in_column));
+        }
+    }
+}
+#endif
 
 /* LANES channels of `size` by `size` pixels from (row, column) on; zero outside of the image. */
 NM_INLINE void load(const side *s, const float *image, int64_t row, int64_t column, int size,
@@ -155,9 +187,17 @@ NM_INLINE void load_positions(const float *from, int64_t step, vector *tile)
 SHARED void load_tile(const job *j, const place *tile, int64_t channel, vector moved[POSITIONS])
 {
     const place at = *tile;
-    const float *image = j->x + at.image * j->in.height * j->in.width * j->in.channels;
+    const int64_t first = at.image * j->in.height * j->in.width * j->in.channels + channel;
+    const int64_t row = at.row - j->padding[0], column = at.column - j->padding[1];
     vector pixels[POSITIONS];
-    load(&j->in, image + channel, at.row - j->padding[0], at.column - j->padding[1], IN, pixels);
+#ifdef BF16
+    if (j->in.is_bf16) {
+        load_bf16(&j->in, (const uint16_t *)j->x + first, row, column, IN, pixels);
+    } else
+#endif
+    {
+        load(&j->in, j->x + first, row, column, IN, pixels);
+    }
     transform(pixels, IN, transform_input, IN, moved);
 }
 

@@ -14,6 +14,7 @@
 #include "ops/kernels/conv.h"
 #include "ops/kernels/gemm.h"
 #include "ops/linear.h"
+#include "ops/narrow.h"
 #include "ops/table.h"
 
 /* The options of the gradients: conv2d's, and the size that the stride leaves open. */
@@ -230,6 +231,8 @@ nm_status nm_conv2d_compute(const nm_run *run, const nm_conv2d_options *o, nm_ac
 {
     nm_conv c = make_conv(o, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->in[1]),
                           nm_tensor_shape(run->out[0]));
+    c.x_is_bf16 = nm_tensor_dtype(run->in[0]) == NM_BF16;
+    c.y_is_bf16 = nm_tensor_dtype(run->out[0]) == NM_BF16;
     return nm_conv_forward(run->context, run->dtype, &c, run->x[0], run->x[1], run->x[2],
                            activation, run->y[0]);
 }
@@ -250,6 +253,7 @@ static nm_status conv2d_weight_grad_forward(const nm_run *run)
 {
     nm_conv c = make_conv(run->options, nm_tensor_shape(run->in[0]), nm_tensor_shape(run->out[0]),
                           nm_tensor_shape(run->in[1]));
+    c.x_is_bf16 = nm_tensor_dtype(run->in[0]) == NM_BF16;
     return nm_conv_weight_grad(run->context, run->dtype, &c, run->x[0], run->x[1], run->y[0],
                                run->outputs > 1 ? run->y[1] : NULL);
 }
@@ -296,8 +300,8 @@ static nm_tensor *weight_grad(const nm_vjp *v, const nm_conv2d_options *o, nm_te
 static void parameter_grads(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy)
 {
     grad_options g = options_of_gradient(o, v->in[1]);
-    nm_apply(v->tape, &nm_op_conv2d_parameter_grad, (nm_tensor *[]){v->in[0], dy}, 2, &g,
-             v->gin + 1);
+    nm_apply(v->tape, &nm_op_conv2d_parameter_grad,
+             (nm_tensor *[]){nm_widened(v->tape, v->in[0]), dy}, 2, &g, v->gin + 1);
 }
 
 nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *dy, int input)
@@ -308,7 +312,7 @@ nm_tensor *nm_conv2d_gradient(nm_vjp *v, const nm_conv2d_options *o, nm_tensor *
     }
     switch (input) {
     case 0: return input_grad(v, o, dy, v->in[1], v->in[0]);
-    case 1: return weight_grad(v, o, v->in[0], dy, v->in[1]);
+    case 1: return weight_grad(v, o, nm_widened(v->tape, v->in[0]), dy, v->in[1]);
     default: return dy; /* summed over all but the channels by the engine */
     }
 }
@@ -371,7 +375,7 @@ static const nm_spec grad_spec = NM_SPEC(grad_options, grad_defaults, grad_optio
 
 #define X_PORT                                                                                     \
     {                                                                                              \
-        .name = "x", .doc = "[n, h, w, channels]"                                                  \
+        .name = "x", .doc = "[n, h, w, channels]", .flags = NM_PORT_BF16                           \
     }
 #define W_PORT                                                                                     \
     {                                                                                              \

@@ -20,6 +20,7 @@
 #include "ops/norm/channels.h"
 #include "ops/define.h"
 #include "ops/kernels/kernel.h"
+#include "ops/narrow.h"
 #include "ops/table.h"
 
 /* ---- Shape rules ---- */
@@ -175,7 +176,8 @@ nm_channel_pass nm_batch_norm_pass(const nm_run *run, const nm_batch_norm_option
     return (nm_channel_pass){.context = run->context,
                              .dtype = run->dtype,
                              .view = nm_channels_of(shape, nm_batch_norm_axis(o, shape)),
-                             .x = run->x[X]};
+                             .x = run->x[X],
+                             .x_is_bf16 = nm_tensor_dtype(run->in[X]) == NM_BF16};
 }
 
 nm_status nm_batch_norm_run(nm_channel_pass *p)
@@ -214,8 +216,10 @@ nm_status nm_batch_norm_compute(const nm_run *run, const nm_batch_norm_options *
     p.finish = nm_is_training(o) ? finish_training : finish_inference;
     p.apply = top->elsewhere ? NM_APPLY_NOTHING : NM_APPLY_AFFINE;
     p.activation = top->activation;
-    p.residual = top->residual;
+    p.residual = top->residual ? run->x[RESIDUAL] : NULL;
+    p.residual_is_bf16 = top->residual && nm_tensor_dtype(top->residual) == NM_BF16;
     p.y = run->y[Y];
+    p.y_is_bf16 = nm_tensor_dtype(run->out[Y]) == NM_BF16;
     p.arg = &f;
     return nm_batch_norm_run(&p);
 }
@@ -286,7 +290,7 @@ static nm_tensor *inverse_of(const nm_vjp *v)
 static nm_status first_order(const nm_vjp *v, const nm_batch_norm_options *o, nm_tensor *dy,
                              nm_tensor *dvar, nm_tensor *out[G_OUTPUTS])
 {
-    nm_tensor *in[G_INPUTS] = {v->in[X], dy, v->in[SCALE]};
+    nm_tensor *in[G_INPUTS] = {nm_widened(v->tape, v->in[X]), dy, v->in[SCALE]};
     if (nm_is_training(o)) {
         in[G_MEAN] = v->out[MEAN];
         in[G_INVERSE] = v->out[INVERSE];
@@ -342,7 +346,7 @@ static const nm_option options[] = {
 const nm_spec nm_batch_norm_spec = NM_SPEC(nm_batch_norm_options, defaults, options);
 
 static const nm_port inputs[INPUTS] = {
-    [X] = {.name = "x", .doc = "values to normalize, channels on `axis`"},
+    [X] = {.name = "x", .doc = "values to normalize, channels on `axis`", .flags = NM_PORT_BF16},
     [SCALE] = {.name = "scale", .doc = "[channels]; absent: 1", .flags = NM_PORT_OPTIONAL},
     [SHIFT] = {.name = "shift", .doc = "[channels]; absent: 0", .flags = NM_PORT_OPTIONAL},
     [RUNNING_MEAN] = {.name = "running_mean",

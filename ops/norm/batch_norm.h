@@ -45,12 +45,15 @@ double nm_batch_norm_values(const nm_channel_pass *pass);
 /* What goes on top of batch norm in the same pass, and where the numbers go with which it was
  * y = gate_scale * (x - mean) + gate_shift before that, [channels] of run->dtype, or NULL. */
 typedef struct nm_batch_norm_top {
-    const void *residual; /* x's shape; NULL: 0 */
+    const nm_tensor *residual; /* x's shape; NULL: 0 */
     nm_activation activation;
     bool elsewhere; /* only find the numbers: y is computed by the caller */
     void *gate_scale, *gate_shift;
     void *left; /* what is left of xhat's mean, because `mean` was rounded */
 } nm_batch_norm_top;
+
+/* What nm_batch_norm_move() does; of x it reads the shape alone. */
+extern const nm_effect nm_batch_norm_moving;
 
 /* ---- Batch norm's parts, for ops whose inputs and outputs begin like its own ---- */
 

@@ -141,8 +141,9 @@ static nm_status run_pass(nm_channel_pass *p, const nm_run *run, backward *g, co
     p->dy = run->x[G_DY];
     p->finish = finish_gradient;
     p->arg = g;
-    if (nm_channel_pass_begin(p) != NM_OK) {
-        return NM_ERROR_MEMORY;
+    const nm_status status = nm_channel_pass_begin(p);
+    if (status != NM_OK) {
+        return status;
     }
     load_known(p, run, mean, inverse);
     nm_channel_pass_run(p);
@@ -461,7 +462,7 @@ static nm_tensor *batch_norm_grad_vjp(nm_vjp *v, int input)
 /* ---- The op ---- */
 
 static const nm_port grad_inputs[G_INPUTS] = {
-    [G_X] = {.name = "x", .doc = "batch_norm's input"},
+    [G_X] = {.name = "x", .doc = "batch_norm's input", .flags = NM_PORT_BF16},
     [G_DY] = {.name = "dy", .doc = "gradient of y, x's shape"},
     [G_SCALE] = {.name = "scale", .doc = "[channels]; absent: 1", .flags = NM_PORT_OPTIONAL},
     [G_MEAN] = {.name = "mean",

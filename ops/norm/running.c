@@ -89,7 +89,7 @@ static nm_status move_by(const void *data, nm_tensor *const *in)
     return nm_batch_norm_move_now(in, *(const double *)data);
 }
 
-static const nm_effect moving = {"move_statistics", sizeof(double), move_by};
+const nm_effect nm_batch_norm_moving = {"move_statistics", sizeof(double), move_by};
 
 nm_status nm_batch_norm_move(nm_tape *tape, nm_tensor *x, const nm_batch_norm_result *batch,
                              nm_tensor *running_mean, nm_tensor *running_var, double momentum)
@@ -101,7 +101,7 @@ nm_status nm_batch_norm_move(nm_tape *tape, nm_tensor *x, const nm_batch_norm_re
     NM_REQUIRE(context, batch && batch->y, NM_ERROR_INPUT);
     NM_REQUIRE(context, running_mean, NM_ERROR_INPUT);
     nm_tensor *in[MOVED] = {batch->mean, batch->var, x, running_mean, running_var};
-    return nm_tape_do(tape, &moving, &momentum, in, MOVED);
+    return nm_tape_do(tape, &nm_batch_norm_moving, &momentum, in, MOVED);
 }
 
 /* ---- Both at once ---- */

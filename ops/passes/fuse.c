@@ -12,27 +12,11 @@
 
 /* ---- Batch norm ---- */
 
-/* batch_norm's options and batch_norm_activation's, whichever the step has. */
-static nm_batch_norm_activation_options options_of(const nm_graph_step *step)
-{
-    if (step->op != &nm_op_batch_norm) {
-        return *(const nm_batch_norm_activation_options *)step->options;
-    }
-    const nm_batch_norm_options *o = step->options;
-    return (nm_batch_norm_activation_options){.struct_size =
-                                                  sizeof(nm_batch_norm_activation_options),
-                                              .axis = o->axis,
-                                              .eps = o->eps,
-                                              .mode = o->mode,
-                                              .mean_only = o->mean_only,
-                                              .activation = NM_ACTIVATION_NONE};
-}
-
 /* `becomes` in place of both, with an activation, and a residual if that is a value. */
 static nm_status rewrite_norm(const nm_match *m, const nm_op *becomes, nm_activation activation,
                               int residual)
 {
-    nm_batch_norm_activation_options o = options_of(m->a);
+    nm_batch_norm_activation_options o = nm_norm_options_of(m->a);
     o.activation = activation == NM_ACTIVATION_NONE ? o.activation : (int)activation;
     nm_new_step step = {.op = becomes, .options = &o, .inputs = m->a->inputs};
     memcpy(step.in, m->a->in, (size_t)m->a->inputs * sizeof(int));
@@ -63,13 +47,13 @@ static nm_status add_pooling(const nm_match *m)
 
 static bool has_no_activation(const nm_match *m)
 {
-    return options_of(m->a).activation == NM_ACTIVATION_NONE;
+    return nm_norm_options_of(m->a).activation == NM_ACTIVATION_NONE;
 }
 
 static bool is_of_last_axis(const nm_match *m)
 {
     const nm_shape *x = &nm_graph_value_at(m->graph, m->a->in[X])->shape;
-    return x->rank == 4 && nm_shape_axis(x, options_of(m->a).axis) == 3;
+    return x->rank == 4 && nm_shape_axis(x, nm_norm_options_of(m->a).axis) == 3;
 }
 
 /* ---- Relu and pooling ---- */

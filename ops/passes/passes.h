@@ -15,6 +15,10 @@ extern "C" {
  * where something else reads what lies between. Of NULL nothing. */
 NM_API nm_status nm_graph_fuse(nm_graph *graph);
 
+/* For training with bf16, after nm_graph_fuse(): what convolutions in bf16 and batch norms make,
+ * and none but such read, is kept in bf16, where the processor has units for it. */
+nm_status nm_graph_narrow(nm_graph *graph);
+
 /* For inference, with the program's own tensors as they will be when nm_graph_settle() computes
  * what depends on them alone: batch norm by running statistics goes into the weights of the dense
  * or conv2d before it, whose activation goes along. */

@@ -134,16 +134,36 @@ nm_status nm_rules_apply(nm_graph *graph, const nm_rule *rules, int count)
     return status;
 }
 
-/* ---- A rewriting that both tables have ---- */
+/* ---- What the tables share ---- */
 
-static nm_conv2d_activation_options conv2d_options(const nm_conv2d_options *o)
+nm_batch_norm_activation_options nm_norm_options_of(const nm_graph_step *step)
 {
+    if (step->op != &nm_op_batch_norm) {
+        return *(const nm_batch_norm_activation_options *)step->options;
+    }
+    const nm_batch_norm_options *o = step->options;
+    return (nm_batch_norm_activation_options){.struct_size =
+                                                  sizeof(nm_batch_norm_activation_options),
+                                              .axis = o->axis,
+                                              .eps = o->eps,
+                                              .mode = o->mode,
+                                              .mean_only = o->mean_only,
+                                              .activation = NM_ACTIVATION_NONE};
+}
+
+nm_conv2d_activation_options nm_conv_options_of(const nm_graph_step *step)
+{
+    if (step->op == &nm_op_conv2d_activation) {
+        return *(const nm_conv2d_activation_options *)step->options;
+    }
+    const nm_conv2d_options *o = step->options;
     return (nm_conv2d_activation_options){.struct_size = sizeof(nm_conv2d_activation_options),
                                           .stride = o->stride,
                                           .padding = o->padding,
                                           .dilation = o->dilation,
                                           .groups = o->groups,
-                                          .precision = o->precision};
+                                          .precision = o->precision,
+                                          .activation = NM_ACTIVATION_NONE};
 }
 
 nm_status nm_rewrite_linear(const nm_match *m)
@@ -155,7 +175,7 @@ nm_status nm_rewrite_linear(const nm_match *m)
     if (dense) {
         d.precision = ((const nm_dense_options *)m->a->options)->precision;
     } else {
-        c = conv2d_options(m->a->options);
+        c = nm_conv_options_of(m->a);
         c.activation = activation;
     }
     nm_new_step step = {.op = dense ? &nm_op_dense_activation : &nm_op_conv2d_activation,

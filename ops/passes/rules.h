@@ -4,6 +4,8 @@
 
 #include "core/graph/edit.h"
 #include "ops/activation.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
 
 /* What stands behind the first step. */
 typedef enum nm_behind {
@@ -35,6 +37,10 @@ typedef struct nm_rule {
 nm_status nm_rules_apply(nm_graph *graph, const nm_rule *rules, int count);
 
 nm_activation nm_activation_of_op(const nm_op *op);
+/* batch_norm's options and batch_norm_activation's, whichever the step has, as the latter. */
+nm_batch_norm_activation_options nm_norm_options_of(const nm_graph_step *step);
+/* conv2d's and conv2d_activation's, the same. */
+nm_conv2d_activation_options nm_conv_options_of(const nm_graph_step *step);
 /* dense or conv2d with an activation behind it. */
 nm_status nm_rewrite_linear(const nm_match *match);
 

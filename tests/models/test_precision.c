@@ -8,7 +8,7 @@
 #include "ops/linear.h"
 #include "ops/loss.h"
 #include "optim/optimizers.h"
-#include "tests/models/model_test.h"
+#include "tests/models/same_runs.h"
 
 static const char net[] = "[{conv2d: {channels: 16, kernel: 3, padding: 1}}, batch_norm, relu,"
                           " {max_pool2d: {kernel: 2}}, {conv2d: {channels: 16, kernel: 3}}, relu,"
@@ -84,6 +84,59 @@ START_TEST(without_units_for_it_bf16_is_f32_to_the_bit)
 }
 END_TEST
 
+/* ---- What lies between convolutions and batch norms ---- */
+
+#define BODY                                                                                       \
+    "[{residual: {body: [{conv2d: {channels: 16, kernel: 3, padding: 1}}, batch_norm, relu, "      \
+    "{conv2d: {channels: 16, kernel: 3, padding: 1}}, batch_norm]}}, relu]"
+static const char deep[] =
+    "model: [{conv2d: {channels: 16, kernel: 3, padding: 1}}, batch_norm, relu, {repeat: {times: "
+    "%d, recompute: %s, body: " BODY "}}, "
+    "{residual: {body: [{conv2d: {channels: 32, kernel: 3, stride: 2, padding: 1}}, batch_norm], "
+    "shortcut: [{conv2d: {channels: 32, kernel: 1, stride: 2}}, batch_norm]}}, relu, "
+    "{avg_pool2d: {global: true}}, flatten, {dense: {units: 3}}]\n"
+    "data: {train: {waves: {samples: 400, shape: [12, 12, 3], classes: 3, seed: 1}}, batch: %d}\n"
+    "loss: cross_entropy\ntrain: {epochs: 1, steps: %d, optimizer: {sgd: {rate: 0.05}}, "
+    "precision: %s}\n";
+
+/* Four steps of a batch of 16, or one of a deeper network's of 100. */
+static run train_deep(bool deeper, bool recompute, const char *precision, bool plan)
+{
+    const char *none[] = {NULL};
+    char yaml[2048];
+    snprintf(yaml, sizeof yaml, deep, deeper ? 7 : 2, recompute ? "true" : "false",
+             deeper ? 100 : 16, deeper ? 1 : 4, precision);
+    test_write_file(test_path("deep.yaml"), yaml, strlen(yaml));
+    return train_file(test_path("deep.yaml"), none, plan);
+}
+
+START_TEST(kept_in_bf16_it_has_the_same_bits_with_and_without_plan_and_recomputed)
+{
+    run planned = train_deep(false, false, "bf16", true);
+    run taped = train_deep(false, false, "bf16", false);
+    run again = train_deep(false, true, "bf16", true), wide = train_deep(false, false, "f32", true);
+    assert_same_runs(&planned, &taped, "on the tape");
+    assert_same_runs(&planned, &again, "recomputed");
+    assert_near(planned.result.train_loss, wide.result.train_loss, 0.1, 0.02);
+    end_run(&wide);
+    end_run(&again);
+    end_run(&taped);
+    end_run(&planned);
+}
+END_TEST
+
+START_TEST(kept_in_bf16_it_takes_little_more_than_half_of_the_memory)
+{
+    run narrow = train_deep(true, false, "bf16", false);
+    run wide = train_deep(true, false, "f32", false);
+    const double ratio =
+        (double)nm_context_pool_peak(narrow.context) / (double)nm_context_pool_peak(wide.context);
+    ck_assert_msg(!nm_has_bf16() || ratio < 0.65, "it takes %.3f times as much", ratio);
+    end_run(&wide);
+    end_run(&narrow);
+}
+END_TEST
+
 /* ---- The trainer says so ---- */
 
 static int warnings;
@@ -118,4 +171,6 @@ END_TEST
 
 TEST_MAIN("models/precision", bf16_trains_as_f32_does_within_its_rounding,
           without_units_for_it_bf16_is_f32_to_the_bit,
+          kept_in_bf16_it_has_the_same_bits_with_and_without_plan_and_recomputed,
+          kept_in_bf16_it_takes_little_more_than_half_of_the_memory,
           the_trainer_tells_a_user_whose_processor_has_no_bf16)
