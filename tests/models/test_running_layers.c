@@ -396,6 +396,70 @@ START_TEST(a_frozen_layer_stays_the_same_function)
 }
 END_TEST
 
+/* Which of the two is frozen does not count: then neither moves, and training is as evaluation. */
+START_TEST(a_layer_with_either_statistic_frozen_normalizes_by_what_there_is)
+{
+    static const char *const layers[] = {"[batch_renorm]", "[ghost_batch_norm: {size: 2}]"};
+    static const char *const frozen[] = {"*.running_mean", "*.running_var"};
+    for (int i = 0; i < 4; i++) {
+        fixture f = begin_f64(layers[i / 2], NM_SHAPE(4));
+        nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(6, 4), 3);
+        ck_assert_int_eq(nm_store_set_trainable(f.store, frozen[i % 2], false), NM_OK);
+        nm_tensor *y = nm_tensor_keep(train(&f, x));
+        assert_same(y, evaluate(&f, x), 1e-12);
+        assert_fine(f.context);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
+START_TEST(layers_without_scale_and_shift_have_none)
+{
+    static const char *const layers[] = {"[batch_renorm: {affine: false}]",
+                                         "[ghost_batch_norm: {affine: false, size: 3}]"};
+    for (int i = 0; i < 2; i++) {
+        fixture f = begin_f64(layers[i], NM_SHAPE(4));
+        nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(3, 4), 3);
+        ck_assert_int_eq(nm_store_parameters(f.store), 0);
+        assert_same(train(&f, x), nm_batch_norm(f.tape, x, NULL, NULL), 1e-12);
+        nm_tensor_destroy(x);
+        end(&f);
+    }
+}
+END_TEST
+
+START_TEST(axes_that_an_input_does_not_have_are_refused)
+{
+    static const char *const wrong[] = {"[batch_renorm: {axis: 3}]",
+                                        "[ghost_batch_norm: {axis: 3}]"};
+    for (int i = 0; i < 2; i++) {
+        fixture f = begin_with(wrong[i], NM_SHAPE(4), (nm_model_options){NM_MODEL_DEFAULTS});
+        ck_assert_ptr_null(f.model);
+        assert_error(f.context, NM_ERROR_INPUT, "axis");
+        end(&f);
+    }
+    fixture f = begin_with("[ghost_batch_norm]", NM_SHAPE(1, 1, 1, 1, 2),
+                           (nm_model_options){NM_MODEL_DEFAULTS});
+    assert_error(f.context, NM_ERROR_INPUT, "its input has 6 axes; it takes one less");
+    end(&f);
+}
+END_TEST
+
+/* Without eps a channel that never varied has a deviation of 0, by which nothing can be divided. */
+START_TEST(renorm_without_eps_leaves_a_channel_of_no_variance_alone)
+{
+    fixture f = begin_f64("[batch_renorm: {warmup: 0, ramp: 0, eps: 0}]", NM_SHAPE(2));
+    nm_tensor *x = normal(&f, NM_F64, NM_SHAPE(4, 2), 3);
+    nm_tensor_fill(named(&f, "brn1.running_var"), 0);
+    nm_tensor *y = train(&f, x);
+    assert_fine(f.context);
+    assert_same(y, nm_batch_norm(f.tape, x, NULL, NULL, .eps = 0), 1e-12);
+    nm_tensor_destroy(x);
+    end(&f);
+}
+END_TEST
+
 TEST_MAIN("models/running_layers", renorm_is_batch_norm_at_first,
           renorm_without_limits_trains_by_running_statistics,
           renorms_gradient_takes_r_and_d_as_constants,
@@ -406,4 +470,7 @@ TEST_MAIN("models/running_layers", renorm_is_batch_norm_at_first,
           whitened_channels_of_a_group_are_uncorrelated, evaluation_whitens_by_what_training_left,
           too_few_values_to_whiten_are_refused,
           statistics_of_all_layers_that_have_some_are_found_again,
-          a_frozen_layer_stays_the_same_function)
+          a_frozen_layer_stays_the_same_function,
+          a_layer_with_either_statistic_frozen_normalizes_by_what_there_is,
+          layers_without_scale_and_shift_have_none, axes_that_an_input_does_not_have_are_refused,
+          renorm_without_eps_leaves_a_channel_of_no_variance_alone)
