@@ -118,6 +118,44 @@ START_TEST(a_network_of_bytes_takes_bytes_of_any_type_and_nothing_else)
 }
 END_TEST
 
+START_TEST(targets_of_another_shape_are_refused)
+{
+    write_array("vx.npy", NM_F32, NM_SHAPE(6, 3), some);
+    write_array("two.npy", NM_F32, NM_SHAPE(6, 2), fraction);
+    write_array("three.npy", NM_F32, NM_SHAPE(6, 3), fraction);
+    write_text("net.yaml", "model: [dense: {units: 2}]\nloss: mse\ntrain: {epochs: 1}\n"
+                           "data: {train: {npy: {x: vx.npy, y: two.npy}}}\n");
+    assert_code(norma("train", "net.yaml", "--out", "values", "--quiet"), 0);
+    const ended *e = norma("eval", "values", "--data", "vx.npy", "--labels", "three.npy");
+    assert_code(e, 2);
+    assert_says(e->err, "npy: a target has shape [3], but those trained on have [2]");
+}
+END_TEST
+
+/* Images of one, three or four channels that a page has room for are shown as they are. */
+START_TEST(mistakes_on_images_of_bytes_are_shown)
+{
+    static const struct {
+        int64_t side, channels;
+        bool shown;
+    } cases[] = {{2, 1, true}, {2, 2, false}, {2, 3, true}, {2, 4, true}, {600, 1, false}};
+    write_array("iy.npy", NM_I64, NM_SHAPE(6), odd);
+    for (int i = 0; i < NM_COUNT_OF(cases); i++) {
+        char run[16], page[16];
+        size_t size;
+        snprintf(run, sizeof run, "images%d", i);
+        snprintf(page, sizeof page, "page%d.html", i);
+        write_array("i.npy", NM_U8, NM_SHAPE(6, cases[i].side, 2, cases[i].channels), some);
+        train("i.npy", "iy.npy", 3, run);
+        assert_code(norma("report", run, "--out", page), 0);
+        char *text = read_text(test_path(page), &size);
+        ck_assert_msg(!strstr(text, "data:image/png") == !cases[i].shown, "case %d", i);
+        free(text);
+    }
+}
+END_TEST
+
 TEST_MAIN("models/command_arrays", labels_that_no_class_had_are_named,
           of_many_classes_the_first_are_named,
-          a_network_of_bytes_takes_bytes_of_any_type_and_nothing_else)
+          a_network_of_bytes_takes_bytes_of_any_type_and_nothing_else,
+          targets_of_another_shape_are_refused, mistakes_on_images_of_bytes_are_shown)

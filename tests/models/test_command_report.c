@@ -75,5 +75,44 @@ START_TEST(a_run_that_failed_is_told_beside_others)
 }
 END_TEST
 
+/* Of a long run the figure has all points, and its table every third. */
+START_TEST(a_long_runs_table_leaves_rows_out_but_not_the_last)
+{
+    static char log[1 << 16];
+    size_t length = (size_t)sprintf(log, "{\"event\": \"start\", \"step\": 0}\n");
+    for (int i = 1; i <= 450; i++) {
+        length += (size_t)sprintf(log + length,
+                                  "{\"event\": \"epoch\", \"epoch\": %d, \"step\": %d, "
+                                  "\"train_loss\": %g}\n",
+                                  i, 10 * i, 1.0 / i);
+    }
+    ck_assert_int_eq(mkdir(test_path("long"), 0777), 0);
+    write_text("long/log.jsonl", log);
+    const ended *e = norma("report", "long", "--out", "long.html");
+    assert_code(e, 0);
+    size_t size;
+    char *page = read_text(test_path("long.html"), &size);
+    ck_assert_ptr_nonnull(strstr(page, "<summary>The data, some of very many</summary>"));
+    ck_assert_ptr_nonnull(strstr(page, "training</td><td class=\"r\">4500</td>"));
+    ck_assert_ptr_nonnull(strstr(page, "training</td><td class=\"r\">40</td>"));
+    ck_assert_ptr_null(strstr(page, "training</td><td class=\"r\">20</td>"));
+    free(page);
+}
+END_TEST
+
+START_TEST(a_run_that_has_just_begun_has_no_curves)
+{
+    ck_assert_int_eq(mkdir(test_path("begun"), 0777), 0);
+    write_text("begun/log.jsonl", "{\"event\": \"start\", \"step\": 0}\n");
+    assert_code(norma("report", "begun", "--out", "begun.html"), 0);
+    size_t size;
+    char *page = read_text(test_path("begun.html"), &size);
+    ck_assert_ptr_nonnull(strstr(page, "No curves: no epoch has ended."));
+    free(page);
+}
+END_TEST
+
 TEST_MAIN("models/command_report", more_classes_than_can_be_read_have_no_matrix,
-          more_weights_than_can_be_read_are_drawn_in_part, a_run_that_failed_is_told_beside_others)
+          more_weights_than_can_be_read_are_drawn_in_part, a_run_that_failed_is_told_beside_others,
+          a_long_runs_table_leaves_rows_out_but_not_the_last,
+          a_run_that_has_just_begun_has_no_curves)
