@@ -340,6 +340,25 @@ START_TEST(what_cannot_be_said_together_is_refused)
 }
 END_TEST
 
+/* The first fold had begun: what it kept is gone on from, and no folder is left that nothing takes.
+ */
+START_TEST(a_first_fold_that_fails_on_its_way_can_be_gone_on_from)
+{
+    write_table();
+    const char *const folds[] = {"train", "net.yaml", "--folds", "2",
+                                 "--out", "full",     "--set",   "model.0.dense.units=2000",
+                                 NULL};
+    const ended *e = finish(start(folds, (running_options){.file_limit = 16384}));
+    assert_code(e, 1);
+    assert_says(e->err, "norma: fold 1: cannot write \"full/fold-1/");
+    const ended *again = norma("train", "net.yaml", "--folds", "2", "--out", "full", "--set",
+                               "model.0.dense.units=2000", "--resume");
+    assert_code(again, 0);
+    ck_assert(is_there("full/predictions.csv"));
+    ck_assert(is_there("full/fold-2/best.safetensors"));
+}
+END_TEST
+
 TEST_MAIN("models/command_folds", folds_tell_the_mean_and_deviation_of_what_each_got,
           predictions_are_of_every_row_in_its_order_by_a_network_that_had_not_seen_it,
           folds_leave_groups_whole_and_in_order_see_nothing_later,
@@ -348,4 +367,5 @@ TEST_MAIN("models/command_folds", folds_tell_the_mean_and_deviation_of_what_each
           weights_that_follow_the_data_are_counted_by_every_command, values_have_folds_too,
           the_last_line_is_left_by_quiet_and_has_the_interval,
           folds_that_were_stopped_go_on_and_end_as_if_they_had_not_been,
-          what_cannot_be_said_together_is_refused)
+          what_cannot_be_said_together_is_refused,
+          a_first_fold_that_fails_on_its_way_can_be_gone_on_from)

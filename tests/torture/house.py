@@ -77,6 +77,7 @@ class Scenario:
 
 TRAIN = ["train", "net.yaml", "--out", "run"]
 RESUME = TRAIN + ["--resume"]
+FOLDS = ["train", "net.yaml", "--folds", "2", "--out", "split", "--quiet"]
 RUN_FILES = ["run/best.safetensors", "run/checkpoint.safetensors", "run/network.yaml"]
 
 SCENARIOS = [
@@ -102,6 +103,7 @@ MORE = [
     Scenario("report", ["report", "run", "--out", "page.html"], ["page.html"], starts_with="whole",
              may_say=": left out. "),
     Scenario("plot", ["plot", "run", "--svg", "figure.svg"], ["figure.svg"], starts_with="whole"),
+    Scenario("folds", FOLDS, ["split/predictions.csv"], again=[[*FOLDS, "--resume"], FOLDS]),
     Scenario("study", ["study", "study.yaml", "--out", "lab", "--quiet"], []),
     Scenario("new", ["new", "op", "soft", "--out", "soft"], ["soft/soft.c"], once=True),
     Scenario("help", ["help", "batch_norm"], ["-"]),

@@ -1,8 +1,10 @@
 #include "models/command/train/repeat.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/command/train/interrupt.h"
 #include "models/command/train/members.h"
@@ -158,6 +160,14 @@ static nm_status run_members(members *m)
     return nm_context_status(m->context);
 }
 
+/* Whether there is anything that another start could go on with, or stumble over. */
+static bool leaves_something(const members *m)
+{
+    run first;
+    return m->begun ||
+           (name_member(m, 0, &first) == NM_OK && rmdir(first.folder) != 0 && errno != ENOENT);
+}
+
 /* ---- The command ---- */
 
 /* Seeds are compared on rows that none of them has learned from. */
@@ -204,8 +214,7 @@ static nm_status run_in_folder(members *m)
     interrupts_release();
     log_end_several(&w->log, m->stopped ? interrupt_number() : 0,
                     status == NM_OK ? NULL : nm_context_error(m->context));
-    const bool nothing = status != NM_OK && !m->begun && !w->resumes;
-    if (nothing) {
+    if (status != NM_OK && !w->resumes && !leaves_something(m)) {
         claim_undo(&w->claim); /* the first was refused: of the whole nothing is left */
     } else {
         claim_end(&w->claim);
