@@ -12,7 +12,7 @@ typedef struct job {
     void *to;
 } job;
 
-NM_KERNEL void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count)
+NM_KERNEL static void narrow_row(const float *from, uint16_t *to, int64_t count)
 {
     NM_SIMD for (int64_t i = 0; i < count; i++)
     {
@@ -23,12 +23,22 @@ NM_KERNEL void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count)
     }
 }
 
-NM_KERNEL void nm_bf16_widen(const uint16_t *from, float *to, int64_t count)
+NM_KERNEL static void widen_row(const uint16_t *from, float *to, int64_t count)
 {
     NM_SIMD for (int64_t i = 0; i < count; i++)
     {
         to[i] = nm_float_of_bits((int32_t)((uint32_t)from[i] << 16));
     }
+}
+
+void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count)
+{
+    narrow_row(from, to, count);
+}
+
+void nm_bf16_widen(const uint16_t *from, float *to, int64_t count)
+{
+    widen_row(from, to, count);
 }
 
 /* Above 0 are the bits from 1 to infinity's. */

@@ -28,8 +28,9 @@
 #endif
 
 /* NM_KERNEL compiles a function for several instruction sets and picks one when the program is
- * loaded. Put it on the function with the hot loop, and give it a name that no other file uses:
- * clang makes the part that picks global also for a static function. The build's option `kernels`
+ * loaded. Put it on the function with the hot loop, which is static, since clang 14 gives another
+ * name to what picks, and give it a name that no other file uses: clang makes that part global all
+ * the same. The build's option `kernels`
  * forces one: NM_KERNELS_PLAIN, NM_KERNELS_AVX2 or NM_KERNELS_AVX512. Sanitizers and valgrind run
  * the plain one. On Arm the plain one is what the compiler makes of NEON, which all 64-bit Arm
  * processors have. */
