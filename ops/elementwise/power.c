@@ -174,7 +174,25 @@ NM_INLINE double power_f64(double x, double e)
 }
 
 NM_LONG_BINARY(each_power, _Generic((a), float : power_f32, double : power_f64)(a, b))
-NM_UNARY(large_power, (pow)((double)x, exponent_of(options)))
+
+/* By one that float does not hold, or in f64. */
+static void large_power_row_f32(const void *options, const void *const *xs, void *ys, int64_t n)
+{
+    const float *x = xs[0];
+    float *y = ys;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = (float)(pow)((double)x[i], exponent_of(options));
+    }
+}
+
+static void power_row_f64(const void *options, const void *const *xs, void *ys, int64_t n)
+{
+    const double *x = xs[0];
+    double *y = ys;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = (pow)(x[i], exponent_of(options));
+    }
+}
 
 /* By one exponent: the same loop, with copies of it. */
 static void power_row_f32(const void *options, const void *const *xs, void *ys, int64_t n)
@@ -213,9 +231,8 @@ static nm_status pow_forward(const nm_run *run)
             return usual[i].forward(&one);
         }
     }
-    return (fabs)(by) > ODD_UP_TO
-               ? large_power_forward(&one)
-               : nm_elementwise_in_blocks(&one, power_row_f32, large_power_row_f64);
+    return nm_elementwise_in_blocks(
+        &one, (fabs)(by) > ODD_UP_TO ? large_power_row_f32 : power_row_f32, power_row_f64);
 }
 
 /* d(x^0) = 0 and d(x^1) = 1 also where the formula has 0 * infinity. */

@@ -141,7 +141,7 @@ START_TEST(mistakes_on_images_of_bytes_are_shown)
     } cases[] = {{2, 1, true}, {2, 2, false}, {2, 3, true}, {2, 4, true}, {600, 1, false}};
     write_array("iy.npy", NM_I64, NM_SHAPE(6), odd);
     for (int i = 0; i < NM_COUNT_OF(cases); i++) {
-        char run[16], page[16];
+        char run[24], page[24];
         size_t size;
         snprintf(run, sizeof run, "images%d", i);
         snprintf(page, sizeof page, "page%d.html", i);
