@@ -11,6 +11,24 @@ typedef struct reference {
     nm_tensor *dx, *dw, *db;
 } reference;
 
+/* 3 x 3 of one step, whose images stay as large. */
+static inline nm_conv same_conv(int64_t n, int64_t h, int64_t w, int64_t c, int64_t o)
+{
+    return (nm_conv){.n = n,
+                     .h = h,
+                     .w = w,
+                     .c = c,
+                     .o = o,
+                     .oh = h,
+                     .ow = w,
+                     .kh = 3,
+                     .kw = 3,
+                     .groups = 1,
+                     .stride = {1, 1},
+                     .padding = {1, 1},
+                     .dilation = {1, 1}};
+}
+
 typedef void (*term_fn)(reference *r, int64_t x, int64_t w, int64_t y);
 
 /* Calls back for every product x[..] w[..] that y[..] sums. */

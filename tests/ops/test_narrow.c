@@ -3,7 +3,7 @@
 #include "ops/kernels/conv_wide.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "tests/ops/linear_test.h"
+#include "tests/ops/conv_reference.h"
 
 static void assert_bits(const nm_tensor *a, const nm_tensor *b)
 {
@@ -226,20 +226,8 @@ START_TEST(convolutions_of_bf16_without_memory_say_so)
     nm_context *context = test_context(&memory);
     nm_context_set_onednn(context, false);
     static float x[2 * 8 * 8 * 5], w[5 * 3 * 3 * 5], y[2 * 8 * 8 * 5];
-    nm_conv c = {.n = 2,
-                 .h = 8,
-                 .w = 8,
-                 .c = 5,
-                 .o = 5,
-                 .oh = 8,
-                 .ow = 8,
-                 .kh = 3,
-                 .kw = 3,
-                 .groups = 1,
-                 .stride = {1, 1},
-                 .padding = {1, 1},
-                 .dilation = {1, 1},
-                 .x_is_bf16 = true};
+    nm_conv c = same_conv(2, 8, 8, 5, 5);
+    c.x_is_bf16 = true;
     for (int i = 0; i < 4; i++) { /* the copy, and what the kernel asks for */
         memory.fail_at = memory.calls + i / 2;
         c.y_is_bf16 = i % 2 == 0;

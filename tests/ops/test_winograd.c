@@ -285,19 +285,7 @@ START_TEST(winograds_filtering_of_bf16_takes_any_number_of_tiles)
     fixture f = begin();
     const nm_conv_wide *bf16 = nm_conv_wide_bf16();
     for (int64_t n = 1; bf16 && n < 70; n += n < 6 ? 1 : 29) {
-        nm_conv c = {.n = n,
-                     .h = 4,
-                     .w = 3,
-                     .c = 16,
-                     .o = 32,
-                     .oh = 4,
-                     .ow = 3,
-                     .kh = 3,
-                     .kw = 3,
-                     .groups = 1,
-                     .stride = {1, 1},
-                     .padding = {1, 1},
-                     .dilation = {1, 1}};
+        nm_conv c = same_conv(n, 4, 3, 16, 32);
         reference r = make_reference(&f, c);
         nm_tensor *in[] = {copy_as(&f, r.x, NM_F32), copy_as(&f, r.w, NM_F32),
                            copy_as(&f, r.y, NM_F32)};
@@ -324,19 +312,7 @@ START_TEST(winograds_filtering_of_bf16_hides_no_nan)
     fixture f = begin();
     const nm_conv_wide *bf16 = nm_conv_wide_bf16();
     for (int i = 0; bf16 && i < 3; i++) {
-        nm_conv c = {.n = 3,
-                     .h = 4,
-                     .w = 4,
-                     .c = 16,
-                     .o = 16,
-                     .oh = 4,
-                     .ow = 4,
-                     .kh = 3,
-                     .kw = 3,
-                     .groups = 1,
-                     .stride = {1, 1},
-                     .padding = {1, 1},
-                     .dilation = {1, 1}};
+        nm_conv c = same_conv(3, 4, 4, 16, 16);
         nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(3, 4, 4, 16)),
                            random_tensor(&f, NM_F32, NM_SHAPE(16, 3, 3, 16)),
                            random_tensor(&f, NM_F32, NM_SHAPE(3, 4, 4, 16))};
