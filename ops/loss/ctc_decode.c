@@ -24,18 +24,22 @@ static nm_status ctc_decode_infer(nm_infer *infer)
 }
 
 /* Of equal ones the first; NaN is the largest, as in argmax. */
-static int64_t likeliest(const nm_tensor *x, int64_t first, int64_t classes)
-{
-    int64_t best = 0;
-    double most = nm_tensor_get(x, first);
-    for (int64_t k = 1; k < classes; k++) {
-        const double next = nm_tensor_get(x, first + k);
-        if (!(next <= most) && most == most) {
-            best = k;
-            most = next;
-        }
+#define LIKELIEST(real)                                                                            \
+    static int64_t likeliest_##real(const real *x, int64_t classes)                                \
+    {                                                                                              \
+        int64_t best = 0;                                                                          \
+        for (int64_t k = 1; k < classes; k++) {                                                    \
+            best = !(x[k] <= x[best]) && x[best] == x[best] ? k : best;                            \
+        }                                                                                          \
+        return best;                                                                               \
     }
-    return best;
+LIKELIEST(float)
+LIKELIEST(double)
+
+static int64_t likeliest(const nm_run *run, int64_t first, int64_t classes)
+{
+    return run->dtype == NM_F64 ? likeliest_double((const double *)run->x[X] + first, classes)
+                                : likeliest_float((const float *)run->x[X] + first, classes);
 }
 
 /* One row's labels, `y` [steps]: of `length` steps, from element `first` of x on. */
@@ -45,7 +49,7 @@ static void decode(const nm_run *run, int64_t first, int64_t length, int32_t *y)
     const nm_shape *x = nm_tensor_shape(run->in[X]);
     int64_t count = 0, before = o->blank;
     for (int64_t t = 0; t < length; t++) {
-        const int64_t now = likeliest(run->in[X], first + t * x->dim[2], x->dim[2]);
+        const int64_t now = likeliest(run, first + t * x->dim[2], x->dim[2]);
         if (now != before && now != o->blank) {
             y[count++] = (int32_t)now;
         }
