@@ -245,20 +245,21 @@ static bool has_name(const nm_column *columns, int count, const csv_place *cell)
 
 #define CELLS_LOOKED_AT 64 /* the first ones of a row are enough */
 
-/* Whether the row at `w` has half of the names that could stand in so many cells. */
-static bool has_names(csv_walk w, const nm_schema *s)
+/* How many of the names the row at `w` has; 0: not half of those that could stand in so many
+ * cells, or no schema. */
+static int64_t count_names(csv_walk w, const nm_schema *s)
 {
     int64_t cells = 0, known = 0;
     w.quiet = true;
-    for (w.row_ends = false; cells < CELLS_LOOKED_AT && !w.row_ends; cells++) {
+    for (w.row_ends = !s; cells < CELLS_LOOKED_AT && !w.row_ends; cells++) {
         if (nm_csv_next(&w) != NM_OK) {
-            return false;
+            return 0;
         }
         known += has_name(s->column, s->columns, &w.place) ||
                  has_name(s->target_column, s->target_columns, &w.place);
     }
-    const int64_t names = s->columns + s->target_columns;
-    return known && 2 * known >= (names < cells ? names : cells);
+    const int64_t names = s ? s->columns + s->target_columns : 0;
+    return 2 * known >= (names < cells ? names : cells) ? known : 0;
 }
 
 /* ---- Known forms ---- */
@@ -415,11 +416,13 @@ static nm_status tell(finder *f, const nm_schema *schema)
         return take_class_names(f);
     }
     csv_walk commented;
-    if (schema && find_commented(t, &f->top, &commented) && has_names(commented, schema)) {
+    const int64_t names = count_names(f->top, schema);
+    if (schema && find_commented(t, &f->top, &commented) &&
+        count_names(commented, schema) > names) {
         return NM_OK; /* the first row is a sample */
     }
-    if (schema && (has_names(f->top, schema) || !count_cells(&f->below))) {
-        t->form.header = has_names(f->top, schema); /* a single row is a sample, too */
+    if (schema && (names || !count_cells(&f->below))) {
+        t->form.header = names > 0; /* a single row is a sample, too */
         return NM_OK;
     }
     return tell_by_cells(f);

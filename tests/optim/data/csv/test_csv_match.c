@@ -52,6 +52,23 @@ START_TEST(columns_that_the_network_does_not_have_are_told_and_left_out)
 }
 END_TEST
 
+START_TEST(a_comment_names_the_columns_only_where_it_knows_more_of_them_than_the_first_row)
+{
+    nm_dataset set;
+    begin(NULL);
+    nm_schema *schema = schema_of(NM_WANTED_VALUES, "a,b,y\n1,2,3\n4,6,6\n", "");
+    static const char *const texts[] = {"# b,y,a\n2,3,1\n", "# of a,b,y\na,b,y\n1,2,3\n",
+                                        "# a,b,y\nb,y,a\n2,3,1\n", "# x,b,y\ny,a,b\n3,1,2\n"};
+    for (int i = 0; i < NM_COUNT_OF(texts); i++) {
+        ck_assert_int_eq(open_like(&set, schema, texts[i], ""), NM_OK);
+        expect_values(&set, 1, 2, (double[]){1, 2});
+        nm_dataset_close(&set);
+    }
+    nm_schema_destroy(schema);
+    nm_context_destroy(context);
+}
+END_TEST
+
 static void expect_unlike(const nm_schema *schema, const char *text, const char *more,
                           const char *part)
 {
@@ -560,6 +577,7 @@ END_TEST
 
 TEST_MAIN("optim/csv_match", columns_are_found_by_name_in_any_order,
           columns_that_the_network_does_not_have_are_told_and_left_out,
+          a_comment_names_the_columns_only_where_it_knows_more_of_them_than_the_first_row,
           a_column_that_is_missing_is_named, a_name_that_has_become_two_columns_is_refused,
           cells_must_be_what_the_column_was, a_target_is_not_needed,
           a_network_that_has_something_twice_is_refused, ids_are_carried_over_to_predictions,
