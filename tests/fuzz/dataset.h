@@ -61,26 +61,40 @@ static inline void check_again(nm_context *context, const nm_choice *choice, nm_
     nm_dataset_close(&again);
 }
 
+/* What a YAML text describes, kept for many inputs. */
+typedef struct described {
+    nm_document *document; /* NULL: not read yet */
+    nm_choice choice;
+} described;
+
+static inline void describe(nm_context *context, const char *yaml, described *what)
+{
+    nm_diagnostics d;
+    what->document = nm_document_parse(context, yaml, SIZE_MAX, "");
+    nm_diagnostics_begin(&d, context);
+    nm_choice_read(NM_KIND_DATASET, nm_document_root(what->document), "fuzz", what->document, &d,
+                   &what->choice);
+    require(nm_diagnostics_end(&d) == NM_OK);
+}
+
 /* Opens what the YAML text describes: it either fails with a message or keeps all rules. */
-static inline void fuzz_dataset(const char *yaml)
+static inline void fuzz_dataset(const char *yaml, described *what)
 {
     static fuzz_context f = {.most = (size_t)1 << 30};
     nm_context *context = fuzz_begin(&f);
-    nm_document *document = nm_document_parse(context, yaml, SIZE_MAX, "");
-    nm_choice choice = {0};
-    nm_diagnostics d;
-    nm_diagnostics_begin(&d, context);
-    nm_choice_read(NM_KIND_DATASET, nm_document_root(document), "fuzz", document, &d, &choice);
-    require(nm_diagnostics_end(&d) == NM_OK);
+    if (!what->document) {
+        describe(context, yaml, what);
+        fuzz_keep(&f);
+    }
     nm_dataset set;
-    if (nm_dataset_open(context, &choice, &(nm_reading){.ignored = {true, -100}}, &set) == NM_OK) {
+    const nm_reading reading = {.ignored = {true, -100}};
+    if (nm_dataset_open(context, &what->choice, &reading, &set) == NM_OK) {
         check_epoch(context, &set);
-        check_again(context, &choice, &set);
+        check_again(context, &what->choice, &set);
     } else {
         require(nm_context_status(context) != NM_OK && !set.samples);
     }
     nm_dataset_close(&set);
-    nm_document_destroy(document);
     fuzz_end(&f);
 }
 

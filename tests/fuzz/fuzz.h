@@ -15,20 +15,32 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void require(bool fine)
+/* A claim; that it does not hold is what the fuzzer looks for. */
+#define require(fine) ((fine) ? (void)0 : fuzz_found(#fine, __FILE__, __LINE__))
+
+static inline void fuzz_found(const char *claim, const char *file, int line)
 {
-    if (!fine) {
-        abort(); /* what the fuzzer looks for */
-    }
+    fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, claim);
+    abort();
 }
 
-/* A file in memory; its path goes to `path`, its number is to be closed. */
-static inline int fuzz_file(const uint8_t *data, size_t size, char path[64])
+/* A file in memory, in which each input's bytes take the place of the last one's. */
+typedef struct fuzz_file {
+    int number;
+    char path[32]; /* empty: not made yet */
+} fuzz_file;
+
+/* Returns the path. */
+static inline const char *fuzz_put(fuzz_file *f, const void *data, size_t size)
 {
-    int number = memfd_create("fuzz", MFD_CLOEXEC);
-    require(number >= 0 && write(number, data, size) == (ssize_t)size);
-    snprintf(path, 64, "/proc/self/fd/%d", number);
-    return number;
+    if (!*f->path) {
+        f->number = memfd_create("fuzz", MFD_CLOEXEC);
+        require(f->number >= 0);
+        snprintf(f->path, sizeof f->path, "/proc/self/fd/%d", f->number);
+    }
+    require(pwrite(f->number, data, size, 0) == (ssize_t)size);
+    require(ftruncate(f->number, (off_t)size) == 0);
+    return f->path;
 }
 
 /* A new folder among the system's temporary ones. */
@@ -46,6 +58,7 @@ static inline void fuzz_folder(char path[64])
 #define FUZZ_MEMORY ((size_t)16 << 20) /* more is not given out */
 
 typedef struct fuzz_context {
+    bool bare; /* with nothing registered */
     nm_context *context;
     size_t most;        /* bytes given out at once */
     size_t used, empty; /* now; with nothing in it */
@@ -70,12 +83,19 @@ static inline void *fuzz_resize(void *user, void *memory, size_t size)
 static inline nm_context *fuzz_begin(fuzz_context *f)
 {
     if (!f->context) {
-        f->context = nm_open(
-            &(nm_context_options){.allocator = {.resize = fuzz_resize, .user = f}, .threads = 1});
+        const nm_context_options options = {.allocator = {.resize = fuzz_resize, .user = f},
+                                            .threads = 1};
+        f->context = f->bare ? nm_context_create(&options) : nm_open(&options);
         require(f->context);
         f->empty = f->used;
     }
     return f->context;
+}
+
+/* What was made since the beginning stays for the inputs to come. */
+static inline void fuzz_keep(fuzz_context *f)
+{
+    f->empty = f->used;
 }
 
 /* As when the context ends. */

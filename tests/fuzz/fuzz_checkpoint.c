@@ -69,12 +69,11 @@ static bool is_as_it_was(const run *r)
 
 static void begin(run *r)
 {
-    char path[64];
-    const int file = fuzz_file((const uint8_t *)network, sizeof network - 1, path);
+    static fuzz_file file;
+    const char *path = fuzz_put(&file, network, sizeof network - 1);
     *r = (run){.memory = {.most = FUZZ_MEMORY}};
     nm_context *context = fuzz_begin(&r->memory);
     require(nm_config_open(context, path, NULL, 0, NM_NEED_WHOLE, &r->config) == NM_OK);
-    close(file);
     make_trainer(r);
     save(r);
     r->progress = r->trainer->progress;
@@ -148,12 +147,10 @@ static void go_on(run *r)
 
 static nm_status resume(run *r, const char *bytes, size_t size)
 {
-    char path[64];
-    const int file = fuzz_file((const uint8_t *)bytes, size, path);
-    const nm_status status = nm_trainer_resume(r->trainer, path);
+    static fuzz_file file;
+    const nm_status status = nm_trainer_resume(r->trainer, fuzz_put(&file, bytes, size));
     require(status == nm_context_status(r->memory.context));
     require(status == NM_OK || *nm_context_error(r->memory.context));
-    close(file);
     return status;
 }
 

@@ -21,13 +21,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ", decimal: ., header: yes",
         ", columns: '*', target: y",
     };
-    char file[64], yaml[256];
+    static described all[NM_COUNT_OF(options)];
+    static fuzz_file file;
+    char yaml[256];
     if (!size) {
         return 0;
     }
-    int file_number = fuzz_file(data + 1, size - 1, file);
-    snprintf(yaml, sizeof yaml, "csv: {path: %s%s}", file, options[data[0] % 16]);
-    fuzz_dataset(yaml);
-    close(file_number);
+    const int which = data[0] % (int)NM_COUNT_OF(options);
+    const char *path = fuzz_put(&file, data + 1, size - 1);
+    snprintf(yaml, sizeof yaml, "csv: {path: %s%s}", path, options[which]);
+    fuzz_dataset(yaml, &all[which]);
     return 0;
 }

@@ -6,6 +6,8 @@
 
 #include "tests/fuzz/fuzz.h"
 
+#define MOST_UNPACKED ((size_t)1 << 18) /* much more than is unpacked at a time */
+
 /* `size` bytes at `whole` are the file's contents; NULL: it has none that are right. */
 static void check_take(nm_context *context, const char *path, const char *whole, size_t size,
                        size_t header, uint64_t declared)
@@ -55,10 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     nm_context *context = fuzz_begin(&f);
-    char path[64];
+    static fuzz_file file;
     size_t whole_size = 0;
-    int number = fuzz_file(data + 3, size - 3, path);
-    char *whole = nm_file_read_gz(context, path, SIZE_MAX, &whole_size);
+    const char *path = fuzz_put(&file, data + 3, size - 3);
+    char *whole = nm_file_read_gz(context, path, MOST_UNPACKED, &whole_size);
     require(!whole == (nm_context_status(context) != NM_OK));
     nm_context_clear_error(context);
     const uint64_t declared = (uint64_t)(data[0] | data[1] << 8);
@@ -70,6 +72,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_look(context, path, whole, whole_size);
     nm_free(context, whole);
     fuzz_end(&f);
-    close(number);
     return 0;
 }

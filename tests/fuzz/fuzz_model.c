@@ -14,8 +14,8 @@ static void check_model(const nm_config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static fuzz_context f = {.most = FUZZ_MEMORY};
-    char path[64];
-    const int file = fuzz_file(data, size, path);
+    static fuzz_file file;
+    const char *path = fuzz_put(&file, data, size);
     nm_context *context = fuzz_begin(&f);
     nm_config config;
     if (nm_config_open(context, path, NULL, 0, 0, &config) == NM_OK) {
@@ -27,6 +27,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     nm_config_close(&config);
     fuzz_end(&f);
-    close(file);
     return 0;
 }

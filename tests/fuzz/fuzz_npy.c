@@ -1,17 +1,9 @@
 /* Any bytes as an NPY file. Beyond what the sanitizers see it checks that success and failure are
  * told apart cleanly, that a tensor's elements are as many as the file holds (and its last bytes,
  * where nothing was converted), and that the same file with one byte less is refused. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/file.h"
 
-static void require(bool fine)
-{
-    if (!fine) {
-        abort(); /* what the fuzzer looks for */
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_tensor(nm_tensor *tensor, const nm_npy_info *info, const uint8_t *data,
                          size_t size)
@@ -30,13 +22,10 @@ static void check_tensor(nm_tensor *tensor, const nm_npy_info *info, const uint8
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    nm_context *context = nm_context_create(NULL);
-    if (!context) {
-        return 0;
-    }
+    static fuzz_context f = {.bare = true, .most = FUZZ_MEMORY};
+    nm_context *context = fuzz_begin(&f);
     nm_npy_info info;
     nm_tensor *tensor = nm_npy_parse_info(context, data, size, "fuzz.npy", &info);
     require(!tensor == (nm_context_status(context) != NM_OK));
@@ -46,6 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(!shorter && nm_context_status(context) == NM_ERROR_FORMAT);
     }
     nm_tensor_destroy(tensor);
-    nm_context_destroy(context);
+    fuzz_end(&f);
     return 0;
 }

@@ -1,17 +1,10 @@
 /* Any bytes as a safetensors file. Beyond what the sanitizers see it checks that success and
  * failure are told apart cleanly, that every tensor is found by its name, and that the tensors
  * together are as large as the data. */
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/file.h"
 
-static void require(bool fine)
-{
-    if (!fine) {
-        abort(); /* what the fuzzer looks for */
-    }
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Bytes of the data, behind the header. */
 static size_t data_size(const uint8_t *data, size_t size)
@@ -46,13 +39,10 @@ static void check_file(const nm_tensor_file *file, size_t wanted)
     require(!format || strlen(format) < SIZE_MAX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    nm_context *context = nm_context_create(NULL);
-    if (!context) {
-        return 0;
-    }
+    static fuzz_context f = {.bare = true, .most = FUZZ_MEMORY};
+    nm_context *context = fuzz_begin(&f);
     nm_tensor_file *file = nm_tensor_file_parse(context, data, size, "fuzz.safetensors");
     require(!file == (nm_context_status(context) != NM_OK));
     if (file) {
@@ -60,6 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(nm_context_status(context) == NM_OK);
     }
     nm_tensor_file_destroy(file);
-    nm_context_destroy(context);
+    fuzz_end(&f);
     return 0;
 }

@@ -63,35 +63,32 @@ static void try_samples(nm_predictor *predictor, nm_context *context)
 {
     static const char table[] = "b,a,c\n1,2,x\n-3,.5,y\n";
     const nm_schema *schema = nm_predictor_schema(predictor);
-    char path[64];
+    static fuzz_file file;
     nm_dataset set;
     const nm_reading reading = {.schema = schema};
-    const int file = fuzz_file((const uint8_t *)table, sizeof table - 1, path);
+    const char *path = fuzz_put(&file, table, sizeof table - 1);
     if (nm_shape_count(&schema->shape) <= MOST_ELEMENTS &&
         nm_dataset_open_file(context, path, NULL, &reading, &set) == NM_OK) {
         nm_tensor_destroy(nm_predictor_run_set(predictor, &set));
         nm_dataset_close(&set);
     }
-    close(file);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static fuzz_context f = {.most = FUZZ_MEMORY};
+    static fuzz_file file;
     size_t bytes = 0;
-    char path[64];
     nm_context *context = fuzz_begin(&f);
     char *bytes_of_file = make_file(context, data, size, &bytes);
     if (bytes_of_file) {
-        const int file = fuzz_file((const uint8_t *)bytes_of_file, bytes, path);
-        nm_predictor *predictor = nm_predictor_open(context, path);
+        nm_predictor *predictor = nm_predictor_open(context, fuzz_put(&file, bytes_of_file, bytes));
         require(predictor || (nm_context_status(context) != NM_OK && *nm_context_error(context)));
         if (predictor) {
             check_schema(context, nm_predictor_schema(predictor));
             try_samples(predictor, context);
         }
         nm_predictor_close(predictor);
-        close(file);
     }
     nm_free(context, bytes_of_file);
     fuzz_end(&f);

@@ -2,12 +2,11 @@
  * Beyond what the sanitizers see it checks that success and failure are told apart cleanly, that
  * limits hold in what was read, and that numbers read back. */
 #include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/op.h"
 #include "core/option.h"
+
+#include "tests/fuzz/fuzz.h"
 
 typedef struct inner_options {
     int64_t axis;
@@ -76,13 +75,6 @@ static const nm_spec outer_spec = {"outer_options",
 static const nm_item nested = NM_ITEM(nm_item, "nested", "with options", .spec = &inner_spec);
 static const nm_item plain = NM_ITEM(nm_item, "plain", "without options", .spec = NULL);
 
-static void require(bool fine)
-{
-    if (!fine) {
-        abort(); /* what the fuzzer looks for */
-    }
-}
-
 static void check_number(const char *text)
 {
     double number, back;
@@ -144,15 +136,15 @@ static void change(nm_context *context, nm_document *document, const uint8_t *da
     require(count_values(nm_document_root(document), 0) <= NM_VALUE_MAX_NODES);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    nm_context *context = nm_context_create(NULL);
-    if (!context) {
-        return 0;
+    static fuzz_context f = {.bare = true, .most = FUZZ_MEMORY};
+    if (!f.context) {
+        nm_register(fuzz_begin(&f), NM_KIND_SCHEDULE, &nested);
+        nm_register(f.context, NM_KIND_SCHEDULE, &plain);
+        fuzz_keep(&f);
     }
-    nm_register(context, NM_KIND_SCHEDULE, &nested);
-    nm_register(context, NM_KIND_SCHEDULE, &plain);
+    nm_context *context = f.context;
     nm_document *document = nm_document_parse(context, (const char *)data, size, "fuzz.yaml");
     require(!document == (nm_context_status(context) != NM_OK));
     nm_context_clear_error(context);
@@ -166,6 +158,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_spec(context, document);
     }
     nm_document_destroy(document);
-    nm_context_destroy(context);
+    fuzz_end(&f);
     return 0;
 }

@@ -61,14 +61,16 @@ def idx(kind, shape, data):
     return struct.pack(">HBB", 0, kind, len(shape)) + struct.pack(f">{len(shape)}I", *shape) + data
 
 
-def idx_seeds():
-    yield idx(8, (2, 2, 2), bytes(range(8)))
-    yield idx(8, (2,), bytes([0, 9]))
-    yield idx(0x0D, (1, 2), struct.pack(">2f", 0.5, -1))
-    yield idx(0x0C, (2,), struct.pack(">2i", 0, 9))
-    yield gzip.compress(idx(8, (2,), b"\x01\x02"), mtime=0)
-    yield gzip.compress(idx(8, (2, 2), b"\x01"), mtime=0) + gzip.compress(bytes(3), mtime=0) + bytes(9)
-    yield gzip.compress(idx(8, (2, 2), bytes(99)), mtime=0)
+def idx_seeds():  # the entry's first byte: images, labels, or both
+    yield b"\x00" + idx(8, (2, 2, 2), bytes(range(8)))
+    yield b"\x01" + idx(8, (2,), bytes([0, 9]))
+    yield b"\x02" + idx(8, (2,), bytes([0, 9]))
+    yield b"\x00" + idx(0x0D, (1, 2), struct.pack(">2f", 0.5, -1))
+    yield b"\x01" + idx(0x0C, (2,), struct.pack(">2i", 0, 9))
+    yield b"\x01" + gzip.compress(idx(8, (2,), b"\x01\x02"), mtime=0)
+    yield (b"\x00" + gzip.compress(idx(8, (2, 2), b"\x01"), mtime=0) + gzip.compress(bytes(3), mtime=0)
+           + bytes(9))
+    yield b"\x00" + gzip.compress(idx(8, (2, 2), bytes(99)), mtime=0)
 
 
 def input_seeds():  # the entry's first bytes: what is declared, how long the header is
