@@ -66,7 +66,8 @@ nm_status nm_average_create(nm_trainer *t)
     for (int i = 0; t->average && i < nm_store_count(network); i++) {
         const nm_entry *e = nm_store_at(network, i);
         if (is_float(e)) {
-            nm_store_add(t->average, e->name, NM_BUFFER, NM_STATISTIC, nm_tensor_dtype(e->tensor),
+            const nm_purpose purpose = e->role == NM_BUFFER ? e->purpose : NM_STATISTIC;
+            nm_store_add(t->average, e->name, NM_BUFFER, purpose, nm_tensor_dtype(e->tensor),
                          *nm_tensor_shape(e->tensor));
         }
     }

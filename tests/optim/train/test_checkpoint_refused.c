@@ -219,6 +219,46 @@ static void no_momentum(small_run *r)
     r->sgd = (nm_sgd_options){NM_SGD_DEFAULTS, .rate = 0.1};
 }
 
+/* The checkpoint with the tensor's element `at` replaced. */
+static const char *with_element(nm_context *context, const char *path, const char *name, int64_t at,
+                                double value)
+{
+    const char *result = test_path("element.safetensors"), *key;
+    nm_tensor_file *file = nm_tensor_file_read(context, path);
+    nm_tensor_writer *writer = nm_tensor_writer_create(context);
+    nm_tensor *tensor = nm_tensor_file_find(file, name);
+    ck_assert_ptr_nonnull(tensor);
+    nm_tensor_set(tensor, at, value);
+    for (int i = 0; i < nm_tensor_file_count(file); i++) {
+        nm_tensor_writer_add(writer, nm_tensor_file_name(file, i), nm_tensor_file_at(file, i));
+    }
+    for (int i = 0; (key = nm_tensor_file_metadata_key(file, i)); i++) {
+        nm_tensor_writer_set_metadata(writer, key, nm_tensor_file_metadata(file, key));
+    }
+    ck_assert_int_eq(nm_tensor_writer_write(writer, result), NM_OK);
+    nm_tensor_writer_destroy(writer);
+    nm_tensor_file_destroy(file);
+    return result;
+}
+
+START_TEST(statistics_of_averages_are_looked_at_as_the_networks_own)
+{
+    small_run r;
+    begin(&r, test_path("averages"), NULL);
+    r.setup.options.average = (nm_averaging){NM_AVERAGING_DEFAULTS, .decay = 0.7};
+    r.stop_at = 7;
+    small_train(&r);
+    assert_fine(r.context);
+    nm_trainer_destroy(r.trainer);
+    const char *path = test_path("averages/checkpoint.safetensors");
+    refuses(&r, with_element(r.context, path, "average.norm.running_var", 3, -0.5), NM_ERROR_FORMAT,
+            "\"average.norm.running_var\" is -0.5 at [3]; it must be a variance");
+    resume(&r, with_element(r.context, path, "average.norm.running_mean", 3, -0.5));
+    assert_fine(r.context);
+    small_end(&r, NULL);
+}
+END_TEST
+
 START_TEST(another_runs_checkpoint_is_refused)
 {
     const char *path = make_checkpoint("foreign");
@@ -280,6 +320,8 @@ END_TEST
 
 TEST_MAIN("optim/checkpoint_refused", a_truncated_checkpoint_is_refused_and_changes_nothing,
           no_wrong_byte_does_harm, metadata_that_make_no_sense_are_named,
-          numbers_that_no_run_could_have_are_refused, another_runs_checkpoint_is_refused,
-          a_refused_checkpoint_leaves_no_momentum_behind, a_network_without_a_run_cannot_be_resumed,
+          numbers_that_no_run_could_have_are_refused,
+          statistics_of_averages_are_looked_at_as_the_networks_own,
+          another_runs_checkpoint_is_refused, a_refused_checkpoint_leaves_no_momentum_behind,
+          a_network_without_a_run_cannot_be_resumed,
           a_trainer_that_has_made_steps_cannot_be_resumed)
