@@ -103,6 +103,7 @@ START_TEST(what_has_another_name_or_is_no_file_is_left_alone)
         "x12-%s-01234567.tmp",
         ".12-%s-01234567.tmp",
         "x.1a2-%s-01234567.tmp",
+        "x.12a-%s-01234567.tmp",
         "x.12-%s-01234567.npy",
         "x.12-%s-01234567.tmp.npy",
     };
