@@ -2,16 +2,17 @@
 #include "tests/models/command_helpers.h"
 
 /* In the three epochs the rate is that of the axis, its half and its quarter. */
-#define STUDY                                                                                      \
+#define STUDY_WITH(more)                                                                           \
     "title: Rates\n"                                                                               \
     "base:\n"                                                                                      \
     "  model: {input: [2], layers: [{dense: {units: 2}}]}\n"                                       \
     "  data: {train: {spirals: {points: 20}}, batch: 40}\n"                                        \
     "  loss: cross_entropy\n"                                                                      \
     "  train: {epochs: 3, optimizer: {sgd: {rate: $rate}}, checkpoint_every: 0,\n"                 \
-    "          schedule: {step: {every: 1, factor: 0.5}}}\n"                                       \
-    "variants: {only: {}}\n"                                                                       \
+    "          schedule: {step: {every: 1, factor: 0.5}}}\n" more "variants: {only: {}}\n"         \
     "seeds: 2\n"
+#define STUDY STUDY_WITH("")
+#define PROBED STUDY_WITH("  probes: [gradient_norms]\n")
 #define AXES "axes: {rate: [0.01, 0.02, 0.04]}\n"
 #define MEASURES                                                                                   \
     "measures:\n"                                                                                  \
@@ -24,6 +25,7 @@
     "  later: {history: rate, take: most, after: 2}\n"                                             \
     "  never: {history: rate, take: reach, level: 5}\n"                                            \
     "  instead: {history: rate, take: reach, level: 5, otherwise: 7}\n"
+#define TEN "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
 #define ONE "variant: only, rate: 0.01"
 
 typedef struct judged {
@@ -142,6 +144,24 @@ static const struct {
      "axes: at most "},
     {STUDY AXES "measures: {x: {probe: saturatoin, value: dead}}\n",
      "did you mean \"saturation\"?"},
+    {STUDY AXES "measures: {}\n", "measures: it must be a map of names to what is measured"},
+    {STUDY "axes: {rate: []}\n" MEASURES, "rate: it must be a list of values"},
+    {PROBED AXES "measures: {x: {probe: gradient_norms}}\n",
+     "gradient_norms measures no \"\"; `norma help gradient_norms` tells what"},
+    {PROBED AXES "measures: {x: {probe: gradient_norms, value: qqqqqqqqqqqq}}\n",
+     "gradient_norms measures no \"qqqqqqqqqqqq\"; `norma help gradient_norms` tells what"},
+    {PROBED AXES "measures: {x: {probe: gradient_norms, value: norm, take: reach, by: seconds}}\n",
+     "\"by\" is for take: reach of history"},
+    {STUDY AXES MEASURES "claims: [{claim: c, measure: first, of: {variant: [only], rate: 0.01}, "
+                         "than: 1}]\n",
+     "there is no variant \"\""},
+    {STUDY AXES MEASURES "claims: [{claim: c, measure: first, of: {" ONE "}, than: null}]\n",
+     "name arms, such as {variant: batch_norm}"},
+    {STUDY AXES MEASURES "claims: [{claim: c, measure: first, of: {variant: only, rate: {a: 1, b: "
+                         "2}}, than: 1}]\n",
+     "the axis \"rate\" has no such value"},
+    {STUDY "axes: {rate: [" TEN "], train.epochs: [" TEN "], data.batch: [" TEN ", 11]}\n" MEASURES,
+     "1100 variants and values of axes are too many; at most 1000"},
     {STUDY AXES MEASURES "plots: 3\n", "plots: it must be a list"},
     {STUDY "axes: {rate: [0.01], train.nothing: [1, 2]}\n" MEASURES, "nothing"},
 };
