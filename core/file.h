@@ -50,7 +50,8 @@ NM_API nm_status nm_file_write(nm_file *file, const void *data, size_t size);
 NM_API nm_status nm_file_commit(nm_file *file); /* frees `file`, also on failure */
 NM_API void nm_file_abandon(nm_file *file);     /* NULL is fine */
 
-/* Makes a folder and the missing ones above it; an existing folder is fine. */
+/* Makes a folder and the missing ones above it; an existing folder is fine. On failure, what it
+ * made is gone again. */
 NM_API nm_status nm_folder_create(nm_context *context, const char *path);
 
 /* ---- NPY (NumPy's array file, versions 1 to 3) ----

@@ -237,11 +237,9 @@ void nm_file_abandon(nm_file *file)
 
 /* ---- Folders ---- */
 
-static nm_status make_folder(nm_context *context, const char *folder, const char *path)
+/* What mkdir() said of `folder`, which is `path` or above it. */
+static nm_status judge_folder(nm_context *context, const char *folder, const char *path)
 {
-    if (mkdir(folder, 0777) == 0) {
-        return NM_OK;
-    }
     /* That the folder exists may be reported in several ways; ask instead. */
     int error = errno;
     struct stat info;
@@ -257,22 +255,36 @@ static nm_status make_folder(nm_context *context, const char *folder, const char
                    strerror(error));
 }
 
+/* Removes the folders whose names end from `first` to `last`, if they are empty. */
+static void remove_folders(char *path, const char *first, char *last)
+{
+    for (; last >= first; last--) {
+        if (*last == '/') {
+            *last = 0;
+            rmdir(path);
+        }
+    }
+}
+
 nm_status nm_folder_create(nm_context *context, const char *path)
 {
     NM_REQUIRE(context, path, NM_ERROR_INPUT);
-    char *part = nm_copy_string(context, path);
+    char *part = nm_format(context, "%s/", path);
     if (!part) {
         return NM_ERROR_MEMORY;
     }
     nm_status status = NM_OK;
-    char *slash = strchr(part + (*part == '/'), '/');
-    for (; slash && status == NM_OK; slash = strchr(slash + 1, '/')) {
+    char *made = NULL; /* the end of the first one that was not there */
+    for (char *slash = part + (*path == '/'); status == NM_OK && (slash = strchr(slash, '/'));) {
         *slash = 0;
-        status = make_folder(context, part, path);
+        const bool is_new = mkdir(part, 0777) == 0;
+        status = is_new ? NM_OK : judge_folder(context, part, path);
         *slash = '/';
-    }
-    if (status == NM_OK) {
-        status = make_folder(context, part, path);
+        made = is_new && !made ? slash : made;
+        if (status != NM_OK && made) {
+            remove_folders(part, made, slash);
+        }
+        slash++;
     }
     nm_free(context, part);
     return status;

@@ -50,6 +50,17 @@ START_TEST(a_folder_that_cannot_be_made_is_an_error)
     const ended *e = norma("new", "op", "tilt", "--out", "file/tilt");
     assert_code(e, 1);
     assert_says(e->err, "cannot make the folder \"file/tilt\"");
+    char path[5000] = "deep";
+    for (size_t n = 4; n < 4090; n += 2) {
+        strcpy(path + n, "/x");
+    }
+    e = norma("new", "op", "tilt", "--out", path);
+    assert_code(e, 2);
+    assert_says(e->err, "new: the path is too long: deep/x/x");
+    ck_assert(!is_there("deep"));
+    e = norma("new", "op", "tilt", "--out", "deep/file/file/too");
+    assert_code(e, 0);
+    ck_assert(is_there("deep/file/file/too/tilt.c"));
 }
 END_TEST
 

@@ -57,9 +57,7 @@ static bool find_path(int i, const char *folder, const char *name, char path[RUN
 static nm_status write_one(nm_context *context, const char *folder, int i, const char *name)
 {
     char path[RUN_PATH];
-    if (!find_path(i, folder, name, path)) {
-        return nm_fail(context, NM_ERROR_INPUT, "the path is too long: %.80s...", folder);
-    }
+    find_path(i, folder, name, path);
     char *text = fill_in(context, templates[i].text, name);
     const nm_status status = text ? write_text(context, path, text) : NM_ERROR_MEMORY;
     if (status == NM_OK) {
@@ -69,8 +67,22 @@ static nm_status write_one(nm_context *context, const char *folder, int i, const
     return status;
 }
 
-/* Takes back what was written into a folder that was not there before; asks for no memory. */
-static void remove_all(const char *folder, const char *kind, const char *name)
+/* How many bytes of the path name what is there already, and the first that is not. */
+static size_t first_missing(const char *path)
+{
+    char part[RUN_PATH];
+    for (size_t i = 1; path[i]; i++) {
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (path[i] == '/' && !path_exists(part)) {
+            return i;
+        }
+    }
+    return strlen(path);
+}
+
+/* Takes back what was written into a folder that was not there before, and the folders from that
+ * of `first` bytes on; asks for no memory. */
+static void remove_all(const char *folder, size_t first, const char *kind, const char *name)
 {
     char path[RUN_PATH];
     for (int i = 0; i < NM_COUNT_OF(templates); i++) {
@@ -78,7 +90,23 @@ static void remove_all(const char *folder, const char *kind, const char *name)
             unlink(path);
         }
     }
-    rmdir(folder);
+    for (size_t i = strlen(folder); i >= first; i--) {
+        if (folder[i] == '/' || !folder[i]) {
+            snprintf(path, sizeof path, "%.*s", (int)i, folder);
+            rmdir(path);
+        }
+    }
+}
+
+static bool are_paths_short_enough(const char *folder, const char *kind, const char *name)
+{
+    char path[RUN_PATH];
+    for (int i = 0; i < NM_COUNT_OF(templates); i++) {
+        if (strcmp(templates[i].kind, kind) == 0 && !find_path(i, folder, name, path)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool is_kind(const char *kind)
@@ -151,6 +179,10 @@ static int run_new(nm_context *context, const arguments *a)
     if (path_exists(folder)) {
         return bad_usage("new: %s is there already; give another folder with --out", folder);
     }
+    if (!are_paths_short_enough(folder, kind, name)) {
+        return bad_usage("new: the path is too long: %.80s...", folder);
+    }
+    const size_t first = first_missing(folder);
     nm_folder_create(context, folder);
     for (int i = 0; i < NM_COUNT_OF(templates) && nm_context_status(context) == NM_OK; i++) {
         if (strcmp(templates[i].kind, kind) == 0) {
@@ -158,7 +190,7 @@ static int run_new(nm_context *context, const arguments *a)
         }
     }
     if (nm_context_status(context) != NM_OK) {
-        remove_all(folder, kind, name);
+        remove_all(folder, first, kind, name);
         return report_error(context);
     }
     fprintf(stderr,

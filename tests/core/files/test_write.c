@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -355,6 +356,12 @@ START_TEST(a_folder_that_cannot_be_made_is_an_error)
     assert_error(context, NM_ERROR_IO, "cannot make the folder \"\": No such file");
     ck_assert_int_eq(nm_folder_create(context, "/proc/norma"), NM_ERROR_IO);
     assert_error(context, NM_ERROR_IO, "cannot make the folder \"/proc/norma\": ");
+    char path[600];
+    snprintf(path, sizeof path, "%s/%0300d", test_path("f2/g//h"), 0);
+    ck_assert_int_eq(nm_folder_create(context, test_path("f2")), NM_OK);
+    ck_assert_int_eq(nm_folder_create(context, path), NM_ERROR_IO);
+    assert_error(context, NM_ERROR_IO, "File name too long");
+    ck_assert(is_folder(test_path("f2")) && !is_folder(test_path("f2/g")));
     nm_context_destroy(context);
 }
 END_TEST
