@@ -101,9 +101,9 @@ static nm_status check_bytes(nm_context *context, const samples *s)
         if (!(value >= 0 && value <= 255) || value != floor(value)) {
             char text[32];
             return nm_fail(context, NM_ERROR_INPUT,
-                           "the network takes images of bytes, from 0 to 255, but the samples are "
-                           "%s, with %s among them; if they were scaled, undo that",
-                           nm_dtype_name(s->dtype), nm_format_float(value, text));
+                           "the network takes images of bytes, from 0 to 255, but %s is among the "
+                           "samples; if they were scaled, undo that",
+                           nm_format_float(value, text));
         }
         largest = value > largest ? value : largest;
     }
@@ -111,9 +111,8 @@ static nm_status check_bytes(nm_context *context, const samples *s)
         return NM_OK;
     }
     return nm_fail(context, NM_ERROR_INPUT,
-                   "the network takes images of bytes, from 0 to 255, but the samples are %s, all "
-                   "of them 0 or 1; multiply them by 255 if they were scaled, or give them as u8",
-                   s->is_bool ? "bool" : nm_dtype_name(s->dtype));
+                   "the network takes images of bytes, from 0 to 255, but all that the samples "
+                   "hold is 0 or 1; multiply it by 255 if they were scaled, or give them as u8");
 }
 
 static nm_status check_type(nm_context *context, const nm_schema *schema, const samples *s)

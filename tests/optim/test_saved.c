@@ -178,9 +178,9 @@ START_TEST(what_converts_without_doubt_is_taken_and_all_else_refused)
     expect(bytes, NM_U8, right, 1, NULL);
     expect(bytes, NM_F32, right, 200, NULL);
     expect(bytes, NM_I64, right, 200, NULL);
-    expect(bytes, NM_F32, right, 0.5, "with 0.5 among them; if they were scaled, undo that");
+    expect(bytes, NM_F32, right, 0.5, "0.5 is among the samples; if they were scaled, undo that");
     expect(bytes, NM_F32, right, 256, "from 0 to 255");
-    expect(bytes, NM_F32, right, 1, "all of them 0 or 1; multiply them by 255");
+    expect(bytes, NM_F32, right, 1, "is 0 or 1; multiply it by 255");
     expect(bytes, NM_U8, first, 1, "np.moveaxis(x, 1, -1)");
     expect(bytes, NM_U8, NM_SHAPE(5, 12), 1, "reshape them");
     expect(bytes, NM_U8, NM_SHAPE(5, 2, 2), 1, "a sample has shape [2, 2], but those trained on");
