@@ -103,6 +103,12 @@ static nm_status write_gradients(call *c, nm_tensor **out)
             return nm_fail(c->context, NM_ERROR_INPUT, "--grad-in %s: there is no input %d", path,
                            i);
         }
+        if (!nm_dtype_is_float(nm_tensor_dtype(c->in[i]))) {
+            return nm_fail(c->context, NM_ERROR_INPUT,
+                           "--grad-in %s: input %d holds %s, which has no gradient; give - in "
+                           "its place",
+                           path, i, nm_dtype_name(nm_tensor_dtype(c->in[i])));
+        }
         nm_tensor *gradient;
         nm_status status =
             nm_gradients(c->tape, outputs, weights, count, &c->in[i], 1, NM_KEEP_GRAPH, &gradient);

@@ -48,6 +48,7 @@ PASS(with_effect, nm_relu(tape, do_one(tape, &one, 1, nm_add(tape, x, n->w))))
 PASS(with_another, nm_relu(tape, do_one(tape, &other, 1, nm_add(tape, x, n->w))))
 PASS(with_other_data, nm_relu(tape, do_one(tape, &one, 2, nm_add(tape, x, n->w))))
 PASS(with_no_data, nm_relu(tape, do_one(tape, &empty, 0, nm_add(tape, x, n->w))))
+PASS(then_an_effect, do_one(tape, &one, 1, nm_relu(tape, nm_add(tape, x, n->w))))
 PASS(drawn, nm_dropout_drawn(tape, x, nm_tape_draw(tape, &n->random), 0.25))
 PASS(dropped_more, nm_dropout_drawn(tape, x, nm_tape_draw(tape, &n->random), 0.5))
 PASS(given_back, nm_add(tape, x, n->w))
@@ -55,7 +56,7 @@ PASS(given_back, nm_add(tape, x, n->w))
 static pass_fn *const passes[] = {plain,       another_op,   turned,          another_tensor,
                                   longer,      scaled,       scaled_more,     detached,
                                   with_effect, with_another, with_other_data, with_no_data,
-                                  drawn,       dropped_more, given_back};
+                                  drawn,       dropped_more, given_back,      then_an_effect};
 
 typedef struct forward_of {
     net *n;
