@@ -104,6 +104,7 @@ START_TEST(a_choice_is_read_alone_too)
     nm_diagnostics_begin(&d, context);
     nm_choice_read(NM_KIND_SCHEDULE, root->items[0], "train", document, &d, &choice);
     ck_assert_ptr_eq(choice.item, &constant);
+    ck_assert_ptr_null(nm_choice_options(NULL));
     nm_choice_read(NM_KIND_SCHEDULE, root->items[1], "train", document, &d, &choice);
     ck_assert_ptr_eq(choice.item, &constant); /* untouched */
     ck_assert_int_eq(d.count, 1);

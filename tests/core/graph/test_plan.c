@@ -16,7 +16,7 @@ typedef struct net {
     int form; /* which pass */
 } net;
 
-enum { CHAIN, VIEWS, TWICE, INPUT_ITSELF, OWN_TENSOR, BRANCHES, DRAWS, MOVES };
+enum { CHAIN, VIEWS, TWICE, INPUT_ITSELF, OWN_TENSOR, BRANCHES, DRAWS, MOVES, ALONE };
 
 static nm_tensor *hidden(const net *n, nm_tape *tape, nm_tensor *x, int layer)
 {
@@ -35,7 +35,7 @@ static nm_status forward(void *self, nm_tape *tape, nm_tensor *const *in, nm_ten
 {
     const net *n = self;
     nm_random random = nm_random_create(1, 1);
-    nm_tensor *x = in[0], *h = hidden(n, tape, x, 0);
+    nm_tensor *x = in[0], *h = n->form == ALONE ? x : hidden(n, tape, x, 0);
     switch (n->form) {
     case CHAIN: out[0] = hidden(n, tape, hidden(n, tape, h, 1), 2); break;
     case VIEWS: {
@@ -53,6 +53,7 @@ static nm_status forward(void *self, nm_tape *tape, nm_tensor *const *in, nm_ten
         out[1] = sum;
         break;
     }
+    case ALONE: out[0] = nm_tanh(tape, x); break;
     case DRAWS: out[0] = nm_dropout_drawn(tape, h, nm_tape_draw(tape, &random), 0.5); break;
     case MOVES:
         nm_tape_do(tape, &moving, NULL, &h, 1);
@@ -198,6 +199,19 @@ START_TEST(values_that_do_not_meet_share_memory)
 }
 END_TEST
 
+/* The first step's as well as the last's. */
+START_TEST(an_output_is_computed_where_it_is_wanted)
+{
+    net n;
+    begin(&n, ALONE);
+    nm_plan *plan = make(&n, 1);
+    ck_assert_uint_eq(nm_plan_bytes(plan), 0);
+    nm_plan_destroy(plan);
+    end(&n);
+    check(ALONE, 1);
+}
+END_TEST
+
 START_TEST(a_pass_in_training_has_no_plan)
 {
     static const struct {
@@ -340,7 +354,7 @@ END_TEST
 
 TEST_MAIN("core/plan", a_plan_gives_the_bits_of_the_ops_one_by_one,
           a_run_asks_the_allocator_for_nothing, values_that_do_not_meet_share_memory,
-          a_pass_in_training_has_no_plan, tensors_that_do_not_fit_are_refused,
-          an_output_in_the_memory_of_an_input_is_refused,
+          an_output_is_computed_where_it_is_wanted, a_pass_in_training_has_no_plan,
+          tensors_that_do_not_fit_are_refused, an_output_in_the_memory_of_an_input_is_refused,
           an_output_that_a_backward_pass_needs_is_known_to_have_changed,
           a_plan_follows_a_tensor_whose_elements_have_moved, every_allocation_may_fail)
