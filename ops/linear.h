@@ -30,15 +30,15 @@ NM_API bool nm_context_set_winograd(nm_context *context, bool on);
  * those of ops with the option `narrow`. */
 typedef enum nm_precision {
     NM_PRECISION_F32,
-    /* bf16, on a processor that has units for it and by a library with oneDNN: several times
-     * faster. Elsewhere, and between f64 tensors, the same as NM_PRECISION_F32. */
+    /* bf16, on a processor that has units for it (AVX-512 BF16), where that is faster: up to twice
+     * as fast. Elsewhere, and between f64 tensors, the same as NM_PRECISION_F32. */
     NM_PRECISION_BF16
 } nm_precision;
 
 /* Their names as an option: "f32", "bf16", NULL. */
 extern NM_API const char *const nm_precision_names[];
 
-/* Whether this processor (as oneDNN sees it) has units for bf16. */
+/* Whether this processor has units for bf16, and the library what uses them. */
 NM_API bool nm_has_bf16(void);
 /* Whether bf16 products are computed also without such units: slowly, to see their numbers. Off at
  * first. Returns what it was. */

@@ -3,6 +3,7 @@
 #include "core/thread.h"
 #include "ops/kernels/kernel.h"
 #include "ops/kernels/math.h"
+#include "ops/linear.h"
 
 #define GRAIN 65536 /* elements below which a second thread does not pay */
 
@@ -82,4 +83,33 @@ void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, 
                        int64_t count)
 {
     nm_parallel(context, count, GRAIN, let_through_range, &(job){dy, y, dx});
+}
+
+/* ---- Whether products are of bf16 ---- */
+
+static const char state_key;
+
+bool nm_has_bf16(void)
+{
+#ifdef NM_HAS_AVX512_BF16
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+bool nm_context_emulate_bf16(nm_context *context, bool on)
+{
+    bool *emulates = nm_context_attach(context, &state_key, sizeof *emulates, NULL);
+    const bool before = emulates && *emulates;
+    if (emulates) {
+        *emulates = on;
+    }
+    return before;
+}
+
+bool nm_takes_bf16(nm_context *context)
+{
+    const bool *emulates = nm_context_attach(context, &state_key, sizeof *emulates, NULL);
+    return nm_has_bf16() || (emulates && *emulates);
 }

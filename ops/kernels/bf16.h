@@ -11,6 +11,9 @@ void nm_bf16_to_f32(nm_context *context, const uint16_t *from, float *to, int64_
 void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, float *dx,
                        int64_t count);
 
+/* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
+bool nm_takes_bf16(nm_context *context);
+
 /* Few of them, on this thread. */
 void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count);
 void nm_bf16_widen(const uint16_t *from, float *to, int64_t count);

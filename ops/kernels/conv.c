@@ -162,6 +162,7 @@ static nm_status forward_piece(nm_context *context, view *v)
 {
     gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
+                 .bf16 = v->conv->bf16,
                  .transpose_b = true,
                  .accumulate = true,
                  .m = v->rows * v->conv->ow,
@@ -180,6 +181,7 @@ static nm_status forward_piece(nm_context *context, view *v)
 static nm_status input_grad_piece(nm_context *context, view *v)
 {
     nm_gemm g = {.dtype = v->dtype,
+                 .bf16 = v->conv->bf16,
                  .m = v->rows * v->conv->ow,
                  .n = v->depth,
                  .k = v->outputs,
@@ -201,6 +203,7 @@ static nm_status weight_grad_piece(nm_context *context, view *v)
 {
     gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
+                 .bf16 = v->conv->bf16,
                  .transpose_a = true,
                  .accumulate = true,
                  .m = v->outputs,

@@ -1,7 +1,7 @@
 #include "ops/kernels/conv_choice.h"
 
+#include "ops/kernels/bf16.h"
 #include "ops/kernels/kernel.h"
-#include "ops/kernels/onednn.h"
 #include "ops/linear.h"
 
 /* ---- The switches of a context ---- */
@@ -58,11 +58,10 @@ const nm_conv_wide *nm_conv_wide_at(int index)
 const nm_conv_wide *nm_conv_wide_bf16(void)
 {
 #ifdef NM_HAS_AVX512_BF16
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
-        return &nm_conv_avx512_bf16;
-    }
-#endif
+    return nm_has_bf16() ? &nm_conv_avx512_bf16 : NULL;
+#else
     return NULL;
+#endif
 }
 
 /* ---- What they take ---- */
@@ -136,7 +135,7 @@ nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv
     k.narrow_first = is_fast(k.narrow) && (k.narrow->lanes >= 16 || c->c > 1);
     k.narrow_grad_first = is_fast(k.narrow);
     const bool pays = is_fast(k.winograd) && nm_conv_winograd_pays(c);
-    const bool in_bf16 = pays && c->bf16 && nm_onednn_takes_bf16(context);
+    const bool in_bf16 = pays && c->bf16 && nm_takes_bf16(context);
     const nm_conv_wide *bf16 = in_bf16 ? nm_conv_wide_bf16() : NULL;
     k.winograd = bf16 && nm_conv_is_winograd(dtype, c, bf16) ? bf16 : k.winograd;
     k.winograd_first = pays && (!in_bf16 || k.winograd == bf16);

@@ -1,17 +1,19 @@
 #include "ops/kernels/gemm.h"
 
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "core/inline.h"
+#include "ops/kernels/bf16.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm_blocked.h"
 #include "ops/kernels/onednn.h"
 #include "ops/kernels/simd.h"
 
-/* Multiply-adds up to which packing does not pay, */
+/* Multiply-adds up to which packing does not pay. */
 #define SMALL 32768
-/* and up to which calling oneDNN for bf16 does not. */
-#define SMALLEST 512
 
 #include "ops/kernels/of_float.h"
 #include "ops/kernels/gemm_direct.h"
@@ -79,16 +81,77 @@ static bool multiply_directly(nm_context *context, const nm_gemm *g, const nm_ge
     return direct;
 }
 
+/* ---- bf16 ---- */
+
+/* Each number that is packed is multiplied ten times or more; as measured. */
+static bool is_bf16(nm_context *context, const nm_gemm *g)
+{
+    return g->bf16 && g->dtype == NM_F32 && g->m * g->n * g->k > SMALL &&
+           g->m * g->n > 10 * (g->m + g->n) && nm_takes_bf16(context);
+}
+
+/* The same numbers, of `rows` rows, as bf16 has them. NULL: memory ran out. */
+static float *round_factor(nm_context *context, const void *from, int64_t rows, int64_t columns,
+                           int64_t ld)
+{
+    float *to = nm_scratch(context, nm_bytes((rows + 1) * columns, sizeof *to));
+    uint16_t *row = (uint16_t *)(void *)(to + rows * columns);
+    for (int64_t i = 0; to && i < rows; i++) {
+        nm_bf16_narrow((const float *)from + i * ld, row, columns);
+        nm_bf16_widen(row, to + i * columns, columns);
+    }
+    return to;
+}
+
+nm_status nm_gemm_emulate(nm_context *context, const nm_gemm *g)
+{
+    nm_gemm f32 = *g;
+    f32.bf16 = false;
+    f32.lda = g->transpose_a ? g->m : g->k, f32.ldb = g->transpose_b ? g->k : g->n;
+    float *a = round_factor(context, g->a, g->transpose_a ? g->k : g->m, f32.lda, g->lda);
+    float *b =
+        a ? round_factor(context, g->b, g->transpose_b ? g->n : g->k, f32.ldb, g->ldb) : NULL;
+    f32.a = a, f32.b = b;
+    const nm_status status = b ? nm_gemm_run(context, &f32) : NM_ERROR_MEMORY;
+    nm_scratch_end(b);
+    nm_scratch_end(a);
+    return status;
+}
+
+/* Units that multiply whole tiles in bf16, which only oneDNN uses. */
+static bool has_amx(void)
+{
+#ifdef NM_HAS_AVX512_BF16
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & 1u << 22;
+#else
+    return false;
+#endif
+}
+
+static nm_status multiply_bf16(nm_context *context, const nm_gemm *g, bool *finished)
+{
+    const nm_gemm_loops *units = nm_gemm_loops_bf16();
+    if (has_amx() && nm_onednn_gemm(context, g, true)) {
+        return NM_OK;
+    }
+    if (nm_context_status(context) != NM_OK) {
+        return nm_context_status(context);
+    }
+    *finished = true;
+    return units ? nm_gemm_blocked(context, g, units) : nm_gemm_emulate(context, g);
+}
+
 static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const nm_gemm_loops *loops = nm_gemm_loops_at(g->dtype, 0);
-    const bool f32 = g->dtype == NM_F32;
-    const bool bf16 =
-        f32 && g->bf16 && g->m * g->n * g->k > SMALLEST && nm_onednn_takes_bf16(context);
-    if (!bf16 && multiply_directly(context, g, loops, finished)) {
+    if (is_bf16(context, g)) {
+        return multiply_bf16(context, g, finished);
+    }
+    if (multiply_directly(context, g, loops, finished)) {
         return NM_OK;
     }
-    if ((bf16 || is_onednns(g, nm_gemm_lanes(loops))) && nm_onednn_gemm(context, g)) {
+    if (is_onednns(g, nm_gemm_lanes(loops)) && nm_onednn_gemm(context, g, false)) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {

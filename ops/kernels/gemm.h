@@ -1,9 +1,9 @@
 /* The seam for matrix products: c = activation(op(a) op(b) + bias), row-major, or with what c was
  * before added to the product.
  *
- * f32 goes to oneDNN where the library was built with it and the context allows it; all else, and
- * products too small for that to pay, runs on kernels in C. The sum over k runs in one order
- * whatever the number of threads. */
+ * It runs on kernels in C; oneDNN, where the library was built with it and the context allows it,
+ * has the few products in f32 that it is faster at. The sum over k runs in one order whatever the
+ * number of threads. */
 #ifndef NM_OPS_KERNELS_GEMM_H
 #define NM_OPS_KERNELS_GEMM_H
 
@@ -25,6 +25,10 @@ typedef struct nm_gemm {
 
 /* Fails only if memory runs out. */
 nm_status nm_gemm_run(nm_context *context, const nm_gemm *gemm);
+
+/* In bf16 by f32: what a processor with units for it computes, on any. Fails only if memory runs
+ * out. */
+nm_status nm_gemm_emulate(nm_context *context, const nm_gemm *gemm);
 
 /* What a cost table is told of an output y of which each element sums `inner` products: their
  * number, or this one if there are more, so that sums of many never overflow. */

@@ -22,6 +22,7 @@ typedef struct nm_gemm_operands {
 struct nm_gemm_loops {
     nm_gemm_needs needs;
     int lanes, rows; /* of a vector, of a tile */
+    bool pairs;      /* of bf16 are in a place of a panel: those of gemm_bf16.h */
     /* Rows of a factor, of which element (i, p) is at from[i * row + p * step], and one of row and
      * step is 1, to a panel that has `width`: to[p * width + i]. */
     void (*pack_panel)(const void *from, int64_t row, int64_t step, int64_t rows, int64_t depth,

@@ -10,6 +10,7 @@
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm_block.h"
 #include "ops/kernels/kernel.h"
+#include "ops/linear.h"
 
 #define DEPTH 400         /* k of a block: ROWS times it fits the first-level cache */
 #define PANELS 393216     /* bytes of b's panels that stay in the second-level cache */
@@ -34,6 +35,9 @@
 #define LANES 16
 #define ROWS 14
 #include "ops/kernels/gemm_tiles.h"
+#endif
+#ifdef NM_HAS_AVX512_BF16
+#include "ops/kernels/gemm_bf16.h"
 #endif
 #ifdef NM_HAS_AVX2
 #define NAME(name) name##_avx2_f32
@@ -121,6 +125,15 @@ const nm_gemm_loops *nm_gemm_loops_at(nm_dtype dtype, int index)
     return *all;
 }
 
+const nm_gemm_loops *nm_gemm_loops_bf16(void)
+{
+#ifdef NM_HAS_AVX512_BF16
+    return nm_has_bf16() ? &loops_bf16 : NULL;
+#else
+    return NULL;
+#endif
+}
+
 int nm_gemm_lanes(const nm_gemm_loops *loops)
 {
     return loops->lanes;
@@ -134,6 +147,8 @@ typedef struct block {
     int64_t item;          /* bytes */
     char *a, *b;           /* panels */
     int64_t width;         /* of b's */
+    int64_t depth;         /* k, or pairs of it */
+    int64_t step;          /* how many there is room for in a panel */
     int64_t tiles, panels; /* of rows, of columns */
     int64_t shares;
     bool b_stands;   /* is not packed but where a vector ends beyond its rows */
@@ -149,10 +164,25 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* The rows are shared among the tiles as evenly as they can be. */
+/* The rows are shared among the tiles as evenly as they can be. Of pairs the shares alone are even,
+ * since there are not all heights: tiles have as many rows as they can, and of a last one or two
+ * the tile before takes so many less that both are of 8. */
 static int64_t begin_of(const block *k, int64_t tile)
 {
-    return tile * k->g.m / k->tiles;
+    if (!k->loops->pairs) {
+        return tile * k->g.m / k->tiles;
+    }
+    const int64_t shares = k->by_columns ? 1 : k->shares, each = k->tiles / shares;
+    const int64_t share = tile / each, begin = share * k->g.m / shares;
+    const int64_t rows = (share + 1) * k->g.m / shares - begin, at = tile % each * k->loops->rows;
+    return begin + (at && rows > at && rows - at <= 2 ? at - 6 : nm_least(at, rows));
+}
+
+/* Where the panel of a tile is. */
+static char *panel_of(const block *k, int64_t tile)
+{
+    const int64_t before = k->loops->pairs ? tile * k->loops->lanes : begin_of(k, tile);
+    return k->a + before * k->step * k->item;
 }
 
 /* What shares begin..end have of `count`. */
@@ -178,6 +208,12 @@ static bool ends_within_a_vector(const block *k, int64_t columns)
     return columns % k->loops->lanes != 0;
 }
 
+/* Of a panel with so many columns. */
+static int64_t width_of(const block *k, int64_t columns)
+{
+    return columns > k->loops->lanes || k->loops->pairs ? k->width : k->loops->lanes;
+}
+
 /* ---- Packing ---- */
 
 static void pack_rows(const block *k, int64_t tile)
@@ -185,8 +221,8 @@ static void pack_rows(const block *k, int64_t tile)
     const nm_gemm *g = &k->g;
     const int64_t i = begin_of(k, tile), rows = begin_of(k, tile + 1) - i;
     k->loops->pack_panel(at(g->a, g->transpose_a, g->lda, i, 0, k->item),
-                         g->transpose_a ? 1 : g->lda, g->transpose_a ? g->lda : 1, rows, g->k, rows,
-                         k->a + i * g->k * k->item);
+                         g->transpose_a ? 1 : g->lda, g->transpose_a ? g->lda : 1, rows, g->k,
+                         k->loops->pairs ? k->loops->lanes : rows, panel_of(k, tile));
 }
 
 static void pack_columns(const block *k, int64_t panel)
@@ -198,8 +234,7 @@ static void pack_columns(const block *k, int64_t panel)
     }
     k->loops->pack_panel(at(g->b, g->transpose_b, g->ldb, 0, j, k->item),
                          g->transpose_b ? g->ldb : 1, g->transpose_b ? 1 : g->ldb, columns, g->k,
-                         columns > k->loops->lanes ? k->width : k->loops->lanes,
-                         k->b + j * g->k * k->item);
+                         width_of(k, columns), k->b + j * k->step * k->item);
 }
 
 /* Shares begin..end of both factors. */
@@ -236,14 +271,14 @@ static void finish(const nm_gemm *g, int64_t i, int64_t rows, int64_t first, int
 }
 
 /* A tile that ends within a vector, by way of one that does not. */
+typedef void (*tile_fn)(const nm_gemm_operands *operands);
 static void multiply_edge(const block *k, nm_gemm_operands o, int64_t rows, int64_t columns,
-                          void (*run)(const nm_gemm_operands *))
+                          tile_fn run)
 {
     char whole[NM_GEMM_MOST_ROWS * 2 * 64]
         __attribute__((aligned(64))); /* of the largest vectors */
     char *c = o.c;
-    const int64_t ldc = o.ldc * k->item,
-                  width = columns > k->loops->lanes ? k->width : k->loops->lanes;
+    const int64_t ldc = o.ldc * k->item, width = width_of(k, columns);
     memset(whole, 0, sizeof whole);
     for (int64_t r = 0; o.add && r < rows; r++) {
         memcpy(whole + r * width * k->item, c + r * ldc, (size_t)(columns * k->item));
@@ -265,22 +300,32 @@ static void fetch(const block *k, const char *next, int64_t rows)
     }
 }
 
+/* Those of pairs are of 8 and 14 rows. */
+static tile_fn tile_of(const block *k, int64_t rows, int64_t columns, bool *edge)
+{
+    if (k->loops->pairs) {
+        *edge = columns < k->width || (rows != 8 && rows != 14);
+        return k->loops->tiles[rows > 8][0];
+    }
+    *edge = ends_within_a_vector(k, columns);
+    return k->loops->tiles[rows - 1][columns > k->loops->lanes];
+}
+
 /* One tile's rows of c, for columns first..last. */
 static void multiply_rows(const block *k, int64_t tile, int64_t first, int64_t last)
 {
     const nm_gemm *g = &k->g;
-    const int64_t i = begin_of(k, tile), rows = begin_of(k, tile + 1) - i, lanes = k->loops->lanes;
+    const int64_t i = begin_of(k, tile), rows = begin_of(k, tile + 1) - i;
     for (int64_t j = first; j < last; j += k->width) {
         const int64_t columns = nm_least(g->n - j, k->width);
-        const bool edge = ends_within_a_vector(k, columns), stands = k->b_stands && !edge;
-        void (*run)(const nm_gemm_operands *) = k->loops->tiles[rows - 1][columns > lanes];
+        bool edge;
+        const tile_fn run = tile_of(k, rows, columns, &edge);
+        const bool stands = k->b_stands && !edge;
         const nm_gemm_operands o = {
-            .a = k->a + i * g->k * k->item,
-            .b = stands ? at(g->b, false, g->ldb, 0, j, k->item) : k->b + j * g->k * k->item,
-            .depth = g->k,
-            .step = stands            ? g->ldb
-                    : columns > lanes ? k->width
-                                      : lanes,
+            .a = panel_of(k, tile),
+            .b = stands ? at(g->b, false, g->ldb, 0, j, k->item) : k->b + j * k->step * k->item,
+            .depth = k->depth,
+            .step = stands ? g->ldb : width_of(k, columns),
             .c = at_c(g, i, j),
             .ldc = g->ldc,
             .add = g->accumulate,
@@ -305,7 +350,7 @@ static void multiply(void *arg, int64_t begin, int64_t end)
     const range tiles = k->by_columns ? (range){0, k->tiles} : share_of(k, k->tiles, begin, end);
     const range panels = k->by_columns ? share_of(k, k->panels, begin, end) : (range){0, k->panels};
     const int64_t last = nm_least(panels.last * k->width, k->g.n);
-    const int64_t at_once = PANELS / (k->g.k * k->width * k->item + 1) + 1;
+    const int64_t at_once = PANELS / (k->depth * k->width * k->item + 1) + 1;
     for (int64_t j = panels.first * k->width; j < last; j += at_once * k->width) {
         for (int64_t t = tiles.first; t < tiles.last; t++) {
             multiply_rows(k, t, j, nm_least(j + at_once * k->width, last));
@@ -315,12 +360,30 @@ static void multiply(void *arg, int64_t begin, int64_t end)
 
 /* ---- Blocks ---- */
 
+/* k of a block, and the places that take so many. */
+static int64_t depth_of(const nm_gemm_loops *loops, int64_t k)
+{
+    const int64_t depths = divide_up(k, loops->pairs ? 2 * DEPTH : DEPTH);
+    const int64_t depth = depths ? divide_up(k, depths) : 0;
+    return loops->pairs ? divide_up(depth, 2) * 2 : depth;
+}
+
+static int64_t places_of(const nm_gemm_loops *loops, int64_t k)
+{
+    return loops->pairs ? divide_up(k, 2) : k;
+}
+
+/* With what fills its last vectors. */
+static int64_t room_of(const nm_gemm_loops *loops, int64_t k)
+{
+    return loops->pairs ? divide_up(k, 2 * loops->lanes) * loops->lanes : k;
+}
+
 /* Rows from i on, columns from j on, and of k from p on: as many as fit a block. */
-static nm_gemm part_of(const nm_gemm *g, int64_t i, int64_t j, int64_t p)
+static nm_gemm part_of(const nm_gemm *g, int64_t i, int64_t j, int64_t p, int64_t depth)
 {
     nm_gemm part = *g;
     const int64_t item = (int64_t)nm_dtype_size(g->dtype);
-    const int64_t depths = divide_up(g->k, DEPTH), depth = depths ? divide_up(g->k, depths) : 0;
     part.m = nm_least(g->m - i, MOST_ROWS);
     part.n = nm_least(g->n - j, MOST_COLUMNS);
     part.k = nm_least(g->k - p, depth);
@@ -349,14 +412,22 @@ static void share(block *k, int64_t threads)
         k->shares = nm_least(k->shares, k->panels);
     }
     k->tiles = k->by_columns ? tiles : divide_up(tiles, k->shares) * k->shares;
-    k->b_stands = !g->transpose_b && tiles <= FEW_TILES;
+    k->b_stands = !k->loops->pairs && !g->transpose_b && tiles <= FEW_TILES;
+}
+
+/* Place in panels for so many rows, shared among so many threads. */
+static int64_t rows_of_panels(const nm_gemm_loops *loops, int64_t m, int64_t threads)
+{
+    const int64_t rows = nm_least(m, MOST_ROWS);
+    return loops->pairs ? (divide_up(rows, loops->rows) + threads) * loops->lanes : rows;
 }
 
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops)
 {
-    const int64_t rows = nm_least(g->m, MOST_ROWS), depth = nm_least(g->k, DEPTH);
-    const int64_t columns = nm_least(divide_up(g->n, loops->lanes) * loops->lanes, MOST_COLUMNS);
+    const int64_t threads = nm_context_threads(context), deep = depth_of(loops, g->k);
+    const int64_t depth = room_of(loops, deep), rows = rows_of_panels(loops, g->m, threads);
     block k = {.loops = loops, .item = (int64_t)nm_dtype_size(g->dtype), .width = 2 * loops->lanes};
+    const int64_t columns = nm_least(divide_up(g->n, k.width) * k.width, MOST_COLUMNS);
     k.b = nm_scratch(context, nm_bytes((rows + columns) * depth, (size_t)k.item));
     if (!k.b) {
         return NM_ERROR_MEMORY;
@@ -366,8 +437,10 @@ nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_l
         for (int64_t j = 0; j < g->n; j += MOST_COLUMNS) {
             int64_t p = 0;
             do {
-                k.g = part_of(g, i, j, p);
-                share(&k, nm_context_threads(context));
+                k.g = part_of(g, i, j, p, deep);
+                k.depth = places_of(loops, k.g.k);
+                k.step = room_of(loops, k.g.k);
+                share(&k, threads);
                 nm_parallel(context, k.shares, 1, pack, &k);
                 nm_parallel(context, k.shares, 1, multiply, &k);
                 p += k.g.k;

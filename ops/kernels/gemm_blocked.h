@@ -10,6 +10,9 @@ typedef struct nm_gemm_loops nm_gemm_loops;
 /* Those that this processor runs, from the best on. NULL: no more. */
 const nm_gemm_loops *nm_gemm_loops_at(nm_dtype dtype, int index);
 
+/* Those of f32 rounded to bf16. NULL: this processor has no units for it. */
+const nm_gemm_loops *nm_gemm_loops_bf16(void);
+
 /* Numbers in a vector of theirs. */
 int nm_gemm_lanes(const nm_gemm_loops *loops);
 

@@ -98,18 +98,6 @@ int nm_onednn_threads(void)
 #endif
 }
 
-static bool has_units(const nm_onednn *dnnl)
-{
-    const unsigned wanted = dnnl_cpu_isa_avx512_core_bf16;
-    return ((unsigned)dnnl->get_effective_cpu_isa() & wanted) == wanted;
-}
-
-bool nm_onednn_takes_bf16(nm_context *context)
-{
-    const nm_backend *b = nm_onednn_backend(context);
-    return b && (b->switches.emulate_bf16 || has_units(&b->dnnl));
-}
-
 bool nm_onednn_is_used(nm_context *context)
 {
     const nm_backend *b = find_backend(context);
@@ -128,15 +116,6 @@ int nm_onednn_version(char *why, size_t room)
     return number;
 }
 
-bool nm_has_bf16(void)
-{
-    nm_onednn dnnl;
-    char why[NM_ONEDNN_WHY];
-    bool units = nm_onednn_load(&dnnl, why, sizeof why) && has_units(&dnnl);
-    nm_onednn_unload(&dnnl);
-    return units;
-}
-
 #else /* without oneDNN */
 
 static nm_onednn_switches *find_switches(nm_context *context)
@@ -144,10 +123,9 @@ static nm_onednn_switches *find_switches(nm_context *context)
     return nm_context_attach(context, &state_key, sizeof(nm_onednn_switches), NULL);
 }
 
-bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
+bool nm_onednn_gemm(nm_context *context, const nm_gemm *g, bool in_bf16)
 {
-    (void)context;
-    (void)g;
+    (void)context, (void)g, (void)in_bf16;
     return false;
 }
 
@@ -172,12 +150,6 @@ bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const 
     return false;
 }
 
-bool nm_onednn_takes_bf16(nm_context *context)
-{
-    (void)context;
-    return false;
-}
-
 bool nm_onednn_is_used(nm_context *context)
 {
     (void)context;
@@ -188,11 +160,6 @@ int nm_onednn_version(char *why, size_t room)
 {
     snprintf(why, room, "the library was built without it");
     return 0;
-}
-
-bool nm_has_bf16(void)
-{
-    return false;
 }
 
 #endif
@@ -209,16 +176,6 @@ bool nm_context_set_onednn(nm_context *context, bool on)
     bool before = s && !s->off;
     if (s) {
         s->off = !on;
-    }
-    return before;
-}
-
-bool nm_context_emulate_bf16(nm_context *context, bool on)
-{
-    nm_onednn_switches *s = find_switches(context);
-    bool before = s && s->emulate_bf16;
-    if (s) {
-        s->emulate_bf16 = on;
     }
     return before;
 }

@@ -10,7 +10,7 @@
 /* All return whether they did the work. If not, the caller's own kernel has to: oneDNN is not
  * there, switched off (nm_context_set_onednn), or does not take this problem. Or memory ran out:
  * then the context has that error. Bias and activation of a product are the caller's to add. */
-bool nm_onednn_gemm(nm_context *context, const nm_gemm *gemm);
+bool nm_onednn_gemm(nm_context *context, const nm_gemm *gemm, bool in_bf16);
 bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void *x, const void *w,
                             const void *bias, void *y);
 bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const void *dy,
@@ -23,7 +23,5 @@ bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const 
 NM_COMMAND_API int nm_onednn_version(char *why, size_t room);
 /* Whether something in this context has been computed by it, or begun to. */
 NM_COMMAND_API bool nm_onednn_is_used(nm_context *context);
-/* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
-bool nm_onednn_takes_bf16(nm_context *context);
 
 #endif

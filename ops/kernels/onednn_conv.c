@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "ops/kernels/bf16.h"
+
 /* ---- Describing them ---- */
 
 /* Our [n, h, w, c] seen as oneDNN's (n, c, h, w). */
@@ -112,10 +114,9 @@ static bool run(nm_context *context, const nm_conv *conv, nm_direction direction
     }
     int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
     int before = nm_onednn_enter(context, conv->n * conv->oh * conv->ow * conv->o * taps);
-    bool bf16 = conv->bf16 && nm_onednn_takes_bf16(context);
-    bool done = (bf16 && run_primitive(context, b, conv, direction, true, arrays)) ||
-                (nm_context_status(context) == NM_OK && !conv->x_is_bf16 && !conv->y_is_bf16 &&
-                 run_primitive(context, b, conv, direction, false, arrays));
+    bool bf16 = conv->bf16 && nm_takes_bf16(context);
+    bool done = (bf16 || (!conv->x_is_bf16 && !conv->y_is_bf16)) &&
+                run_primitive(context, b, conv, direction, bf16, arrays);
     nm_onednn_leave(before);
     return done;
 }

@@ -60,17 +60,17 @@ static bool run_sgemm(const nm_backend *b, const nm_gemm *g)
                          g->ldc) == dnnl_success;
 }
 
-bool nm_onednn_gemm(nm_context *context, const nm_gemm *g)
+bool nm_onednn_gemm(nm_context *context, const nm_gemm *g, bool in_bf16)
 {
     nm_backend *b = nm_onednn_backend(context);
     if (!b) {
         return false;
     }
     int before = nm_onednn_enter(context, g->m * g->n * g->k);
-    bool bf16 = g->bf16 && nm_onednn_takes_bf16(context) && !g->accumulate && is_dense(g);
+    bool bf16 = in_bf16 && !g->accumulate && is_dense(g);
     bool done = (bf16 && run_primitive(context, b, g, true)) ||
-                (suits_primitive(g) && run_primitive(context, b, g, false)) ||
-                (nm_context_status(context) == NM_OK && run_sgemm(b, g));
+                (!in_bf16 && suits_primitive(g) && run_primitive(context, b, g, false)) ||
+                (!in_bf16 && nm_context_status(context) == NM_OK && run_sgemm(b, g));
     nm_onednn_leave(before);
     return done;
 }

@@ -8,7 +8,6 @@
 /* The switches of a context, kept also where the library was built without oneDNN. */
 typedef struct nm_onednn_switches {
     bool off;
-    bool emulate_bf16;
 } nm_onednn_switches;
 
 #ifdef NM_HAVE_ONEDNN

@@ -14,7 +14,7 @@
 
 /* Its functions that Norma calls, without the dnnl_ before their names. */
 #define NM_ONEDNN_IN_BOTH(each)                                                                    \
-    each(version) each(get_effective_cpu_isa) each(sgemm) each(engine_create) each(engine_destroy) \
+    each(version) each(sgemm) each(engine_create) each(engine_destroy) \
         each(stream_create) each(stream_destroy) each(memory_create) each(memory_destroy)          \
             each(memory_set_data_handle) each(memory_get_memory_desc) each(memory_desc_get_size)   \
                 each(memory_desc_equal) each(primitive_attr_create) each(primitive_attr_destroy)   \

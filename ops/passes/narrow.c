@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/guard.h"
-#include "ops/kernels/onednn.h"
+#include "ops/kernels/bf16.h"
 #include "ops/norm/batch_norm.h"
 #include "ops/passes/passes.h"
 #include "ops/passes/rules.h"
@@ -88,7 +88,7 @@ nm_status nm_graph_narrow(nm_graph *graph)
 {
     NM_UNLESS_FAILED(nm_graph_context(graph));
     nm_status status = NM_OK;
-    const bool wanted = nm_onednn_takes_bf16(nm_graph_context(graph));
+    const bool wanted = nm_takes_bf16(nm_graph_context(graph));
     for (int s = 0; wanted && s < nm_graph_step_count(graph) && status == NM_OK; s++) {
         status = may_narrow(graph, s) ? narrow(graph, s) : NM_OK;
     }

@@ -205,9 +205,9 @@ static void warn_of_outputs(const nm_trainer *t)
 static void warn_of_precision(const nm_trainer *t)
 {
     if (t->setup.options.precision == NM_PRECISION_BF16 && !nm_has_bf16()) {
-        warn(t, NULL, "precision: bf16: %s; training goes on in f32",
-             nm_has_onednn() ? "this processor has no units for bf16 (AMX or AVX-512 BF16)"
-                             : "oneDNN, which computes in it, is not installed");
+        warn(t, NULL,
+             "precision: bf16: this processor has no units for bf16 (AVX-512 BF16), or "
+             "Norma was built without them; training goes on in f32");
     }
 }
 

@@ -116,26 +116,12 @@ static inline double difference(nm_tensor *a, nm_tensor *b)
     return difference / largest;
 }
 
-/* Whether oneDNN can do bf16 at all here. */
-static inline bool bf16_is_to_be_had(void)
-{
-#if defined(__x86_64__)
-    return nm_has_onednn() && __builtin_cpu_supports("avx512bw") && !getenv("DNNL_MAX_CPU_ISA");
-#else
-    return false;
-#endif
-}
-
 /* `bf16` computed from plain numbers in bf16, `exact` in f32 from rounded ones, `plain` in f32. */
 static inline void assert_of_bf16(nm_tensor *bf16, nm_tensor *exact, nm_tensor *plain)
 {
-    if (bf16_is_to_be_had()) {
-        ck_assert_double_le(difference(bf16, exact), 1e-5);
-        ck_assert_double_ge(difference(bf16, plain), 1e-4);
-        ck_assert_double_le(difference(bf16, plain), 2e-2);
-    } else {
-        ck_assert_mem_eq(nm_tensor_data(bf16), nm_tensor_data(plain), nm_tensor_bytes(plain));
-    }
+    ck_assert_double_le(difference(bf16, exact), 1e-5);
+    ck_assert_double_ge(difference(bf16, plain), 1e-4);
+    ck_assert_double_le(difference(bf16, plain), 2e-2);
 }
 
 /* The same for an op of two inputs and both its gradients, given as calls on them. */
