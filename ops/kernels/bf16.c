@@ -5,6 +5,10 @@
 #include "ops/kernels/math.h"
 #include "ops/linear.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #define GRAIN 65536 /* elements below which a second thread does not pay */
 
 typedef struct job {
@@ -88,6 +92,15 @@ void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, 
 /* ---- Whether products are of bf16 ---- */
 
 static const char state_key;
+typedef struct state {
+    bool emulates;
+    bool asked, amx; /* the processor, once: under a hypervisor that takes microseconds */
+} state;
+
+static state *find_state(nm_context *context)
+{
+    return nm_context_attach(context, &state_key, sizeof(state), NULL);
+}
 
 bool nm_has_bf16(void)
 {
@@ -100,16 +113,29 @@ bool nm_has_bf16(void)
 
 bool nm_context_emulate_bf16(nm_context *context, bool on)
 {
-    bool *emulates = nm_context_attach(context, &state_key, sizeof *emulates, NULL);
-    const bool before = emulates && *emulates;
-    if (emulates) {
-        *emulates = on;
+    state *s = find_state(context);
+    const bool before = s && s->emulates;
+    if (s) {
+        s->emulates = on;
     }
     return before;
 }
 
 bool nm_takes_bf16(nm_context *context)
 {
-    const bool *emulates = nm_context_attach(context, &state_key, sizeof *emulates, NULL);
-    return nm_has_bf16() || (emulates && *emulates);
+    const state *s = find_state(context);
+    return nm_has_bf16() || (s && s->emulates);
+}
+
+bool nm_bf16_has_amx(nm_context *context)
+{
+    state *s = find_state(context);
+#ifdef NM_HAS_AVX512_BF16
+    if (s && !s->asked) {
+        unsigned a, b, c, d;
+        s->amx = __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & 1u << 22;
+        s->asked = true;
+    }
+#endif
+    return s && s->amx;
 }

@@ -13,6 +13,8 @@ void nm_bf16_relu_grad(nm_context *context, const uint16_t *y, const float *dy, 
 
 /* Whether products that ask for bf16 get it: the processor has units for it, or is to emulate. */
 bool nm_takes_bf16(nm_context *context);
+/* Whether it has units that multiply whole tiles, which only oneDNN uses. */
+bool nm_bf16_has_amx(nm_context *context);
 
 /* Few of them, on this thread. */
 void nm_bf16_narrow(const float *from, uint16_t *to, int64_t count);

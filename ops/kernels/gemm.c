@@ -1,9 +1,6 @@
 #include "ops/kernels/gemm.h"
 
 #include <string.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 
 #include "core/inline.h"
 #include "ops/kernels/bf16.h"
@@ -118,21 +115,10 @@ nm_status nm_gemm_emulate(nm_context *context, const nm_gemm *g)
     return status;
 }
 
-/* Units that multiply whole tiles in bf16, which only oneDNN uses. */
-static bool has_amx(void)
-{
-#ifdef NM_HAS_AVX512_BF16
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & 1u << 22;
-#else
-    return false;
-#endif
-}
-
 static nm_status multiply_bf16(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const nm_gemm_loops *units = nm_gemm_loops_bf16();
-    if (has_amx() && nm_onednn_gemm(context, g, true)) {
+    if (nm_bf16_has_amx(context) && nm_onednn_gemm(context, g, true)) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {
