@@ -28,10 +28,8 @@ extern "C" {
  * another status than NM_OK, or leaves an error in the context, that is reported and the command
  * ends.
  *
- * The function prints, handles signals (SIGINT, SIGTERM and SIGHUP while it trains; SIGXFSZ is
- * ignored from the call on) and, for a command that computes, starts the program again by
- * /proc/self/exe, once, since OpenMP reads its variables before main(): call it before anything
- * else is done, or set OMP_WAIT_POLICY in the environment. */
+ * The function prints and handles signals (SIGINT, SIGTERM and SIGHUP while it trains; SIGXFSZ is
+ * ignored from the call on). */
 NM_API int nm_main(int argc, char **argv, nm_status (*init)(nm_context *context));
 
 #ifdef __cplusplus

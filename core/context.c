@@ -1,11 +1,9 @@
 #include <stdlib.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "core/guard.h"
 #include "core/internal.h"
 #include "core/processors.h"
+#include "core/team.h"
 
 /* ---- Life ---- */
 
@@ -19,18 +17,22 @@ static void *default_resize(void *user, void *memory, size_t size)
     return realloc(memory, size);
 }
 
+/* As programs are told to, whatever they share their work by. 0: not told. */
+static int threads_told(void)
+{
+    const char *told = getenv("OMP_NUM_THREADS");
+    const long count = told ? strtol(told, NULL, 10) : 0; /* the first of several, "4,2" */
+    return count < 0 ? 0 : count < NM_MAX_THREADS ? (int)count : NM_MAX_THREADS;
+}
+
 static int threads_available(void)
 {
-#ifdef _OPENMP
-    const int threads = omp_get_max_threads();
-    if (threads != omp_get_num_procs()) {
-        return threads; /* its user's choice */
+    const int told = threads_told();
+    if (told) {
+        return told;
     }
-    const int allowed = nm_processors_of_groups("");
-    return allowed && allowed < threads ? allowed : threads;
-#else
-    return 1;
-#endif
+    const int all = nm_processors(), allowed = nm_processors_of_groups("");
+    return allowed && allowed < all ? allowed : all;
 }
 
 nm_context *nm_context_create(const nm_context_options *options)
@@ -144,6 +146,8 @@ static void end(nm_context *context)
     nm_tapes_forget(context);
     nm_tensors_forget(context);
     nm_context_trim(context);
+    nm_team_destroy(context->team);
+    context->team = NULL;
     if (context->blocks > 1) {
         outlive(context);
     }

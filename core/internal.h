@@ -54,9 +54,8 @@ struct nm_context {
     nm_allocator allocator;
     int threads;
     bool threads_chosen; /* by its user, not as many as there are */
-    int left_out;        /* of them, as the crowd has it; atomic */
-    nm_crowd crowd;      /* of other programs, touched by the one thread that is: */
-    bool learning;       /* atomic */
+    struct nm_team *team; /* NULL: none so far, or no memory for it */
+    nm_crowd crowd;       /* of other programs */
     uint64_t seed;
     nm_log_fn log;
     void *log_user;

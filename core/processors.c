@@ -1,13 +1,25 @@
 #include "core/processors.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/context.h"
+
+int nm_processors(void)
+{
+    cpu_set_t allowed;
+    const long all = sysconf(_SC_NPROCESSORS_ONLN);
+    const int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                          ? CPU_COUNT(&allowed)
+                          : (int)all; /* over 1024 */
+    return count > 0 ? count : 1;
+}
 
 #define ROOM 4096
 

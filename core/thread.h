@@ -18,8 +18,8 @@ typedef void (*nm_range_fn)(void *arg, int64_t begin, int64_t end);
 NM_API void nm_parallel(nm_context *context, int64_t count, int64_t grain, nm_range_fn body,
                         void *arg);
 
-/* False in a process that was forked from one that asked before: OpenMP and oneDNN would wait there
- * for threads that are not. The library's own. */
+/* False in a process that was forked from one that asked before: its loops would wait there for
+ * threads that are not. The library's own. */
 bool nm_may_use_threads(void);
 
 #ifdef __cplusplus

@@ -1,8 +1,7 @@
-/* Counts every allocation of the process, whoever asks for it but clang's OpenMP, which takes and
- * gives back blocks of its own for parallel regions: the C library's malloc() and its siblings are
- * replaced by ones that count, or under a sanitizer its hook is used. With other C libraries
- * than glibc the linker has to lead what is linked into the program to the ones that count
- * (counted_args in tests/meson.build). For one source file of a program. */
+/* Counts every allocation of the process, whoever asks for it: the C library's malloc() and its
+ * siblings are replaced by ones that count, or under a sanitizer its hook is used. With other C
+ * libraries than glibc the linker has to lead what is linked into the program to the ones that
+ * count (counted_args in tests/meson.build). For one source file of a program. */
 #ifndef NM_TESTS_MALLOC_COUNT_H
 #define NM_TESTS_MALLOC_COUNT_H
 
@@ -59,31 +58,6 @@ static bool begin_to_count_mallocs(void)
 #include <stdint.h>
 #include <string.h>
 
-static uintptr_t openmp_begin, openmp_end; /* where clang's OpenMP is; 0: nowhere */
-
-static int find_openmp(struct dl_phdr_info *object, size_t size, void *user)
-{
-    (void)size, (void)user;
-    if (!strstr(object->dlpi_name, "/libomp.")) {
-        return 0;
-    }
-    openmp_begin = object->dlpi_addr;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const uintptr_t end =
-            object->dlpi_addr + object->dlpi_phdr[i].p_vaddr + object->dlpi_phdr[i].p_memsz;
-        openmp_end = object->dlpi_phdr[i].p_type == PT_LOAD ? end : openmp_end;
-    }
-    return 1;
-}
-
-/* An allocation whose result goes to this address. */
-static void count_call(const void *caller)
-{
-    if ((uintptr_t)caller < openmp_begin || (uintptr_t)caller >= openmp_end) {
-        count_one();
-    }
-}
-
 #ifdef BY_THE_LINKER
 #define REPLACED(name) __wrap_##name
 #define ORIGINAL(name) __real_##name
@@ -108,38 +82,37 @@ SEEN int REPLACED(posix_memalign)(void **memory, size_t alignment, size_t size);
 
 void *REPLACED(malloc)(size_t size)
 {
-    count_call(__builtin_return_address(0));
+    count_one();
     return ORIGINAL(malloc)(size);
 }
 
 void *REPLACED(realloc)(void *memory, size_t size)
 {
-    count_call(__builtin_return_address(0));
+    count_one();
     return ORIGINAL(realloc)(memory, size);
 }
 
 void *REPLACED(calloc)(size_t count, size_t size)
 {
-    count_call(__builtin_return_address(0));
+    count_one();
     return ORIGINAL(calloc)(count, size);
 }
 
 void *REPLACED(aligned_alloc)(size_t alignment, size_t size)
 {
-    count_call(__builtin_return_address(0));
+    count_one();
     return ORIGINAL(aligned_alloc)(alignment, size);
 }
 
 int REPLACED(posix_memalign)(void **memory, size_t alignment, size_t size)
 {
-    count_call(__builtin_return_address(0));
+    count_one();
     *memory = ORIGINAL(aligned_alloc)(alignment, size);
     return *memory ? 0 : 12; /* ENOMEM */
 }
 
 static bool begin_to_count_mallocs(void)
 {
-    dl_iterate_phdr(find_openmp, NULL);
     return true;
 }
 #endif

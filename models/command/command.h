@@ -44,7 +44,6 @@ struct command {
     const char *doc;     /* some lines */
     command_flag flags[MAX_FLAGS];
     int least, most; /* positional arguments; most -1: any number */
-    bool computes;   /* for long, with all threads */
     int (*run)(nm_context *context, const arguments *arguments);
 };
 
@@ -59,10 +58,6 @@ const char *argument_value(const arguments *arguments, const char *flag);
 const char *argument_nth(const arguments *arguments, const char *flag, int n);
 /* All values of it, in order; returns how many. */
 int argument_list(const arguments *arguments, const char *flag, const char *values[MAX_VALUES]);
-
-/* For commands that compute: starts this program again, with waiting threads that soon sleep,
- * unless the environment says already how they wait. Before anything is done. */
-void wait_with_patience(char **argv);
 
 /* A run of the command, as far as messages need it: to show the --set or the line of a file that is
  * wrong, unless the file was changed since. */

@@ -284,6 +284,5 @@ const command command_find_rate = {
               {"--json", NULL, "one JSON object a line on standard output, a step each"}},
     .least = 1,
     .most = 1,
-    .computes = true,
     .run = run_find_rate,
 };

@@ -300,8 +300,5 @@ int nm_main(int argc, char **argv, nm_status (*init)(nm_context *context))
             return run(&command_help, name, 1, init);
         }
     }
-    if (c->computes) {
-        wait_with_patience(argv);
-    }
     return run(c, argv + 2, argc - 2, init);
 }

@@ -226,6 +226,5 @@ const command command_quantize = {
               {"--quiet", NULL, "print nothing"}},
     .least = 1,
     .most = 1,
-    .computes = true,
     .run = run_quantize,
 };

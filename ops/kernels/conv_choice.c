@@ -93,7 +93,7 @@ bool nm_conv_is_winograd(nm_dtype dtype, const nm_conv *c, const nm_conv_wide *w
 }
 
 /* Fewer tiles do not pay for transforming the weights. */
-#define ENOUGH_TILES 96
+#define ENOUGH_TILES 16
 
 bool nm_conv_winograd_pays(const nm_conv *c)
 {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "core/thread.h"
-#include "core/thread_own.h"
 #include "ops/kernels/onednn_primitive.h"
 #include "ops/linear.h"
 
@@ -12,15 +11,10 @@ static const char state_key;
 
 #ifdef NM_HAVE_ONEDNN
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 static void destroy_backend(nm_context *context, void *memory)
 {
     nm_backend *b = memory;
     nm_primitives_destroy(context, b);
-    if (b->stream) b->dnnl.stream_destroy(b->stream);
     if (b->engine) b->dnnl.engine_destroy(b->engine);
     nm_onednn_unload(&b->dnnl);
 }
@@ -46,8 +40,7 @@ static bool begin(nm_backend *b)
     char why[NM_ONEDNN_WHY];
     b->limited = nm_memory_is_limited();
     return nm_onednn_load(&b->dnnl, why, sizeof why) &&
-           b->dnnl.engine_create(&b->engine, dnnl_cpu, 0) == dnnl_success &&
-           b->dnnl.stream_create(&b->stream, b->engine, dnnl_stream_default_flags) == dnnl_success;
+           b->dnnl.engine_create(&b->engine, dnnl_cpu, 0) == dnnl_success;
 }
 
 nm_backend *nm_onednn_backend(nm_context *context)
@@ -56,7 +49,7 @@ nm_backend *nm_onednn_backend(nm_context *context)
     if (!b || b->switches.off || b->failed) {
         return NULL;
     }
-    if (!b->stream && !begin(b)) {
+    if (!b->engine && !begin(b)) {
         b->failed = true;
         return NULL;
     }
@@ -66,42 +59,15 @@ nm_backend *nm_onednn_backend(nm_context *context)
 /* Multiply-adds below which waiting for a second thread costs more than it brings. */
 #define WORTH_THREADS (1 << 19)
 
-int nm_onednn_enter(nm_context *context, int64_t multiply_adds)
+int nm_onednn_shares(nm_context *context, int64_t multiply_adds)
 {
-#ifdef _OPENMP
-    int before = omp_get_max_threads();
-    const bool one = multiply_adds < WORTH_THREADS || !nm_may_use_threads();
-    omp_set_num_threads(one ? 1 : nm_threads_at_hand(nm_context_threads(context)));
-    return before;
-#else
-    (void)context;
-    (void)multiply_adds;
-    return 1;
-#endif
-}
-
-void nm_onednn_leave(int before)
-{
-#ifdef _OPENMP
-    omp_set_num_threads(before);
-#else
-    (void)before;
-#endif
-}
-
-int nm_onednn_threads(void)
-{
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
+    return multiply_adds < WORTH_THREADS ? 1 : nm_context_threads(context);
 }
 
 bool nm_onednn_is_used(nm_context *context)
 {
     const nm_backend *b = find_backend(context);
-    return b && b->stream;
+    return b && b->engine;
 }
 
 int nm_onednn_version(char *why, size_t room)

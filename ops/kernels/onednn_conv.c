@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/thread.h"
 #include "ops/kernels/bf16.h"
 
 /* ---- Describing them ---- */
@@ -88,55 +89,114 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
     return made;
 }
 
-/* ---- Running them ---- */
+/* ---- Running them: each thread has some of the images ---- */
 
-static bool run_primitive(nm_context *context, nm_backend *b, const nm_conv *conv,
-                          nm_direction direction, bool bf16, const void *const arrays[SCRATCHPAD])
+typedef struct job {
+    const nm_conv *conv;
+    nm_direction direction;
+    bool bf16;
+    const void *const *arrays;
+    float *dw;   /* NULL: another direction */
+    float *sums; /* of each share but the first, [shares - 1, weights]: its gradient of weights */
+    int64_t weights;
+    int count; /* of shares */
+} job;
+
+static const void *image_at(const void *images, int64_t image, int64_t size, bool is_bf16)
 {
-    nm_problem problem;
-    memset(&problem, 0, sizeof problem);
-    problem.convolution = true;
-    problem.direction = direction;
-    problem.bias = arrays[BIAS] != NULL;
-    problem.threads = nm_onednn_threads();
-    problem.bf16 = bf16;
-    problem.conv = *conv;
-    problem.conv.bf16 = 0; /* said above */
-    return nm_primitive_run(context, b, &problem, describe, arrays);
+    const int64_t item = is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    return (const char *)images + image * size * item;
 }
 
+static void describe_share(const job *j, int i, nm_onednn_share *s)
+{
+    const nm_conv *c = j->conv;
+    const int64_t first = i * c->n / j->count;
+    memset(s, 0, sizeof *s);
+    s->problem.convolution = true;
+    s->problem.direction = j->direction;
+    s->problem.bias = j->arrays[BIAS] != NULL;
+    s->problem.share = i;
+    s->problem.bf16 = j->bf16;
+    s->problem.conv = *c;
+    s->problem.conv.bf16 = 0; /* said above */
+    s->problem.conv.n = (i + 1) * c->n / j->count - first;
+    s->arrays[SOURCE] = image_at(j->arrays[SOURCE], first, c->h * c->w * c->c, c->x_is_bf16);
+    s->arrays[DESTINATION] =
+        image_at(j->arrays[DESTINATION], first, c->oh * c->ow * c->o, c->y_is_bf16);
+    s->arrays[BIAS] = j->arrays[BIAS];
+    s->arrays[WEIGHTS] = j->sums && i > 0 ? j->sums + (i - 1) * j->weights : j->arrays[WEIGHTS];
+}
+
+static void add_sums(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    for (int s = 0; s < j->count - 1; s++) {
+        const float *more = j->sums + s * j->weights;
+        for (int64_t i = begin; i < end; i++) {
+            j->dw[i] += more[i];
+        }
+    }
+}
+
+static bool run_shares(nm_context *context, nm_backend *b, job *j)
+{
+    const size_t room = nm_bytes((j->count - 1) * j->weights, sizeof *j->sums);
+    nm_onednn_share *shares = nm_scratch(context, (size_t)j->count * sizeof *shares);
+    const bool sums = j->dw && j->count > 1;
+    j->sums = shares && sums ? nm_scratch(context, room) : NULL;
+    bool done = shares && (j->sums || !sums);
+    for (int i = 0; i < j->count && done; i++) {
+        describe_share(j, i, &shares[i]);
+    }
+    done = done && nm_onednn_run(context, b, describe, shares, j->count);
+    if (done && sums) {
+        nm_parallel(context, j->weights, 16384, add_sums, j);
+    }
+    nm_scratch_end(j->sums);
+    nm_scratch_end(shares);
+    return done;
+}
+
+/* With fewer images than threads our own, which share rows, are faster; but not for groups. */
 static bool run(nm_context *context, const nm_conv *conv, nm_direction direction,
-                const void *const arrays[SCRATCHPAD])
+                const void *const arrays[SCRATCHPAD], float *dw)
 {
     nm_backend *b = nm_onednn_backend(context);
     if (!b || !conv->n || !conv->h || !conv->w || !conv->c || !conv->o) {
         return false;
     }
-    int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
-    int before = nm_onednn_enter(context, conv->n * conv->oh * conv->ow * conv->o * taps);
-    bool bf16 = conv->bf16 && nm_takes_bf16(context);
-    bool done = (bf16 || (!conv->x_is_bf16 && !conv->y_is_bf16)) &&
-                run_primitive(context, b, conv, direction, bf16, arrays);
-    nm_onednn_leave(before);
-    return done;
+    const int64_t taps = conv->kh * conv->kw * conv->c / conv->groups;
+    const int threads = nm_onednn_shares(context, conv->n * conv->oh * conv->ow * conv->o * taps);
+    if (conv->n < threads && conv->groups == 1 && !conv->x_is_bf16 && !conv->y_is_bf16) {
+        return false;
+    }
+    job j = {.conv = conv,
+             .direction = direction,
+             .bf16 = conv->bf16 && nm_takes_bf16(context),
+             .arrays = arrays,
+             .dw = dw,
+             .weights = conv->o * taps,
+             .count = (int)(conv->n < threads ? conv->n : threads)};
+    return (j.bf16 || (!conv->x_is_bf16 && !conv->y_is_bf16)) && run_shares(context, b, &j);
 }
 
 bool nm_onednn_conv_forward(nm_context *context, const nm_conv *conv, const void *x, const void *w,
                             const void *bias, void *y)
 {
-    return run(context, conv, FORWARD, (const void *const[]){x, w, bias, y});
+    return run(context, conv, FORWARD, (const void *const[]){x, w, bias, y}, NULL);
 }
 
 bool nm_onednn_conv_input_grad(nm_context *context, const nm_conv *conv, const void *dy,
                                const void *w, void *dx)
 {
-    return run(context, conv, INPUT_GRAD, (const void *const[]){dx, w, NULL, dy});
+    return run(context, conv, INPUT_GRAD, (const void *const[]){dx, w, NULL, dy}, NULL);
 }
 
 bool nm_onednn_conv_weight_grad(nm_context *context, const nm_conv *conv, const void *x,
                                 const void *dy, void *dw)
 {
-    return run(context, conv, WEIGHT_GRAD, (const void *const[]){x, dw, NULL, dy});
+    return run(context, conv, WEIGHT_GRAD, (const void *const[]){x, dw, NULL, dy}, dw);
 }
 
 #endif

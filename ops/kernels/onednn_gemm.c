@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "core/thread.h"
+
 /* b's layout is left open in bf16, where it has to be converted anyway. */
 static bool describe(const nm_problem *problem, dnnl_engine_t engine,
                      dnnl_primitive_attr_t attributes, nm_description *out)
@@ -26,18 +28,40 @@ static bool describe(const nm_problem *problem, dnnl_engine_t engine,
     return laid && nm_describe_product(&on, &out->primitive) == dnnl_success;
 }
 
+/* ---- Running them: each thread has some of the columns of c ---- */
+
+#define UNIT 16 /* columns that go together */
+
+static void describe_share(const nm_gemm *g, bool bf16, int i, int count, nm_onednn_share *s)
+{
+    const int64_t units = (g->n + UNIT - 1) / UNIT, first = i * units / count * UNIT;
+    const int64_t end = (i + 1) * units / count * UNIT, last = end < g->n ? end : g->n;
+    memset(s, 0, sizeof *s);
+    s->problem.direction = FORWARD;
+    s->problem.bf16 = bf16;
+    s->problem.share = i;
+    s->problem.product.m = g->m, s->problem.product.n = last - first, s->problem.product.k = g->k;
+    s->problem.product.lda = g->lda, s->problem.product.ldb = g->ldb;
+    s->problem.product.ldc = g->ldc;
+    s->problem.product.transpose_a = g->transpose_a;
+    s->problem.product.transpose_b = g->transpose_b;
+    s->arrays[SOURCE] = g->a;
+    s->arrays[WEIGHTS] = (const float *)g->b + first * (g->transpose_b ? g->ldb : 1);
+    s->arrays[DESTINATION] = (const float *)g->c + first;
+}
+
 static bool run_primitive(nm_context *context, nm_backend *b, const nm_gemm *g, bool bf16)
 {
-    nm_problem problem;
-    memset(&problem, 0, sizeof problem);
-    problem.direction = FORWARD;
-    problem.bf16 = bf16;
-    problem.threads = nm_onednn_threads();
-    problem.product.m = g->m, problem.product.n = g->n, problem.product.k = g->k;
-    problem.product.lda = g->lda, problem.product.ldb = g->ldb, problem.product.ldc = g->ldc;
-    problem.product.transpose_a = g->transpose_a, problem.product.transpose_b = g->transpose_b;
-    return nm_primitive_run(context, b, &problem, describe,
-                            (const void *const[]){g->a, g->b, NULL, g->c});
+    const int64_t units = (g->n + UNIT - 1) / UNIT;
+    const int threads = nm_onednn_shares(context, g->m * g->n * g->k);
+    const int count = (int)(units < threads ? units : threads);
+    nm_onednn_share *shares = nm_scratch(context, (size_t)count * sizeof *shares);
+    for (int i = 0; i < count && shares; i++) {
+        describe_share(g, bf16, i, count, &shares[i]);
+    }
+    const bool done = shares && nm_onednn_run(context, b, describe, shares, count);
+    nm_scratch_end(shares);
+    return done;
 }
 
 static bool is_dense(const nm_gemm *g)
@@ -53,11 +77,35 @@ static bool suits_primitive(const nm_gemm *g)
            g->n >= 8;
 }
 
-static bool run_sgemm(const nm_backend *b, const nm_gemm *g)
+/* Its other interface, which keeps nothing: each thread has some of the rows of c. */
+typedef struct rows {
+    const nm_backend *backend;
+    const nm_gemm *g;
+    int count;  /* of shares */
+    int failed; /* atomic */
+} rows;
+
+static void run_rows(void *arg, int64_t begin, int64_t end)
 {
-    return b->dnnl.sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k,
-                         1, g->a, g->lda, g->b, g->ldb, g->accumulate ? 1 : 0, g->c,
-                         g->ldc) == dnnl_success;
+    rows *r = arg;
+    const nm_gemm *g = r->g;
+    const int before = nm_onednn_enter(&r->backend->dnnl);
+    const int64_t first = begin * g->m / r->count, last = end * g->m / r->count;
+    const float *a = (const float *)g->a + first * (g->transpose_a ? 1 : g->lda);
+    if (r->backend->dnnl.sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', last - first,
+                               g->n, g->k, 1, a, g->lda, g->b, g->ldb, g->accumulate ? 1 : 0,
+                               (float *)g->c + first * g->ldc, g->ldc) != dnnl_success) {
+        __atomic_store_n(&r->failed, true, __ATOMIC_RELAXED);
+    }
+    nm_onednn_leave(&r->backend->dnnl, before);
+}
+
+static bool run_sgemm(nm_context *context, const nm_backend *b, const nm_gemm *g)
+{
+    rows r = {b, g, nm_onednn_shares(context, g->m * g->n * g->k), false};
+    r.count = g->m < r.count ? (int)g->m : r.count;
+    nm_parallel(context, r.count, 1, run_rows, &r);
+    return !r.failed;
 }
 
 bool nm_onednn_gemm(nm_context *context, const nm_gemm *g, bool in_bf16)
@@ -66,13 +114,11 @@ bool nm_onednn_gemm(nm_context *context, const nm_gemm *g, bool in_bf16)
     if (!b) {
         return false;
     }
-    int before = nm_onednn_enter(context, g->m * g->n * g->k);
-    bool bf16 = in_bf16 && !g->accumulate && is_dense(g);
-    bool done = (bf16 && run_primitive(context, b, g, true)) ||
-                (!in_bf16 && suits_primitive(g) && run_primitive(context, b, g, false)) ||
-                (!in_bf16 && nm_context_status(context) == NM_OK && run_sgemm(b, g));
-    nm_onednn_leave(before);
-    return done;
+    if (in_bf16) {
+        return !g->accumulate && is_dense(g) && run_primitive(context, b, g, true);
+    }
+    return (suits_primitive(g) && run_primitive(context, b, g, false)) ||
+           (nm_context_status(context) == NM_OK && run_sgemm(context, b, g));
 }
 
 #endif

@@ -98,10 +98,12 @@ static bool fill(nm_backend *b, nm_primitive *p, nm_describe_fn describe)
     if (b->dnnl.primitive_attr_create(&attributes) != dnnl_success) {
         return false;
     }
-    bool made = b->dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
-                    dnnl_success &&
-                describe(&p->problem, b->engine, attributes, &d) && make_slots(b, p, &d) &&
-                b->dnnl.primitive_create(&p->run, d.primitive) == dnnl_success;
+    bool made =
+        b->dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
+            dnnl_success &&
+        describe(&p->problem, b->engine, attributes, &d) && make_slots(b, p, &d) &&
+        b->dnnl.stream_create(&p->stream, b->engine, dnnl_stream_default_flags) == dnnl_success &&
+        b->dnnl.primitive_create(&p->run, d.primitive) == dnnl_success;
     nm_description_clear(&d);
     b->dnnl.primitive_attr_destroy(attributes);
     return made;
@@ -115,6 +117,7 @@ static void destroy(nm_context *context, const nm_backend *b, nm_primitive *p)
     if (p->own_weights) b->dnnl.memory_destroy(p->own_weights);
     if (p->reorder) b->dnnl.primitive_destroy(p->reorder);
     if (p->run) b->dnnl.primitive_destroy(p->run);
+    if (p->stream) b->dnnl.stream_destroy(p->stream);
     nm_weight_copies_destroy(context, p);
     nm_free(context, p);
 }
@@ -156,7 +159,7 @@ static nm_primitive *take(nm_context *context, const nm_backend *b, nm_primitive
     for (nm_primitive **at = bucket; *at; at = &(*at)->next) {
         nm_primitive *p = *at;
         bool same = !memcmp(&p->problem, problem, sizeof *problem);
-        if (same || ++count == KEPT) {
+        if (same || (++count >= KEPT && !p->busy)) {
             *at = p->next;
             if (same) {
                 return p;
@@ -168,20 +171,19 @@ static nm_primitive *take(nm_context *context, const nm_backend *b, nm_primitive
     return NULL;
 }
 
-bool nm_primitive_run(nm_context *context, nm_backend *b, const nm_problem *problem,
-                      nm_describe_fn describe, const void *const arrays[SCRATCHPAD])
+nm_primitive *nm_primitive_of(nm_context *context, nm_backend *b, const nm_problem *problem,
+                              nm_describe_fn describe)
 {
     nm_primitive **bucket = bucket_of(b, problem);
     nm_primitive *p = take(context, b, bucket, problem);
     if (!p) {
         p = make(context, b, problem, describe);
     }
-    if (!p) {
-        return false;
+    if (p) {
+        p->next = *bucket;
+        *bucket = p;
     }
-    p->next = *bucket;
-    *bucket = p;
-    return p->run && nm_primitive_execute(context, b, p, arrays);
+    return p;
 }
 
 void nm_primitives_destroy(nm_context *context, nm_backend *b)

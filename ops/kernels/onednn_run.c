@@ -1,112 +1,19 @@
-/* A primitive at work: on arrays of the caller, converted to bf16 or reordered in scratch memory
- * where oneDNN wants them otherwise. */
+/* Primitives at work: on arrays of the caller, converted to bf16 or reordered in scratch memory
+ * where oneDNN wants them otherwise. Each thread has one of its own; what concerns the context is
+ * done before they begin and when all have ended. */
 #include "ops/kernels/onednn_primitive.h"
 
 #ifdef NM_HAVE_ONEDNN
 
-#include <string.h>
-
+#include "core/thread.h"
 #include "ops/kernels/bf16.h"
 
-/* ---- Weights that do not change ---- */
-
-/* Reordering weights costs more than running a small network on one image. So where calls find the
- * same weights again, what became of them is kept, and beside it what they were: an array is taken
- * for unchanged only if all of it is what it was, whoever may have written to it. Comparing is many
- * times faster than reordering, and stops at the first difference. */
-struct nm_weight_copy {
-    const void *weights;
-    int64_t used;     /* the number of the primitive's call that used it last */
-    float sample[16]; /* of that call: whether it is worth looking closer */
-    int same;         /* calls in a row with this sample */
-    void *original;   /* one block with what follows; NULL: nothing is kept */
-    void *reordered;
-};
-
-#define COPIES 16  /* of layers of one shape */
-#define WORTH_IT 2 /* calls without a change after which it is expected to stay so */
-
-static void forget(nm_context *context, nm_weight_copy *copy)
-{
-    nm_free(context, copy->original);
-    copy->original = copy->reordered = NULL;
-    copy->same = 0;
-}
-
-void nm_weight_copies_destroy(nm_context *context, nm_primitive *p)
-{
-    for (int i = 0; i < COPIES && p->copies; i++) {
-        forget(context, &p->copies[i]);
-    }
-    nm_free(context, p->copies);
-}
-
-/* The entry of these weights; the one used longest ago makes room. All are made by the first call,
- * so that steady training allocates nothing, whatever buffers the pool hands it. */
-static nm_weight_copy *entry_of(nm_context *context, nm_primitive *p, const void *weights)
-{
-    if (!p->copies) {
-        p->copies = nm_alloc_zero(context, COPIES, sizeof *p->copies);
-        if (!p->copies) {
-            return NULL;
-        }
-    }
-    nm_weight_copy *copy = p->copies;
-    for (int i = 0; i < COPIES && copy->weights != weights; i++) {
-        if (p->copies[i].weights == weights || p->copies[i].used < copy->used) {
-            copy = &p->copies[i];
-        }
-    }
-    if (copy->weights != weights) {
-        forget(context, copy);
-        copy->weights = weights;
-    }
-    copy->used = ++p->calls;
-    return copy;
-}
-
-static void look_at(nm_weight_copy *copy, size_t bytes)
-{
-    float sample[16];
-    size_t count = bytes / sizeof(float);
-    for (size_t i = 0; i < 16; i++) {
-        sample[i] = ((const float *)copy->weights)[count * i / 16];
-    }
-    copy->same = memcmp(sample, copy->sample, sizeof sample) ? 0 : copy->same + 1;
-    memcpy(copy->sample, sample, sizeof sample);
-}
-
-/* Whether `reordered` is there and still right. */
-static bool is_current(nm_context *context, nm_weight_copy *copy, size_t bytes)
-{
-    if (copy->original && memcmp(copy->original, copy->weights, bytes)) {
-        forget(context, copy);
-    }
-    look_at(copy, bytes);
-    return copy->original != NULL;
-}
-
-static bool keep(nm_context *context, nm_weight_copy *copy, size_t bytes, const void *reordered,
-                 size_t reordered_bytes)
-{
-    size_t begin = (bytes + 127) & ~(size_t)63;
-    copy->original = nm_alloc(context, begin + reordered_bytes);
-    if (!copy->original) {
-        return false;
-    }
-    uintptr_t after = (uintptr_t)copy->original + bytes;
-    copy->reordered = (char *)copy->original + bytes + (64 - after % 64) % 64;
-    memcpy(copy->original, copy->weights, bytes);
-    memcpy(copy->reordered, reordered, reordered_bytes);
-    return true;
-}
-
-static bool reorder(nm_backend *b, const nm_primitive *p)
+static bool reorder(const nm_backend *b, const nm_primitive *p)
 {
     bool back = p->problem.direction == WEIGHT_GRAD;
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, back ? p->memory[WEIGHTS] : p->own_weights},
                               {DNNL_ARG_TO, back ? p->own_weights : p->memory[WEIGHTS]}};
-    return b->dnnl.primitive_execute(p->reorder, b->stream, 2, args) == dnnl_success;
+    return b->dnnl.primitive_execute(p->reorder, p->stream, 2, args) == dnnl_success;
 }
 
 /* oneDNN's handles are mutable; what is an input stays as it is. */
@@ -122,25 +29,24 @@ static bool may_come_again(const nm_problem *problem)
     return problem->convolution || !problem->product.transpose_a;
 }
 
-/* Brings weights into oneDNN's layout, in `scratch` unless they are known. */
-static bool prepare_weights(nm_context *context, nm_backend *b, nm_primitive *p,
-                            const void *weights, void *scratch)
+static size_t weight_bytes(const nm_backend *b, const nm_primitive *p)
 {
-    if (!may_come_again(&p->problem)) {
-        return reorder(b, p);
-    }
     nm_layout_view own;
-    nm_weight_copy *copy = entry_of(context, p, weights);
-    if (!copy || b->dnnl.memory_get_memory_desc(p->own_weights, &own) != dnnl_success) {
-        return false;
+    return b->dnnl.memory_get_memory_desc(p->own_weights, &own) == dnnl_success
+               ? b->dnnl.memory_desc_get_size(own)
+               : 0;
+}
+
+/* Brings weights into oneDNN's layout, in scratch memory unless they are known. */
+static bool prepare_weights(const nm_backend *b, nm_onednn_share *s)
+{
+    nm_primitive *p = s->primitive;
+    point(b, p->own_weights, s->arrays[WEIGHTS]);
+    s->current = s->copy && nm_weight_copy_is_current(s->copy, weight_bytes(b, p));
+    if (s->current) {
+        point(b, p->memory[WEIGHTS], s->copy->reordered);
     }
-    size_t bytes = b->dnnl.memory_desc_get_size(own);
-    if (is_current(context, copy, bytes)) {
-        point(b, p->memory[WEIGHTS], copy->reordered);
-        return true;
-    }
-    return reorder(b, p) &&
-           (copy->same < WORTH_IT || keep(context, copy, bytes, scratch, p->bytes[WEIGHTS]));
+    return s->current || reorder(b, p);
 }
 
 /* ---- Running ---- */
@@ -152,57 +58,107 @@ static const int names[][SLOTS] = {
                      DNNL_ARG_SCRATCHPAD},
 };
 
-/* Every slot's array: the caller's, or its place in scratch memory. */
-static void place(nm_context *context, const nm_backend *b, const nm_primitive *p,
-                  const void *const arrays[SCRATCHPAD], char *scratch, const void *data[SLOTS])
+static bool reorders_back(const nm_primitive *p)
 {
-    for (int i = 0; i < SLOTS; i++) {
-        data[i] = p->bytes[i] || i == SCRATCHPAD ? scratch : arrays[i];
-        if (p->count[i]) {
-            nm_bf16_from_f32(context, arrays[i], (uint16_t *)(void *)scratch, p->count[i]);
-        }
-        scratch += (p->bytes[i] + 63) & ~(size_t)63;
-        if (p->memory[i]) {
-            point(b, p->memory[i], data[i]);
-        }
-    }
+    return p->reorder && p->problem.direction == WEIGHT_GRAD;
 }
 
-static bool execute(nm_context *context, nm_backend *b, nm_primitive *p,
-                    const void *const arrays[SCRATCHPAD], char *scratch)
+/* With the context: what the share needs is there. */
+static bool begin(nm_context *context, nm_backend *b, nm_describe_fn describe, nm_onednn_share *s)
 {
-    const void *data[SLOTS];
-    dnnl_exec_arg_t args[SLOTS];
-    int count = 0;
-    bool back = p->problem.direction == WEIGHT_GRAD;
-    place(context, b, p, arrays, scratch, data);
-    if (p->reorder) {
-        point(b, p->own_weights, arrays[WEIGHTS]);
-    }
-    if (p->reorder && !back &&
-        !prepare_weights(context, b, p, arrays[WEIGHTS], (void *)(uintptr_t)data[WEIGHTS])) {
+    nm_primitive *p = s->primitive = nm_primitive_of(context, b, &s->problem, describe);
+    size_t bytes = 64;
+    if (!p || !p->run) {
         return false;
     }
-    for (int i = 0; i < SLOTS; i++) {
-        if (p->memory[i]) {
-            args[count++] = (dnnl_exec_arg_t){names[p->problem.direction][i], p->memory[i]};
-        }
-    }
-    return b->dnnl.primitive_execute(p->run, b->stream, count, args) == dnnl_success &&
-           (!p->reorder || !back || reorder(b, p));
-}
-
-bool nm_primitive_execute(nm_context *context, nm_backend *b, nm_primitive *p,
-                          const void *const arrays[SCRATCHPAD])
-{
-    size_t bytes = 64;
+    p->busy = true;
     for (int i = 0; i < SLOTS; i++) {
         bytes += (p->bytes[i] + 63) & ~(size_t)63;
     }
-    char *scratch = nm_scratch(context, bytes);
-    bool done = scratch && execute(context, b, p, arrays, scratch);
-    nm_scratch_end(scratch);
-    return done;
+    char *at = s->scratch = nm_scratch(context, bytes);
+    for (int i = 0; i < SLOTS && s->scratch; i++) {
+        s->data[i] = p->bytes[i] || i == SCRATCHPAD ? at : s->arrays[i];
+        at += (p->bytes[i] + 63) & ~(size_t)63;
+    }
+    const bool keeps = p->reorder && !reorders_back(p) && may_come_again(&p->problem);
+    s->copy = s->scratch && keeps ? nm_weight_copy_of(context, p, s->arrays[WEIGHTS]) : NULL;
+    return s->scratch && (s->copy || !keeps);
+}
+
+/* In a thread of its own. */
+static bool execute(const nm_backend *b, nm_onednn_share *s)
+{
+    nm_primitive *p = s->primitive;
+    dnnl_exec_arg_t args[SLOTS];
+    int count = 0;
+    for (int i = 0; i < SLOTS; i++) {
+        if (p->count[i]) {
+            nm_bf16_narrow(s->arrays[i], (uint16_t *)(uintptr_t)s->data[i], p->count[i]);
+        }
+        if (p->memory[i]) {
+            point(b, p->memory[i], s->data[i]);
+            args[count++] = (dnnl_exec_arg_t){names[p->problem.direction][i], p->memory[i]};
+        }
+    }
+    if (p->reorder && !reorders_back(p) && !prepare_weights(b, s)) {
+        return false;
+    }
+    if (b->dnnl.primitive_execute(p->run, p->stream, count, args) != dnnl_success) {
+        return false;
+    }
+    if (reorders_back(p)) {
+        point(b, p->own_weights, s->arrays[WEIGHTS]);
+    }
+    return !reorders_back(p) || reorder(b, p);
+}
+
+typedef struct job {
+    const nm_backend *backend;
+    nm_onednn_share *shares;
+} job;
+
+static void execute_shares(void *arg, int64_t begin, int64_t end)
+{
+    const job *j = arg;
+    const int before = nm_onednn_enter(&j->backend->dnnl);
+    for (int64_t i = begin; i < end; i++) {
+        j->shares[i].done = execute(j->backend, &j->shares[i]);
+    }
+    nm_onednn_leave(&j->backend->dnnl, before);
+}
+
+/* With the context again. */
+static bool end(nm_context *context, const nm_backend *b, nm_onednn_share *s)
+{
+    nm_primitive *p = s->primitive;
+    if (s->done && s->copy && !s->current) {
+        nm_weight_copy_renew(context, s->copy, weight_bytes(b, p), s->data[WEIGHTS],
+                             p->bytes[WEIGHTS]);
+    }
+    nm_scratch_end(s->scratch);
+    if (p) {
+        p->busy = false;
+    }
+    return s->done;
+}
+
+bool nm_onednn_run(nm_context *context, nm_backend *b, nm_describe_fn describe,
+                   nm_onednn_share *shares, int count)
+{
+    bool done = true;
+    int begun = 0;
+    const int before = nm_onednn_enter(&b->dnnl); /* primitives are made for so many threads */
+    while (begun < count && done) {
+        done = begin(context, b, describe, &shares[begun++]);
+    }
+    nm_onednn_leave(&b->dnnl, before);
+    if (done) {
+        nm_parallel(context, count, 1, execute_shares, &(job){b, shares});
+    }
+    for (int i = 0; i < begun; i++) {
+        done &= end(context, b, &shares[i]);
+    }
+    return done && nm_context_status(context) == NM_OK;
 }
 
 #endif

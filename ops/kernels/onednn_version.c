@@ -34,6 +34,12 @@ static bool find_functions(nm_onednn *dnnl, char *why, size_t room)
         }
         memcpy((char *)dnnl + functions[i].at, &function, sizeof function);
     }
+    void *get = dlsym(dnnl->library, "omp_get_max_threads"); /* in the libraries that it needs */
+    void *set = get ? dlsym(dnnl->library, "omp_set_num_threads") : NULL;
+    if (set) {
+        memcpy(&dnnl->get_max_threads, &get, sizeof get);
+        memcpy(&dnnl->set_num_threads, &set, sizeof set);
+    }
     const dnnl_version_t *version = dnnl->version();
     if (version->major != DNNL_VERSION_MAJOR) {
         snprintf(why, room, "%s: it says that it is version %d", file, version->major);
@@ -81,6 +87,20 @@ void nm_onednn_unload(nm_onednn *dnnl)
 {
     if (dnnl->library) dlclose(dnnl->library);
     memset(dnnl, 0, sizeof *dnnl);
+}
+
+/* ---- Its threads ---- */
+
+int nm_onednn_enter(const nm_onednn *dnnl)
+{
+    const int before = dnnl->get_max_threads ? dnnl->get_max_threads() : 1;
+    if (dnnl->set_num_threads) dnnl->set_num_threads(1);
+    return before;
+}
+
+void nm_onednn_leave(const nm_onednn *dnnl, int before)
+{
+    if (dnnl->set_num_threads) dnnl->set_num_threads(before);
 }
 
 #if defined(__has_feature)

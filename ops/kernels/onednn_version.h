@@ -14,10 +14,10 @@
 
 /* Its functions that Norma calls, without the dnnl_ before their names. */
 #define NM_ONEDNN_IN_BOTH(each)                                                                    \
-    each(version) each(sgemm) each(engine_create) each(engine_destroy) \
-        each(stream_create) each(stream_destroy) each(memory_create) each(memory_destroy)          \
-            each(memory_set_data_handle) each(memory_get_memory_desc) each(memory_desc_get_size)   \
-                each(memory_desc_equal) each(primitive_attr_create) each(primitive_attr_destroy)   \
+    each(version) each(sgemm) each(engine_create) each(engine_destroy) each(stream_create)         \
+        each(stream_destroy) each(memory_create) each(memory_destroy) each(memory_set_data_handle) \
+            each(memory_get_memory_desc) each(memory_desc_get_size) each(memory_desc_equal)        \
+                each(primitive_attr_create) each(primitive_attr_destroy)                           \
                     each(primitive_attr_set_scratchpad_mode) each(primitive_desc_query_md)         \
                         each(primitive_desc_destroy) each(reorder_primitive_desc_create)           \
                             each(primitive_create) each(primitive_destroy) each(primitive_execute)
@@ -44,6 +44,8 @@ typedef struct nm_onednn {
 #define NM_ONEDNN_MEMBER(name) __typeof__(dnnl_##name) *name;
     NM_ONEDNN_FUNCTIONS(NM_ONEDNN_MEMBER)
 #undef NM_ONEDNN_MEMBER
+    int (*get_max_threads)(void); /* of the OpenMP that it uses; NULL: none */
+    void (*set_num_threads)(int threads);
 } nm_onednn;
 
 /* Loads it, if it is installed in the version that the header was of and has all these functions.
@@ -51,6 +53,11 @@ typedef struct nm_onednn {
  * thread; once loaded, the code stays in the process. */
 bool nm_onednn_load(nm_onednn *dnnl, char *why, size_t room);
 void nm_onednn_unload(nm_onednn *dnnl);
+
+/* oneDNN would share its work among threads of OpenMP's. Between the two it works in the thread
+ * that calls it: Norma's own threads each have it do a part. */
+int nm_onednn_enter(const nm_onednn *dnnl);
+void nm_onednn_leave(const nm_onednn *dnnl, int before);
 
 /* oneDNN and what it needs do not look whether they got the memory that they asked for. So where
  * memory can run out, as much is asked for before. */

@@ -188,8 +188,12 @@ WIDE static void convolve(void *arg, int64_t begin, int64_t end)
     }
 }
 
+#define AT_LEAST (SUMS / 2) /* tiles that a product takes at once */
+
 static nm_status run(nm_context *context, job *j)
 {
+    const int64_t each = divide_up(j->tiles, nm_context_threads(context));
+    j->at_once = at_most(j->at_once, divide_up(each, AT_LEAST) * AT_LEAST); /* few are shared too */
     j->shares = count_shares(j, nm_context_threads(context));
     int64_t weights = POSITIONS * j->weights_step;
     int64_t scratch = j->shares * POSITIONS * (j->in.step + j->out.step);

@@ -40,7 +40,7 @@ def programs(arguments):
     write_networks(folder)
     for name, more in (("adapting", []), ("fixed", [os.path.join(FOLDER, "fixed.c")])):
         if not compiles(["cc", "-O2", "-I" + ROOT, "-o", os.path.join(folder, name), os.path.join(FOLDER, "norma.c"),
-                         *more, os.path.join(arguments.build, "libnorma.a"), "-fopenmp", "-lyaml", "-lz", "-lm",
+                         *more, os.path.join(arguments.build, "libnorma.a"), "-lyaml", "-lz", "-lm",
                          "-ldl", "-pthread"]):
             sys.exit(f"The program could not be linked (see above): is there a release build in {arguments.build}?")
     return [Program([os.path.join(folder, name)], threads, folder, reads_networks=True)

@@ -170,7 +170,7 @@ START_TEST(ranges_are_cut_the_same_whoever_is_left_out)
     for (int out = 0; out < 4; out++) {
         ranges r = {.count = 0};
         bool found[4] = {false};
-        context->left_out = out;
+        context->crowd.fewer = out;
         nm_parallel(context, 103, 1, note, &r);
         ck_assert_int_eq(r.count, 4);
         for (int i = 0; i < 4; i++) {

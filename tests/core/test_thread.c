@@ -1,5 +1,6 @@
-/* Threads where the system has few or none: OpenMP would end the process. */
+/* Threads where the system has few or none. */
 #include <grp.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -7,7 +8,7 @@
 
 #include "core/internal.h"
 #include "core/thread.h"
-#include "core/thread_own.h"
+#include "core/team.h"
 
 #include "tests/test.h"
 
@@ -99,39 +100,69 @@ START_TEST(where_no_thread_can_be_had_the_caller_does_all)
 }
 END_TEST
 
-static bool gets_three(void)
+static void note(void *arg, int64_t i)
 {
-    return nm_threads_at_hand(8) == 3 && fills_all() && nm_threads_at_hand(2) == 2 &&
-           nm_threads_at_hand(8) == 3 && fills_all();
+    static _Thread_local char mine;
+    ((char **)arg)[i] = &mine;
+    usleep(i == 0 ? 20000 : 1000); /* the caller leaves the rest to the others */
 }
 
-static bool gets_itself(void)
+/* How many threads of a team of `most` have begun a share, of one each. */
+static int threads_of(nm_team *team, int most)
 {
-    return nm_threads_at_hand(8) == 1 && nm_threads_at_hand(1) == 1;
+    char *who[8] = {NULL};
+    int count = 0;
+    nm_team_share(team, most, most, note, who);
+    for (int i = 0; i < most; i++) {
+        bool is_new = who[i] != NULL;
+        for (int j = 0; j < i; j++) {
+            is_new &= who[j] != who[i];
+        }
+        count += is_new;
+    }
+    return count;
+}
+
+/* Two of its own, since the third is refused; and no more once there could be. */
+static bool gets_two_others(void)
+{
+    nm_team *team = nm_team_create(8);
+    const rlim_t before = threads_there_are();
+    const int first = threads_of(team, 8);
+    const bool fine = first >= 1 && first <= 3 && threads_there_are() == before + 2 &&
+                      threads_of(team, 2) <= 2 && threads_of(team, 8) <= 3 &&
+                      threads_there_are() == before + 2;
+    nm_team_destroy(team);
+    return fine && fills_all();
 }
 
 START_TEST(no_more_threads_are_asked_for_than_there_can_be)
 {
-    holds_with(0, gets_itself);
     if (geteuid() == 0) { /* else the limit counts what else the user runs */
-        holds_with(3, gets_three);
+        holds_with(3, gets_two_others);
     }
+    holds_with(0, fills_all);
 }
 END_TEST
 
-static bool keeps_eight(void)
+static bool keeps_seven(void)
 {
-    const struct rlimit none = {0, 0};
-    return fills_all() && setrlimit(RLIMIT_NPROC, &none) == 0 && nm_threads_at_hand(8) == 8 &&
-           fills_all();
+    nm_team *team = nm_team_create(8);
+    const rlim_t before = threads_there_are();
+    threads_of(team, 8);
+    const bool had =
+        threads_there_are() == before + 7 && setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0}) == 0;
+    threads_of(team, 8);
+    const bool has = threads_there_are() == before + 7;
+    nm_team_destroy(team);
+    return had && has && fills_all();
 }
 
-START_TEST(threads_that_were_had_once_are_not_tried_again)
+START_TEST(threads_that_were_had_once_stay)
 {
-    holds_with(4096, keeps_eight);
+    holds_with(4096, keeps_seven);
 }
 END_TEST
 
 TEST_MAIN("core/thread", where_no_thread_can_be_had_the_caller_does_all,
-          no_more_threads_are_asked_for_than_there_can_be,
-          threads_that_were_had_once_are_not_tried_again)
+          no_more_threads_are_asked_for_than_there_can_be, threads_that_were_had_once_stay)

@@ -12,7 +12,7 @@ update=false
 
 # Whatever is being tested, these figures are of gcc's release build, with kernels and products for
 # AVX2, so that they are the same on every processor that has it.
-export NORMA_SOURCE=$source DNNL_MAX_CPU_ISA=AVX2 OMP_WAIT_POLICY=passive
+export NORMA_SOURCE=$source DNNL_MAX_CPU_ISA=AVX2
 
 # Builds it, if need be, and says where it is.
 need_hot_loops()

@@ -29,10 +29,10 @@ static const struct {
     {"fashion_mnist_mlp_bn.yaml", {3, {28, 28, 1}}, 0, false},
     {"fashion_mnist_mlp_wn.yaml", {3, {28, 28, 1}}, 0, false},
     {"fashion_mnist_bn_paper.yaml", {3, {28, 28, 1}}, 0, false},
-    {"fashion_mnist_cnn_bn.yaml", {3, {28, 28, 1}}, 30, false},
-    {"fashion_mnist_cnn_wn.yaml", {3, {28, 28, 1}}, 30, false},
+    {"fashion_mnist_cnn_bn.yaml", {3, {28, 28, 1}}, 0, false},
+    {"fashion_mnist_cnn_wn.yaml", {3, {28, 28, 1}}, 0, false},
     {"fashion_mnist_fast.yaml", {3, {28, 28, 1}}, 30, false},
-    {"fashion_mnist_resnet.yaml", {3, {28, 28, 1}}, 130, true},
+    {"fashion_mnist_resnet.yaml", {3, {28, 28, 1}}, 0, false},
     {"resnet20.yaml", {3, {32, 32, 3}}, 340, true},
     {"spirals.yaml", {1, {2}}, 0, false},
 };

@@ -84,8 +84,7 @@ class Workshop:
         """libnorma.so, of which some objects are `changed`."""
         objects = [changed.get(o, o) for o in self.library]
         return run(["cc", "-shared", "-fsanitize=address,undefined", "-Wl,-Bsymbolic-functions,-soname,libnorma.so", "-o",
-                    os.path.join(to, "libnorma.so"), *objects, self.reach, "-fopenmp",
-                    *self.flags("yaml-0.1", "zlib")], cwd=self.build)
+                    os.path.join(to, "libnorma.so"), *objects, self.reach, *self.flags("yaml-0.1", "zlib")], cwd=self.build)
 
     def link_program(self, name, objects):
         target = os.path.join(self.made, name)
@@ -93,7 +92,7 @@ class Workshop:
                 os.stat(target).st_mtime > os.stat(os.path.join(self.build, o)).st_mtime for o in objects):
             return
         must(["cc", "-fsanitize=address,undefined", "-o", target, *objects, os.path.join(self.made, "libnorma.so"),
-              "-fopenmp", *self.flags("check", "yaml-0.1", "zlib")], cwd=self.build)
+              *self.flags("check", "yaml-0.1", "zlib")], cwd=self.build)
 
     def including(self, name):
         """The library's objects that are made of this source, or with this header."""
@@ -140,8 +139,8 @@ class Workshop:
     def passes(self, test, library, seconds, reached=None):
         program, case = test
         environment = dict(os.environ, NORMA_SOURCE=self.source, NORMA_BUILD=self.made, CC="cc", CK_FORK="no",
-                           CK_RUN_CASE=case, LD_LIBRARY_PATH=library, OMP_WAIT_POLICY="passive",
-                           # At the end a search for leaks stops at threads that wait in OpenMP; tests count blocks themselves.
+                           CK_RUN_CASE=case, LD_LIBRARY_PATH=library,
+                           # Tests count blocks themselves.
                            ASAN_OPTIONS=f"detect_leaks=0:allocator_may_return_null=1:hard_rss_limit_mb={MEMORY}",
                            UBSAN_OPTIONS="halt_on_error=1")
         if reached:

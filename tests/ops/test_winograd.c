@@ -118,7 +118,9 @@ START_TEST(only_some_convolutions_are_for_winograds_filtering)
     CHECK_NOT(c, 20);
     CHECK_NOT(o, 4);
     nm_conv few = fits;
-    few.n = 1;
+    few.n = 1, few.oh = 16, few.ow = 16; /* 16 tiles of 4 by 4 */
+    ck_assert(nm_conv_winograd_pays(&few));
+    few.ow = 12;
     ck_assert(!nm_conv_winograd_pays(&few));
 }
 END_TEST

@@ -7,7 +7,7 @@ make_copy
 for compiler in gcc-{9..19} clang-{11..29}; do
     command -v "$compiler" >/dev/null || continue
     export CC=$compiler
-    build "build/$compiler" -Dtests=false -Dopenmp=disabled # not each has a runtime of its own here
+    build "build/$compiler" -Dtests=false
     train "build/$compiler" "build/$compiler/norma"
 done
 unset CC

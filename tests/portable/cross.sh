@@ -44,7 +44,7 @@ starts_itself=command_study # without the kernel's help no program under QEMU ca
 packages_of() # ARCHITECTURE COMPILER'S PREFIX
 {
     in_root dpkg --add-architecture "$1"
-    install "libc6-dev:$1" "libyaml-dev:$1" "zlib1g-dev:$1" "check:$1" "libgomp1:$1"
+    install "libc6-dev:$1" "libyaml-dev:$1" "zlib1g-dev:$1" "check:$1"
     mkdir -p "$root/opt/libraries"
     ln -s "/usr/lib/${2/i686/i386}/pkgconfig" "$root/opt/libraries/pkgconfig"
 }

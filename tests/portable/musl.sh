@@ -1,5 +1,5 @@
 #!/bin/bash
-# musl instead of glibc, without oneDNN and OpenMP; libyaml, zlib and Check from Debian's sources
+# musl instead of glibc, without oneDNN; libyaml, zlib and Check from Debian's sources
 here=$(dirname "$0")
 . "$here/common.sh"
 make_root trixie
@@ -8,7 +8,7 @@ libraries_by musl-gcc /opt/musl
 
 say "Building"
 quietly in_root env CC=musl-gcc PKG_CONFIG_LIBDIR=/opt/musl/pkgconfig \
-    meson setup build --werror -Dopenmp=disabled -Donednn=disabled
+    meson setup build --werror -Donednn=disabled
 quietly in_root ninja -C build
 not_linked_to 'libc\.so\.6' in_root readelf -d build/norma
 train "$root/srv/norma/build" in_root build/norma

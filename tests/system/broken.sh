@@ -59,7 +59,6 @@ examples=("${examples[@]%.c}")
 examples=("${examples[@]/#/docs/example_}")
 for kind in missing empty silent killed late later; do
     break_all $kind norma "${examples[@]}"
-    fails "waiting.sh sees that norma is $kind" "the command runs" "$tests/system/waiting.sh"
     fails "manual.sh sees that norma is $kind" \
         'the (page|man page|command|completion) .*|.* completes to .*|a command takes .*' \
         "$tests/system/manual.sh"

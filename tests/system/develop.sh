@@ -41,7 +41,7 @@ C
 claim_runs "a program with the op can be linked" $cc -std=gnu11 -D_GNU_SOURCE -I. -Ibuild/test \
     ${NORMA_LINK:-} -include stdio.h "$temporary/check.c" ops/elementwise/twice_shy.c -o "$temporary/check" \
     "$NORMA_BUILD/libnorma.a" "$NORMA_BUILD/libnorma_rare.a" $(pkg-config --libs yaml-0.1 zlib) \
-    -fopenmp -lm -lpthread -ldl
+    -lm -lpthread -ldl
 claim_runs "the op passes the gradient check and can be called" "$temporary/check"
 
 # ---- ./dev check, and the hook ----

@@ -13,7 +13,7 @@ import tempfile
 
 # Not in it: what takes long, and goes by the same ways.
 NAMES = ["context", "golden", "golden_sgd", "config", "precision", "peers", "command", "file",
-         "fuzz_csv", "fuzz_model", "fuzz_safetensors", "structure", "manual", "waiting", "kernels"]
+         "fuzz_csv", "fuzz_model", "fuzz_safetensors", "structure", "manual", "kernels"]
 SKIPPED = 77
 
 

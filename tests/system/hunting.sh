@@ -11,7 +11,7 @@ build_it()
 {
     [ -f "$build/build.ninja" ] ||
         CC=${CC:-cc} meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 \
-            -Db_ndebug=false -Dguard=true -Dopenmp=disabled -Donednn=disabled -Dkernels=plain &&
+            -Db_ndebug=false -Dguard=true -Donednn=disabled -Dkernels=plain &&
         ninja -C "$build" $(printf 'tests/%s ' $programs)
 }
 build_it >"$temporary/log" 2>&1 || {

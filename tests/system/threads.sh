@@ -1,7 +1,7 @@
 #!/bin/sh
 # Threads that share a network do not race: the example and the tests of it under the thread
-# sanitizer, where the compiler has one. In a build of its own, without OpenMP and oneDNN: how those
-# synchronize is not for the sanitizer to see.
+# sanitizer, where the compiler has one, and so do not those that share loops. In a build of its own,
+# without oneDNN: how that synchronizes is not for the sanitizer to see.
 . "$(dirname "$0")/claim.sh"
 build=$NORMA_BUILD/tests/threads
 unset LD_LIBRARY_PATH # of the library that has other sanitizers; programs here know their own
@@ -18,9 +18,9 @@ build_it()
 {
     [ -f "$build/build.ninja" ] ||
         CC=$compiler meson setup "$build" "$NORMA_SOURCE" --buildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 \
-            -Db_sanitize=thread -Db_lundef=false -Db_ndebug=false -Dopenmp=disabled -Donednn=disabled \
+            -Db_sanitize=thread -Db_lundef=false -Db_ndebug=false -Donednn=disabled \
             -Dkernels=plain &&
-        ninja -C "$build" docs/example_threads tests/models_test_share
+        ninja -C "$build" docs/example_threads tests/models_test_share tests/core_test_team
 }
 build_it >"$temporary/log" 2>&1 || {
     claim "the library builds with the thread sanitizer" "it fails:
@@ -37,5 +37,7 @@ claim_of example "the example's four threads do not race" never_says 'data race'
 claim_of example "and answer with the bits of one" says '^4 threads: 4000 answers, 0 of them different'
 ask tests "$build/tests/models_test_share"
 claim_of tests "nor do those of the tests" says '^100%'
+ask team "$build/tests/core_test_team"
+claim_of team "nor do those that share loops" says '^100%'
 
 finish

@@ -172,7 +172,7 @@ class House:
 
     def run(self, words, where, environment=None, limits=()):
         """Ends within PATIENCE; gives the exit code (negative: a signal) and what it says."""
-        variables = dict(os.environ, OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive", LC_ALL="C.UTF-8")
+        variables = dict(os.environ, OMP_NUM_THREADS="1", LC_ALL="C.UTF-8")
         if environment is not None:
             # The sanitizers' own library wants to be the first, which what fails calls cannot let it be.
             variables.update(environment, LD_PRELOAD=self.faults)

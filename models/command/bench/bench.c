@@ -144,6 +144,5 @@ const command command_bench = {
               {"--list", NULL, "print the names of the rows, and measure nothing"},
               {"--json", NULL, "one JSON object a line on standard output"}},
     .most = -1,
-    .computes = true,
     .run = run_bench,
 };

@@ -308,6 +308,5 @@ const command command_calibrate = {
               {"--quiet", NULL, "one line"}},
     .least = 1,
     .most = 1,
-    .computes = true,
     .run = run_calibrate,
 };

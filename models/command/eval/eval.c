@@ -95,6 +95,5 @@ const command command_eval = {
               {"--quiet", NULL, "the line with loss and metrics alone"}},
     .least = 1,
     .most = 1,
-    .computes = true,
     .run = run_eval,
 };

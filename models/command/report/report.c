@@ -141,6 +141,5 @@ const command command_report = {
               {"--on", "SET", "train, validation or test, for the results; default: test"}},
     .least = 1,
     .most = -1,
-    .computes = true,
     .run = run_report,
 };

@@ -55,6 +55,5 @@ const command command_train = {
               {"--quiet", NULL, "no progress: the line with the result alone"}},
     .least = 1,
     .most = 1,
-    .computes = true,
     .run = run_train,
 };

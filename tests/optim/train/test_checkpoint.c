@@ -196,8 +196,8 @@ END_TEST
 
 /* ---- A killed run ---- */
 
-/* The child trains and kills itself after update `at`. Called before this process has made threads:
- * OpenMP's do not survive a fork. */
+/* The child trains and kills itself after update `at`. Called before this process has made threads,
+ * which do not survive a fork. */
 static void train_in_a_child(const char *folder, int64_t at, const char *from)
 {
     pid_t child = fork();
