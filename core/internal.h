@@ -53,7 +53,7 @@ typedef struct nm_exposed {
 struct nm_context {
     nm_allocator allocator;
     int threads;
-    bool threads_chosen; /* by its user, not as many as there are */
+    bool threads_chosen;  /* by its user, not as many as there are */
     struct nm_team *team; /* NULL: none so far, or no memory for it */
     nm_crowd crowd;       /* of other programs */
     uint64_t seed;

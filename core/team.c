@@ -66,8 +66,9 @@ struct nm_team {
     pid_t process;                       /* that has them */
     pthread_mutex_t lock;                /* of those that sleep */
     pthread_cond_t done;
-    int64_t patience;
-    member member[]; /* of most - 1 */
+    int processors;
+    int64_t patience; /* atomic */
+    member member[];  /* of most - 1 */
 };
 
 static uint64_t state_of(const nm_team *t)
@@ -118,7 +119,8 @@ static bool is_over(const nm_team *t)
 
 /* Looks until `come` is so, or patience is over. */
 #define LOOK_FOR(come, team)                                                                       \
-    for (int64_t begun = 0, time = 0; !(come) && time - begun <= (team)->patience;) {              \
+    for (int64_t begun = 0, time = 0;                                                              \
+         !(come) && time - begun <= __atomic_load_n(&(team)->patience, __ATOMIC_RELAXED);) {       \
         for (int look = 0; look < LOOKS && !(come); look++) {                                      \
             pause_a_moment();                                                                      \
         }                                                                                          \
@@ -230,6 +232,8 @@ bool nm_team_share(nm_team *t, int threads, int64_t shares, nm_share_fn *share, 
     threads = threads < t->most ? threads : t->most;
     threads = threads < shares ? threads : (int)shares; /* each has one to begin with */
     grow(t, threads);
+    /* With more threads than processors one that waits keeps one that works from running. */
+    __atomic_store_n(&t->patience, threads <= t->processors ? PATIENCE : 0, __ATOMIC_RELAXED);
     t->share = share;
     t->arg = arg;
     t->shares = shares;
@@ -245,9 +249,9 @@ bool nm_team_share(nm_team *t, int threads, int64_t shares, nm_share_fn *share, 
     return true;
 }
 
-int nm_team_most(const nm_team *t)
+bool nm_team_has_room(const nm_team *t, int threads)
 {
-    return t->most;
+    return threads <= t->most || __atomic_load_n(&t->busy, __ATOMIC_RELAXED);
 }
 
 /* ---- Life ---- */
@@ -260,8 +264,7 @@ nm_team *nm_team_create(int most)
     }
     t->most = most;
     t->process = getpid();
-    /* With more threads than processors one that waits keeps one that works from running. */
-    t->patience = most <= nm_processors() ? PATIENCE : 0;
+    t->processors = nm_processors();
     /* Without attributes these cannot fail. */
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->done, NULL);

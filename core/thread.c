@@ -74,7 +74,7 @@ static void run_timed(void *arg, int64_t i)
 /* Whether it was the context's team that did it. */
 static bool share(nm_context *context, work *w, int threads)
 {
-    if (context->team && nm_team_most(context->team) < nm_context_threads(context)) {
+    if (context->team && !nm_team_has_room(context->team, nm_context_threads(context))) {
         nm_team_destroy(context->team);
         context->team = NULL;
     }

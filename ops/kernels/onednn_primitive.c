@@ -136,8 +136,8 @@ static nm_primitive *make(nm_context *context, nm_backend *b, const nm_problem *
 
 /* ---- Finding it ---- */
 
-/* How many primitives a bucket keeps: all together more than a deep network has layers and
- * directions, but not one more for every image size that a program ever sees. */
+/* How many primitives a bucket keeps for each thread: all together more than a deep network has
+ * layers and directions, but not one more for every image size that a program ever sees. */
 #define KEPT 8
 
 static nm_primitive **bucket_of(nm_backend *b, const nm_problem *problem)
@@ -152,21 +152,25 @@ static nm_primitive **bucket_of(nm_backend *b, const nm_problem *problem)
 
 /* Takes the primitive out of its bucket, if it is there, and otherwise what there are too many of:
  * a bucket begins with the one used last. */
-static nm_primitive *take(nm_context *context, const nm_backend *b, nm_primitive **bucket,
+static nm_primitive *take(nm_context *context, nm_backend *b, nm_primitive **bucket,
                           const nm_problem *problem)
 {
-    int count = 0;
+    nm_primitive **idle = NULL; /* the last that may go */
+    int64_t count = 0;
+    b->shares = problem->share < b->shares ? b->shares : problem->share + 1;
     for (nm_primitive **at = bucket; *at; at = &(*at)->next) {
         nm_primitive *p = *at;
-        bool same = !memcmp(&p->problem, problem, sizeof *problem);
-        if (same || (++count >= KEPT && !p->busy)) {
+        if (!memcmp(&p->problem, problem, sizeof *problem)) {
             *at = p->next;
-            if (same) {
-                return p;
-            }
-            destroy(context, b, p);
-            break;
+            return p;
         }
+        idle = p->busy ? idle : at;
+        count++;
+    }
+    if (count >= KEPT * b->shares && idle) {
+        nm_primitive *p = *idle;
+        *idle = p->next;
+        destroy(context, b, p);
     }
     return NULL;
 }

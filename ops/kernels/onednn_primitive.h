@@ -54,7 +54,8 @@ typedef struct nm_backend {
     nm_onednn dnnl;
     dnnl_engine_t engine; /* NULL: not loaded yet */
     nm_primitive *buckets[NM_PRIMITIVE_BUCKETS];
-    bool limited; /* memory, by the system: it is looked for before each use */
+    int64_t shares; /* of one problem at the same time, at most, so far */
+    bool limited;   /* memory, by the system: it is looked for before each use */
 } nm_backend;
 
 /* NULL: switched off or not to be had. */

@@ -3,6 +3,7 @@
 #include "ops/kernels/bf16.h"
 #include "ops/kernels/finish.h"
 #include "ops/kernels/gemm_blocked.h"
+#include "ops/kernels/onednn_primitive.h"
 #include "tests/ops/linear_test.h"
 
 #define MOST_THREADS 4
@@ -431,6 +432,51 @@ START_TEST(in_bf16_products_without_memory_say_so)
 }
 END_TEST
 
+#ifdef NM_HAVE_ONEDNN
+static dnnl_status_t fail_for_later_rows(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k,
+                                         float alpha, const float *a, dnnl_dim_t lda,
+                                         const float *b, dnnl_dim_t ldb, float beta, float *c,
+                                         dnnl_dim_t ldc)
+{
+    (void)ta, (void)tb, (void)n, (void)k, (void)alpha, (void)lda, (void)b, (void)ldb, (void)beta;
+    for (int64_t i = 0; i < m && *a == 0; i++) {
+        c[i * ldc] += 1;
+    }
+    return *a == 0 ? dnnl_success : dnnl_out_of_memory;
+}
+#endif
+
+/* A part of the rows has been added to, and another has not. */
+START_TEST(a_product_that_onednn_adds_in_part_is_an_error)
+{
+#ifdef NM_HAVE_ONEDNN
+    nm_context *context = test_context(NULL);
+    static float a[4096 * 9], b[32 * 9], c[4096 * 32];
+    nm_backend *backend = nm_onednn_backend(context);
+    const nm_gemm g = {.dtype = NM_F32,
+                       .transpose_b = true,
+                       .accumulate = true,
+                       .m = 4096,
+                       .n = 32,
+                       .k = 9,
+                       .lda = 9,
+                       .ldb = 9,
+                       .ldc = 32,
+                       .a = a,
+                       .b = b,
+                       .c = c};
+    if (backend) { /* it is installed */
+        a[2048 * 9] = 1;
+        backend->dnnl.sgemm = fail_for_later_rows;
+        ck_assert(!nm_onednn_gemm(context, &g, false));
+        ck_assert(c[0] == 1 && c[2048 * 32] == 0);
+        assert_error(context, NM_ERROR_MEMORY, "out of memory");
+    }
+    nm_context_destroy(context);
+#endif
+}
+END_TEST
+
 TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
           products_in_f64_are_exact_where_the_sums_are, any_number_of_threads_gives_the_same_bits,
           loops_of_all_instruction_sets_agree_within_rounding,
@@ -439,4 +485,5 @@ TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
           in_bf16_all_orders_of_the_factors_are_emulated,
           in_bf16_what_is_not_finite_stays_in_its_row_and_column,
           in_bf16_numbers_that_are_not_normal_count_as_zero_by_units,
-          in_bf16_what_is_thin_or_small_stays_f32, in_bf16_products_without_memory_say_so)
+          in_bf16_what_is_thin_or_small_stays_f32, in_bf16_products_without_memory_say_so,
+          a_product_that_onednn_adds_in_part_is_an_error)

@@ -115,6 +115,8 @@ builds_and_runs shared '2 4 6' "a program with the shared library" \
     ${CC:-cc} -std=c11 $warnings -I. sum.c $(pkg-config --cflags --libs norma) -o shared
 builds_and_runs own_ops '0.0284' "a program with ops of its own" \
     ${CC:-cc} -std=c11 $warnings -I. own_ops.c $(pkg-config --cflags --libs norma) -o own_ops
+builds_and_runs left '3000 of 3000' "a program that unloads the library before its context is gone" \
+    ${CC:-cc} -std=gnu11 $warnings left.c -ldl -o left
 claim_runs "a program builds in C++" ${CXX:-c++} -std=c++17 $warnings -I. -x c++ -fsyntax-only \
     $(pkg-config --cflags norma) - <<'TEXT'
 #include <norma.h>
