@@ -76,8 +76,8 @@ static const char *find_boot(const char *name)
     at = at ? back_over(name, at, "-", 1) : NULL;
     const char *boot = at ? back_over(name, at, hex, BOOT_DIGITS) : NULL;
     at = boot ? back_over(name, boot, "-", 1) : NULL;
-    at = at ? back_over(name, at, "0123456789", 1)
-            : NULL; /* one digit of the process number, or more */
+    /* The process number has one digit or more. */
+    at = at ? back_over(name, at, "0123456789", 1) : NULL;
     while (at && at > name && at[-1] >= '0' && at[-1] <= '9') {
         at--;
     }

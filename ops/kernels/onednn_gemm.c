@@ -105,8 +105,8 @@ static bool run_sgemm(nm_context *context, const nm_backend *b, const nm_gemm *g
     rows r = {b, g, nm_onednn_shares(context, g->m * g->n * g->k), false};
     r.count = g->m < r.count ? (int)g->m : r.count;
     nm_parallel(context, r.count, 1, run_rows, &r);
-    if (r.failed &&
-        g->accumulate) { /* to some rows the product has been added, and must not be again */
+    /* To some rows the product has been added, and must not be again. */
+    if (r.failed && g->accumulate) {
         nm_fail(context, NM_ERROR_MEMORY, "out of memory in a product by oneDNN");
     }
     return !r.failed;
