@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/processors.h"
 #include "core/thread_own.h"
@@ -63,7 +62,7 @@ struct nm_team {
     bool caller_sleeps;                  /* atomic */
     int most, members;                   /* the caller among them, and not */
     bool refused;                        /* the system has no more threads */
-    pid_t process;                       /* that has them */
+    int64_t process;                     /* that has them */
     pthread_mutex_t lock;                /* of those that sleep */
     pthread_cond_t done;
     int processors;
@@ -224,11 +223,9 @@ static void grow(nm_team *t, int threads)
 
 /* ---- The caller ---- */
 
-bool nm_team_share(nm_team *t, int threads, int64_t shares, nm_share_fn *share, void *arg)
+/* The caller has it for itself. */
+static void share_loop(nm_team *t, int threads, int64_t shares, nm_share_fn *share, void *arg)
 {
-    if (__atomic_exchange_n(&t->busy, true, __ATOMIC_ACQUIRE)) {
-        return false;
-    }
     threads = threads < t->most ? threads : t->most;
     threads = threads < shares ? threads : (int)shares; /* each has one to begin with */
     grow(t, threads);
@@ -245,7 +242,19 @@ bool nm_team_share(nm_team *t, int threads, int64_t shares, nm_share_fn *share, 
     run_shares(t, 0);
     __atomic_and_fetch(&t->state, ~OPEN, __ATOMIC_SEQ_CST);
     await_end(t);
+}
+
+bool nm_team_share(nm_team *t, int threads, int64_t shares, nm_share_fn *share, void *arg)
+{
+    int cancel;
+    if (__atomic_exchange_n(&t->busy, true, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    /* Others work on what lies on the caller's stack: it is cancelled when they are done. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    share_loop(t, threads, shares, share, arg);
     __atomic_store_n(&t->busy, false, __ATOMIC_RELEASE);
+    pthread_setcancelstate(cancel, &cancel);
     return true;
 }
 
@@ -263,7 +272,7 @@ nm_team *nm_team_create(int most)
         return NULL;
     }
     t->most = most;
-    t->process = getpid();
+    t->process = nm_process();
     t->processors = nm_processors();
     /* Without attributes these cannot fail. */
     pthread_mutex_init(&t->lock, NULL);
@@ -289,7 +298,8 @@ static void end_members(nm_team *t)
 
 void nm_team_destroy(nm_team *t)
 {
-    if (t && t->process == getpid()) { /* a fork of that process has neither threads nor locks */
+    if (t &&
+        t->process == nm_process()) { /* a fork of that process has neither threads nor locks */
         end_members(t);
     }
     free(t);

@@ -2,18 +2,18 @@
 
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/guard.h"
 #include "core/internal.h"
 #include "core/team.h"
+#include "core/thread_own.h"
 
 bool nm_may_use_threads(void)
 {
     /* Which process has threads is no business of a context: a forked one has its parent's memory,
      * contexts and teams among it, and none of the threads. */
     static int64_t first; /* process that asked */
-    int64_t mine = getpid(), none = 0;
+    int64_t mine = nm_process(), none = 0;
     return __atomic_compare_exchange_n(&first, &none, mine, false, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED) ||
            none == mine;

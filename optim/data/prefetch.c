@@ -1,7 +1,5 @@
 #include "optim/data/prefetch.h"
 
-#include <unistd.h>
-
 #include "core/thread_own.h"
 
 struct nm_prefetch {
@@ -9,7 +7,7 @@ struct nm_prefetch {
     nm_make_fn make;
     void *arg;
     pthread_t thread;
-    pid_t process; /* that has the thread; in a fork of it, items are made when they are taken */
+    int64_t process; /* that has the thread; in a fork of it, items are made when they are taken */
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t wake;      /* for the thread: there may be work */
     pthread_cond_t ready;     /* for the caller: an item is made, or the thread is at rest */
@@ -44,10 +42,19 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* With the lock; a caller that is cancelled here would keep it. */
+static void await_ready(nm_prefetch *p)
+{
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pthread_cond_wait(&p->ready, &p->lock);
+    pthread_setcancelstate(cancel, &cancel);
+}
+
 /* Whether this is a fork of the process that began: it has neither the thread nor its locks. */
 static bool is_alone(const nm_prefetch *p)
 {
-    return getpid() != p->process;
+    return nm_process() != p->process;
 }
 
 static void release(nm_prefetch *p)
@@ -67,7 +74,7 @@ nm_prefetch *nm_prefetch_create(nm_context *context, nm_make_fn make, void *arg)
     p->context = context;
     p->make = make;
     p->arg = arg;
-    p->process = getpid();
+    p->process = nm_process();
     /* Without attributes these cannot fail. */
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
@@ -104,7 +111,7 @@ void nm_prefetch_stop(nm_prefetch *p)
     pthread_mutex_lock(&p->lock);
     p->end = 0;
     while (p->working) {
-        pthread_cond_wait(&p->ready, &p->lock);
+        await_ready(p);
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -130,7 +137,7 @@ int nm_prefetch_take(nm_prefetch *p)
     }
     pthread_mutex_lock(&p->lock);
     while (p->made == p->taken) {
-        pthread_cond_wait(&p->ready, &p->lock);
+        await_ready(p);
     }
     int place = (int)(p->taken++ % 2);
     pthread_cond_signal(&p->wake);

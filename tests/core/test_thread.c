@@ -1,6 +1,7 @@
 /* Threads where the system has few or none. */
 #include <grp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -164,5 +165,90 @@ START_TEST(threads_that_were_had_once_stay)
 }
 END_TEST
 
+/* ---- What a program does to threads ---- */
+
+static void look_at_signals(void *arg, int64_t i)
+{
+    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    const int others[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGCHLD, SIGPIPE, SIGUSR1};
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked); /* only asks */
+    bool fine = true;
+    for (size_t j = 0; j < sizeof faults / sizeof *faults; j++) {
+        fine &= !sigismember(&blocked, faults[j]);
+    }
+    for (size_t j = 0; j < sizeof others / sizeof *others; j++) {
+        fine &= sigismember(&blocked, others[j]) == 1;
+    }
+    ((bool *)arg)[i] = fine;
+    usleep(20000); /* so that another thread takes the other share */
+}
+
+START_TEST(a_programs_handler_hears_of_a_fault_in_a_thread_of_ours_and_of_nothing_else_there)
+{
+    nm_team *team = nm_team_create(3);
+    bool fine[3] = {false};
+    nm_team_share(team, 3, 3, look_at_signals, fine); /* threads begin */
+    nm_team_share(team, 3, 3, look_at_signals, fine);
+    ck_assert(!fine[0]); /* the caller has the signals that it has */
+    ck_assert(fine[1] && fine[2]);
+    nm_team_destroy(team);
+}
+END_TEST
+
+typedef struct visit {
+    nm_team *team;
+    bool inside, ended, after; /* atomic: a share has begun, it has ended, and so when all had */
+} visit;
+
+static void take_long(void *arg, int64_t i)
+{
+    visit *v = arg;
+    if (i == 1) {
+        __atomic_store_n(&v->inside, true, __ATOMIC_SEQ_CST);
+        usleep(100000);
+        __atomic_store_n(&v->ended, true, __ATOMIC_SEQ_CST);
+    }
+    while (!__atomic_load_n(&v->inside, __ATOMIC_SEQ_CST)) {
+        usleep(100); /* where one may be cancelled */
+    }
+}
+
+static void *share_once(void *arg)
+{
+    visit *v = arg;
+    nm_team_share(v->team, 2, 2, take_long, v);
+    v->after = __atomic_load_n(&v->ended, __ATOMIC_SEQ_CST);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void count_one(void *arg, int64_t i)
+{
+    ((int *)arg)[i]++;
+}
+
+START_TEST(a_thread_that_is_cancelled_leaves_when_the_others_are_done)
+{
+    visit v = {.team = nm_team_create(2)};
+    pthread_t caller;
+    void *result;
+    ck_assert_int_eq(pthread_create(&caller, NULL, share_once, &v), 0);
+    while (!__atomic_load_n(&v.inside, __ATOMIC_SEQ_CST)) {
+        usleep(100);
+    }
+    usleep(10000); /* it waits for the other */
+    ck_assert_int_eq(pthread_cancel(caller), 0);
+    ck_assert_int_eq(pthread_join(caller, &result), 0);
+    ck_assert(v.after && result == PTHREAD_CANCELED);
+    int done[2] = {0};
+    ck_assert(nm_team_share(v.team, 2, 2, count_one, done)); /* the next loop */
+    ck_assert(done[0] == 1 && done[1] == 1);
+    nm_team_destroy(v.team);
+}
+END_TEST
+
 TEST_MAIN("core/thread", where_no_thread_can_be_had_the_caller_does_all,
-          no_more_threads_are_asked_for_than_there_can_be, threads_that_were_had_once_stay)
+          no_more_threads_are_asked_for_than_there_can_be, threads_that_were_had_once_stay,
+          a_programs_handler_hears_of_a_fault_in_a_thread_of_ours_and_of_nothing_else_there,
+          a_thread_that_is_cancelled_leaves_when_the_others_are_done)

@@ -1,6 +1,7 @@
 /* The thread that makes items ahead, with items that take their time. */
 #include "optim/data/prefetch.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -109,6 +110,33 @@ START_TEST(destroying_waits_for_the_item_in_the_making)
 }
 END_TEST
 
+static void *take_one(void *prefetch)
+{
+    nm_prefetch_take(prefetch);
+    pthread_testcancel();
+    return NULL;
+}
+
+START_TEST(a_thread_that_is_cancelled_while_it_waits_for_an_item_takes_it_first)
+{
+    maker m = {.slow = true};
+    nm_context *context = test_context(NULL);
+    nm_prefetch *prefetch = nm_prefetch_create(context, make, &m);
+    nm_prefetch_start(prefetch, 0, 10);
+    pthread_t taker;
+    void *result;
+    ck_assert_int_eq(pthread_create(&taker, NULL, take_one, prefetch), 0);
+    rest(5);
+    ck_assert_int_eq(pthread_cancel(taker), 0);
+    ck_assert_int_eq(pthread_join(taker, &result), 0);
+    ck_assert(result == PTHREAD_CANCELED);
+    ck_assert_int_eq(m.places[nm_prefetch_take(prefetch)], 1); /* and nobody has the lock */
+    nm_prefetch_destroy(prefetch);
+    nm_context_destroy(context);
+}
+END_TEST
+
 TEST_MAIN("optim/prefetch", items_come_in_order_and_stay_until_the_next_is_taken,
           one_item_is_made_ahead_and_no_more, stopping_waits_for_the_item_in_the_making,
-          destroying_waits_for_the_item_in_the_making)
+          destroying_waits_for_the_item_in_the_making,
+          a_thread_that_is_cancelled_while_it_waits_for_an_item_takes_it_first)
