@@ -19,9 +19,9 @@ import shutil
 import subprocess
 import sys
 
-from workshop import Workshop
+from workshop import CHECKED, Workshop
 
-PATIENCE = 20  # a test that takes so many times its time, and as many seconds, never ends
+PATIENCE = 5  # a test that takes so many times its time, and as many seconds, never ends
 
 OPERATORS = {
     " < ": (" <= ", " > "), " <= ": (" < ",), " > ": (" >= ", " < "), " >= ": (" > ",), " == ": (" != ",),
@@ -98,7 +98,7 @@ def function_around(lines, number):
             begin = at + 1
         depth += line.count("{") - line.count("}")
         if depth == 0 and line.startswith("}") and at >= number:
-            return range(begin + 1, at + 2) if begin <= number else range(0)
+            return range(begin + 1, at + 2) if begin <= number and line == "}" else range(0)
     return range(0)
 
 
@@ -111,21 +111,27 @@ def words(name):
 
 def places(change, lines, tests):
     """Where the blocks begin that the changed line can be in: what stands last before it in its function, and what
-    follows it soon, since an expression has several lines. `tests` know of blocks that are run through."""
+    follows it soon, since an expression has several lines. `tests` know of blocks that are run through. Of what is
+    outside of all functions, or in one without blocks that is inlined by force, every block of the file."""
     name, number = change[:2]
+    known = {line for line in range(1, len(lines) + 1)
+             if any(f"{name}:{line}" in reached for _, reached in tests.values())}
     around = function_around(lines, number)
-    known = {line for line in around if any(f"{name}:{line}" in reached for _, reached in tests.values())}
-    before = [line for line in known if line <= number + 1]
-    return {f"{name}:{line}" for line in known if line == max(before, default=0) or number < line <= number + 4}
+    within = known & set(around)
+    if not around or not within and "NM_INLINE" in "\n".join(lines[around.start - 1:around.stop - 1]):
+        return {f"{name}:{line}" for line in known}
+    before = max((line for line in within if line <= number + 1), default=0)
+    return {f"{name}:{line}" for line in within if line == before or number < line <= number + 4}
 
 
 def to_be_run(change, lines, tests):
-    """The tests that run through what changes, the nearest by name first, then the quickest; all, where nothing is
-    known of it: the compiler may have put it into another function."""
+    """The tests that run through what changes, the nearest by name first, then the quickest."""
     at = places(change, lines, tests)
-    reaching = [test for test, (_, reached) in tests.items() if at & reached]
     mine = words(change[0])
-    return sorted(reaching or tests, key=lambda test: (-len(mine & words(test[0])), tests[test][0]))
+    reaching = [test for test, (_, reached) in tests.items() if at & reached]
+    if not reaching and not function_around(lines, change[1]):
+        reaching = tests  # a file of nothing but tables
+    return sorted(reaching, key=lambda test: (-len(mine & words(test[0])), tests[test][0]))
 
 
 def build(change, lines, shop, folder):
@@ -139,14 +145,14 @@ def build(change, lines, shop, folder):
             file.write("\n".join(text))
         for i, output in enumerate(shop.including(name)):
             target = os.path.join(folder, f"{kind}-{i}.o")
-            if not shop.compile(output, os.path.join(folder, "overlay"), target, plain=True):
+            if not shop.compile(output, os.path.join(folder, "overlay"), target, ["-O2"]):
                 return None
             if kind == "after":
                 same = same and same_bytes(target, os.path.join(folder, f"before-{i}.o"))
                 changed[output] = os.path.join(folder, f"new-{i}.o")
     if same:
         return False
-    made = all([shop.compile(o, os.path.join(folder, "overlay"), target) for o, target in changed.items()])
+    made = all([shop.compile(o, os.path.join(folder, "overlay"), target, [CHECKED]) for o, target in changed.items()])
     return True if made and shop.link_library(folder, changed).returncode == 0 else None
 
 

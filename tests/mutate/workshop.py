@@ -1,5 +1,6 @@
 """Where mutants are made and tried: one build, in which a changed source costs its own compilation and one
-link, since all tests take the library as a shared object; and what each test runs through."""
+link, since all tests take the library as a shared object; and what each test runs through, seen with a second
+library."""
 
 import concurrent.futures
 import hashlib
@@ -14,8 +15,10 @@ import time
 
 UNITS = {"core", "ops", "optim", "models"}
 LIBRARY = re.compile(r"libnorma(\.so\.[\d.]+|\.a|_rare\.a|-command\.a)\.p/")
-REACH = "-fsanitize-coverage=trace-pc"
-SECONDS = 20  # a test that takes longer without a change is not used
+CHECKED = "-fsanitize=address,undefined"
+# Lines of what is run through; nothing is inlined, so that a function's beginning tells.
+TRACED = ["-g1", "-fno-inline", "-fsanitize-coverage=trace-pc"]
+SECONDS = 20  # a test that takes longer in the traced library is not used
 MEMORY = 3000  # MB of a test
 TEST_MAIN = re.compile(r"TEST_MAIN\(([^)]*)\)")
 
@@ -47,15 +50,12 @@ class Workshop:
         self.make()
 
     def set_up(self):
-        self.reach = os.path.join(self.folder, "reach.o")
-        must(["cc", "-O2", "-fPIC", "-c", os.path.join(self.source, "tests/mutate/reach.c"), "-o", self.reach])
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
-            # -O1 -g1 and the sanitizers, as ./dev test has them; nothing is hidden, so that tests find it all,
-            # nor inlined, so that a function's beginning tells that it is run through.
-            must(["meson", "setup", self.build, self.source, "--buildtype=debugoptimized", "-Doptimization=1",
-                  f"-Dc_args=-g1 -fno-inline -fvisibility=default {REACH}",
-                  f"-Dc_link_args={self.reach}", "-Db_ndebug=false", "-Db_lundef=false",
-                  "-Db_sanitize=address,undefined"])
+            # Nothing is hidden, so that tests find it all. All is linked with the sanitizers, as ./dev test has
+            # them, but they are in the source that changes alone: what is not changed is fast.
+            must(["meson", "setup", self.build, self.source, "-Doptimization=1", "-Ddebug=false",
+                  "-Dc_args=-fvisibility=default", f"-Dc_link_args={CHECKED}", "-Db_ndebug=false",
+                  "-Db_lundef=false"])
 
     def names_of_programs(self):
         rows = json.loads(must(["meson", "introspect", "--tests", self.build]))
@@ -68,30 +68,47 @@ class Workshop:
         own = [o for o in self.compiling if o.startswith("norma.p/")]
         must(["ninja", "-C", self.build, f"-j{self.jobs}", *self.library, *self.objects.values(), *own,
               "tests/libtest_helpers.a"])
+        for o in self.objects.values():
+            if '"tests/malloc_count.h"' in self.text_of(o):  # it counts in another way beside the sanitizer
+                self.compile(o, self.source, os.path.join(self.build, o), [CHECKED])
         self.made = os.path.join(self.folder, "made")  # NORMA_BUILD of the tests
         os.makedirs(os.path.join(self.made, "tests"), exist_ok=True)
         self.link_library(self.made, {})
+        self.traced = self.make_traced()
         programs = {"norma": own, **{name: [o, "tests/libtest_helpers.a"] for name, o in self.objects.items()}}
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             list(pool.map(lambda item: self.link_program(*item), programs.items()))
         if self.passes(next(self.tests()), self.folder, SECONDS):
             sys.exit("the tests take another library than the one they are given")
 
+    def make_traced(self):
+        """The folder of a library that keeps what is run through."""
+        folder = os.path.join(self.folder, "traced")
+        os.makedirs(folder, exist_ok=True)
+        reach = os.path.join(folder, "reach.o")
+        must(["cc", "-O2", "-fPIC", "-c", os.path.join(self.source, "tests/mutate/reach.c"), "-o", reach])
+        objects = {o: os.path.join(folder, o.replace("/", "+")) for o in self.library}
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            made = list(pool.map(lambda o: self.compile(o, self.source, objects[o], TRACED), objects))
+        if not all(made) or self.link_library(folder, objects, [reach]).returncode:
+            sys.exit("the library does not compile with " + " ".join(TRACED))
+        return folder
+
     def flags(self, *packages):
         return shlex.split(must(["pkg-config", "--libs", *packages])) + ["-lm", "-ldl", "-pthread"]
 
-    def link_library(self, to, changed):
+    def link_library(self, to, changed, others=()):
         """libnorma.so, of which some objects are `changed`."""
         objects = [changed.get(o, o) for o in self.library]
-        return run(["cc", "-shared", "-fsanitize=address,undefined", "-Wl,-Bsymbolic-functions,-soname,libnorma.so", "-o",
-                    os.path.join(to, "libnorma.so"), *objects, self.reach, *self.flags("yaml-0.1", "zlib")], cwd=self.build)
+        return run(["cc", "-shared", CHECKED, "-Wl,-Bsymbolic-functions,-soname,libnorma.so", "-o",
+                    os.path.join(to, "libnorma.so"), *objects, *others, *self.flags("yaml-0.1", "zlib")], cwd=self.build)
 
     def link_program(self, name, objects):
         target = os.path.join(self.made, name)
         if os.path.exists(target) and all(
                 os.stat(target).st_mtime > os.stat(os.path.join(self.build, o)).st_mtime for o in objects):
             return
-        must(["cc", "-fsanitize=address,undefined", "-o", target, *objects, os.path.join(self.made, "libnorma.so"),
+        must(["cc", CHECKED, "-o", target, *objects, os.path.join(self.made, "libnorma.so"),
               *self.flags("check", "yaml-0.1", "zlib")], cwd=self.build)
 
     def including(self, name):
@@ -110,8 +127,12 @@ class Workshop:
     def source_of(self, output):
         return os.path.relpath(os.path.join(self.build, self.compiling[output]["file"]), self.source)
 
-    def compile(self, output, overlay, target, plain=False):
-        """An object with the overlay's sources in place of ours; `plain`: what the compiler makes of it as such."""
+    def text_of(self, output):
+        with open(os.path.join(self.source, self.source_of(output)), encoding="utf-8") as file:
+            return file.read()
+
+    def compile(self, output, overlay, target, flags):
+        """An object with the overlay's sources in place of ours."""
         words = shlex.split(self.compiling[output]["command"])
         own = os.path.join(overlay, self.source_of(output))
         words[-1] = own if os.path.exists(own) else words[-1]
@@ -119,10 +140,8 @@ class Workshop:
         for option in "-MQ", "-MF":
             at = words.index(option)
             del words[at:at + 2]
-        words = [w for w in words if w != "-MD"]
-        if plain:
-            words = [w for w in words if not w.startswith(("-fsanitize", "-g"))]
-            words.insert(-4, "-O2")
+        words.remove("-MD")
+        words[-4:-4] = flags
         words.insert(next(i for i, w in enumerate(words) if w.startswith("-I")), "-I" + overlay)
         return run(words, cwd=self.build).returncode == 0
 
@@ -131,31 +150,33 @@ class Workshop:
     def tests(self):
         """Every (program, test)."""
         for program in self.programs:
-            with open(os.path.join(self.source, self.source_of(self.objects[program])), encoding="utf-8") as file:
-                main = TEST_MAIN.search(file.read())
+            main = TEST_MAIN.search(self.text_of(self.objects[program]))
             for case in main.group(1).split(",")[1:]:
                 yield program, case.strip()
 
     def passes(self, test, library, seconds, reached=None):
+        """Within these seconds of a processor. Waiting, not computing, it may take ten times as long."""
         program, case = test
         environment = dict(os.environ, NORMA_SOURCE=self.source, NORMA_BUILD=self.made, CC="cc", CK_FORK="no",
                            CK_RUN_CASE=case, LD_LIBRARY_PATH=library,
                            # Tests count blocks themselves.
-                           ASAN_OPTIONS=f"detect_leaks=0:allocator_may_return_null=1:hard_rss_limit_mb={MEMORY}",
+                           ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8:"
+                                        f"hard_rss_limit_mb={MEMORY}",
                            UBSAN_OPTIONS="halt_on_error=1")
         if reached:
             environment["NORMA_REACHED"] = reached
         null = subprocess.DEVNULL
-        with subprocess.Popen([os.path.join(self.made, program)], cwd=self.made, env=environment, stdin=null,
-                              stdout=null, stderr=null, start_new_session=True) as test:
+        words = ["sh", "-c", f'ulimit -t {int(seconds)} && exec "$0"', os.path.join(self.made, program)]
+        with subprocess.Popen(words, cwd=self.made, env=environment, stdin=null, stdout=null, stderr=null,
+                              start_new_session=True) as test:
             try:
-                return test.wait(seconds) == 0
+                return test.wait(10 * seconds) == 0
             except subprocess.TimeoutExpired:
                 os.killpg(test.pid, signal.SIGKILL)  # with the commands that it began
                 return False
 
     def measure(self):
-        """{(program, test): (seconds, the functions that it runs through)}, of those that pass without a change."""
+        """{(program, test): (seconds, the blocks that it runs through)}, of those that pass without a change."""
         kept = os.path.join(self.folder, "reached.json")
         sum_of_all = self.sum_of_sources()
         if os.path.exists(kept):
@@ -179,7 +200,7 @@ class Workshop:
         number, (program, case) = task
         path = os.path.join(self.folder, f"reached-{number}")
         begin = time.monotonic()
-        fine = self.passes((program, case), self.made, SECONDS, path)
+        fine = self.passes((program, case), self.traced, SECONDS, path)
         seconds = time.monotonic() - begin if fine else None
         offsets = []
         if os.path.exists(path):
@@ -191,7 +212,7 @@ class Workshop:
     def lines_of(self, offsets):
         """{offset: ["core/pool.c:12", ...]}: where that is, and where it was inlined."""
         asked = sorted(offsets)
-        told = run(["addr2line", "-a", "-i", "-e", os.path.join(self.made, "libnorma.so")],
+        told = run(["addr2line", "-a", "-i", "-e", os.path.join(self.traced, "libnorma.so")],
                    input="\n".join(f"{o - 1:x}" for o in asked)).stdout
         lines, current = {}, None
         for line in told.splitlines():
