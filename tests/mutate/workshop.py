@@ -14,7 +14,7 @@ import sys
 import time
 
 UNITS = {"core", "ops", "optim", "models"}
-LIBRARY = re.compile(r"libnorma(\.so\.[\d.]+|\.a|_rare\.a|-command\.a)\.p/")
+LIBRARY = re.compile(r"libnorma(\.so\.[\d.]+|\.a|_rare\.a|_long\.a|-command\.a)\.p/")
 CHECKED = "-fsanitize=address,undefined"
 # Lines of what is run through; nothing is inlined, so that a function's beginning tells.
 TRACED = ["-g1", "-fno-inline", "-fsanitize-coverage=trace-pc"]

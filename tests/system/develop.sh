@@ -40,7 +40,7 @@ int main(void)
 C
 claim_runs "a program with the op can be linked" $cc -std=gnu11 -D_GNU_SOURCE -I. -Ibuild/test \
     ${NORMA_LINK:-} -include stdio.h "$temporary/check.c" ops/elementwise/twice_shy.c -o "$temporary/check" \
-    "$NORMA_BUILD/libnorma.a" "$NORMA_BUILD/libnorma_rare.a" $(pkg-config --libs yaml-0.1 zlib) \
+    "$NORMA_BUILD/libnorma.a" "$NORMA_BUILD/libnorma_rare.a" "$NORMA_BUILD/libnorma_long.a" $(pkg-config --libs yaml-0.1 zlib) \
     -lm -lpthread -ldl
 claim_runs "the op passes the gradient check and can be called" "$temporary/check"
 
