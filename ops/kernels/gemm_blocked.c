@@ -139,6 +139,11 @@ int nm_gemm_lanes(const nm_gemm_loops *loops)
     return loops->lanes;
 }
 
+void nm_gemm_transpose(const float *from, int64_t ld, int64_t rows, int64_t columns, float *to)
+{
+    nm_gemm_loops_at(NM_F32, 0)->pack_panel(from, ld, 1, rows, columns, rows, to);
+}
+
 /* ---- Shares of a block ---- */
 
 typedef struct block {

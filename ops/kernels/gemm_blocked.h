@@ -16,6 +16,9 @@ const nm_gemm_loops *nm_gemm_loops_bf16(void);
 /* Numbers in a vector of theirs. */
 int nm_gemm_lanes(const nm_gemm_loops *loops);
 
+/* Rows that begin `ld` numbers apart, f32, to to[column * rows + row]. */
+void nm_gemm_transpose(const float *from, int64_t ld, int64_t rows, int64_t columns, float *to);
+
 /* c, with bias and activation. The same bits for any number of threads; those of different loops
  * differ by rounding. Fails only if memory runs out. */
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *gemm, const nm_gemm_loops *loops);

@@ -8,37 +8,31 @@
  * product, [tiles, channels in] by [channels in, channels out] or [out, tiles] by [tiles, in].
  *
  * Some tiles at a time go through all steps, so that what lies between stays in the cache. */
+#include "ops/kernels/gemm_blocked.h"
 #include "ops/kernels/winograd_tiles.h"
 
 /* ---- Weights ---- */
 
-/* The taps from LANES channels in, from `in` on, to LANES channels out, from `out` on. */
-typedef struct weight_block {
-    vector at[LANES][TAPS * TAPS]; /* a vector of channels out */
-} weight_block;
+/* To channels out, from `out` on: tap t from channel c, a vector, is at at[c * channel + t * tap].
+ */
+typedef struct tap_vectors {
+    const float *at;
+    int64_t channel, tap;
+} tap_vectors;
 
-NM_INLINE void load_taps(const job *j, int64_t in, int64_t out, weight_block *to)
+static tap_vectors transpose_taps(const job *j, int64_t out)
 {
-    float one[LANES];
-    for (int64_t i = 0; i < LANES; i++) {
-        for (int64_t tap = 0; tap < TAPS * TAPS; tap++) {
-            for (int64_t k = 0; k < LANES; k++) {
-                one[k] = j->w[((out + k) * TAPS * TAPS + tap) * j->in.channels + in + i];
-            }
-            memcpy(&to->at[i][tap], one, sizeof one);
-        }
-    }
+    const int64_t in = j->in.channels, all = TAPS * TAPS * in;
+    float *to = j->taps + out * all;
+    nm_gemm_transpose(j->w + out * all, all, LANES, all, to);
+    return (tap_vectors){to, LANES, in * LANES};
 }
 
 /* Of w as [in, 3, 3, out], turned around. */
-NM_INLINE void load_turned_taps(const job *j, int64_t in, int64_t out, weight_block *to)
+static tap_vectors turned_taps(const job *j, int64_t out)
 {
-    for (int64_t i = 0; i < LANES; i++) {
-        for (int64_t tap = 0; tap < TAPS * TAPS; tap++) {
-            const float *w = j->w + ((in + i) * TAPS * TAPS + tap) * j->out.channels + out;
-            memcpy(&to->at[i][TAPS * TAPS - 1 - tap], w, sizeof(vector));
-        }
-    }
+    const int64_t tap = j->out.channels;
+    return (tap_vectors){j->w + (TAPS * TAPS - 1) * tap + out, TAPS * TAPS * tap, -tap};
 }
 
 /* The columns that those from `out` on are multiplied with. */
@@ -52,24 +46,21 @@ NM_INLINE int64_t block_at(const job *j, int64_t out)
 WIDE static void transform_all_weights(void *arg, int64_t begin, int64_t end)
 {
     const job *j = arg;
+    const int64_t channels = j->in.channels;
     for (int64_t out = begin * LANES; out < end * LANES; out += LANES) {
-        int64_t block = block_at(j, out);
-        for (int64_t in = 0; in < j->in.channels; in += LANES) {
-            float *to = j->weights + out % BLOCK +
-                        (out / BLOCK * BLOCK * j->in.channels + in * block) / PAIR;
-            weight_block w;
-            if (j->turned) {
-                load_turned_taps(j, in, out, &w);
-            } else {
-                load_taps(j, in, out, &w);
-            }
-            for (int64_t i = 0; i < LANES; i += PAIR) {
-                vector moved[PAIR][POSITIONS];
-                for (int64_t k = 0; k < PAIR; k++) {
-                    transform(w.at[i + k], TAPS, transform_weights, IN, moved[k]);
+        const tap_vectors w = j->turned ? turned_taps(j, out) : transpose_taps(j, out);
+        const int64_t block = block_at(j, out);
+        float *to = j->weights + out % BLOCK + out / BLOCK * BLOCK * channels / PAIR;
+        for (int64_t in = 0; in < channels; in += PAIR, to += block) {
+            vector moved[PAIR][POSITIONS], tap[TAPS * TAPS];
+            for (int64_t k = 0; k < PAIR; k++) {
+                _Pragma("GCC unroll 9") for (int t = 0; t < TAPS * TAPS; t++)
+                {
+                    memcpy(&tap[t], w.at + (in + k) * w.channel + t * w.tap, sizeof tap[t]);
                 }
-                store_cells(moved, to + i / PAIR * block, j->weights_step);
+                transform(tap, TAPS, transform_weights, IN, moved[k]);
             }
+            store_cells(moved, to, j->weights_step);
         }
     }
 }
@@ -197,11 +188,13 @@ static nm_status run(nm_context *context, job *j)
     j->shares = count_shares(j, nm_context_threads(context));
     int64_t weights = POSITIONS * j->weights_step;
     int64_t scratch = j->shares * POSITIONS * (j->in.step + j->out.step);
-    j->weights = nm_scratch(context, nm_bytes(weights + scratch, sizeof(float)));
+    int64_t moved = j->turned ? 0 : TAPS * TAPS * j->in.channels * j->out.channels;
+    j->weights = nm_scratch(context, nm_bytes(weights + scratch + moved, sizeof(float)));
     if (!j->weights) {
         return NM_ERROR_MEMORY;
     }
     j->scratch = j->weights + weights;
+    j->taps = j->scratch + scratch;
     nm_parallel(context, j->out.channels / LANES, 1, transform_all_weights, j);
     nm_parallel(context, j->shares, 1, convolve, j);
     nm_scratch_end(j->weights);

@@ -41,6 +41,7 @@ typedef struct job {
     bool relu, turned; /* w is [in, 3, 3, out], and turned around, as for x's gradient */
     int64_t shares;    /* of the tiles: each has scratch of its own */
     float *scratch;    /* [share, tiles of in, then of out] */
+    float *taps;       /* of w as it is: [out / LANES, 3, 3, in, LANES] */
     float *weights;    /* transformed, or sums for them: [POSITIONS, weights_step] */
     int64_t weights_step;
 } job;
