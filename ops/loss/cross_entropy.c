@@ -191,53 +191,117 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
 
 /* ---- Computation ---- */
 
+/* Classes that fill no vector: then ROWS rows are computed side by side. */
+#define FEW 15
+#define ROWS 16
+
+typedef struct side_by_side {
+    float e[FEW][ROWS], top[ROWS], sum[ROWS];
+} side_by_side;
+
+/* e^(x - max x) of rows that begin n apart, and its sums; of fewer than ROWS the last fills up. */
+NM_KERNEL_float static void exp_few(const float *x, int64_t n, int64_t count, side_by_side *to)
+{
+    for (int64_t i = 0; i < ROWS; i++) {
+        const float *row = x + (i < count ? i : count - 1) * n;
+        for (int64_t k = 0; k < n; k++) {
+            to->e[k][i] = row[k];
+        }
+        to->top[i] = row[0];
+        to->sum[i] = 0;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        NM_SIMD for (int i = 0; i < ROWS; i++)
+        {
+            to->top[i] = to->e[k][i] > to->top[i] ? to->e[k][i] : to->top[i];
+        }
+    }
+    for (int64_t k = 0; k < n; k++) {
+        NM_SIMD for (int i = 0; i < ROWS; i++)
+        {
+            to->e[k][i] = NM_EXP(to->e[k][i] - to->top[i]);
+            to->sum[i] += to->e[k][i];
+        }
+    }
+}
+
+/* Before row i of a range: the group that begins with it. Returns the row's place there, or -1
+ * where rows are computed one by one. */
+static int64_t place_among_few(const rows *r, size_t real, int64_t begin, int64_t end, int64_t i,
+                               side_by_side *group)
+{
+    const int64_t n = r->classes, left = end - i, at = (i - begin) % ROWS;
+    if (real != sizeof(float) || n < 1 || n > FEW) {
+        return -1;
+    }
+    if (at == 0) {
+        exp_few((const float *)r->logits + i * n, n, left < ROWS ? left : ROWS, group);
+    }
+    return at;
+}
+
 /* With z = x - max x, L = log(sum of e^z) and weights w: the loss is
  * (1 - e) w_t (L - z_t) + e / K (L sum(w) - sum(w z)). `w` is NULL where all of them are 1. */
 #define LOSS_RANGE(name, real)                                                                     \
-    NM_KERNEL_##real static double name##_of_row(const rows *r, const real *x, int64_t label)      \
+    NM_KERNEL_##real static real name##_sum(const real *x, int64_t n, real *max)                   \
     {                                                                                              \
-        const int64_t n = r->classes;                                                              \
-        const real *w = r->class_weight;                                                           \
-        real top = x[0], sum = 0, total = 0;                                                       \
+        real top = x[0], sum = 0;                                                                  \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
             top = x[k] > top ? x[k] : top;                                                         \
         }                                                                                          \
-        NM_SIMD_SUM(sum, total) for (int64_t k = 0; k < n; k++)                                    \
+        NM_SIMD_SUM(sum) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
             sum += NM_EXP(x[k] - top);                                                             \
-            total += x[k] - top;                                                                   \
         }                                                                                          \
+        *max = top;                                                                                \
+        return sum;                                                                                \
+    }                                                                                              \
+    NM_KERNEL_##real static double name##_of_row(const rows *r, const real *x, int64_t label,      \
+                                                 real top, real sum)                               \
+    {                                                                                              \
+        const double of_sum = log((double)sum), share = r->share;                                  \
         const double own = (1 - r->smoothing) * (double)(x[label] - top);                          \
-        const double share = r->share;                                                             \
+        const int64_t n = share > 0 ? r->classes : 0;                                              \
+        const real *w = r->class_weight;                                                           \
+        double spread = 0;                                                                         \
         if (!w) {                                                                                  \
-            return log((double)sum) - own - (share > 0 ? share * (double)total : 0);               \
+            NM_SIMD_SUM(spread) for (int64_t k = 0; k < n; k++)                                    \
+            {                                                                                      \
+                spread += (double)(x[k] - top);                                                    \
+            }                                                                                      \
+            return of_sum - own - share * spread;                                                  \
         }                                                                                          \
-        double weighted = 0;                                                                       \
-        for (int64_t k = 0; share > 0 && k < n; k++) {                                             \
-            weighted += (double)w[k] * (double)(x[k] - top);                                       \
+        for (int64_t k = 0; k < n; k++) {                                                          \
+            spread += (double)w[k] * (double)(x[k] - top);                                         \
         }                                                                                          \
         const double all = (1 - r->smoothing) * (double)w[label] + share * r->weight_sum;          \
-        return all * log((double)sum) - (double)w[label] * own - share * weighted;                 \
+        return all * of_sum - (double)w[label] * own - share * spread;                             \
     }                                                                                              \
     static void name(void *arg, int64_t begin, int64_t end)                                        \
     {                                                                                              \
         const rows *r = arg;                                                                       \
+        side_by_side group;                                                                        \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
+            const int64_t at = place_among_few(r, sizeof(real), begin, end, i, &group);            \
             const real *x = (const real *)r->logits + i * r->classes;                              \
-            r->losses[i] = label == r->ignored ? 0 : name##_of_row(r, x, label);                   \
+            real top = at < 0 ? 0 : (real)group.top[at], sum = at < 0 ? 0 : (real)group.sum[at];   \
+            if (label == r->ignored) {                                                             \
+                r->losses[i] = 0;                                                                  \
+                continue;                                                                          \
+            }                                                                                      \
+            if (at < 0) {                                                                          \
+                sum = name##_sum(x, r->classes, &top);                                             \
+            }                                                                                      \
+            r->losses[i] = name##_of_row(r, x, label, top, sum);                                   \
         }                                                                                          \
     }
 
 /* dx = dy weight (all softmax(x) - target), 0 where ignored; all = sum(target). */
 #define GRADIENT_RANGE(name, real)                                                                 \
-    NM_KERNEL_##real static void name##_of_row(const rows *r, const real *x, int64_t label,        \
-                                               real all, real factor, real *dx)                    \
+    NM_KERNEL_##real static real name##_exp(const real *x, int64_t n, real *dx)                    \
     {                                                                                              \
-        const int64_t n = r->classes;                                                              \
-        const real *w = r->class_weight;                                                           \
-        const real spread = (real)r->share;                                                        \
         real top = x[0], sum = 0;                                                                  \
         NM_SIMD_MAX(top) for (int64_t k = 0; k < n; k++)                                           \
         {                                                                                          \
@@ -248,6 +312,14 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
             dx[k] = NM_EXP(x[k] - top);                                                            \
             sum += dx[k];                                                                          \
         }                                                                                          \
+        return sum;                                                                                \
+    }                                                                                              \
+    NM_KERNEL_##real static void name##_of_row(const rows *r, int64_t label, real all,             \
+                                               real factor, real sum, real *dx)                    \
+    {                                                                                              \
+        const int64_t n = r->classes;                                                              \
+        const real *w = r->class_weight;                                                           \
+        const real spread = (real)r->share;                                                        \
         if (w) {                                                                                   \
             NM_SIMD for (int64_t k = 0; k < n; k++)                                                \
             {                                                                                      \
@@ -268,6 +340,7 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
         const int64_t n = r->classes;                                                              \
         const real *w = r->class_weight;                                                           \
         const double share = r->smoothing / (double)n * r->weight_sum;                             \
+        side_by_side group;                                                                        \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
             const bool counts = label != r->ignored;                                               \
@@ -275,14 +348,19 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
                 w && counts ? (real)((1 - r->smoothing) * (double)w[label] + share) : (real)1;     \
             const real weight = counts ? (real)r->weight : 0;                                      \
             const real dy = ((const real *)r->dy)[r->dy_rows ? i : 0];                             \
-            const real *x = (const real *)r->logits + i * n;                                       \
+            const int64_t at = place_among_few(r, sizeof(real), begin, end, i, &group);            \
             real *dx = (real *)r->dlogits + i * n;                                                 \
             ((real *)r->weights)[i] = weight * all;                                                \
-            if (counts) {                                                                          \
-                name##_of_row(r, x, label, all, dy *weight, dx);                                   \
-            } else {                                                                               \
+            if (!counts) {                                                                         \
                 memset(dx, 0, (size_t)n * sizeof *dx);                                             \
+                continue;                                                                          \
             }                                                                                      \
+            for (int64_t k = 0; at >= 0 && k < n; k++) {                                           \
+                dx[k] = (real)group.e[k][at];                                                      \
+            }                                                                                      \
+            const real sum = at >= 0 ? (real)group.sum[at]                                         \
+                                     : name##_exp((const real *)r->logits + i * n, n, dx);         \
+            name##_of_row(r, label, all, dy *weight, sum, dx);                                     \
         }                                                                                          \
     }
 

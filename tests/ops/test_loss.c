@@ -111,6 +111,57 @@ START_TEST(cross_entropy_is_the_negative_log_softmax_of_the_label)
 }
 END_TEST
 
+/* One row of `all`, its label and its class weights, alone: its loss and gradient. */
+static void assert_row_alone(fixture *b, nm_tensor *all, nm_tensor *labels, nm_tensor *weights,
+                             int64_t row, double loss, nm_tensor *grad)
+{
+    const int64_t n = nm_tensor_shape(all)->dim[1];
+    double logits[40], label = nm_tensor_get(labels, row), one = 1;
+    for (int64_t k = 0; k < n; k++) {
+        logits[k] = nm_tensor_get(all, n * row + k);
+    }
+    nm_tensor *x = numbers(b, NM_F32, NM_SHAPE(1, n), logits);
+    nm_tensor *y = nm_weighted_cross_entropy(b->tape, x, numbers(b, NM_I32, NM_SHAPE(1), &label),
+                                             weights, .reduction = NM_LOSS_NONE,
+                                             .label_smoothing = 0.1, .ignore_index = 1);
+    assert_fine(b->context);
+    ck_assert_msg(nm_tensor_get(y, 0) == loss, "row %d of %d classes: %.9g, alone %.9g", (int)row,
+                  (int)n, loss, nm_tensor_get(y, 0));
+    nm_tensor *alone = gradient(b, y, numbers(b, NM_F32, NM_SHAPE(1), &one), x);
+    for (int64_t k = 0; k < n; k++) {
+        ck_assert_msg(nm_tensor_get(alone, k) == nm_tensor_get(grad, n * row + k),
+                      "row %d of %d classes: the gradient differs", (int)row, (int)n);
+    }
+}
+
+START_TEST(a_row_among_others_has_the_bits_of_one_alone)
+{
+    static const int64_t classes[] = {1, 2, 10, 15, 16, 33};
+    for (size_t c = 0; c < 2 * sizeof classes / sizeof *classes; c++) {
+        fixture b = begin();
+        const int64_t n = classes[c / 2], count = 35;
+        nm_tensor *x = gaussian(&b, NM_SHAPE(count, n), 3, c);
+        nm_tensor *weights = c % 2 ? nm_full(b.tape, NM_F32, NM_SHAPE(n), 0.7) : NULL;
+        double label[35], dy[35];
+        for (int64_t i = 0; i < count; i++) {
+            label[i] = (double)(i % n), dy[i] = 1;
+        }
+        for (int64_t k = 0; n > 1 && k < n; k++) {
+            nm_tensor_set(x, n + k, NAN); /* its label is ignored */
+        }
+        nm_tensor *labels = numbers(&b, NM_I32, NM_SHAPE(count), label);
+        nm_tensor *y =
+            nm_weighted_cross_entropy(b.tape, x, labels, weights, .reduction = NM_LOSS_NONE,
+                                      .label_smoothing = 0.1, .ignore_index = 1);
+        nm_tensor *dx = gradient(&b, y, numbers(&b, NM_F32, NM_SHAPE(count), dy), x);
+        for (int64_t i = 0; i < count; i++) {
+            assert_row_alone(&b, x, labels, weights, i, nm_tensor_get(y, i), dx);
+        }
+        end(&b);
+    }
+}
+END_TEST
+
 START_TEST(labels_of_every_integer_type_give_the_same_loss)
 {
     static const nm_dtype types[] = {NM_I32, NM_I64, NM_U8};
@@ -508,6 +559,7 @@ TEST_MAIN("ops/loss", softmax_of_huge_logits_neither_overflows_nor_vanishes,
           softmax_sums_to_1_along_any_axis_and_length,
           log_softmax_is_accurate_where_softmax_underflows, a_wrong_axis_names_the_shape,
           cross_entropy_is_the_negative_log_softmax_of_the_label,
+          a_row_among_others_has_the_bits_of_one_alone,
           labels_of_every_integer_type_give_the_same_loss,
           a_label_out_of_range_is_named_with_its_row_and_the_classes,
           an_ignored_row_counts_for_nothing_even_if_it_holds_nan,
