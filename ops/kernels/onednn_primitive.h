@@ -85,6 +85,7 @@ typedef struct nm_onednn_share {
     const void *arrays[SCRATCHPAD];
     nm_primitive *primitive;
     nm_weight_copy *copy; /* NULL: these weights will not come again */
+    bool follows;         /* it is the first share's, who looks after it */
     char *scratch;
     const void *data[SLOTS]; /* each array, or its place in scratch memory */
     bool current;            /* the copy was right */

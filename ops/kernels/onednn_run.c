@@ -37,12 +37,19 @@ static size_t weight_bytes(const nm_backend *b, const nm_primitive *p)
                : 0;
 }
 
+static void look_at_copy(const nm_backend *b, nm_onednn_share *s)
+{
+    s->current = s->copy && nm_weight_copy_is_current(s->copy, weight_bytes(b, s->primitive));
+}
+
 /* Brings weights into oneDNN's layout, in scratch memory unless they are known. */
 static bool prepare_weights(const nm_backend *b, nm_onednn_share *s)
 {
     nm_primitive *p = s->primitive;
     point(b, p->own_weights, s->arrays[WEIGHTS]);
-    s->current = s->copy && nm_weight_copy_is_current(s->copy, weight_bytes(b, p));
+    if (!p->problem.convolution) {
+        look_at_copy(b, s);
+    }
     if (s->current) {
         point(b, p->memory[WEIGHTS], s->copy->reordered);
     }
@@ -63,8 +70,35 @@ static bool reorders_back(const nm_primitive *p)
     return p->reorder && p->problem.direction == WEIGHT_GRAD;
 }
 
+/* Whether two shares want the same array in the same layout. */
+static bool have_the_same_weights(const nm_backend *b, const nm_onednn_share *s,
+                                  const nm_onednn_share *t)
+{
+    nm_layout_view a, c;
+    return s->arrays[WEIGHTS] == t->arrays[WEIGHTS] &&
+           b->dnnl.memory_get_memory_desc(s->primitive->memory[WEIGHTS], &a) == dnnl_success &&
+           b->dnnl.memory_get_memory_desc(t->primitive->memory[WEIGHTS], &c) == dnnl_success &&
+           b->dnnl.memory_desc_equal(a, c);
+}
+
+/* The shares of a convolution have the same weights: one copy serves all, and is looked at before
+ * they begin. Those of a product have columns of their own. */
+static bool find_copy(nm_context *context, const nm_backend *b, nm_onednn_share *s,
+                      const nm_onednn_share *first)
+{
+    s->follows = s != first && have_the_same_weights(b, s, first);
+    s->copy =
+        s->follows ? first->copy : nm_weight_copy_of(context, s->primitive, s->arrays[WEIGHTS]);
+    s->current = first->current;
+    if (!s->follows && s->primitive->problem.convolution) {
+        look_at_copy(b, s);
+    }
+    return s->copy;
+}
+
 /* With the context: what the share needs is there. */
-static bool begin(nm_context *context, nm_backend *b, nm_describe_fn describe, nm_onednn_share *s)
+static bool begin(nm_context *context, nm_backend *b, nm_describe_fn describe, nm_onednn_share *s,
+                  const nm_onednn_share *first)
 {
     nm_primitive *p = s->primitive = nm_primitive_of(context, b, &s->problem, describe);
     size_t bytes = 64;
@@ -81,8 +115,7 @@ static bool begin(nm_context *context, nm_backend *b, nm_describe_fn describe, n
         at += (p->bytes[i] + 63) & ~(size_t)63;
     }
     const bool keeps = p->reorder && !reorders_back(p) && may_come_again(&p->problem);
-    s->copy = s->scratch && keeps ? nm_weight_copy_of(context, p, s->arrays[WEIGHTS]) : NULL;
-    return s->scratch && (s->copy || !keeps);
+    return s->scratch && (!keeps || find_copy(context, b, s, first));
 }
 
 /* In a thread of its own. */
@@ -131,7 +164,7 @@ static void execute_shares(void *arg, int64_t begin, int64_t end)
 static bool end(nm_context *context, const nm_backend *b, nm_onednn_share *s)
 {
     nm_primitive *p = s->primitive;
-    if (s->done && s->copy && !s->current) {
+    if (s->done && s->copy && !s->current && !s->follows) {
         nm_weight_copy_renew(context, s->copy, weight_bytes(b, p), s->data[WEIGHTS],
                              p->bytes[WEIGHTS]);
     }
@@ -149,7 +182,7 @@ bool nm_onednn_run(nm_context *context, nm_backend *b, nm_describe_fn describe,
     int begun = 0;
     const int before = nm_onednn_enter(&b->dnnl); /* primitives are made for so many threads */
     while (begun < count && done) {
-        done = begin(context, b, describe, &shares[begun++]);
+        done = begin(context, b, describe, &shares[begun++], shares);
     }
     nm_onednn_leave(&b->dnnl, before);
     if (done) {

@@ -1,7 +1,7 @@
 /* What a context keeps of oneDNN's: enough for a deep network on all its threads, and no more than
  * that however many sizes come by. */
 #include "ops/kernels/onednn_primitive.h"
-#include "tests/test.h"
+#include "tests/ops/conv_reference.h"
 
 #ifdef NM_HAVE_ONEDNN
 
@@ -13,6 +13,17 @@ static int64_t count_kept(const nm_backend *b)
     for (int i = 0; i < NM_PRIMITIVE_BUCKETS; i++) {
         for (const nm_primitive *p = b->buckets[i]; p; p = p->next) {
             count++;
+        }
+    }
+    return count;
+}
+
+static int count_copies(const nm_backend *b)
+{
+    int count = 0;
+    for (int i = 0; i < NM_PRIMITIVE_BUCKETS; i++) {
+        for (const nm_primitive *p = b->buckets[i]; p; p = p->next) {
+            count += p->copies && p->copies[0].original;
         }
     }
     return count;
@@ -117,6 +128,35 @@ START_TEST(a_primitive_at_work_stays_whatever_comes)
 }
 END_TEST
 
+/* The same weights come three times before a copy is kept, which is found wrong when they change.
+ */
+START_TEST(threads_share_one_copy_of_a_convolutions_weights)
+{
+#ifdef NM_HAVE_ONEDNN
+    fixture f = begin();
+    nm_context_set_threads(f.context, 4);
+    const nm_conv c = {.n = 10};                                      /* for messages */
+    nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(10, 7, 9, 32)); /* 2 or 3 images each */
+    nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(64, 2, 2, 32));
+    for (int i = 0, same = 0; i < 12; i++, same++) {
+        if (i % 5 == 4) {
+            nm_tensor_set(w, 5000, (double)i);
+            same = 0;
+        }
+        nm_tensor *y = nm_conv2d(f.tape, x, w, NULL);
+        nm_context_set_onednn(f.context, false);
+        nm_tensor *wanted = nm_conv2d(f.tape, x, w, NULL);
+        nm_context_set_onednn(f.context, true);
+        assert_like(&c, "y", y, wanted);
+        const nm_backend *b = nm_onednn_backend(f.context);
+        ck_assert_int_eq(b ? count_copies(b) : 0, b && same >= 2);
+    }
+    end(f);
+#endif
+}
+END_TEST
+
 TEST_MAIN("ops/onednn", all_primitives_of_a_deep_network_are_kept_on_many_threads,
           primitives_of_all_sizes_that_are_ever_seen_are_not_kept,
-          a_primitive_at_work_stays_whatever_comes)
+          a_primitive_at_work_stays_whatever_comes,
+          threads_share_one_copy_of_a_convolutions_weights)
