@@ -478,7 +478,7 @@ static bool consider_item(const char *name, const nm_item *item, int *distance)
     char word[LONGEST_NAME + 1];
     bool nearer = consider(name, item->name, distance);
     for (const char *words = item->also; (words = next_word(words, word));) {
-        nearer |= consider(name, word, distance);
+        nearer |= strlen(word) > 3 && consider(name, word, distance); /* auc is not acc */
     }
     return nearer;
 }

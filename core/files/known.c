@@ -37,7 +37,7 @@ static const struct {
 static bool is_idx(const unsigned char *bytes, size_t size)
 {
     return size >= 4 && !bytes[0] && !bytes[1] && bytes[2] >= 0x08 && bytes[2] <= 0x0e &&
-           bytes[3] >= 1 && bytes[3] <= 6;
+           bytes[2] != 0x0a && bytes[3] >= 1 && bytes[3] <= 6;
 }
 
 /* The next byte that is no white space, from *at on; 0: none. */

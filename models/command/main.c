@@ -84,11 +84,15 @@ static int unknown_flag(const command *c, const char *text)
                      program_name(), c->name);
 }
 
+static bool writes(const command_flag *flag)
+{
+    return !strcmp(flag->name, "--out") || !strcmp(flag->name, "--svg");
+}
+
 /* --out -: a file called so would be a surprise. `norma op` leaves an output out by it. */
 static bool is_no_place(const command *c, const command_flag *flag, const char *value)
 {
-    const bool writes = !strcmp(flag->name, "--out") || !strcmp(flag->name, "--svg");
-    return writes && strcmp(value, "-") == 0 && c != &command_op;
+    return writes(flag) && strcmp(value, "-") == 0 && c != &command_op;
 }
 
 /* Takes one "--flag", "--flag value" or "--flag=value"; moves `at` past it. */
@@ -153,6 +157,34 @@ static int parse(arguments *a, char **words, int count)
         return bad_usage("%s: %s; usage: %s %s %s", c->name,
                          a->count < c->least ? "an argument is missing" : "too many arguments",
                          program_name(), c->name, c->usage);
+    }
+    return EXIT_FINE;
+}
+
+/* What the n-th argument has to read: a positional one, or the value of an option; NULL: nothing.
+ */
+static const char *read_by(const arguments *a, int n)
+{
+    if (n < a->count) {
+        return a->positional[n];
+    }
+    const command_flag *flag = flag_at(a->command, a->value[n - a->count].flag);
+    return flag->value && !writes(flag) ? a->value[n - a->count].value : NULL;
+}
+
+/* `norma predict r new.csv --out new.csv`: what is read would be gone. */
+static int check_outputs(const arguments *a)
+{
+    for (int i = 0; i < a->values; i++) {
+        const char *out = a->value[i].value;
+        const command_flag *flag = flag_at(a->command, a->value[i].flag);
+        for (int n = 0; writes(flag) && n < a->count + a->values; n++) {
+            const char *in = read_by(a, n);
+            if (in && is_file(out) && is_same_file(in, out)) {
+                return bad_usage("%s: %s %s would replace what is read there; give it another name",
+                                 a->command->name, flag->name, out);
+            }
+        }
     }
     return EXIT_FINE;
 }
@@ -264,6 +296,7 @@ static int run(const command *c, char **words, int count, init_fn *init)
 {
     arguments a = {.command = c, .commands = commands, .words = words, .word_count = count};
     int code = parse(&a, words, count);
+    code = code == EXIT_FINE ? check_outputs(&a) : code;
     if (code != EXIT_FINE) {
         return code;
     }

@@ -51,6 +51,10 @@ static bool is_no_network(const char *path)
 
 static int run_predict(nm_context *context, const arguments *a)
 {
+    if (a->count > 1 && is_no_network(a->positional[0]) && !is_no_network(a->positional[1])) {
+        return bad_usage("predict: the network comes first: norma predict %s %s", a->positional[1],
+                         a->positional[0]);
+    }
     if (!samples_of(a) && is_no_network(a->positional[0])) {
         return bad_usage("predict: the network is missing: norma predict NETWORK %s, with a run's "
                          "folder, a saved .safetensors file or a network's YAML",

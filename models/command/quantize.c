@@ -84,13 +84,6 @@ static nm_status measure(comparison *c,
     return c->e.set ? evaluated_run(&c->e, &onlooker) : NM_OK;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-           of_a.st_ino == of_b.st_ino;
-}
-
 static nm_status quantize(comparison *c, const char *out)
 {
     nm_model *model = c->e.trained.model;

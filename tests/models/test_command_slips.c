@@ -33,6 +33,25 @@ START_TEST(no_command_writes_a_file_called_minus)
 }
 END_TEST
 
+/* Written over, they would be lost without a word. */
+START_TEST(what_a_command_reads_is_not_written_over)
+{
+    write_text("t.csv", "a,kind\n1,x\n2,y\n4,x\n7,y\n9,x\n3,x\n");
+    write_text("net.yaml", "model: [dense: {units: 2}]\nloss: cross_entropy\ntrain: {epochs: 1}\n"
+                           "data: {train: {csv: {path: t.csv}}}\n");
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "read"), 0);
+    write_text("before.csv", "a,kind\n1,x\n2,y\n4,x\n7,y\n9,x\n3,x\n");
+    const char *says = "--out t.csv would replace what is read there; give it another name\n";
+    assert_refused(says, "predict", "read", "t.csv", "--out", "t.csv");
+    assert_refused(says, "predict", "read", "--in=./t.csv", "--out", "t.csv");
+    assert_refused(says, "eval", "read", "--data", "t.csv", "--out", "t.csv");
+    assert_refused("--svg net.yaml would replace", "plot", "net.yaml", "--svg", "net.yaml");
+    assert_same_bytes("t.csv", "before.csv");
+    assert_code(norma("predict", "read", "t.csv", "--out", "p.csv", "--quiet"), 0);
+    assert_code(norma("predict", "read", "t.csv", "--out", "p.csv", "--quiet"), 0); /* its own */
+}
+END_TEST
+
 START_TEST(a_run_in_the_place_of_a_networks_file_is_told_with_that_file)
 {
     train_one("a run");
@@ -63,6 +82,8 @@ START_TEST(samples_without_a_network_are_told_from_a_network_without_samples)
     assert_refused("the samples are missing: norma predict net.yaml FILE, ", "predict", "net.yaml");
     assert_refused("the samples are missing", "predict", "n.safetensors");
     assert_refused("the samples are missing", "predict", "some_run");
+    assert_refused("the network comes first: norma predict net.yaml none.csv\n", "predict",
+                   "none.csv", "net.yaml");
 }
 END_TEST
 
@@ -153,6 +174,7 @@ START_TEST(a_mistake_in_data_that_set_made_is_told_where_set_made_it)
 END_TEST
 
 TEST_MAIN("models/command_slips", no_command_writes_a_file_called_minus,
+          what_a_command_reads_is_not_written_over,
           a_run_in_the_place_of_a_networks_file_is_told_with_that_file,
           samples_without_a_network_are_told_from_a_network_without_samples,
           a_run_without_other_sets_keeps_what_a_guess_would_get,

@@ -241,6 +241,10 @@ START_TEST(metrics_that_do_not_fit_are_found_before_training)
         {"train.metric=[f1, f1]", "--set:1:15: train: the metric \"f1\" stands there twice"},
         {"train.metric=[f1, acuracy]",
          "--set:1:19: train: unknown metric \"acuracy\"; did you mean \"accuracy\"?"},
+        {"train.metric=auc", /* which is not acc */
+         "--set:1:14: train: unknown metric \"auc\"; there are accuracy, top_k_accuracy, "
+         "expected_calibration_error, balanced_accuracy, precision, recall, f1, binary_accuracy, "
+         "label_error_rate, sequence_accuracy, r2, mean_absolute_error, root_mean_squared_error"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         refuse(good, ALL, &rows[i].setting, 1, NM_ERROR_INPUT, rows[i].message);

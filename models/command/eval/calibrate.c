@@ -75,13 +75,6 @@ static nm_status refuse_training(nm_context *context, const char *what)
                    what);
 }
 
-static bool is_same_file(const char *path, const char *other)
-{
-    struct stat a, b;
-    return path && other && stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /* Whether a file is one of those that the training set is read from. */
 static bool is_trained_on(const evaluated *e, const char *path)
 {

@@ -15,6 +15,13 @@ bool is_file(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return a && b && stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 bool path_join(char out[RUN_PATH], const char *folder, const char *name)
 {
     int length = snprintf(out, RUN_PATH, "%s/%s", folder, name);

@@ -119,6 +119,8 @@ nm_status nm_csv_fail(const csv_text *text, const csv_place *place, const char *
 
 typedef enum csv_number { CSV_NO_NUMBER, CSV_WHOLE, CSV_FRACTION, CSV_INFINITE } csv_number;
 
+/* Bytes of the blank or apostrophe at `at` that may stand between thousands; 0: none is there. */
+int nm_csv_blank_mark(const char *at, const char *end);
 /* A number in the form's way; for CSV_INFINITE, `value` is of no use. */
 csv_number nm_csv_number(const csv_form *form, const char *text, size_t length, double *value);
 

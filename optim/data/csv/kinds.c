@@ -168,7 +168,9 @@ static nm_status check_kinds(const csv_table *t)
     for (int64_t i = 0; i < t->columns; i++) {
         const csv_column *c = &t->column[i];
         if (is_sample(c) && c->infinite_place.line) {
-            return nm_csv_fail(&t->text, &c->infinite_place, "is not a finite number of f32");
+            return nm_csv_fail(&t->text, &c->infinite_place,
+                               "is not a finite number of f32; correct it, or let it count as "
+                               "missing with `missing_texts`");
         }
         if (is_sample(c) && c->kind == NM_COLUMN_DATE && c->order == CSV_ORDER_OPEN) {
             return open_order(t, i);

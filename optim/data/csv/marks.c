@@ -3,6 +3,7 @@
  *
  *   1,5  0,125  ,5  1.234,5  1.234.567     only with a decimal comma
  *   1.5  0.125  1,234.5  1,234,567         only with a decimal point
+ *   1 234,567  1'234,5                     a mark of thousands is there, and the comma is none
  *   1,234                                  either
  *
  * 1. Where both kinds occur, or nothing but the last one, it is an error that says so: a wrong
@@ -30,9 +31,23 @@ static int digits_at(const char *at, const char *end)
     return count;
 }
 
+/* The same with groups of three behind blanks and apostrophes; *at moves past them. */
+static int whole_at(const char **at, const char *end)
+{
+    const int first = digits_at(*at, end);
+    int count = first, size = 0;
+    for (*at += first; first >= 1 && first <= 3; count += 3, *at += size + 3) {
+        size = nm_csv_blank_mark(*at, end);
+        if (!size || digits_at(*at + size, end) != 3) {
+            break;
+        }
+    }
+    return count;
+}
+
 /* The shape of a cell: digits, then groups behind marks. */
 typedef struct shape {
-    int before;         /* digits before the first mark */
+    int before;         /* digits before the first mark; of blanks and apostrophes, behind them */
     bool zero;          /* which begin with 0 */
     int commas, points; /* marks */
     char last;          /* the last mark */
@@ -46,10 +61,10 @@ static bool shape_of(const char *at, const char *end, shape *s)
 {
     *s = (shape){.threes = true};
     at += at < end && *at == '+' ? 1 : nm_csv_minus(at, end);
-    s->before = digits_at(at, end);
-    s->zero = s->before && *at == '0';
+    s->zero = at < end && *at == '0';
+    s->before = whole_at(&at, end);
     s->behind = 3;
-    for (at += s->before; at < end && (*at == ',' || *at == '.'); at += s->behind) {
+    for (; at < end && (*at == ',' || *at == '.'); at += s->behind) {
         s->threes &= s->behind == 3;
         s->last = *at++;
         *(s->last == ',' ? &s->commas : &s->points) += 1;

@@ -1,6 +1,8 @@
 /* The last walk: cells become numbers in memory. */
 #include "optim/data/csv/csv.h"
 
+#define RARE __attribute__((cold)) /* compiled for size */
+
 /* Where numbers go. */
 typedef struct target {
     csv_table *table;
@@ -12,11 +14,13 @@ typedef struct target {
     int64_t width;
     nm_ignored ignored;
     int64_t unknown; /* texts that are none of the categories, and count as missing */
+    csv_place first_unknown;
 } target;
 
 /* ---- One cell ---- */
 
-static nm_status missing(const target *k, const csv_column *c, const csv_walk *w, double *value)
+RARE static nm_status missing(const target *k, const csv_column *c, const csv_walk *w,
+                              double *value)
 {
     char text[CSV_COLUMN_TEXT];
     const csv_table *t = k->table;
@@ -37,13 +41,18 @@ static nm_status missing(const target *k, const csv_column *c, const csv_walk *w
         nm_csv_column_text(t, c - t->column, text));
 }
 
-static nm_status wrong_kind(const target *k, const csv_column *c, const csv_walk *w, unsigned seen)
+RARE static nm_status wrong_kind(const target *k, const csv_column *c, const csv_walk *w,
+                                 unsigned seen)
 {
     static const char *const kinds[] = {"a number", "true or false", "a date", "a category"};
     char text[CSV_COLUMN_TEXT];
     const csv_table *t = k->table;
     if (seen == CSV_SEEN_INFINITE) {
         return nm_csv_fail(&t->text, &w->place, "is not a finite number of f32");
+    }
+    if (c->kind == NM_COLUMN_DATE && seen == CSV_SEEN_ORDER_OPEN) {
+        return nm_csv_fail(&t->text, &w->place,
+                           "may begin with the day or the month; write it as 2020-01-31");
     }
     nm_csv_column_text(t, c - t->column, text);
     if (c->kind == NM_COLUMN_NUMBER && c->unit) {
@@ -98,7 +107,8 @@ static nm_status take_value(const target *k, const csv_column *c, const csv_walk
 #define KNOWN_SHOWN 6
 
 /* Of a class, or of a category, for which there is a rule. */
-static nm_status unknown(const target *k, const csv_column *c, const csv_walk *w, bool is_class)
+RARE static nm_status unknown(const target *k, const csv_column *c, const csv_walk *w,
+                              bool is_class)
 {
     char known[KNOWN_SHOWN * (CSV_SHOWN + 2)] = "", shown[CSV_SHOWN], text[CSV_COLUMN_TEXT];
     const csv_table *t = k->table;
@@ -138,7 +148,9 @@ static nm_status take_category(target *k, const csv_column *c, const csv_walk *w
         return unknown(k, c, w, false);
     }
     *number = word ? word->value : filled_category(c);
-    k->unknown += !word;
+    if (!word && !k->unknown++) {
+        k->first_unknown = w->place;
+    }
     return NM_OK;
 }
 
@@ -326,14 +338,16 @@ static void fill_set(const target *k, void *memory, nm_dataset *set)
     set->target_shape = k->labels ? NM_SCALAR_SHAPE : NM_SHAPE(k->width);
 }
 
-static void warn_of_unknown(const target *k)
+RARE static void warn_of_unknown(const target *k)
 {
+    char shown[CSV_SHOWN];
+    const csv_place *first = &k->first_unknown;
     if (k->unknown) {
-        nm_context_log(
-            k->table->context, NM_LOG_WARNING,
-            "%s: %lld texts are none of the categories that were trained on, and count as "
-            "missing",
-            k->table->text.title, (long long)k->unknown);
+        nm_context_log(k->table->context, NM_LOG_WARNING,
+                       "%s:%lld: \"%s\" is none of the categories that were trained on, and counts "
+                       "as missing (%lld such cells)",
+                       k->table->text.title, (long long)first->line,
+                       nm_csv_shown(first->cell, first->length, shown), (long long)k->unknown);
     }
 }
 

@@ -123,6 +123,8 @@ START_TEST(hostile_idx_files_are_refused)
     expect_idx_error("\x93NUMPY\1\0", 8, NM_ERROR_FORMAT,
                      "not an IDX file but a NumPy array; read it with npy: {x: ..., y: ...}");
     expect_idx_error("", 0, NM_ERROR_FORMAT, "not an IDX file but empty");
+    expect_idx_error("\0\0\x0a\1", 4, NM_ERROR_FORMAT,
+                     "not an IDX file: it begins with 00 00 0a 01");
     expect_idx_error("\1\0\x08", 3, NM_ERROR_FORMAT, "not an IDX file: it begins with 01 00 08");
     expect_idx_error("\0\0\x0a\1\0\0\0\0", 8, NM_ERROR_FORMAT, "not an IDX file");
     expect_idx_error("\0\0\x08\0", 4, NM_ERROR_FORMAT, "0 dimensions");

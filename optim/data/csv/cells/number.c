@@ -62,23 +62,25 @@ static void take_digits(parts *p, bool after_mark)
 
 /* ---- Groups ---- */
 
-/* Bytes of the thousands mark at `at`; 0: none is there. */
-static int mark_size(const csv_form *form, const parts *p)
+int nm_csv_blank_mark(const char *at, const char *end)
 {
     static const char *const marks[] = {" ", "'", "\xc2\xa0", "\xe2\x80\xaf", "\xe2\x80\x99"};
-    if (*p->at == form->thousands) {
-        return 1;
-    }
-    if ((unsigned char)*p->at > '\'' && (unsigned char)*p->at < 0x80) {
+    if ((unsigned char)*at > '\'' && (unsigned char)*at < 0x80) {
         return 0; /* as nearly always */
     }
     for (size_t i = 0; i < NM_COUNT_OF(marks); i++) {
         const size_t size = strlen(marks[i]);
-        if ((size_t)(p->end - p->at) > size && !memcmp(p->at, marks[i], size)) {
+        if (end > at && (size_t)(end - at) > size && !memcmp(at, marks[i], size)) {
             return (int)size;
         }
     }
     return 0;
+}
+
+/* Bytes of the thousands mark at `at`; 0: none is there. */
+static int mark_size(const csv_form *form, const parts *p)
+{
+    return *p->at == form->thousands ? 1 : nm_csv_blank_mark(p->at, p->end);
 }
 
 static bool is_group(const parts *p, int size)

@@ -137,7 +137,10 @@ START_TEST(what_is_no_number_is_an_error_with_its_place)
                  ":3:3: \"NaN\" counts as missing; a sample to learn from");
     expect_error("a,b\n1,2\n.nan,1\n", "",
                  ":3:1: \".nan\" counts as missing (column \"a\", 1 of 2");
-    expect_error("a,b\n1,2\ninf,3\n", "", ":3:1: \"inf\" is not a finite number of f32");
+    expect_error(
+        "a,b\n1,2\ninf,3\n", "",
+        ":3:1: \"inf\" is not a finite number of f32; correct it, or let it count as missing "
+        "with `missing_texts`");
     expect_error("a,b\n1,2\n3,inf\n", "", ":3:3: \"inf\" is not a finite number of f32");
     expect_error("1,2\n-.inf,3\n", "", ":2:1: \"-.inf\" is not a finite number");
     expect_error("1,2\n1e39,3\n", "", ":2:1: \"1e39\" is not a finite number of f32");

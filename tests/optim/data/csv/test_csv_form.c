@@ -193,6 +193,40 @@ START_TEST(thousands_may_stand_in_groups_of_three_digits)
 }
 END_TEST
 
+START_TEST(a_decimal_comma_is_known_behind_groups_of_blanks_and_apostrophes_alone)
+{
+    begin(NULL);
+    const double large[] = {1234.5, 2345.25, 3456.125, 1234567.5};
+    expect_table("a;b;y\n1 234,5;2 345,25;0\n3 456,125;1 234 567,5;1\n", "", 2, 2, large);
+    expect_table("a;b;y\n1'234,5;2'345,25;0\n3'456,125;1'234'567,5;1\n", "", 2, 2, large);
+    expect_table("a;b;y\n1\xc2\xa0"
+                 "234,5;2\xc2\xa0"
+                 "345,25;0\n3\xe2\x80\xaf"
+                 "456,125;1\xe2\x80\xaf"
+                 "234\xe2\x80\xaf"
+                 "567,5;1\n",
+                 "", 2, 2, large);
+    expect_table("a;b;y\n1 234,567;2;0\n3;4;1\n", "", 2, 2, (double[]){1234.567, 2, 3, 4});
+    nm_context_destroy(context);
+}
+END_TEST
+
+START_TEST(blanks_within_quotes_and_those_that_do_not_break_are_none_of_a_cell)
+{
+    begin(NULL);
+    expect_table("\" a\t\",b,y\n\" 1.5 \",\"\t2\",0\n\"3 \",\" 4\",1\n", "", 2, 2,
+                 (double[]){1.5, 2, 3, 4});
+    expect_table("a,\xc2\xa0"
+                 "b,y\n\xc2\xa0"
+                 "1,2\xc2\xa0,0\n3 \xc2\xa0 ,\"\xc2\xa0 4\",1\n",
+                 ", columns: [a, b]", 2, 2, (double[]){1, 2, 3, 4});
+    expect_table("a,y\n\xc3\xa0,0\n\"\xc3\xa0 \",1\nz,0\nz,0\n", "", 4, 2,
+                 (double[]){0, 1, 0, 1, 1, 0, 1, 0}); /* whose last byte is a blank's */
+    expect_refused("a,y\n\xc2\xa0,0\n1,1\n", "", ":2:2: the cell is empty (column \"a\"");
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(marks_that_can_be_read_in_two_ways_are_refused)
 {
     begin(NULL);
@@ -324,6 +358,8 @@ TEST_MAIN("optim/csv_form", every_usual_separator_is_found,
           apostrophes_are_quotes_where_the_whole_file_can_be_read_so,
           quotes_can_be_told_or_switched_off, a_decimal_comma_is_found_from_the_cells,
           thousands_may_stand_in_groups_of_three_digits,
+          a_decimal_comma_is_known_behind_groups_of_blanks_and_apostrophes_alone,
+          blanks_within_quotes_and_those_that_do_not_break_are_none_of_a_cell,
           marks_that_can_be_read_in_two_ways_are_refused, a_text_above_numbers_or_dates_is_a_header,
           a_text_above_texts_is_one_of_them_if_it_occurs_again,
           the_columns_of_pandas_counted_from_zero_are_a_header_and_told,

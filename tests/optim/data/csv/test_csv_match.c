@@ -135,7 +135,9 @@ START_TEST(cells_must_be_what_the_column_was)
         expect_unlike(schema, text, "", rows[i][1]);
     }
     nm_schema *iso = schema_of(NM_WANTED_VALUES, "when,y\n2020-01-02,1\n", "");
-    expect_unlike(iso, "when,y\n1/2/2020,1\n", "", ":2:1: \"1/2/2020\" is not a date, as column");
+    expect_unlike(iso, "when,y\n1/2/2020,1\n", "",
+                  ":2:1: \"1/2/2020\" may begin with the day or the month; write it as 2020-01-31");
+    expect_unlike(iso, "when,y\nsoon,1\n", "", ":2:1: \"soon\" is not a date, as column");
     nm_schema_destroy(iso);
     expect_unlike(schema, "a,kind,when,is,y\n1,x,2/1/2020,yes,versicolor\n", "",
                   ":2:18: \"versicolor\" is no class of column \"y\": setosa, virginica");
@@ -431,7 +433,9 @@ START_TEST(what_was_filled_in_training_is_filled_in_the_same_way_later)
     open_like(&set, schema, "a,b,kind,y\n1,1,new,1\n1,1,newer,1\n", ""); /* so is a new category */
     expect_values(&set, 2, 4, (double[]){1, 1, 0, 0, 1, 1, 0, 0});
     assert_told("warning: ");
-    assert_told("2 texts are none of the categories that were trained on, and count as missing");
+    assert_told(
+        ":2: \"new\" is none of the categories that were trained on, and counts as missing (2 "
+        "such cells)");
     nm_dataset_close(&set);
     nm_schema_destroy(schema);
     nm_context_destroy(context);
