@@ -357,6 +357,21 @@ START_TEST(what_cannot_be_kept_is_an_error_that_says_why)
 }
 END_TEST
 
+START_TEST(a_graph_of_more_inputs_or_outputs_than_there_may_be_is_refused)
+{
+    static const int counts[][2] = {
+        {-1, 1}, {NM_GRAPH_MAX_INPUTS + 1, 1}, {1, 0}, {1, NM_GRAPH_MAX_OUTPUTS + 1}};
+    const nm_graph_input x[NM_GRAPH_MAX_INPUTS + 1] = {{"x", NM_F32, NM_SHAPE(4, 3)}};
+    net n = begin();
+    for (int i = 0; i < NM_COUNT_OF(counts); i++) {
+        ck_assert_ptr_null(
+            nm_graph_trace(n.context, n.store, forward, &n, x, counts[i][0], counts[i][1]));
+        assert_error(n.context, NM_ERROR_INPUT, "a graph has at most 32 inputs and from 1 to ");
+    }
+    end(&n);
+}
+END_TEST
+
 START_TEST(an_error_of_the_pass_is_told_as_it_is)
 {
     net n = begin();
@@ -397,4 +412,5 @@ TEST_MAIN("core/graph", a_pass_is_kept_as_a_list_of_steps, steps_and_values_can_
           without_recording_what_nobody_reads_any_more_is_given_back,
           inputs_of_another_shape_are_refused, a_failure_names_the_scope_of_the_step,
           a_stream_that_is_not_given_is_an_error, what_cannot_be_kept_is_an_error_that_says_why,
+          a_graph_of_more_inputs_or_outputs_than_there_may_be_is_refused,
           an_error_of_the_pass_is_told_as_it_is, every_allocation_may_fail)
