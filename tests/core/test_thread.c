@@ -95,6 +95,26 @@ static void holds_with(rlim_t count, bool (*claim)(void))
                   status, (int)count);
 }
 
+static void count_call(void *arg, int64_t begin, int64_t end)
+{
+    (void)begin;
+    (void)end;
+    ++*(int *)arg;
+}
+
+START_TEST(a_loop_over_nothing_calls_nothing)
+{
+    int calls = 0;
+    nm_context *context = test_context(NULL);
+    nm_parallel(context, 0, 1, count_call, &calls);
+    nm_parallel(context, -1, 1, count_call, &calls);
+    ck_assert_int_eq(calls, 0);
+    nm_parallel(context, 1, 1, count_call, &calls);
+    ck_assert_int_eq(calls, 1);
+    nm_context_destroy(context);
+}
+END_TEST
+
 START_TEST(where_no_thread_can_be_had_the_caller_does_all)
 {
     holds_with(0, fills_all);
@@ -248,7 +268,8 @@ START_TEST(a_thread_that_is_cancelled_leaves_when_the_others_are_done)
 }
 END_TEST
 
-TEST_MAIN("core/thread", where_no_thread_can_be_had_the_caller_does_all,
+TEST_MAIN("core/thread", a_loop_over_nothing_calls_nothing,
+          where_no_thread_can_be_had_the_caller_does_all,
           no_more_threads_are_asked_for_than_there_can_be, threads_that_were_had_once_stay,
           a_programs_handler_hears_of_a_fault_in_a_thread_of_ours_and_of_nothing_else_there,
           a_thread_that_is_cancelled_leaves_when_the_others_are_done)

@@ -61,6 +61,22 @@ START_TEST(a_link_of_ones_own_is_followed_in_a_shared_folder_too)
 }
 END_TEST
 
+START_TEST(as_many_links_in_a_row_are_followed_as_the_system_follows)
+{
+    own_folder("row");
+    test_write_file(test_path("row/0"), "old", 3);
+    for (int i = 1; i <= 41; i++) {
+        char target[8], name[16];
+        snprintf(target, sizeof target, "%d", i - 1);
+        snprintf(name, sizeof name, "row/%d", i);
+        ck_assert_int_eq(symlink(target, test_path(name)), 0);
+    }
+    write_over(test_path("row/40"));
+    expect_contents(test_path("row/0"), "new", 3);
+    refuse(test_path("row/41"), "Too many levels of symbolic links");
+}
+END_TEST
+
 START_TEST(a_link_that_another_user_planted_is_not_followed)
 {
     if (geteuid() != 0) {
@@ -208,6 +224,7 @@ START_TEST(a_pipe_that_nobody_reads_from_is_an_error)
 END_TEST
 
 TEST_MAIN("core/files/target", a_link_of_ones_own_is_followed_in_a_shared_folder_too,
+          as_many_links_in_a_row_are_followed_as_the_system_follows,
           a_link_that_another_user_planted_is_not_followed,
           a_link_of_the_folders_owner_or_in_a_folder_of_few_is_followed,
           what_cannot_be_looked_at_is_not_taken_for_new,
