@@ -176,6 +176,63 @@ START_TEST(of_a_single_held_out_value_the_loss_is_told_as_loss)
 }
 END_TEST
 
+/* What `norma check` and `norma train` tell of the table with these parts of its file. */
+static void expect_doubt(const char *csv, const char *data, const char *loss, const char *doubt)
+{
+    char yaml[1024];
+    snprintf(yaml, sizeof yaml,
+             "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv%s}}%s}\nloss: %s\n"
+             "train: {epochs: 1}\n",
+             csv, data, loss);
+    test_write_file(test_path("net.yaml"), yaml, strlen(yaml));
+    const ended *e = norma("check", "net.yaml");
+    ck_assert_msg(e->code == 0, "%s", e->err);
+    ck_assert_msg(doubt ? strstr(e->err, doubt) != NULL : !*e->err, "%s", e->err);
+    e = norma("train", "net.yaml", "--quiet");
+    ck_assert_msg(e->code == 0, "%s", e->err);
+    ck_assert_msg(!doubt || strstr(e->err, doubt) != NULL, "%s", e->err);
+}
+
+START_TEST(numbers_that_a_text_makes_kinds_are_told_with_what_mends_it)
+{
+    write_table("a,b,y\n1,9,0\n2,8,1\nNone,3,0\n1,4,1\n2,5,0\nNone,7,1\n1,2,0\n2,1,1\n");
+    expect_doubt("", "", "cross_entropy",
+                 "norma: data: column \"a\" is taken for kinds, an input for each, since \"None\" "
+                 "stands among its numbers; where that is a missing one, say missing_texts: "
+                 "[\"None\"] and missing: mean; where kinds are meant, categories: [\"a\"]\n");
+    expect_doubt(", missing_texts: [\"None\"], missing: mean", "", "cross_entropy", NULL);
+    expect_doubt(", categories: [\"a\"]", "", "cross_entropy", NULL);
+    write_table("a,b,y\nx,9,0\nz,8,1\n1,3,0\nx,4,1\nz,5,0\n1,7,1\n");
+    expect_doubt("", "", "cross_entropy", NULL);
+}
+END_TEST
+
+START_TEST(a_test_set_that_is_the_training_set_is_told)
+{
+    const char *rows = "a,b,y\n1,9,0\n2,8,1\n3,3,0\n4,4,1\n5,5,0\n7,7,1\n8,2,0\n9,1,1\n";
+    const char *doubt = "norma: data: the test set is the training set once more";
+    write_table(rows);
+    test_write_file(test_path("copy.csv"), rows, strlen(rows));
+    test_write_file(test_path("other.csv"), rows, strlen(rows) - 6);
+    expect_doubt("", ", test: {csv: {path: t.csv}}", "cross_entropy", doubt);
+    expect_doubt("", ", test: {csv: {path: copy.csv}}", "cross_entropy", doubt);
+    expect_doubt("", ", validation: 0.25, test: {csv: {path: copy.csv}}", "cross_entropy", doubt);
+    expect_doubt("", ", test: {csv: {path: other.csv}}", "cross_entropy", NULL);
+    expect_doubt("", ", test_share: 0.25", "cross_entropy", NULL);
+}
+END_TEST
+
+START_TEST(rare_classes_that_count_for_more_twice_are_told)
+{
+    write_table("a,b,y\n1,9,0\n2,8,1\n3,3,0\n4,4,0\n5,5,0\n7,7,1\n8,2,0\n9,1,0\n");
+    expect_doubt("", ", balance: true", "{cross_entropy: {weight: balanced}}",
+                 "norma: data: balance draws each class equally often, and the loss's weight: "
+                 "balanced makes the rare ones count for more once again");
+    expect_doubt("", ", balance: true", "{cross_entropy: {weight: [1, 2]}}", NULL);
+    expect_doubt("", "", "{cross_entropy: {weight: balanced}}", NULL);
+}
+END_TEST
+
 START_TEST(a_name_cannot_move_the_cursor)
 {
     write_table("\x1b[2J,y\n1,0\n2,1\n");
@@ -187,4 +244,7 @@ TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_ne
           check_tells_values_by_their_names_and_columns_by_their_places,
           check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
           check_tells_the_same_as_json, predictions_in_a_file_carry_ids_over,
-          of_a_single_held_out_value_the_loss_is_told_as_loss, a_name_cannot_move_the_cursor)
+          of_a_single_held_out_value_the_loss_is_told_as_loss,
+          numbers_that_a_text_makes_kinds_are_told_with_what_mends_it,
+          a_test_set_that_is_the_training_set_is_told,
+          rare_classes_that_count_for_more_twice_are_told, a_name_cannot_move_the_cursor)

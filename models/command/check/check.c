@@ -4,6 +4,7 @@
 
 #include "core/clean.h"
 #include "models/command/command.h"
+#include "models/command/train/doubts.h"
 #include "models/command/trained.h"
 #include "models/summary.h"
 
@@ -230,6 +231,7 @@ static int run_check(nm_context *context, const arguments *a)
         status = nm_context_status(context);
     }
     if (status == NM_OK) {
+        tell_doubts(&config);
         print_all(trainer, &config, argument_value(a, "--json") != NULL);
         status = nm_context_status(context);
     }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/command/train/doubts.h"
 #include "models/command/train/held_out.h"
 #include "models/command/train/interrupt.h"
 #include "models/command/train/resume.h"
@@ -185,6 +186,9 @@ static nm_status begin(run *r)
 
 static nm_status train(run *r, nm_train_result *result)
 {
+    if (r->fold <= 0) {
+        tell_doubts(&r->config);
+    }
     nm_status status = nm_trainer_run(r->trainer, result);
     if (r->begun) {
         progress_end(&r->progress);
