@@ -98,7 +98,8 @@ NM_API nm_tensor *nm_model_forward(nm_model *model, const nm_pass *pass, nm_tens
 NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x);
 /* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d
  * layer goes into copies of that one's weights, weight norm is computed once, and activations go
- * along. Results differ within rounding; no gradient reaches those parameters. The next pass in
+ * along. For batches of some tens of samples or more, copies of dense layers' weights are kept in
+ * the order in which products read them. Results differ within rounding; no gradient reaches those parameters. The next pass in
  * training, or nm_model_load(), ends it; parameters that change otherwise are noticed, where it is
  * the library that changes them or nm_tensor_touch() says so. Without `fuse` it does nothing. */
 NM_API nm_status nm_model_fold(nm_model *model);

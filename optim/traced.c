@@ -12,7 +12,7 @@ typedef struct key {
     nm_shape x;
     nm_dtype dtype;
     nm_precision precision;
-    bool training, random, folded, quantized;
+    bool training, random, folded, quantized, packed;
     uint64_t changes; /* of what is trainable */
 } key;
 
@@ -134,22 +134,24 @@ const nm_network *nm_traced_network(const nm_traced *traced)
 
 /* ---- Keeping a pass ---- */
 
-/* Rounded numbers have no gradient. */
-static bool is_quantized(const nm_traced *traced, const nm_pass *pass)
+/* With weights in another form, which have no gradient. */
+static bool only_predicts(const nm_traced *traced, const nm_pass *pass)
 {
-    return traced->folded && traced->quantized && !pass->training &&
-           !(pass->tape && nm_tape_is_recording(pass->tape));
+    return traced->folded && !pass->training && !(pass->tape && nm_tape_is_recording(pass->tape));
 }
 
 static key key_of(const nm_traced *traced, const nm_pass *pass, nm_dtype dtype, const nm_shape *x)
 {
+    const bool predicts = only_predicts(traced, pass);
     return (key){.x = *x,
                  .dtype = dtype,
                  .precision = pass->precision,
                  .training = pass->training,
                  .random = pass->random != NULL,
                  .folded = traced->folded && !pass->training,
-                 .quantized = is_quantized(traced, pass),
+                 .quantized = predicts && traced->quantized,
+                 .packed =
+                     predicts && !traced->quantized && traced->own, /* once, not once a sharer */
                  .changes = nm_store_changes(traced->inner.store)};
 }
 
@@ -157,7 +159,7 @@ static bool same_key(const key *a, const key *b)
 {
     return a->training == b->training && a->random == b->random && a->folded == b->folded &&
            a->quantized == b->quantized && a->dtype == b->dtype && a->precision == b->precision &&
-           a->changes == b->changes && nm_shape_equal(&a->x, &b->x);
+           a->packed == b->packed && a->changes == b->changes && nm_shape_equal(&a->x, &b->x);
 }
 
 /* The whole network as a part: where it does what no graph can hold, the graph is one call. */
@@ -186,8 +188,8 @@ static nm_status rewrite(nm_graph *graph, nm_constants *constants, const key *k)
     if (k->training && k->precision == NM_PRECISION_BF16) {
         status = status == NM_OK ? nm_graph_narrow(graph) : status;
     }
-    if (constants && k->quantized) {
-        status = status == NM_OK ? nm_graph_quantize(graph) : status;
+    if (constants && (k->quantized || k->packed) && status == NM_OK) {
+        status = k->quantized ? nm_graph_quantize(graph) : nm_graph_pack(graph);
         status = status == NM_OK ? nm_graph_settle(graph, constants) : status;
     }
     return status == NM_OK ? nm_graph_drop(graph) : status;

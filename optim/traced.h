@@ -38,7 +38,8 @@ NM_API const nm_network *nm_traced_network(const nm_traced *traced);
 NM_API nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_tensor *x);
 /* Prepares inference with the parameters as they are now, at once for inputs of that type and
  * shape: what depends on parameters alone is computed once, and batch norm goes into the weights of
- * the dense or conv2d before it. Results differ within rounding. The next pass in training, or
+ * the dense or conv2d before it; and for batches of which packing a dense layer's weights takes a
+ * part of the time, they are packed once (not for those that share). Results differ within rounding. The next pass in training, or
  * nm_traced_unfold(), ends it. Parameters that change otherwise are noticed, where it is the
  * library that changes them or nm_tensor_touch() says so. */
 NM_API nm_status nm_traced_fold(nm_traced *traced, nm_dtype dtype, nm_shape x);

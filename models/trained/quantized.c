@@ -1,6 +1,6 @@
 /* Models with weights of 8 bits, for predictions. In memory weights are f32 all the same, with the
  * values that their 8 bits stand for: what is made of them for a folded pass, batch norm and weight
- * norm included, is rounded to the same whole numbers again (ops/passes/quantize.c). */
+ * norm included, is rounded to the same whole numbers again (ops/passes/weights.c). */
 #include "core/guard.h"
 #include "models/model_internal.h"
 #include "optim/saved_quantized.h"

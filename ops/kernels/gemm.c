@@ -12,6 +12,9 @@
 /* Multiply-adds up to which packing does not pay. */
 #define SMALL 32768
 
+/* Rows beside which packing the other factor takes next to no time. */
+#define MANY_ROWS 512
+
 #include "ops/kernels/of_float.h"
 #include "ops/kernels/gemm_direct.h"
 #include "ops/kernels/of_double.h"
@@ -78,6 +81,14 @@ static bool multiply_directly(nm_context *context, const nm_gemm *g, const nm_ge
     return direct;
 }
 
+bool nm_gemm_gains_by_packing(int64_t m, int64_t n, int64_t k)
+{
+    const nm_gemm g = {.dtype = NM_F32, .transpose_b = true, .m = m, .n = n, .k = k};
+    const int lanes = nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0));
+    return m < MANY_ROWS && n >= lanes && k >= lanes && !is_near(&g, lanes) && !is_thin(&g) &&
+           !is_onednns(&g, lanes);
+}
+
 /* ---- bf16 ---- */
 
 /* Each number that is packed is multiplied ten times or more; as measured. */
@@ -131,6 +142,10 @@ static nm_status multiply_bf16(nm_context *context, const nm_gemm *g, bool *fini
 static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const nm_gemm_loops *loops = nm_gemm_loops_at(g->dtype, 0);
+    if (g->packed) {
+        *finished = true;
+        return nm_gemm_blocked(context, g, loops);
+    }
     if (is_bf16(context, g)) {
         return multiply_bf16(context, g, finished);
     }

@@ -21,7 +21,15 @@ typedef struct nm_gemm {
     const void *bias; /* [n], added to every row; NULL: none */
     nm_activation activation;
     bool bf16; /* round a and b to bf16 where that is faster; c is of `dtype` all the same */
+    const void *packed; /* b as nm_gemm_pack() packs it; NULL: it is not */
 } nm_gemm;
+
+/* Whether f32 products x w^T of those sizes are faster with w packed once than each time. */
+bool nm_gemm_gains_by_packing(int64_t m, int64_t n, int64_t k);
+/* How many floats w [n, k] takes when packed. -1: more than there can be. */
+int64_t nm_gemm_packed_count(int64_t n, int64_t k);
+/* To `packed`, in threads of the context. */
+void nm_gemm_pack(nm_context *context, const float *w, int64_t n, int64_t k, float *packed);
 
 /* Fails only if memory runs out. */
 nm_status nm_gemm_run(nm_context *context, const nm_gemm *gemm);

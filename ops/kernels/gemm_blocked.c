@@ -150,7 +150,8 @@ typedef struct block {
     nm_gemm g;
     const nm_gemm_loops *loops;
     int64_t item;          /* bytes */
-    char *a, *b;           /* panels */
+    char *a, *room;        /* panels of a; and for those of b, where they are packed each time */
+    const char *b;         /* panels */
     int64_t width;         /* of b's */
     int64_t depth;         /* k, or pairs of it */
     int64_t step;          /* how many there is room for in a panel */
@@ -158,6 +159,7 @@ typedef struct block {
     int64_t shares;
     bool b_stands;   /* is not packed but where a vector ends beyond its rows */
     bool by_columns; /* the shares of c are of columns, else of rows */
+    bool at_once;    /* a share packs its rows itself, since b is packed */
 } block;
 
 typedef struct range {
@@ -239,7 +241,7 @@ static void pack_columns(const block *k, int64_t panel)
     }
     k->loops->pack_panel(at(g->b, g->transpose_b, g->ldb, 0, j, k->item),
                          g->transpose_b ? g->ldb : 1, g->transpose_b ? 1 : g->ldb, columns, g->k,
-                         width_of(k, columns), k->b + j * k->step * k->item);
+                         width_of(k, columns), k->room + j * k->step * k->item);
 }
 
 /* Shares begin..end of both factors. */
@@ -251,7 +253,7 @@ static void pack(void *arg, int64_t begin, int64_t end)
     for (int64_t t = tiles.first; t < tiles.last; t++) {
         pack_rows(k, t);
     }
-    for (int64_t p = panels.first; p < panels.last; p++) {
+    for (int64_t p = panels.first; p < panels.last && k->room; p++) {
         pack_columns(k, p);
     }
 }
@@ -356,6 +358,9 @@ static void multiply(void *arg, int64_t begin, int64_t end)
     const range panels = k->by_columns ? share_of(k, k->panels, begin, end) : (range){0, k->panels};
     const int64_t last = nm_least(panels.last * k->width, k->g.n);
     const int64_t at_once = PANELS / (k->depth * k->width * k->item + 1) + 1;
+    for (int64_t t = tiles.first; t < tiles.last && k->at_once; t++) {
+        pack_rows(k, t);
+    }
     for (int64_t j = panels.first * k->width; j < last; j += at_once * k->width) {
         for (int64_t t = tiles.first; t < tiles.last; t++) {
             multiply_rows(k, t, j, nm_least(j + at_once * k->width, last));
@@ -418,6 +423,7 @@ static void share(block *k, int64_t threads)
     }
     k->tiles = k->by_columns ? tiles : divide_up(tiles, k->shares) * k->shares;
     k->b_stands = !k->loops->pairs && !g->transpose_b && tiles <= FEW_TILES;
+    k->at_once = g->packed && !k->by_columns;
 }
 
 /* Place in panels for so many rows, shared among so many threads. */
@@ -427,33 +433,72 @@ static int64_t rows_of_panels(const nm_gemm_loops *loops, int64_t m, int64_t thr
     return loops->pairs ? (divide_up(rows, loops->rows) + threads) * loops->lanes : rows;
 }
 
+/* b's columns, with those that fill its last panel. */
+static int64_t columns_of(const block *k, int64_t n)
+{
+    return divide_up(n, k->width) * k->width;
+}
+
+/* One block, whose sums over k begin at p, of columns from j on. */
+static void multiply_block(nm_context *context, block *k, const nm_gemm *g, int64_t j, int64_t p)
+{
+    const int64_t before = p * columns_of(k, g->n) + j * k->g.k;
+    k->b = g->packed ? (const char *)g->packed + before * k->item : k->room;
+    k->depth = places_of(k->loops, k->g.k);
+    k->step = room_of(k->loops, k->g.k);
+    share(k, nm_context_threads(context));
+    if (!k->at_once) {
+        nm_parallel(context, k->shares, 1, pack, k);
+    }
+    nm_parallel(context, k->shares, 1, multiply, k);
+}
+
 nm_status nm_gemm_blocked(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops)
 {
     const int64_t threads = nm_context_threads(context), deep = depth_of(loops, g->k);
     const int64_t depth = room_of(loops, deep), rows = rows_of_panels(loops, g->m, threads);
     block k = {.loops = loops, .item = (int64_t)nm_dtype_size(g->dtype), .width = 2 * loops->lanes};
-    const int64_t columns = nm_least(divide_up(g->n, k.width) * k.width, MOST_COLUMNS);
-    k.b = nm_scratch(context, nm_bytes((rows + columns) * depth, (size_t)k.item));
-    if (!k.b) {
+    const int64_t columns = g->packed ? 0 : nm_least(columns_of(&k, g->n), MOST_COLUMNS);
+    char *room = nm_scratch(context, nm_bytes((rows + columns) * depth, (size_t)k.item));
+    if (!room) {
         return NM_ERROR_MEMORY;
     }
-    k.a = k.b + columns * depth * k.item; /* behind b, whose vectors are aligned */
+    k.room = g->packed ? NULL : room;
+    k.a = room + columns * depth * k.item; /* behind b, whose vectors are aligned */
     for (int64_t i = 0; i < g->m; i += MOST_ROWS) {
         for (int64_t j = 0; j < g->n; j += MOST_COLUMNS) {
             int64_t p = 0;
             do {
                 k.g = part_of(g, i, j, p, deep);
-                k.depth = places_of(loops, k.g.k);
-                k.step = room_of(loops, k.g.k);
-                share(&k, threads);
-                nm_parallel(context, k.shares, 1, pack, &k);
-                nm_parallel(context, k.shares, 1, multiply, &k);
+                multiply_block(context, &k, g, j, p);
                 p += k.g.k;
             } while (p < g->k);
         }
     }
-    nm_scratch_end(k.b);
+    nm_scratch_end(room);
     return NM_OK;
+}
+
+int64_t nm_gemm_packed_count(int64_t n, int64_t k)
+{
+    const block b = {.width = 2 * nm_gemm_loops_at(NM_F32, 0)->lanes};
+    int64_t count;
+    return __builtin_mul_overflow(columns_of(&b, n), k, &count) ? -1 : count;
+}
+
+void nm_gemm_pack(nm_context *context, const float *w, int64_t n, int64_t k, float *packed)
+{
+    const nm_gemm_loops *loops = nm_gemm_loops_at(NM_F32, 0);
+    const nm_gemm g = {.dtype = NM_F32, .transpose_b = true, .n = n, .k = k, .ldb = k, .b = w};
+    block b = {.loops = loops, .item = sizeof *w, .width = 2 * loops->lanes};
+    for (int64_t p = 0; p < k; p += b.g.k) {
+        b.g = part_of(&g, 0, 0, p, depth_of(loops, k));
+        b.g.n = n;
+        b.step = b.g.k;
+        b.shares = b.panels = divide_up(n, b.width);
+        b.room = (char *)(packed + p * columns_of(&b, n));
+        nm_parallel(context, b.shares, 1, pack, &b);
+    }
 }
 
 /* ---- Without packing ---- */

@@ -33,6 +33,10 @@ nm_status nm_graph_quantize(nm_graph *graph);
 #define NM_I8_LEAST 8
 bool nm_takes_i8(const nm_shape *w);
 
+/* For inference, after nm_graph_fold() and nm_graph_fuse(): dense layers whose weights are the
+ * program's own take them packed, where that is faster. nm_graph_settle() then packs them. */
+nm_status nm_graph_pack(nm_graph *graph);
+
 #ifdef __cplusplus
 }
 #endif

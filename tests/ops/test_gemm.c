@@ -179,8 +179,8 @@ START_TEST(products_in_f64_are_exact_where_the_sums_are)
 END_TEST
 
 /* Of numbers whose sums are rounded. `loops` NULL: as it is chosen. */
-static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
-                             int threads, bool near)
+static nm_tensor *product_of(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
+                             int threads, bool near, const float *packed)
 {
     const int64_t m = nm_tensor_shape(in[0])->dim[0], k = nm_tensor_shape(in[0])->dim[1];
     const int64_t n = nm_tensor_count(in[2]);
@@ -197,7 +197,8 @@ static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *
                  .b = nm_tensor_data(in[1]),
                  .c = nm_tensor_data(y),
                  .bias = nm_tensor_data(in[2]),
-                 .activation = NM_ACTIVATION_TANH};
+                 .activation = NM_ACTIVATION_TANH,
+                 .packed = packed};
     nm_context_set_threads(f->context, threads);
     if (!loops) {
         ck_assert_int_eq(nm_gemm_run(f->context, &g), NM_OK);
@@ -205,6 +206,12 @@ static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *
         ck_assert_int_eq(nm_gemm_blocked(f->context, &g, loops), NM_OK);
     }
     return y;
+}
+
+static nm_tensor *product_by(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
+                             int threads, bool near)
+{
+    return product_of(f, loops, in, threads, near, NULL);
 }
 
 START_TEST(any_number_of_threads_gives_the_same_bits)
@@ -228,6 +235,42 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
         nm_tape_reset(f.tape);
     }
     end(f);
+}
+END_TEST
+
+/* Blocks of k and of columns, panels that are not full, threads that share rows or columns. */
+START_TEST(with_b_packed_once_the_bits_are_the_same)
+{
+    fixture f = begin();
+    const int64_t shapes[][3] = {{131, 77, 500}, {3, 300, 1100}, {70, 2085, 450}, {2065, 16, 64}};
+    for (int i = 0; i < NM_COUNT_OF(shapes); i++) {
+        const int64_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+        nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(m, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(n, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(n))};
+        nm_tensor *each_time = product_by(&f, nm_gemm_loops_at(NM_F32, 0), in, 1, false);
+        nm_tensor *packed = nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(nm_gemm_packed_count(n, k)));
+        nm_gemm_pack(f.context, nm_tensor_f32(in[1]), n, k, nm_tensor_f32(packed));
+        for (int threads = 1; threads <= MOST_THREADS; threads++) {
+            nm_tensor *once = product_of(&f, NULL, in, threads, false, nm_tensor_f32(packed));
+            ck_assert_mem_eq(nm_tensor_data(each_time), nm_tensor_data(once),
+                             nm_tensor_bytes(once));
+        }
+        nm_tape_reset(f.tape);
+    }
+    ck_assert_int_eq(nm_gemm_packed_count(INT64_MAX / 2, 3), -1);
+    end(f);
+}
+END_TEST
+
+START_TEST(packing_pays_for_some_rows)
+{
+    const bool wide = nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0)) >= 8;
+    ck_assert(nm_gemm_gains_by_packing(128, 512, 784) == wide);
+    ck_assert(!nm_gemm_gains_by_packing(1, 512, 784) && !nm_gemm_gains_by_packing(2, 512, 784));
+    ck_assert(!nm_gemm_gains_by_packing(5000, 512, 784));
+    ck_assert(!nm_gemm_gains_by_packing(128, 3, 784) && !nm_gemm_gains_by_packing(128, 512, 3));
+    ck_assert(!nm_gemm_gains_by_packing(0, 512, 784) && !nm_gemm_gains_by_packing(16, 0, 0));
 }
 END_TEST
 
@@ -479,6 +522,7 @@ END_TEST
 
 TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
           products_in_f64_are_exact_where_the_sums_are, any_number_of_threads_gives_the_same_bits,
+          with_b_packed_once_the_bits_are_the_same, packing_pays_for_some_rows,
           loops_of_all_instruction_sets_agree_within_rounding,
           what_fills_half_a_vector_goes_by_the_next_narrower_one,
           in_bf16_factors_are_rounded_and_sums_are_those_of_f32,

@@ -59,7 +59,7 @@ static nm_tensor *add(net *n, const char *name, nm_role role, nm_shape shape, do
     return tensor;
 }
 
-static nm_status begin_with(net *n, test_memory *memory)
+static nm_status begin_sized(net *n, test_memory *memory, int64_t rows, int64_t in, int64_t out)
 {
     *n = (net){.context = test_context(memory)};
     if (!n->context) {
@@ -69,14 +69,14 @@ static nm_status begin_with(net *n, test_memory *memory)
     n->tape = nm_tape_create(n->context);
     n->store = nm_store_create(n->context);
     if (n->store) {
-        n->w = add(n, "w", NM_PARAMETER, NM_SHAPE(4, 3), -0.5);
-        n->b = add(n, "b", NM_PARAMETER, NM_SHAPE(4), 0);
-        n->scale = add(n, "scale", NM_PARAMETER, NM_SHAPE(4), 0.5);
-        n->shift = add(n, "shift", NM_PARAMETER, NM_SHAPE(4), 0);
-        n->mean = add(n, "mean", NM_BUFFER, NM_SHAPE(4), 0);
-        n->var = add(n, "var", NM_BUFFER, NM_SHAPE(4), 1);
+        n->w = add(n, "w", NM_PARAMETER, NM_SHAPE(out, in), -0.5);
+        n->b = add(n, "b", NM_PARAMETER, NM_SHAPE(out), 0);
+        n->scale = add(n, "scale", NM_PARAMETER, NM_SHAPE(out), 0.5);
+        n->shift = add(n, "shift", NM_PARAMETER, NM_SHAPE(out), 0);
+        n->mean = add(n, "mean", NM_BUFFER, NM_SHAPE(out), 0);
+        n->var = add(n, "var", NM_BUFFER, NM_SHAPE(out), 1);
     }
-    n->x = nm_tensor_create(n->context, NM_F32, NM_SHAPE(6, 3));
+    n->x = nm_tensor_create(n->context, NM_F32, NM_SHAPE(rows, in));
     nm_random random = nm_random_create(8, 4);
     if (n->x) {
         nm_random_fill_normal(&random, n->x, 0, 1);
@@ -84,6 +84,11 @@ static nm_status begin_with(net *n, test_memory *memory)
     n->network = (nm_network){.self = n, .store = n->store, .forward = forward};
     n->traced = nm_context_status(n->context) == NM_OK ? nm_traced_create(&n->network) : NULL;
     return nm_context_status(n->context);
+}
+
+static nm_status begin_with(net *n, test_memory *memory)
+{
+    return begin_sized(n, memory, 6, 3, 4);
 }
 
 static void begin(net *n)
@@ -315,15 +320,59 @@ START_TEST(folded_weights_follow_what_they_are_made_of)
 }
 END_TEST
 
-static nm_status do_all(test_memory *memory)
+/* Of such sizes that packing the weights pays. */
+#define MANY 96, 64, 80
+
+START_TEST(folded_weights_are_packed_for_batches_and_follow_too)
 {
     net n;
-    if (begin_with(&n, memory) == NM_OK) {
+    int64_t ops;
+    ck_assert_int_eq(begin_sized(&n, NULL, MANY), NM_OK);
+    nm_traced_fold(n.traced, NM_F32, NM_SHAPE(1, 64));
+    assert_near(run(&n, true, false, &ops), run(&n, false, false, &ops), 1e-4, 0);
+    const double before = run(&n, true, false, &ops);
+    ck_assert_int_eq(ops, 1);
+    nm_tensor_fill(n.w, 0.25);
+    const double filled = run(&n, true, false, &ops);
+    ck_assert(fabs(filled - before) > 1e-3);
+    assert_near(filled, run(&n, false, false, &ops), 1e-4, 1e-5);
+    nm_traced_unfold(n.traced);
+    nm_tensor_fill(n.w, -0.1);
+    assert_near(run(&n, true, false, &ops), run(&n, false, false, &ops), 1e-4, 1e-5);
+    end(&n);
+}
+END_TEST
+
+START_TEST(a_folded_pass_that_is_recorded_has_gradients)
+{
+    net n;
+    nm_tensor *dx[2] = {NULL};
+    ck_assert_int_eq(begin_sized(&n, NULL, MANY), NM_OK);
+    nm_traced_fold(n.traced, NM_F32, NM_SHAPE(96, 64));
+    nm_tensor_set_requires_grad(n.x, true);
+    const nm_pass pass = {.tape = n.tape};
+    for (int traced = 0; traced < 2; traced++) {
+        nm_tensor *y = traced ? nm_traced_forward(n.traced, &pass, n.x) : forward(&n, &pass, n.x);
+        nm_tensor *sum = nm_sum(n.tape, y), *one = nm_scalar(n.tape, NM_F32, 1);
+        nm_gradients(n.tape, &sum, &one, 1, &n.x, 1, NM_KEEP_GRAPH, &dx[traced]);
+        assert_fine(n.context);
+    }
+    for (int64_t i = 0; i < nm_tensor_count(n.x); i++) {
+        assert_near(nm_tensor_get(dx[1], i), nm_tensor_get(dx[0], i), 1e-3, 1e-5);
+    }
+    end(&n);
+}
+END_TEST
+
+static nm_status do_all_sized(test_memory *memory, int64_t rows, int64_t in, int64_t out)
+{
+    net n;
+    if (begin_sized(&n, memory, rows, in, out) == NM_OK) {
         const nm_pass train = {.tape = n.tape, .training = true}, infer = {.tape = n.tape};
         nm_traced_forward(n.traced, &train, n.x);
         nm_tape_set_recording(n.tape, false);
         nm_traced_forward(n.traced, &infer, n.x);
-        nm_traced_fold(n.traced, NM_F32, NM_SHAPE(6, 3));
+        nm_traced_fold(n.traced, NM_F32, NM_SHAPE(rows, in));
         nm_traced_forward(n.traced, &infer, n.x);
     }
     if (!n.context) {
@@ -334,9 +383,20 @@ static nm_status do_all(test_memory *memory)
     return status;
 }
 
+static nm_status do_all(test_memory *memory)
+{
+    return do_all_sized(memory, 6, 3, 4);
+}
+
+static nm_status do_all_packed(test_memory *memory)
+{
+    return do_all_sized(memory, MANY);
+}
+
 START_TEST(every_allocation_may_fail)
 {
     test_every_allocation(do_all);
+    test_every_allocation(do_all_packed);
 }
 END_TEST
 
@@ -348,4 +408,5 @@ TEST_MAIN("optim/traced", a_network_in_c_trains_and_predicts_from_graphs,
           a_build_for_hunting_finds_a_tensor_that_is_swapped_late,
           passes_with_and_without_random_numbers_are_two,
           an_input_that_does_not_fit_is_told_by_the_op, folded_weights_follow_what_they_are_made_of,
-          every_allocation_may_fail)
+          folded_weights_are_packed_for_batches_and_follow_too,
+          a_folded_pass_that_is_recorded_has_gradients, every_allocation_may_fail)

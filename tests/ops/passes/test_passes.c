@@ -14,6 +14,9 @@
 typedef struct net {
     nm_context *context;
     nm_tensor *w, *scale, *mean, *var;
+    nm_tensor *wide; /* f32, [80, 64] */
+    nm_dtype dtype;  /* of the input */
+    int precision;
     nm_forward_fn *forward;
 } net;
 
@@ -29,16 +32,17 @@ static nm_tensor *norm_by_running(const net *n, nm_tape *tape, nm_tensor *x)
 
 static net begin(nm_forward_fn *forward)
 {
-    net n = {.context = test_context(NULL), .forward = forward};
+    net n = {.context = test_context(NULL), .forward = forward, .dtype = NM_F64};
     nm_random random = nm_random_create(1, 1);
     nm_register_ops(n.context);
     n.w = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3, 3));
     n.scale = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
     n.mean = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
     n.var = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
-    nm_tensor *const all[] = {n.w, n.scale, n.mean, n.var};
-    static const char *const names[] = {"w", "scale", "mean", "var"};
-    for (int i = 0; i < 4; i++) {
+    n.wide = nm_tensor_create(n.context, NM_F32, NM_SHAPE(80, 64));
+    nm_tensor *const all[] = {n.w, n.scale, n.mean, n.var, n.wide};
+    static const char *const names[] = {"w", "scale", "mean", "var", "wide"};
+    for (int i = 0; i < 5; i++) {
         nm_random_fill_uniform(&random, all[i], 0.5, 1.5);
         nm_tensor_set_name(all[i], names[i]);
     }
@@ -52,12 +56,13 @@ static void end(net *n)
     nm_tensor_destroy(n->scale);
     nm_tensor_destroy(n->mean);
     nm_tensor_destroy(n->var);
+    nm_tensor_destroy(n->wide);
     nm_context_destroy(n->context);
 }
 
 static nm_graph *trace(net *n, nm_shape shape)
 {
-    const nm_graph_input x = {"x", NM_F64, shape};
+    const nm_graph_input x = {"x", n->dtype, shape};
     nm_graph *graph = nm_graph_trace(n->context, NULL, n->forward, n, &x, 1, 1);
     assert_fine(n->context);
     return graph;
@@ -80,7 +85,7 @@ static const char *steps_of(const nm_graph *graph)
 static void compare_outputs(net *n, nm_graph *graph, nm_shape shape)
 {
     nm_tape *tape = nm_tape_create(n->context);
-    nm_tensor *x = nm_tape_tensor(tape, NM_F64, shape), *a, *b;
+    nm_tensor *x = nm_tape_tensor(tape, n->dtype, shape), *a, *b;
     nm_random random = nm_random_create(2, 2);
     nm_random_fill_normal(&random, x, 0, 1);
     n->forward(n, tape, &x, &a);
@@ -363,6 +368,43 @@ START_TEST(graphs_for_several_shapes_share_their_constants)
 }
 END_TEST
 
+/* ---- Packing ---- */
+
+FORWARD(wide_dense)
+{
+    const net *n = self;
+    out[0] = nm_dense_activation(tape, in[0], n->wide, NULL, NM_ACTIVATION_RELU,
+                                 .precision = n->precision);
+    return NM_OK;
+}
+
+static void packs_as(net *n, int64_t rows, const char *steps)
+{
+    nm_graph *graph = trace(n, NM_SHAPE(rows, 64));
+    nm_constants *constants = nm_constants_create(n->context, NULL);
+    nm_graph_pack(graph);
+    nm_graph_settle(graph, constants);
+    nm_graph_drop(graph);
+    assert_fine(n->context);
+    ck_assert_str_eq(steps_of(graph), steps);
+    compare_outputs(n, graph, NM_SHAPE(rows, 64));
+    nm_graph_destroy(graph);
+    nm_constants_destroy(constants);
+}
+
+START_TEST(weights_are_packed_where_that_pays)
+{
+    net n = begin(wide_dense);
+    n.dtype = NM_F32;
+    packs_as(&n, 96, "dense_packed");
+    packs_as(&n, 1, "dense_activation");
+    packs_as(&n, 1000, "dense_activation");
+    n.precision = NM_PRECISION_BF16;
+    packs_as(&n, 96, "dense_activation");
+    end(&n);
+}
+END_TEST
+
 /* ---- Dropping ---- */
 
 FORWARD(leaves_something)
@@ -389,4 +431,5 @@ TEST_MAIN("ops/passes", a_network_in_c_is_fused_like_one_from_a_file,
           what_something_else_reads_stays, an_effect_follows_the_op_whose_results_it_reads,
           effects_keep_their_order, an_effect_stays_before_what_reads_its_tensors,
           batch_norm_goes_into_the_weights_before_it, weights_that_depend_on_the_input_take_nothing,
-          graphs_for_several_shapes_share_their_constants, what_nobody_reads_is_dropped)
+          graphs_for_several_shapes_share_their_constants, weights_are_packed_where_that_pays,
+          what_nobody_reads_is_dropped)
