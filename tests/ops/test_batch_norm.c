@@ -125,6 +125,7 @@ static void check_large_mean(nm_shape shape, int axis, const view *v)
 START_TEST(a_mean_of_1e4_with_deviation_1e_2_keeps_statistics_and_gradients_accurate)
 {
     check_large_mean(NM_SHAPE(4096, 16), -1, &(view){4096, 16, 1});
+    check_large_mean(NM_SHAPE(256, 64), -1, &(view){256, 64, 1});
     check_large_mean(NM_SHAPE(64, 3), -1, &(view){64, 3, 1});
     check_large_mean(NM_SHAPE(8, 4, 300), 1, &(view){8, 4, 300});
 }

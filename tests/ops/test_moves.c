@@ -237,9 +237,25 @@ START_TEST(an_index_is_a_whole_number_that_i32_holds)
 }
 END_TEST
 
+/* In f32, as PyTorch computes places, the last one of so many comes to 1 by rounding. */
+START_TEST(the_last_of_millions_is_taken_from_its_own_row)
+{
+    const int64_t length = 13103685;
+    fixture f = begin();
+    nm_tensor *x = nm_tape_tensor(f.tape, NM_F32, NM_SHAPE(2, 1, 1));
+    nm_tensor_set(x, 0, 1);
+    nm_tensor_set(x, 1, 2);
+    nm_tensor *y = nm_upsample(f.tape, x, .size = NM_INTS(length));
+    assert_fine(f.context);
+    ck_assert_double_eq(nm_tensor_get(y, length - 1), 1);
+    ck_assert_double_eq(nm_tensor_get(y, 2 * length - 1), 2);
+    end(&f);
+}
+END_TEST
+
 TEST_MAIN("ops/moves", whole_tiles_and_their_rests_are_transposed,
           rows_are_turned_round_whatever_their_type,
           the_first_of_the_largest_is_found_in_lines_of_any_length,
           running_sums_along_and_across_rows, gather_and_scatter_take_and_add_along_any_axis,
           an_index_outside_is_told_with_its_place, a_condition_of_any_type_chooses,
-          an_index_is_a_whole_number_that_i32_holds)
+          an_index_is_a_whole_number_that_i32_holds, the_last_of_millions_is_taken_from_its_own_row)
