@@ -217,7 +217,10 @@ nm_statistics_report nm_statistics_at(const nm_statistics *s, int index)
         l = l->next;
         index--;
     }
-    return !l ? (nm_statistics_report){.name = NULL} : l->stored ? l->report : report_of(l);
+    if (!l) {
+        return (nm_statistics_report){.name = NULL};
+    }
+    return l->stored ? l->report : report_of(l);
 }
 
 /* ---- Storing ---- */

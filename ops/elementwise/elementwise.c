@@ -258,6 +258,7 @@ static void run_in_row(const plan *p, int64_t row, int64_t column, int64_t n, ti
     for (; n > 0; n -= most, y += (size_t)most * p->item) {
         run_piece(p->row, p->options, x, p->inputs, y, most < n ? most : n, p->item, p->few);
         for (int i = 0; i < p->inputs; i++) {
+            /* cppcheck-suppress uninitvar ; as many as were set above */
             x[i] = (const char *)x[i] + (size_t)most * moves[i];
         }
     }

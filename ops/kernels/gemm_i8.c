@@ -33,6 +33,7 @@ typedef struct nm_i8_row {
 /* A float's bits to a number in the order of floats, and back. */
 NM_INLINE int32_t turn(int32_t bits)
 {
+    /* cppcheck-suppress shiftTooManyBitsSigned ; gcc and clang say that it is the sign */
     return bits ^ (bits >> 31 & INT32_MAX);
 }
 

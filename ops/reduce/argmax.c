@@ -49,7 +49,7 @@ typedef struct work {
         }                                                                                          \
         for (int64_t j = 0; rows && j < LANES; j++) {                                              \
             const int64_t k = at[j] * (int64_t)LANES + j;                                          \
-            best = IS_LARGER(x[k], x[best]) || (IS_SAME(x[k], x[best]) && k < best) ? k : best;    \
+            best = IS_LARGER(x[k], x[best]) || (k < best && IS_SAME(x[k], x[best])) ? k : best;    \
         }                                                                                          \
         for (int64_t k = rows * LANES; k < n; k++) {                                               \
             best = IS_LARGER(x[k], x[best]) ? k : best;                                            \

@@ -132,7 +132,7 @@ static void keep_last(const whole *w)
 /* STEP = -H g, of GRADIENT g and the matrix H that the kept pairs make of a multiple of 1. */
 static void find_direction(const whole *w)
 {
-    double curvature[NM_LBFGS_MOST] = {0}, part[NM_LBFGS_MOST];
+    double curvature[NM_LBFGS_MOST] = {0}, part[NM_LBFGS_MOST] = {0};
     const int64_t last = w->kept - 1;
     move_step(w, 0, -1, GRADIENT, 0);
     for (int64_t i = last; i >= 0; i--) {

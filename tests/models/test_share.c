@@ -324,11 +324,11 @@ static void *count_bytes(void *user, void *memory, size_t size)
         free(block);
         return NULL;
     }
-    block = realloc(block, size + 2 * sizeof *block);
-    ck_assert_ptr_nonnull(block);
-    *block = size;
+    size_t *grown = realloc(block, size + 2 * sizeof *block);
+    ck_assert_ptr_nonnull(grown);
+    *grown = size;
     held += size;
-    return block + 2;
+    return grown + 2;
 }
 
 START_TEST(a_sharer_holds_no_parameters)

@@ -11,14 +11,19 @@ extern const char etext[] __attribute__((visibility("hidden")));
 
 static unsigned char *map;
 
+static size_t size_of_code(void)
+{
+    return (size_t)((uintptr_t)etext - (uintptr_t)__ehdr_start);
+}
+
 __attribute__((constructor)) static void open_map(void)
 {
     const char *path = getenv("NORMA_REACHED");
-    size_t size = (size_t)(etext - __ehdr_start);
+    size_t size = size_of_code();
     int file = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (file >= 0 && ftruncate(file, (off_t)size) == 0) {
-        void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        map = mapped == MAP_FAILED ? NULL : mapped;
+        map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        map = map == MAP_FAILED ? NULL : map;
         close(file);
     }
 }
@@ -26,7 +31,7 @@ __attribute__((constructor)) static void open_map(void)
 void __sanitizer_cov_trace_pc(void)
 {
     uintptr_t at = (uintptr_t)__builtin_return_address(0) - (uintptr_t)__ehdr_start;
-    if (map && at < (uintptr_t)(etext - __ehdr_start)) { /* else it is the test's own code */
+    if (map && at < size_of_code()) { /* else it is the test's own code */
         map[at] = 1;
     }
 }

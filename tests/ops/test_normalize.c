@@ -71,7 +71,7 @@ static void compare(nm_dtype dtype, nm_shape shape, nm_shape scale_shape, nm_sha
     fixture b = begin();
     const double tolerance = dtype == NM_F64 ? 1e-10 : 2e-4;
     const nm_shape shapes[] = {shape, scale_shape, shift_shape};
-    nm_tensor *all[VARIABLES] = {NULL}, *in[VARIABLES], *again[VARIABLES];
+    nm_tensor *all[VARIABLES] = {NULL}, *in[VARIABLES] = {NULL}, *again[VARIABLES];
     int count = 0;
     for (int i = 0; i < VARIABLES; i++) {
         if (shapes[i].rank >= 0) {

@@ -225,8 +225,9 @@ static cell cell_at(const drawing *d, int64_t row, int64_t column)
     const figure_grid *g = &d->f->grid;
     const double width = d->width / (double)g->columns, height = d->height / (double)g->rows;
     const int64_t down = d->f->y.names ? row : g->rows - 1 - row;
+    const double value = g->values[row * g->columns + column];
     return (cell){d->left + (double)column * width, d->top + (double)down * height, width, height,
-                  g->values[row * g->columns + column]};
+                  value};
 }
 
 /* All cells of one colour are one path. */

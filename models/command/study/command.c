@@ -53,13 +53,13 @@ static void name_study(study *s, const char *file)
 static nm_document *open_file(study *s, const char *file)
 {
     const shipped *own = is_file(file) ? NULL : shipped_find(file); /* a folder may be called so */
-    const char *names[64];
+    const char *names[NM_COUNT_OF(all)];
     int count = 0;
     if (own) {
         return nm_document_parse(s->context, own->text, SIZE_MAX, own->name);
     }
     if (!path_exists(file) && !strchr(file, '/') && !strchr(file, '.')) {
-        while (shipped_at(count) && count < NM_COUNT_OF(names)) {
+        while (shipped_at(count)) {
             names[count] = shipped_at(count)->name;
             count++;
         }

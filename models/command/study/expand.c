@@ -250,6 +250,7 @@ static char *write_parts(binding *b)
         put(b, base->entries[i].value);
         nm_text_add(&text, "\n");
     }
+    b->text = NULL;
     return nm_text_end(&text);
 }
 

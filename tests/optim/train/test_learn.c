@@ -50,7 +50,7 @@ START_TEST(batches_make_the_same_bits_as_the_trainer)
     begin(&b, NULL);
     nm_loader *loader =
         nm_loader_create(b.run.context, &b.run.data.train, &b.run.data.loader, true, 1);
-    double loss;
+    double loss = NAN;
     for (int64_t epoch = 0; epoch < 3; epoch++) {
         nm_batch batch;
         nm_loader_begin(loader, epoch, 0);
