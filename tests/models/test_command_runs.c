@@ -101,6 +101,19 @@ START_TEST(a_folder_of_the_users_own_is_not_written_over)
 }
 END_TEST
 
+START_TEST(a_link_that_leads_nowhere_is_something_of_the_users_own)
+{
+    char where[16];
+    write_text("net.yaml", network);
+    ck_assert_int_eq(mkdir(test_path("away"), 0777), 0);
+    ck_assert_int_eq(symlink("/nowhere/x", test_path("away/network.yaml")), 0);
+    const ended *e = norma("train", "net.yaml", "--out", "away");
+    assert_code(e, 2);
+    assert_says(e->err, "away holds a network.yaml, which the run's would replace; give another");
+    ck_assert_int_eq(readlink(test_path("away/network.yaml"), where, sizeof where), 10);
+}
+END_TEST
+
 START_TEST(a_link_in_the_place_of_the_log_is_not_followed)
 {
     size_t size;
@@ -520,6 +533,7 @@ END_TEST
 TEST_MAIN("models/command_runs", runs_started_together_get_a_folder_each,
           of_two_runs_that_want_one_folder_one_gets_it, a_run_that_goes_on_is_left_alone,
           a_folder_of_the_users_own_is_not_written_over,
+          a_link_that_leads_nowhere_is_something_of_the_users_own,
           a_link_in_the_place_of_the_log_is_not_followed, a_run_that_cannot_begin_leaves_nothing,
           a_run_is_known_by_its_file_and_not_by_its_name, the_newest_run_is_the_newest_by_time,
           runs_are_found_again_where_all_was_moved,

@@ -31,5 +31,6 @@ bool path_join(char out[RUN_PATH], const char *folder, const char *name)
 bool folder_holds(const char *folder, const char *name)
 {
     char path[RUN_PATH];
-    return path_join(path, folder, name) && path_exists(path);
+    struct stat info;
+    return path_join(path, folder, name) && lstat(path, &info) == 0;
 }

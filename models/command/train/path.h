@@ -13,7 +13,7 @@ bool is_file(const char *path);
 bool is_same_file(const char *a, const char *b);
 /* "FOLDER/name"; false if it is too long. */
 bool path_join(char out[RUN_PATH], const char *folder, const char *name);
-/* Whether the folder holds something of that name. */
+/* Whether the folder holds something of that name, if only a link that leads nowhere. */
 bool folder_holds(const char *folder, const char *name);
 
 #endif
