@@ -266,14 +266,23 @@ static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm
     return for_each_piece(context, &v, 1, forward_piece);
 }
 
+/* Whether ours computes y, though oneDNN is there. */
+static bool is_ours(const nm_conv_choice *k)
+{
+    return k->narrow_first || k->winograd_first || k->depthwise_first;
+}
+
 static nm_status forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
                          const void *w, const void *bias, nm_activation activation, void *y)
 {
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool relu = activation == NM_ACTIVATION_RELU;
-    const bool done = dtype == NM_F32 && !k.narrow_first && !k.winograd_first &&
-                      nm_onednn_conv_forward(context, c, x, w, bias, y);
+    const bool done =
+        dtype == NM_F32 && !is_ours(&k) && nm_onednn_conv_forward(context, c, x, w, bias, y);
     nm_status status = nm_context_status(context);
+    if (k.depthwise && !k.narrow && !done && status == NM_OK) {
+        return nm_depthwise_forward(context, k.depthwise, dtype, c, x, w, bias, activation, y);
+    }
     if (status == NM_OK && !done) {
         status = k.narrow     ? k.narrow->narrow_forward(context, c, x, w, bias, relu, y)
                  : k.winograd ? k.winograd->winograd_forward(context, c, x, w, bias, relu, y)
@@ -337,7 +346,7 @@ static nm_status forward_of_bf16(nm_context *context, nm_dtype dtype, const nm_c
     if (takes_bf16(&k) && (activation == NM_ACTIVATION_NONE || activation == NM_ACTIVATION_RELU)) {
         return forward(context, dtype, c, x, w, bias, activation, y);
     }
-    if (activation == NM_ACTIVATION_NONE && !k.narrow_first && !k.winograd_first &&
+    if (activation == NM_ACTIVATION_NONE && !is_ours(&k) &&
         nm_onednn_conv_forward(context, c, x, w, bias, y)) {
         return NM_OK;
     }
@@ -376,9 +385,12 @@ nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv 
 {
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool done =
-        dtype == NM_F32 && !k.winograd_first && nm_onednn_conv_input_grad(context, c, dy, w, dx);
+        dtype == NM_F32 && !k.input_grad_first && nm_onednn_conv_input_grad(context, c, dy, w, dx);
     if (done || nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
+    }
+    if (k.depthwise_input_grad) {
+        return nm_depthwise_input_grad(context, k.depthwise_input_grad, dtype, c, dy, w, dx);
     }
     return k.winograd ? k.winograd->winograd_input_grad(context, c, dy, w, dx)
                       : input_grad_by_pieces(context, dtype, c, dy, w, dx);
@@ -409,14 +421,16 @@ static nm_status weight_grad(nm_context *context, nm_dtype dtype, const nm_conv 
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c, k.narrow);
     const bool done = dtype == NM_F32 && !(narrow && k.narrow_grad_first) && !k.winograd_first &&
+                      !k.depthwise_weight_grad_first &&
                       nm_onednn_conv_weight_grad(context, c, x, dy, dw);
     nm_status status = nm_context_status(context);
     if (narrow && !done && status == NM_OK) {
         return k.narrow->narrow_weight_grad(context, c, x, dy, dw, db);
     }
     if (status == NM_OK && !done) {
-        status = k.winograd ? k.winograd->winograd_weight_grad(context, c, x, dy, dw)
-                            : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
+        status = k.winograd    ? k.winograd->winograd_weight_grad(context, c, x, dy, dw)
+                 : k.depthwise ? nm_depthwise_weight_grad(context, k.depthwise, dtype, c, x, dy, dw)
+                               : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
     }
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
 }
@@ -428,7 +442,8 @@ nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv
     if (!c->x_is_bf16 || takes_bf16(&k)) {
         return weight_grad(context, dtype, c, x, dy, dw, db);
     }
-    if (!k.narrow && !k.winograd_first && nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
+    if (!k.narrow && !k.winograd_first && !k.depthwise_weight_grad_first &&
+        nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
         return db ? bias_grad(context, dtype, c, dy, db) : NM_OK;
     }
     const int64_t count = c->n * c->h * c->w * c->c;

@@ -102,6 +102,18 @@ bool nm_conv_winograd_pays(const nm_conv *c)
 
 /* ---- The choice ---- */
 
+/* Each number of them by itself where vectors would not be full. */
+static const nm_tiles *choose_tiles(nm_dtype dtype, const nm_conv *c)
+{
+    const nm_conv_wide *wide;
+    for (int i = 0; dtype == NM_F32 && (wide = nm_conv_wide_at(i)) != NULL; i++) {
+        if (c->o >= wide->lanes) {
+            return &wide->tiles;
+        }
+    }
+    return dtype == NM_F32 ? &nm_tiles_f32 : &nm_tiles_f64;
+}
+
 typedef bool (*fits_fn)(nm_dtype dtype, const nm_conv *conv, const nm_conv_wide *wide);
 
 /* The best of those that take it. */
@@ -124,10 +136,23 @@ static bool is_fast(const nm_conv_wide *wide)
 #endif
 }
 
+/* As measured against oneDNN: of one channel, which other kernels take, the gradient of x alone. */
+static void choose_depthwise(nm_dtype dtype, const nm_conv *c, nm_conv_choice *k)
+{
+    const nm_tiles *tiles = nm_conv_is_depthwise(c) ? choose_tiles(dtype, c) : NULL;
+    const bool fast = tiles && tiles->lanes > 1;
+    k->depthwise = c->c > 1 ? tiles : NULL;
+    k->depthwise_input_grad = c->c > 1 || fast ? tiles : NULL;
+    k->depthwise_first = k->depthwise && fast && (c->o > c->c || c->o < 16);
+    k->depthwise_weight_grad_first =
+        k->depthwise && fast && (k->depthwise_first || c->kh * c->kw > 9);
+}
+
 nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv *c)
 {
     nm_conv_choice k = {.narrow = best(dtype, c, nm_conv_is_narrow),
                         .winograd = best(dtype, c, nm_conv_is_winograd)};
+    choose_depthwise(dtype, c, &k);
     const switches *s = k.narrow || k.winograd ? find_switches(context) : NULL;
     k.narrow = s && !s->narrow_off ? k.narrow : NULL;
     k.winograd = s && !s->winograd_off ? k.winograd : NULL;
@@ -139,5 +164,7 @@ nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv
     const nm_conv_wide *bf16 = in_bf16 ? nm_conv_wide_bf16() : NULL;
     k.winograd = bf16 && nm_conv_is_winograd(dtype, c, bf16) ? bf16 : k.winograd;
     k.winograd_first = pays && (!in_bf16 || k.winograd == bf16);
+    k.input_grad_first =
+        k.winograd_first || k.depthwise_first || (c->groups == 1 && c->c <= CHANNELS);
     return k;
 }

@@ -5,12 +5,14 @@
  * channels is too small for the general kernels, oneDNN's too. And the gradient of the weights of
  * some of them.
  *
+ * depthwise: of each channel by itself; see depthwise.h.
+ *
  * winograd: of 3x3 kernels by Winograd's filtering. Twice as fast as the definition, and rounded
  * more: the error is up to three times as large. */
 #ifndef NM_OPS_KERNELS_CONV_WIDE_H
 #define NM_OPS_KERNELS_CONV_WIDE_H
 
-#include "ops/kernels/conv.h"
+#include "ops/kernels/depthwise.h"
 
 /* All fail only if memory runs out. `bias` and `db`, [o], may be NULL. The gradient of the weights
  * by Winograd's filtering is summed in an order that depends on the number of threads; all else has
@@ -18,6 +20,7 @@
 typedef struct nm_conv_wide {
     int lanes;     /* of a vector: channels come in groups of so many */
     int grad_unit; /* and for narrow_weight_grad, the outputs' */
+    nm_tiles tiles;
     nm_status (*narrow_forward)(nm_context *context, const nm_conv *conv, const float *x,
                                 const float *w, const float *bias, bool relu, float *y);
     nm_status (*narrow_weight_grad)(nm_context *context, const nm_conv *conv, const float *x,

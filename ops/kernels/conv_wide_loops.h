@@ -2,6 +2,8 @@
  * vectors of sums in registers, functions that are WIDE, in TABLE. With BF16 those by Winograd's
  * filtering alone, of pairs of bf16. */
 #ifndef BF16
+#include "ops/kernels/of_float.h"
+#include "ops/kernels/depthwise_loops.h"
 #include "ops/kernels/narrow_loops.h"
 #endif
 #include "ops/kernels/winograd_loops.h"
@@ -11,6 +13,7 @@ const nm_conv_wide TABLE = {
     .lanes = LANES,
 #ifndef BF16
     .grad_unit = NARROW_BLOCK,
+    .tiles = {LANES, {8, 3, 1}, {tile_8_f32, tile_3_f32, tile_1_f32}},
     .narrow_forward = narrow_forward,
     .narrow_weight_grad = narrow_weight_grad,
 #endif
