@@ -188,7 +188,7 @@ static void start(runner *r, int arm_index, int64_t seed)
     }
 }
 
-/* How it ended, where it has said nothing: it was killed, or did not begin. */
+/* How it ended, which it has not said itself: it was killed, or did not begin. */
 static void describe_end(int how, char *text, size_t size)
 {
     if (WIFSIGNALED(how)) {
@@ -199,7 +199,7 @@ static void describe_end(int how, char *text, size_t size)
     }
 }
 
-/* What a run that failed has said. */
+/* What a run that failed has said, its reason; of one that was killed warnings at most. */
 static void report_failure(runner *r, const job *j, int how)
 {
     study *s = r->study;
@@ -210,9 +210,10 @@ static void report_failure(runner *r, const job *j, int how)
     char *text = nm_file_read(s->context, path, 1 << 16, &size);
     describe_end(how, end, sizeof end);
     if (text) {
-        const bool said = text[strspn(text, " \n")] != 0;
-        r->status = nm_fail(s->context, NM_ERROR_INPUT, "the run \"%s\" failed: %.2000s",
-                            folder + strlen(s->folder) + 6, said ? text : end);
+        const bool said = text[strspn(text, " \n")] != 0, killed = WIFSIGNALED(how);
+        r->status = nm_fail(s->context, NM_ERROR_INPUT, "the run \"%s\" failed: %s%s%.2000s",
+                            folder + strlen(s->folder) + 6, said && !killed ? "" : end,
+                            said && killed ? "; before, it said: " : "", said ? text : "");
     }
     nm_free(s->context, text);
 }
