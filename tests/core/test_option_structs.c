@@ -227,10 +227,95 @@ START_TEST(a_nested_default_that_is_on_is_told_as_yaml)
 }
 END_TEST
 
+/* ---- Whether two values are the same ---- */
+
+typedef struct parts {
+    nm_ints ints;
+    nm_floats floats;
+    nm_strings strings;
+    nm_numbers numbers;
+    nm_choice choice;
+    nm_choices choices;
+} parts;
+
+static const nm_option parts_rows[] = {
+    {NM_FIELD(parts, ints), NM_OPTION_INTS},       {NM_FIELD(parts, floats), NM_OPTION_FLOATS},
+    {NM_FIELD(parts, strings), NM_OPTION_STRINGS}, {NM_FIELD(parts, numbers), NM_OPTION_NUMBERS},
+    {NM_FIELD(parts, choice), NM_OPTION_CHOICE},   {NM_FIELD(parts, choices), NM_OPTION_CHOICES},
+};
+
+/* `changed` has another value of this row, and the same of all others. */
+static void differs(int row, const parts *whole, parts changed)
+{
+    for (int i = 0; i < NM_COUNT_OF(parts_rows); i++) {
+        ck_assert_msg(nm_option_same(&parts_rows[i], whole, &changed) == (i != row), "%s",
+                      parts_rows[i].name);
+    }
+}
+
+#define DIFFERS(row, what, value)                                                                  \
+    do {                                                                                           \
+        parts changed = whole;                                                                     \
+        changed.what = value;                                                                      \
+        differs(row, &whole, changed);                                                             \
+    } while (0)
+
+START_TEST(values_are_the_same_where_each_part_of_them_is)
+{
+    static const double numbers[2] = {1, 2}, others[2] = {1, 2};
+    static const char *const texts[] = {"a"}, *const more[] = {"a"};
+    static const nm_item item, another;
+    const parts whole = {.ints = NM_INTS(1, 2),
+                         .floats = NM_FLOATS(1, 2),
+                         .strings = {1, texts},
+                         .numbers = {2, numbers, 0},
+                         .choice = {.item = &item, .own = {.size = 8}},
+                         .choices = {1, {{.item = &item}}}};
+    differs(-1, &whole, whole);
+    DIFFERS(0, ints.list, NULL);
+    DIFFERS(0, ints.count, 1);
+    DIFFERS(0, ints.at[1], 3);
+    DIFFERS(1, floats.list, NULL);
+    DIFFERS(1, floats.count, 1);
+    DIFFERS(1, floats.at[1], 3);
+    DIFFERS(2, strings.count, 0);
+    DIFFERS(2, strings.at, more);
+    DIFFERS(3, numbers.word, 1);
+    DIFFERS(3, numbers.count, 1);
+    DIFFERS(3, numbers.at, others);
+    DIFFERS(4, choice.item, &another);
+    DIFFERS(4, choice.options, numbers);
+    DIFFERS(4, choice.own.size, 0);
+    DIFFERS(4, choice.own.room[0], 1);
+    DIFFERS(5, choices.count, 0);
+    DIFFERS(5, choices.at[0].item, &another);
+}
+END_TEST
+
+/* A count from C that is none is the same as no other, whatever stands behind it. */
+START_TEST(lists_of_no_length_are_not_the_same)
+{
+    static const int counts[] = {-1, 1000};
+    for (int i = 0; i < NM_COUNT_OF(counts); i++) {
+        parts p = {.ints = NM_INTS(1), .floats = NM_FLOATS(1)};
+        p.ints.count = p.floats.count = p.choices.count = counts[i];
+        ck_assert(!nm_option_same(&parts_rows[0], &p, &p));
+        ck_assert(!nm_option_same(&parts_rows[1], &p, &p));
+        ck_assert(!nm_option_same(&parts_rows[5], &p, &p));
+    }
+    parts none = {.numbers = {0, NULL, 0}}, empty = none;
+    empty.numbers.at = (const double[]){1};
+    empty.strings.at = (const char *const[]){"a"};
+    ck_assert(nm_option_same(&parts_rows[2], &none, &empty));
+    ck_assert(nm_option_same(&parts_rows[3], &none, &empty));
+}
+END_TEST
+
 TEST_MAIN("core/option_structs", a_struct_from_c_is_checked_like_a_file,
           a_hostile_index_or_count_from_c_is_caught,
           limits_on_no_side_still_exclude_what_is_no_number, the_check_across_fields_runs_for_c_too,
           a_nested_struct_is_checked_once_any_field_of_it_is_set,
           a_required_pointer_that_c_left_out_is_missing, the_options_of_a_choice_from_c_are_checked,
           an_option_tells_its_type_default_and_range, a_nested_default_that_is_on_is_told_as_yaml,
-          defaults_of_several_things_are_told_as_yaml)
+          defaults_of_several_things_are_told_as_yaml,
+          values_are_the_same_where_each_part_of_them_is, lists_of_no_length_are_not_the_same)

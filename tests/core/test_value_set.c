@@ -119,6 +119,10 @@ START_TEST(set_says_what_is_there_when_it_cannot_descend)
     refuse_set("a=1",
                "--set:1:1: the file is \"text\" (at net.yaml:1:1), so nothing can be set in it");
     done();
+    parse("a: [0, {}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]");
+    refuse_set("a.last=1", "0 (0), 1, 2 (0), 3 (0)");
+    refuse_set("a.x=1", "23 (0), ...");
+    done();
     parse("[a, b]");
     refuse_set("x=1", "--set:1:1: the file is a list of 2");
     set("1=c");
