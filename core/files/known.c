@@ -40,6 +40,12 @@ static bool is_idx(const unsigned char *bytes, size_t size)
            bytes[2] != 0x0a && bytes[3] >= 1 && bytes[3] <= 6;
 }
 
+/* The header's length, and the map that it is. */
+static bool is_tensors(const unsigned char *bytes, size_t size)
+{
+    return size >= 10 && !bytes[6] && !bytes[7] && bytes[8] == '{' && bytes[9] == '"';
+}
+
 /* The next byte that is no white space, from *at on; 0: none. */
 static char next_mark(const char *bytes, size_t size, size_t *at)
 {
@@ -82,6 +88,10 @@ const char *nm_known_file(const void *bytes, size_t size)
     }
     if (is_idx(bytes, size)) {
         return "an IDX file; read it with idx: {images: ..., labels: ...}";
+    }
+    if (is_tensors(bytes, size)) {
+        return "a saved network (safetensors); predict, eval and check take it, and train: {from: "
+               "PATH} begins with it";
     }
     if (is_json(bytes, size)) {
         return "JSON; write the table as CSV: pandas.read_json(...).to_csv(...)";

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "core/files/known.h"
 #include "core/value_internal.h"
 #include "core/values/yaml.h"
 
@@ -88,6 +89,10 @@ static bool fail_by_bytes(reader *r)
 {
     int line, column;
     const char *problem = r->parser.problem ? r->parser.problem : "an unreadable byte";
+    const char *what = nm_known_file(r->text, (size_t)(r->end - r->text));
+    if (what && *r->text != '{' && *r->text != '[') { /* as YAML may begin */
+        return fail_at(r, 1, 1, "it is %s", what);
+    }
     place_of(r, r->text + r->parser.problem_offset, &line, &column);
     if (strstr(problem, "control")) {
         return fail_at(r, line, column, "the control character 0x%02X is not allowed; remove it",

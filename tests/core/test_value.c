@@ -167,7 +167,9 @@ START_TEST(bytes_that_are_not_utf_8_text_are_an_error_with_a_place)
     refuse("a: 1\nb: \xFF", "net.yaml:2:4: expected UTF-8 text: invalid leading UTF-8 octet");
     refuse("a: \xC3", "net.yaml:1:4: expected UTF-8 text");
     refuse("a: \xC0\xAF", "expected UTF-8 text");
-    refuse("\xFF\xFE\x61", "save the file as UTF-8"); /* UTF-16 */
+    refuse("\x93NUMPY\1", "net.yaml:1:1: it is a NumPy array; read it with npy: {x: ..., y: ...}");
+    refuse("{\"a\": \xFF}", "net.yaml:1:7: expected UTF-8 text"); /* JSON is YAML */
+    refuse("\xFF\xFE\x61", "save the file as UTF-8");             /* UTF-16 */
     refuse("a: \x1B[2J", "net.yaml:1:4: the control character 0x1B is not allowed; remove it");
     refuse_bytes("a\0b", 3, "net.yaml:1:2: the control character 0x00");
     refuse("a: \"b\\0c\"", "net.yaml:1:4: text with a zero character");

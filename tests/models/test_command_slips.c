@@ -64,6 +64,9 @@ START_TEST(a_run_in_the_place_of_a_networks_file_is_told_with_that_file)
                       "train.epochs=2", "--quiet"),
                 0);
     assert_refused(" find-rate 'a run/network.yaml'\n", "find-rate", "a run");
+    assert_refused("a run/best.safetensors:1:1: it is a saved network (safetensors); predict, eval "
+                   "and check take it, and train: {from: PATH} begins with it\n",
+                   "train", "a run/best.safetensors");
     mkdir(test_path("none"), 0777);
     e = norma("train", "none");
     assert_code(e, 1);
