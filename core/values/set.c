@@ -306,7 +306,9 @@ nm_status nm_document_set_nth(nm_document *document, const char *assignment, int
                        NM_SETTINGS_FILE ":%d:1: %s: expected PATH=VALUE, such as train.epochs=3",
                        number, nm_text_shown(assignment, strlen(assignment), shown));
     }
-    s.value = nm_document_parse_into(document, s.equals + 1, SIZE_MAX, NM_SETTINGS_FILE, number - 1,
+    const char *text = s.equals + 1;
+    text = strcmp(text, "-") == 0 ? "\"-\"" : text; /* standard input, and no list */
+    s.value = nm_document_parse_into(document, text, SIZE_MAX, NM_SETTINGS_FILE, number - 1,
                                      characters_between(assignment, s.equals + 1));
     const nm_value *root = s.value ? changed_root(&s) : NULL;
     if (!root) {

@@ -18,8 +18,9 @@ static const explanation problems[] = {
      "expected \",\" or \"}\"; close the map with \"}\" or put \",\" between its entries"},
     {"mapping values are not allowed", "a \": \" cannot stand here; check the indentation, or put "
                                        "text that contains \": \" in quotes"},
-    {"block sequence entries are not allowed",
-     "a \"- item\" cannot stand here; begin the list on a line of its own, below its key"},
+    {"block sequence entries are not allowed", "a \"- item\" cannot stand here; begin the list on "
+                                               "a line of its own, below its key; a \"-\" that "
+                                               "is text stands in quotes"},
     {"mapping keys are not allowed", "a key cannot stand here; check the indentation"},
     {"found unexpected end of stream", "expected the closing quote; add it"},
     {"found unexpected document indicator",

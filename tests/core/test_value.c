@@ -168,6 +168,9 @@ START_TEST(bytes_that_are_not_utf_8_text_are_an_error_with_a_place)
     refuse("a: \xC3", "net.yaml:1:4: expected UTF-8 text");
     refuse("a: \xC0\xAF", "expected UTF-8 text");
     refuse("\x93NUMPY\1", "net.yaml:1:1: it is a NumPy array; read it with npy: {x: ..., y: ...}");
+    refuse("a: -\n",
+           "net.yaml:1:4: a \"- item\" cannot stand here; begin the list on a line of its own, "
+           "below its key; a \"-\" that is text stands in quotes");
     refuse("{\"a\": \xFF}", "net.yaml:1:7: expected UTF-8 text"); /* JSON is YAML */
     refuse("\xFF\xFE\x61", "save the file as UTF-8");             /* UTF-16 */
     refuse("a: \x1B[2J", "net.yaml:1:4: the control character 0x1B is not allowed; remove it");

@@ -54,7 +54,9 @@ START_TEST(set_takes_any_yaml_value)
     set("c='3'");
     set("d=");
     set("train.clip={norm: 1}");
+    set("in=-"); /* standard input, where a path is wanted: no list of nothing */
     const nm_value *root = nm_document_root(document);
+    ck_assert_str_eq(nm_value_get(root, "in")->text, "-");
     ck_assert_str_eq(nm_value_get(nm_value_get(root, "a"), "b")->items[1]->text, "2");
     ck_assert(nm_value_get(root, "c")->quoted);
     ck_assert(nm_value_is_null(nm_value_get(root, "d")));

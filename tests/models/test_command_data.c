@@ -177,13 +177,14 @@ START_TEST(of_a_single_held_out_value_the_loss_is_told_as_loss)
 END_TEST
 
 /* What `norma check` and `norma train` tell of the table with these parts of its file. */
-static void expect_doubt(const char *csv, const char *data, const char *loss, const char *doubt)
+static void expect_doubt_of(int classes, const char *csv, const char *data, const char *loss,
+                            const char *doubt)
 {
     char yaml[1024];
     snprintf(yaml, sizeof yaml,
-             "model: [dense: {units: 2}]\ndata: {train: {csv: {path: t.csv%s}}%s}\nloss: %s\n"
+             "model: [dense: {units: %d}]\ndata: {train: {csv: {path: t.csv%s}}%s}\nloss: %s\n"
              "train: {epochs: 1}\n",
-             csv, data, loss);
+             classes, csv, data, loss);
     test_write_file(test_path("net.yaml"), yaml, strlen(yaml));
     const ended *e = norma("check", "net.yaml");
     ck_assert_msg(e->code == 0, "%s", e->err);
@@ -191,6 +192,11 @@ static void expect_doubt(const char *csv, const char *data, const char *loss, co
     e = norma("train", "net.yaml", "--quiet");
     ck_assert_msg(e->code == 0, "%s", e->err);
     ck_assert_msg(!doubt || strstr(e->err, doubt) != NULL, "%s", e->err);
+}
+
+static void expect_doubt(const char *csv, const char *data, const char *loss, const char *doubt)
+{
+    expect_doubt_of(2, csv, data, loss, doubt);
 }
 
 START_TEST(numbers_that_a_text_makes_kinds_are_told_with_what_mends_it)
@@ -204,6 +210,25 @@ START_TEST(numbers_that_a_text_makes_kinds_are_told_with_what_mends_it)
     expect_doubt(", categories: [\"a\"]", "", "cross_entropy", NULL);
     write_table("a,b,y\nx,9,0\nz,8,1\n1,3,0\nx,4,1\nz,5,0\n1,7,1\n");
     expect_doubt("", "", "cross_entropy", NULL);
+}
+END_TEST
+
+START_TEST(a_target_of_names_is_told)
+{
+    const char *rows = "a,b,name\n1,9,x0\n2,8,x1\n3,3,x2\n4,4,x3\n5,5,x4\n7,7,x5\n8,2,x6\n9,1,x7\n"
+                       "3,5,x8\n";
+    char more[256];
+    write_table(rows); /* few: they may be classes */
+    expect_doubt_of(9, ", target: name", "", "cross_entropy", NULL);
+    snprintf(more, sizeof more, "%s2,6,x9\n", rows);
+    write_table(more);
+    expect_doubt_of(
+        10, ", target: name", "", "cross_entropy",
+        "norma: data: each row has a class of its own in the target, column \"name\", so "
+        "there is nothing to learn; name another one: csv: {target: NAME}\n");
+    snprintf(more, sizeof more, "%s2,6,x1\n", rows);
+    write_table(more);
+    expect_doubt_of(9, ", target: name", "", "cross_entropy", NULL);
 }
 END_TEST
 
@@ -245,6 +270,6 @@ TEST_MAIN("models/command_data", check_tells_what_each_column_is_and_what_the_ne
           check_shortens_a_wide_table, check_tells_of_samples_that_are_no_table,
           check_tells_the_same_as_json, predictions_in_a_file_carry_ids_over,
           of_a_single_held_out_value_the_loss_is_told_as_loss,
-          numbers_that_a_text_makes_kinds_are_told_with_what_mends_it,
+          numbers_that_a_text_makes_kinds_are_told_with_what_mends_it, a_target_of_names_is_told,
           a_test_set_that_is_the_training_set_is_told,
           rare_classes_that_count_for_more_twice_are_told, a_name_cannot_move_the_cursor)

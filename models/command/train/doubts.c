@@ -65,6 +65,23 @@ static void tell_categories(const nm_config *c)
     }
 }
 
+/* ---- Names instead of classes ---- */
+
+#define LEAST_ROWS 10 /* of fewer, each may well be of a class of its own */
+
+static void tell_classes(const nm_config *c)
+{
+    const nm_dataset *train = &c->data.train;
+    const nm_schema *schema = c->data.schema;
+    if (schema && schema->target_columns == 1 && train->count >= LEAST_ROWS &&
+        schema->classes >= (c->data.whole.count ? c->data.whole.count : train->count)) {
+        nm_context_log(c->context, NM_LOG_WARNING,
+                       "data: each row has a class of its own in the target, column \"%s\", so "
+                       "there is nothing to learn; name another one: csv: {target: NAME}",
+                       schema->target_column[0].name);
+    }
+}
+
 /* ---- Rare classes that count for more twice ---- */
 
 static void tell_balance(const nm_config *c)
@@ -85,6 +102,7 @@ void tell_doubts(const nm_config *config)
     if (config->data.train.count) {
         tell_same_sets(config);
         tell_categories(config);
+        tell_classes(config);
         tell_balance(config);
     }
 }

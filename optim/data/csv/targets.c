@@ -223,6 +223,13 @@ static nm_status decide_values(csv_table *t)
         if (kind >= 0 && nm_csv_check_units(t, i) != NM_OK) {
             return nm_context_status(t->context);
         }
+        if (c->is_category) {
+            char text[CSV_COLUMN_TEXT];
+            return nm_fail(
+                t->context, NM_ERROR_INPUT,
+                "%s: `categories` has %s, which is a value to predict; leave it out there",
+                t->text.title, nm_csv_column_text(t, i, text));
+        }
         if (kind < 0 || (kind == NM_COLUMN_DATE && c->order == CSV_ORDER_OPEN)) {
             return nm_csv_fail(&t->text, &c->text_place,
                                "is not a number to predict; for names of classes, the loss is "

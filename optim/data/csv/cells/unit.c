@@ -207,23 +207,26 @@ nm_status nm_csv_check_units(const csv_table *t, int64_t i)
     if (!c->unit || c->is_category) {
         return NM_OK;
     }
+    const char *otherwise =
+        c->role == CSV_ROLE_TARGET
+            ? ""
+            : ", leave the column out with `ignore`, or name it in `categories`";
     nm_csv_column_text(t, i, column);
     if (c->other_unit_place.line) {
         return nm_csv_fail(
             &t->text, &c->other_unit_place,
             "has another mark than \"%s\", which other cells of %s have, so that they "
-            "do not compare; convert them, leave the column out with `ignore`, or "
-            "name it in `categories`",
-            c->unit, column);
+            "do not compare; convert them%s",
+            c->unit, column, otherwise);
     }
     const int64_t plain = c->numbers - c->marked;
     if (plain) {
         return nm_csv_fail(
             &t->text, &c->unit_place,
             "has the mark \"%s\", but %lld number%s of %s ha%s none, and nothing tells "
-            "how they compare; write all in one way, or name the column in "
-            "`categories`",
-            c->unit, (long long)plain, plain == 1 ? "" : "s", column, plain == 1 ? "s" : "ve");
+            "how they compare; write all in one way%s",
+            c->unit, (long long)plain, plain == 1 ? "" : "s", column, plain == 1 ? "s" : "ve",
+            otherwise);
     }
     return NM_OK;
 }

@@ -104,8 +104,15 @@ START_TEST(marks_that_differ_are_refused_with_what_mends_it)
     expect_refused(
         "share,y\n12.5%,1\n3,2\n1%,3\n", "",
         ":2:1: \"12.5%\" has the mark \"%\", but 1 number of column \"share\" has none, and "
-        "nothing tells how they compare; write all in one way, or name the column in "
-        "`categories`");
+        "nothing tells how they compare; write all in one way, leave the column out with "
+        "`ignore`, or name it in `categories`");
+    expect_refused(
+        "a,y\n2,1%\n1,3\n3,3%\n", ", targets: values",
+        ":2:3: \"1%\" has the mark \"%\", but 1 number of column \"y\" has none, and nothing "
+        "tells how they compare; write all in one way");
+    expect_refused(
+        "a,y\n2,1\n1,3\n3,3\n", ", targets: values, categories: y",
+        ": `categories` has column \"y\", which is a value to predict; leave it out there");
     expect_refused("price,y\n$5,1\n" EURO "3,2\n$4,3\n", "",
                    ":3:1: \"" EURO "3\" has another mark than \"$\", which other cells of column "
                    "\"price\" have");
