@@ -15,6 +15,10 @@
 /* Rows beside which packing the other factor takes next to no time. */
 #define MANY_ROWS 512
 
+/* Numbers in a row beside which adding up lanes takes most of the time. */
+#define SHORT 64
+#define MOST_SHORT 32768 /* numbers of such a factor */
+
 #include "ops/kernels/of_float.h"
 #include "ops/kernels/gemm_direct.h"
 #include "ops/kernels/of_double.h"
@@ -46,12 +50,10 @@ static bool is_near(const nm_gemm *g, int lanes)
     return g->m < 4 || b <= 131072 || (g->ldb % 1024 == 0 && !g->transpose_a);
 }
 
-/* What oneDNN does better than the kernels here by a tenth or more, where AVX2 or more is had:
- * products x w^T with rows so short that packing them goes number by number (1.8 times as fast for
- * 784 x 32 x 9). */
+/* oneDNN has vectors where the kernels here have no wider ones than anybody. */
 static bool is_onednns(const nm_gemm *g, int lanes)
 {
-    return g->dtype == NM_F32 && (lanes < 8 || (g->transpose_b && g->k < 16));
+    return g->dtype == NM_F32 && lanes < 8;
 }
 
 /* Of what fills half of a vector the narrower ones are filled: 1.3 to 1.6 times as fast as number
@@ -81,12 +83,68 @@ static bool multiply_directly(nm_context *context, const nm_gemm *g, const nm_ge
     return direct;
 }
 
+/* ---- Few numbers a row ---- */
+
+/* Rows of w so short that its columns are read instead: a dense layer on a table of few columns. */
+static bool is_short(const nm_gemm *g, int lanes)
+{
+    return g->dtype == NM_F32 && g->transpose_b && !g->transpose_a && lanes >= 8 && g->k > 0 &&
+           g->k <= (g->n < lanes ? 16 : SHORT) && g->m >= (g->k <= 2 ? 64 : 4) &&
+           2 * g->n >= lanes && g->n * g->k <= MOST_SHORT;
+}
+
+/* x w^T, by w's copy the other way around. */
+static nm_status multiply_short(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops,
+                                bool *done)
+{
+    float *columns = nm_scratch(context, nm_bytes(g->n * g->k, sizeof *columns));
+    nm_gemm plain = *g;
+    plain.transpose_b = false, plain.b = columns, plain.ldb = g->n;
+    if (columns) {
+        nm_gemm_transpose(g->b, g->ldb, g->n, g->k, columns);
+        *done = multiply_near(context, &plain, loops);
+    }
+    nm_scratch_end(columns);
+    return columns ? NM_OK : NM_ERROR_MEMORY;
+}
+
+/* Rows of the result so short that its columns are computed instead: the gradient of such w. */
+static bool is_flat(const nm_gemm *g, int lanes)
+{
+    const bool narrow = g->n > 2 && 2 * g->n < lanes; /* other ways fill no half of a vector */
+    return g->dtype == NM_F32 && lanes >= 8 && g->transpose_a && !g->transpose_b && g->n > 0 &&
+           g->n < lanes && g->m >= lanes && g->k >= (narrow ? 4 : 48) && !g->bias &&
+           g->activation == NM_ACTIVATION_NONE;
+}
+
+/* x^T w, by way of w^T x. */
+static nm_status multiply_flat(nm_context *context, const nm_gemm *g, const nm_gemm_loops *loops,
+                               bool *done)
+{
+    float *columns = nm_scratch(context, nm_bytes(g->n * g->m, sizeof *columns)), *c = g->c;
+    nm_gemm other = *g;
+    other.accumulate = false;
+    other.m = g->n, other.n = g->m, other.c = columns, other.ldc = g->m;
+    other.a = g->b, other.lda = g->ldb, other.b = g->a, other.ldb = g->lda;
+    *done = columns && multiply_near(context, &other, loops);
+    for (int64_t i = 0; i < g->m && *done; i++) {
+        for (int64_t j = 0; j < g->n; j++) {
+            float *to = c + i * g->ldc + j;
+            *to = columns[j * g->m + i] + (g->accumulate ? *to : 0);
+        }
+    }
+    nm_scratch_end(columns);
+    return columns ? NM_OK : NM_ERROR_MEMORY;
+}
+
+/* ---- Packed once ---- */
+
 bool nm_gemm_gains_by_packing(int64_t m, int64_t n, int64_t k)
 {
     const nm_gemm g = {.dtype = NM_F32, .transpose_b = true, .m = m, .n = n, .k = k};
     const int lanes = nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0));
     return m < MANY_ROWS && n >= lanes && k >= lanes && !is_near(&g, lanes) && !is_thin(&g) &&
-           !is_onednns(&g, lanes);
+           !is_short(&g, lanes) && !is_onednns(&g, lanes);
 }
 
 /* ---- bf16 ---- */
@@ -142,6 +200,8 @@ static nm_status multiply_bf16(nm_context *context, const nm_gemm *g, bool *fini
 static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
 {
     const nm_gemm_loops *loops = nm_gemm_loops_at(g->dtype, 0);
+    const int lanes = nm_gemm_lanes(loops);
+    bool done = false;
     if (g->packed) {
         *finished = true;
         return nm_gemm_blocked(context, g, loops);
@@ -149,10 +209,18 @@ static nm_status multiply(nm_context *context, const nm_gemm *g, bool *finished)
     if (is_bf16(context, g)) {
         return multiply_bf16(context, g, finished);
     }
+    if (is_short(g, lanes) || is_flat(g, lanes)) {
+        nm_status status =
+            (g->transpose_b ? multiply_short : multiply_flat)(context, g, loops, &done);
+        if (done || status != NM_OK) {
+            *finished = g->transpose_b;
+            return status;
+        }
+    }
     if (multiply_directly(context, g, loops, finished)) {
         return NM_OK;
     }
-    if (is_onednns(g, nm_gemm_lanes(loops)) && nm_onednn_gemm(context, g, false)) {
+    if (is_onednns(g, lanes) && nm_onednn_gemm(context, g, false)) {
         return NM_OK;
     }
     if (nm_context_status(context) != NM_OK) {

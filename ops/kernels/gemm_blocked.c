@@ -503,21 +503,34 @@ void nm_gemm_pack(nm_context *context, const float *w, int64_t n, int64_t k, flo
 
 /* ---- Without packing ---- */
 
-#define NEAR_SHARE 150000
+#define ROWS_TO_SHARE 32 /* else columns are, of which a tile is best with several vectors */
+#define ROWS_AT_ONCE 4
 
 typedef struct near_job {
     const nm_gemm *g;
     void (*near)(const nm_gemm *gemm, int64_t first, int64_t last);
-    int64_t shares, unit; /* of columns */
+    int64_t shares, unit; /* of columns, or of */
+    bool by_rows;
 } near_job;
 
 static void run_near(void *arg, int64_t begin, int64_t end)
 {
     const near_job *j = arg;
-    const int64_t units = j->g->n / j->unit, first = begin * units / j->shares * j->unit;
-    const int64_t last = end < j->shares ? end * units / j->shares * j->unit : j->g->n;
-    j->near(j->g, first, last);
-    finish(j->g, 0, j->g->m, first, last);
+    const nm_gemm *g = j->g;
+    const int64_t all = j->by_rows ? g->m : g->n, units = all / j->unit;
+    const int64_t first = begin * units / j->shares * j->unit;
+    const int64_t last = end < j->shares ? end * units / j->shares * j->unit : all;
+    if (j->by_rows) {
+        nm_gemm part = *g;
+        part.m = last - first;
+        part.a = at(g->a, g->transpose_a, g->lda, first, 0, (int64_t)nm_dtype_size(g->dtype));
+        part.c = at_c(g, first, 0);
+        j->near(&part, 0, g->n);
+        finish(g, first, last - first, 0, g->n);
+    } else {
+        j->near(g, first, last);
+        finish(g, 0, g->m, first, last);
+    }
 }
 
 /* Rows of a tile of dot products, of LANES numbers in all. */
@@ -538,7 +551,10 @@ bool nm_gemm_near(nm_context *context, const nm_gemm *g, const nm_gemm_loops *lo
     }
     const double work = (double)g->m * (double)g->n * (double)g->k;
     const int64_t threads = context ? nm_context_threads(context) : 1;
-    near_job j = {g, loops->near, nm_least(threads, g->n / columns), columns};
+    near_job j = {g, loops->near, nm_least(threads, g->n / columns), columns, false};
+    if (!g->transpose_b && g->m >= ROWS_TO_SHARE) {
+        j.by_rows = true, j.unit = ROWS_AT_ONCE, j.shares = nm_least(threads, g->m / j.unit);
+    }
     if (work < (double)j.shares * NEAR_SHARE) {
         j.shares = (int64_t)(work / NEAR_SHARE) + 1;
     }

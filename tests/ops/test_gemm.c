@@ -105,10 +105,14 @@ static double wanted(const problem *p, int64_t i, int64_t j)
     return g->activation == NM_ACTIVATION_RELU && sum < 0 ? 0 : sum;
 }
 
-/* Either way, where both can be gone. Returns whether it was without packing. */
+/* Either way, where both can be gone; or as is chosen. Returns whether it was without packing. */
 static bool multiply(fixture *f, const nm_gemm *g, const nm_gemm_loops *loops)
 {
     nm_context_set_threads(f->context, (int)any_of(f, 1, MOST_THREADS));
+    if (!loops) {
+        ck_assert_int_eq(nm_gemm_run(f->context, g), NM_OK);
+        return false;
+    }
     if (any_of(f, 0, 1) && nm_gemm_near(f->context, g, loops)) {
         return true;
     }
@@ -178,6 +182,51 @@ START_TEST(products_in_f64_are_exact_where_the_sums_are)
 }
 END_TEST
 
+/* Factors with few numbers in a row, results with few, and what is next to them. */
+START_TEST(products_of_tables_with_few_columns_are_exact)
+{
+    fixture f = begin();
+    for (int i = 0; i < 400; i++) {
+        const bool large = i % 8 == 0, flat = i % 2;
+        const int64_t few = any_of(&f, 1, i % 4 ? 18 : 66), m = any_of(&f, 1, large ? 300 : 40);
+        const int64_t other = any_of(&f, 1, large ? 140 : 40);
+        check(&f, NULL, i % 16 == 1 ? NM_F64 : NM_F32, m, flat ? few : other, flat ? other : few);
+    }
+    check(&f, NULL, NM_F32, 40, 600, 60); /* more than stays in the cache */
+    end(f);
+}
+END_TEST
+
+START_TEST(such_products_without_memory_say_so)
+{
+    test_memory memory = {.fail_at = -1};
+    nm_context *context = test_context(&memory);
+    static float x[64 * 64], y[64 * 64];
+    for (int flat = 0; flat < 2; flat++) {
+        const nm_gemm g = {.dtype = NM_F32,
+                           .transpose_a = flat,
+                           .transpose_b = !flat,
+                           .m = 64,
+                           .n = flat ? 5 : 64,
+                           .k = flat ? 64 : 5,
+                           .lda = flat ? 64 : 5,
+                           .ldb = 5,
+                           .ldc = flat ? 5 : 64,
+                           .a = x,
+                           .b = x,
+                           .c = y};
+        memory.fail_at = memory.calls;
+        const nm_status status = nm_gemm_run(context, &g);
+        if (nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0)) >= 8) {
+            ck_assert_int_eq(status, NM_ERROR_MEMORY);
+            assert_error(context, NM_ERROR_MEMORY, "out of memory");
+        }
+    }
+    memory.fail_at = -1;
+    test_context_end(context, &memory);
+}
+END_TEST
+
 /* Of numbers whose sums are rounded. `loops` NULL: as it is chosen. */
 static nm_tensor *product_of(fixture *f, const nm_gemm_loops *loops, nm_tensor *const in[3],
                              int threads, bool near, const float *packed)
@@ -233,6 +282,25 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
             }
         }
         nm_tape_reset(f.tape);
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(such_products_have_the_same_bits_for_any_number_of_threads)
+{
+    const int64_t shapes[][3] = {{1003, 33, 9}, {40, 64, 64}, {37, 10, 13}, {700, 17, 64}};
+    fixture f = begin();
+    for (int i = 0; i < NM_COUNT_OF(shapes); i++) {
+        const int64_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+        nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(m, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(n, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(n))};
+        nm_tensor *one = product_by(&f, NULL, in, 1, false);
+        for (int threads = 2; threads <= MOST_THREADS; threads++) {
+            nm_tensor *more = product_by(&f, NULL, in, threads, false);
+            ck_assert_mem_eq(nm_tensor_data(one), nm_tensor_data(more), nm_tensor_bytes(one));
+        }
     }
     end(f);
 }
@@ -299,8 +367,8 @@ START_TEST(what_fills_half_a_vector_goes_by_the_next_narrower_one)
     const int lanes = nm_gemm_lanes(nm_gemm_loops_at(NM_F32, 0));
     for (int64_t k = lanes / 2; k < lanes && lanes == 16 && narrower; k++) {
         nm_tensor *in[] = {random_tensor(&f, NM_F32, NM_SHAPE(130, k)),
-                           random_tensor(&f, NM_F32, NM_SHAPE(12, k)),
-                           random_tensor(&f, NM_F32, NM_SHAPE(12))};
+                           random_tensor(&f, NM_F32, NM_SHAPE(7, k)),
+                           random_tensor(&f, NM_F32, NM_SHAPE(7))};
         nm_tensor *ought = product_by(&f, narrower, in, 1, true);
         for (int threads = 1; threads <= MOST_THREADS; threads++) {
             nm_tensor *is = product_by(&f, NULL, in, threads, true);
@@ -522,8 +590,10 @@ END_TEST
 
 TEST_MAIN("ops/gemm", products_in_f32_are_exact_where_the_sums_are,
           products_in_f64_are_exact_where_the_sums_are, any_number_of_threads_gives_the_same_bits,
-          with_b_packed_once_the_bits_are_the_same, packing_pays_for_some_rows,
-          loops_of_all_instruction_sets_agree_within_rounding,
+          products_of_tables_with_few_columns_are_exact,
+          such_products_have_the_same_bits_for_any_number_of_threads,
+          such_products_without_memory_say_so, with_b_packed_once_the_bits_are_the_same,
+          packing_pays_for_some_rows, loops_of_all_instruction_sets_agree_within_rounding,
           what_fills_half_a_vector_goes_by_the_next_narrower_one,
           in_bf16_factors_are_rounded_and_sums_are_those_of_f32,
           in_bf16_all_orders_of_the_factors_are_emulated,

@@ -14,7 +14,7 @@
 typedef struct net {
     nm_context *context;
     nm_tensor *w, *scale, *mean, *var;
-    nm_tensor *wide; /* f32, [80, 64] */
+    nm_tensor *wide; /* f32, [80, 80] */
     nm_dtype dtype;  /* of the input */
     int precision;
     nm_forward_fn *forward;
@@ -39,7 +39,7 @@ static net begin(nm_forward_fn *forward)
     n.scale = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
     n.mean = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
     n.var = nm_tensor_create(n.context, NM_F64, NM_SHAPE(3));
-    n.wide = nm_tensor_create(n.context, NM_F32, NM_SHAPE(80, 64));
+    n.wide = nm_tensor_create(n.context, NM_F32, NM_SHAPE(80, 80));
     nm_tensor *const all[] = {n.w, n.scale, n.mean, n.var, n.wide};
     static const char *const names[] = {"w", "scale", "mean", "var", "wide"};
     for (int i = 0; i < 5; i++) {
@@ -380,14 +380,14 @@ FORWARD(wide_dense)
 
 static void packs_as(net *n, int64_t rows, const char *steps)
 {
-    nm_graph *graph = trace(n, NM_SHAPE(rows, 64));
+    nm_graph *graph = trace(n, NM_SHAPE(rows, 80));
     nm_constants *constants = nm_constants_create(n->context, NULL);
     nm_graph_pack(graph);
     nm_graph_settle(graph, constants);
     nm_graph_drop(graph);
     assert_fine(n->context);
     ck_assert_str_eq(steps_of(graph), steps);
-    compare_outputs(n, graph, NM_SHAPE(rows, 64));
+    compare_outputs(n, graph, NM_SHAPE(rows, 80));
     nm_graph_destroy(graph);
     nm_constants_destroy(constants);
 }
