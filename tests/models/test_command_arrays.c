@@ -155,7 +155,48 @@ START_TEST(mistakes_on_images_of_bytes_are_shown)
 }
 END_TEST
 
+static void expect_indexes(const char *x, const char *data, int count, const char *says)
+{
+    char yaml[512];
+    snprintf(yaml, sizeof yaml,
+             "model: [embedding: {num_embeddings: %d, embedding_dim: 2}, flatten, dense: {units: "
+             "3}]\nloss: cross_entropy\ntrain: {epochs: 1}\n"
+             "data: {train: {npy: {x: %s, y: ey.npy}}%s}\n",
+             count, x, data);
+    write_text("net.yaml", yaml);
+    for (int trains = 0; trains < 2; trains++) {
+        const ended *e =
+            trains ? norma("train", "net.yaml", "--out", "refused") : norma("check", "net.yaml");
+        assert_code(e, 2);
+        assert_says(e->err, says);
+        ck_assert(!is_there("refused"));
+    }
+}
+
+START_TEST(what_an_embedding_cannot_take_is_told_before_training)
+{
+    write_array("ex.npy", NM_F32, NM_SHAPE(6, 3), some);
+    write_array("ef.npy", NM_F64, NM_SHAPE(6, 3), fraction);
+    write_array("ey.npy", NM_I64, NM_SHAPE(6), odd);
+    expect_indexes(
+        "ex.npy", "", 100,
+        "net.yaml:1:9: layer \"embedding1\" takes whole numbers, so samples are not to be "
+        "standardized: data: {normalize: none}\n");
+    expect_indexes(
+        "ex.npy", ", normalize: none", 90,
+        "net.yaml:1:9: sample 2 has 96 among its numbers, but layer \"embedding1\" takes "
+        "whole ones from 0 to 89; num_embeddings says how many\n");
+    expect_indexes("ex.npy", ", normalize: none, test: {npy: {x: ef.npy, y: ey.npy}}", 100,
+                   "sample 0 has 0.125 among its numbers");
+    write_text("net.yaml", "model: [embedding: {num_embeddings: 100, embedding_dim: 2}, flatten, "
+                           "dense: {units: 3}]\nloss: cross_entropy\ntrain: {epochs: 1}\n"
+                           "data: {train: {npy: {x: ex.npy, y: ey.npy}}, normalize: none}\n");
+    assert_code(norma("train", "net.yaml", "--quiet", "--out", "embedded"), 0);
+}
+END_TEST
+
 TEST_MAIN("models/command_arrays", labels_that_no_class_had_are_named,
           of_many_classes_the_first_are_named,
           a_network_of_bytes_takes_bytes_of_any_type_and_nothing_else,
-          targets_of_another_shape_are_refused, mistakes_on_images_of_bytes_are_shown)
+          targets_of_another_shape_are_refused, mistakes_on_images_of_bytes_are_shown,
+          what_an_embedding_cannot_take_is_told_before_training)

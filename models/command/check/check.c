@@ -230,8 +230,8 @@ static int run_check(nm_context *context, const arguments *a)
         trainer = nm_trainer_create(context, &setup);
         status = nm_context_status(context);
     }
+    status = status == NM_OK ? check_doubts(&config) : status;
     if (status == NM_OK) {
-        tell_doubts(&config);
         print_all(trainer, &config, argument_value(a, "--json") != NULL);
         status = nm_context_status(context);
     }

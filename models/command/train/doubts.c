@@ -1,5 +1,7 @@
 #include "models/command/train/doubts.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/command/command.h"
@@ -97,12 +99,83 @@ static void tell_balance(const nm_config *c)
     }
 }
 
-void tell_doubts(const nm_config *config)
+/* ---- What an embedding in front takes ---- */
+
+/* Number `k` of a sample, as it stands in the data. */
+static double number_of(const nm_dataset *set, int64_t sample, int64_t k)
 {
-    if (config->data.train.count) {
-        tell_same_sets(config);
-        tell_categories(config);
-        tell_classes(config);
-        tell_balance(config);
+    const int64_t row = set->rows ? set->rows[sample] : sample;
+    const int64_t at = row * nm_shape_count(&set->shape) + k;
+    return set->dtype == NM_U8    ? (double)((const uint8_t *)set->samples)[at]
+           : set->dtype == NM_F32 ? (double)((const float *)set->samples)[at]
+                                  : ((const double *)set->samples)[at];
+}
+
+static bool is_changed(const nm_schema *schema)
+{
+    bool changed = schema->scale != 1;
+    for (int64_t i = 0; i < schema->channels; i++) {
+        changed |= schema->mean[i] != 0 || schema->deviation[i] != 1;
     }
+    return changed;
+}
+
+static nm_status check_indexes(const nm_dataset *set, const char *layer, int64_t count)
+{
+    const int64_t width = set->count ? nm_shape_count(&set->shape) : 0;
+    for (int64_t i = 0; i < set->count; i++) {
+        for (int64_t k = 0; k < width; k++) {
+            const double x = number_of(set, i, k);
+            if (x < 0 || x >= (double)count || x > floor(x)) {
+                return nm_fail(set->context, NM_ERROR_INPUT,
+                               "sample %lld has %.7g among its numbers, but layer \"%s\" takes "
+                               "whole ones from 0 to %lld; num_embeddings says how many",
+                               (long long)i, x, layer, (long long)count - 1);
+            }
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status check_sets(const nm_data *d, const char *layer, int64_t count)
+{
+    const nm_dataset *const sets[] = {&d->train, &d->validation, &d->test};
+    nm_status status = NM_OK;
+    if (d->schema && is_changed(d->schema)) {
+        return nm_fail(d->train.context, NM_ERROR_INPUT,
+                       "layer \"%s\" takes whole numbers, so samples are not to be standardized: "
+                       "data: {normalize: none}",
+                       layer);
+    }
+    for (int i = 0; i < NM_COUNT_OF(sets) && status == NM_OK; i++) {
+        status = check_indexes(sets[i], layer, count);
+    }
+    return status;
+}
+
+static nm_status check_embedding(const nm_config *c)
+{
+    char name[NM_INPUT_NAME];
+    const nm_layer_summary s = nm_model_layer_at(c->model, 0);
+    if (!s.type || strcmp(s.type, "embedding") != 0) {
+        return NM_OK;
+    }
+    snprintf(name, sizeof name, "%s.weight", s.name);
+    const nm_entry *weight = nm_store_find(nm_model_store(c->model), name);
+    const int64_t count = weight ? nm_tensor_shape(weight->tensor)->dim[0] : INT64_MAX;
+    return check_sets(&c->data, s.name, count) == NM_OK
+               ? NM_OK
+               : nm_fail_at(c->context, nm_model_place(c->model, s.name));
+}
+
+nm_status check_doubts(const nm_config *config)
+{
+    if (!config->data.train.count) {
+        return NM_OK;
+    }
+    tell_same_sets(config);
+    tell_categories(config);
+    tell_classes(config);
+    tell_balance(config);
+    return check_embedding(config);
 }

@@ -1,10 +1,11 @@
-/* What is right but seldom meant about data and loss, seen as a whole: told, and left as it is. */
+/* Data, layers and loss, seen as a whole. */
 #ifndef NM_MODELS_COMMAND_TRAIN_DOUBTS_H
 #define NM_MODELS_COMMAND_TRAIN_DOUBTS_H
 
 #include "models/config.h"
 
-/* Of a file whose data are open; of one without, nothing. */
-void tell_doubts(const nm_config *config);
+/* Tells what is right but seldom meant, and refuses samples that the first layer cannot take. Of a
+ * file whose data are open; of one without, nothing. */
+nm_status check_doubts(const nm_config *config);
 
 #endif

@@ -186,9 +186,6 @@ static nm_status begin(run *r)
 
 static nm_status train(run *r, nm_train_result *result)
 {
-    if (r->fold <= 0) {
-        tell_doubts(&r->config);
-    }
     nm_status status = nm_trainer_run(r->trainer, result);
     if (r->begun) {
         progress_end(&r->progress);
@@ -232,6 +229,9 @@ nm_status run_all(run *r, nm_train_result *result)
 {
     nm_status status = choose_folder(r);
     status = status == NM_OK ? open_config(r) : status;
+    if (status == NM_OK && r->fold <= 0) {
+        status = check_doubts(&r->config);
+    }
     if (status != NM_OK) {
         return status;
     }
