@@ -359,6 +359,23 @@ START_TEST(a_first_fold_that_fails_on_its_way_can_be_gone_on_from)
 }
 END_TEST
 
+/* It is not taken for none, by which the fold would be measured with its last weights, not its
+ * best. */
+START_TEST(what_a_fold_kept_and_cannot_be_looked_at_is_an_error)
+{
+    write_table();
+    assert_code(norma("train", "net.yaml", "--folds", "2", "--out", "kept", "--quiet"), 0);
+    ck_assert_int_eq(unlink(test_path("kept/predictions.csv")), 0);
+    ck_assert_int_eq(unlink(test_path("kept/fold-1/best.safetensors")), 0);
+    ck_assert_int_eq(symlink("best.safetensors", test_path("kept/fold-1/best.safetensors")), 0);
+    const ended *e =
+        norma("train", "net.yaml", "--folds", "2", "--out", "kept", "--resume", "--quiet");
+    assert_code(e, 1);
+    assert_says(e->err, "kept/fold-1/best.safetensors");
+    ck_assert(!is_there("kept/predictions.csv"));
+}
+END_TEST
+
 TEST_MAIN("models/command_folds", folds_tell_the_mean_and_deviation_of_what_each_got,
           predictions_are_of_every_row_in_its_order_by_a_network_that_had_not_seen_it,
           folds_leave_groups_whole_and_in_order_see_nothing_later,
@@ -368,4 +385,5 @@ TEST_MAIN("models/command_folds", folds_tell_the_mean_and_deviation_of_what_each
           the_last_line_is_left_by_quiet_and_has_the_interval,
           folds_that_were_stopped_go_on_and_end_as_if_they_had_not_been,
           what_cannot_be_said_together_is_refused,
-          a_first_fold_that_fails_on_its_way_can_be_gone_on_from)
+          a_first_fold_that_fails_on_its_way_can_be_gone_on_from,
+          what_a_fold_kept_and_cannot_be_looked_at_is_an_error)

@@ -176,7 +176,7 @@ static int run_new(nm_context *context, const arguments *a)
     if (code != EXIT_FINE) {
         return code;
     }
-    if (path_exists(folder)) {
+    if (access(folder, F_OK) == 0) {
         return bad_usage("new: %s is there already; give another folder with --out", folder);
     }
     if (!are_paths_short_enough(folder, kind, name)) {

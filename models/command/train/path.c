@@ -1,12 +1,19 @@
 #include "models/command/train/path.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
+/* What a call that failed says of it: another error than absence may hide a file that is there. */
+static bool is_absent(void)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+}
 
 bool path_exists(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0;
+    return stat(path, &info) == 0 || !is_absent();
 }
 
 bool is_file(const char *path)
@@ -32,5 +39,5 @@ bool folder_holds(const char *folder, const char *name)
 {
     char path[RUN_PATH];
     struct stat info;
-    return path_join(path, folder, name) && lstat(path, &info) == 0;
+    return path_join(path, folder, name) && (lstat(path, &info) == 0 || !is_absent());
 }
