@@ -34,6 +34,9 @@ START_TEST(what_turns_the_direction_of_writing_is_spelled)
 {
     expect("exe\xe2\x80\xaegpj \xe2\x81\xa6x\xe2\x81\xa9", true, "exe\\u202egpj \\u2066x\\u2069");
     expect("\xe2\x80\xa8 \xef\xbb\xbf", true, "\\u2028 \\ufeff");
+    expect("\xe2\x80\x8e\xe2\x80\x8f\xd8\x9c", true, "\\u200e\\u200f\\u061c");
+    expect("\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa", true,
+           "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa");
 }
 END_TEST
 

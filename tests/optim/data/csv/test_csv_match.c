@@ -88,6 +88,8 @@ START_TEST(a_column_that_is_missing_is_named)
         "missing); it has a, is, y");
     expect_unlike(schema, "a,Kind,when,is,y\n1,x,2/1/2020,yes,setosa\n", "",
                   "are missing); \"Kind\" is there: names are told apart by their letters' case");
+    expect_unlike(schema, "a,is,y,b,c,d,e,f,g\n1,yes,setosa,1,2,3,4,5,6\n", "",
+                  "it has a, is, y, b, c, d, e, f, ...");
     nm_schema_destroy(schema);
     nm_context_destroy(context);
 }
@@ -142,6 +144,11 @@ START_TEST(cells_must_be_what_the_column_was)
     expect_unlike(schema, "a,kind,when,is,y\n1,x,2/1/2020,yes,versicolor\n", "",
                   ":2:18: \"versicolor\" is no class of column \"y\": setosa, virginica");
     nm_schema_destroy(schema);
+    nm_schema *many = schema_of(
+        NM_WANTED_VALUES,
+        "kind,y\na,1\na,2\nb,1\nb,2\nc,1\nc,2\nd,1\nd,2\ne,1\ne,2\nf,1\nf,2\ng,1\ng,2\n", "");
+    expect_unlike(many, "kind,y\nh,1\n", "", "\"kind\": a, b, c, d, e, f, ...; for a network");
+    nm_schema_destroy(many);
     nm_context_destroy(context);
 }
 END_TEST
