@@ -215,6 +215,12 @@ void progress_step(progress *p, int64_t step, double loss, double samples_per_se
     }
 }
 
+bool progress_has_room(const progress *p, const char *summary)
+{
+    const int before = (int)strlen("epoch /  ") + 2 * digits(p->epochs);
+    return !p->live || !(p->line_shown > 0) || before + (int)strlen(summary) <= columns();
+}
+
 static void print_line(progress *p, int64_t epoch, const char *summary)
 {
     clear_line(p);

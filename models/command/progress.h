@@ -26,6 +26,8 @@ void progress_step(progress *p, int64_t step, double loss, double samples_per_se
  * Of more than a hundred epochs only every second, fifth, tenth, ... has one, and the last, and one
  * that a minute without a line was spent on. */
 void progress_epoch(progress *p, int64_t epoch, const char *summary);
+/* Whether the line would fit into the window, if there is one; the first may be longer. */
+bool progress_has_room(const progress *p, const char *summary);
 /* Clears the bar, so that other output can follow. The last epoch has a line, too. */
 void progress_end(progress *p);
 

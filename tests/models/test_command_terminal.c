@@ -94,5 +94,41 @@ START_TEST(figures_are_as_large_as_the_terminal)
 }
 END_TEST
 
+/* Lines of a run of three epochs, and those of them that tell what a guess gets. */
+static void count_lines(unsigned short columns, const char *out, int *lines, int *guesses)
+{
+    static char text[MAX_TEXT];
+    int master;
+    const int err = open(open_terminal(&master, 24, columns), O_RDWR | O_NOCTTY);
+    const pid_t child = start(WORDS("train", "guess.yaml", "--out", out),
+                              (running_options){.err = err, .variable = "TERM", .set_to = "xterm"});
+    close(err);
+    read_terminal(master, text);
+    assert_code(finish(child), 0);
+    *lines = *guesses = 0;
+    for (const char *at = text; (at = strstr(at, "   test loss ")); at++) {
+        *lines += 1;
+    }
+    for (const char *at = text; (at = strstr(at, "(commonest class: ")); at++) {
+        *guesses += 1;
+    }
+}
+
+START_TEST(what_a_guess_gets_stands_in_the_first_line_alone_where_lines_would_wrap)
+{
+    int lines, guesses;
+    write_text("guess.yaml", "model: [dense: {units: 2}]\nloss: cross_entropy\ntrain: {epochs: 3}\n"
+                             "data: {train: {spirals: {points: 60}}, test: {spirals: {points: 60, "
+                             "seed: 1}}}\n");
+    count_lines(80, "narrow", &lines, &guesses);
+    ck_assert_int_eq(lines, 3);
+    ck_assert_int_eq(guesses, 1);
+    count_lines(160, "wide", &lines, &guesses);
+    ck_assert_int_eq(lines, 3);
+    ck_assert_int_eq(guesses, 3);
+}
+END_TEST
+
 TEST_MAIN("models/command_terminal", help_is_as_wide_as_the_terminal,
-          figures_are_as_large_as_the_terminal)
+          figures_are_as_large_as_the_terminal,
+          what_a_guess_gets_stands_in_the_first_line_alone_where_lines_would_wrap)

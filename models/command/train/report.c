@@ -26,17 +26,29 @@ static void describe_set(char text[SET_TEXT], const char *name, const nm_evaluat
     if (e->samples) {
         snprintf(text, SET_TEXT, "   %s loss %s%s%s", name, loss_text(e->loss, loss),
                  describe_metrics(values, sizeof values, s->metrics, e->metrics),
-                 describe_baseline(baseline, s->baseline, s->metrics, guess));
+                 guess ? describe_baseline(baseline, s->baseline, s->metrics, guess) : "");
     }
+}
+
+#define EPOCH_TEXT (2 * SET_TEXT + 64)
+
+static void describe_epoch(char line[EPOCH_TEXT], const nm_train_state *s, bool guesses)
+{
+    char validation[SET_TEXT], test[SET_TEXT];
+    describe_set(validation, "validation", &s->validation, guesses ? &s->validation_baseline : NULL,
+                 s);
+    describe_set(test, "test", &s->test, guesses ? &s->test_baseline : NULL, s);
+    snprintf(line, EPOCH_TEXT, "train loss %.4f%s%s%s", s->train_loss, validation, test,
+             s->is_best ? "   best" : "");
 }
 
 void print_epoch(run *r, const nm_train_state *s)
 {
-    char line[2 * SET_TEXT + 64], validation[SET_TEXT], test[SET_TEXT];
-    describe_set(validation, "validation", &s->validation, &s->validation_baseline, s);
-    describe_set(test, "test", &s->test, &s->test_baseline, s);
-    snprintf(line, sizeof line, "train loss %.4f%s%s%s", s->train_loss, validation, test,
-             s->is_best ? "   best" : "");
+    char line[EPOCH_TEXT];
+    describe_epoch(line, s, true);
+    if (!progress_has_room(&r->progress, line)) {
+        describe_epoch(line, s, false);
+    }
     progress_epoch(&r->progress, s->epoch, line);
 }
 
