@@ -101,6 +101,11 @@ START_TEST(a_run_without_other_sets_keeps_what_a_guess_would_get)
     assert_says(e->out, "train loss ");
     assert_says(e->out, "(commonest class: 66.67 %)");
     e = norma("eval", "alone", "--data", "t.csv", "--quiet");
+    assert_says(e->err, "norma: t.csv is what the network was trained on; on other samples it may "
+                        "do worse\n");
+    write_text("u.csv", "a,kind\n1,x\n2,y\n");
+    ck_assert_str_eq(norma("eval", "alone", "--data", "u.csv", "--quiet")->err, "");
+    e = norma("eval", "alone", "--data", "t.csv", "--quiet");
     assert_says(e->out, "(commonest class: 66.67 %)");
 }
 END_TEST

@@ -301,6 +301,11 @@ static const mistake otherwise[] = {
      NULL},
     {"epochs: 2", "epochs: 2\n  batch_size: 8", "\"batch\" is an option of the part \"data\"\n",
      NULL},
+    {"batch: 8", "batch: 8\n  validation: {csv: {path: v.csv}}",
+     "data: validation: unknown option \"csv\"; it holds rows of the training set out; put those "
+     "of "
+     "a file of its own behind them, and name them by `indices`\n",
+     NULL},
     {"batch: 8", "batch: 8\n  epochs: 2", "\"epochs\" is an option of the part \"train\"\n", NULL},
     {"epochs: 2", "epochs: 2\n  patience: 3",
      "\"patience\" is an option of the part \"early_stopping\"\n",

@@ -63,6 +63,12 @@ static int run_eval(nm_context *context, const arguments *a)
     evaluated e;
     results r = {.begun = false};
     nm_status status = evaluated_open(context, a, argument_value(a, "--on"), &e);
+    const char *file = argument_value(a, "--data");
+    if (status == NM_OK && file && evaluated_was_trained_on(&e, file)) {
+        nm_context_log(context, NM_LOG_WARNING,
+                       "%s is what the network was trained on; on other samples it may do worse",
+                       file);
+    }
     if (status == NM_OK) {
         status = measure_all(&e, a, &r);
     }

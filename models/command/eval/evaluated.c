@@ -57,6 +57,35 @@ static nm_status open_file(evaluated *e, const char *path, const arguments *a)
     return status;
 }
 
+/* Whether a file is one of those that the training set is read from. */
+static bool is_trained_on(const evaluated *e, const char *path)
+{
+    const nm_choice *train = &e->trained.config.data_options.train;
+    const nm_spec *spec = e->trained.has_config && train->item ? train->item->spec : NULL;
+    for (int i = 0; spec && train->options && i < spec->count; i++) {
+        const nm_option *o = &spec->options[i];
+        const char *const *text =
+            (const char *const *)(const void *)((const char *)train->options + o->offset);
+        if (o->type == NM_OPTION_STRING && (o->flags & NM_PATH) && is_same_file(path, *text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the samples are all those that the run divided, whatever their file is called. */
+static bool is_whole_set(const evaluated *e)
+{
+    char print[NM_PRINT_TEXT];
+    const char *data = nm_model_saved(e->trained.model)->split.data;
+    return data && strcmp(nm_dataset_print(e->set, print), data) == 0;
+}
+
+bool evaluated_was_trained_on(const evaluated *e, const char *file)
+{
+    return is_trained_on(e, file) || is_whole_set(e);
+}
+
 static nm_status open_own(evaluated *e, const char *on)
 {
     nm_config *c = &e->trained.config;

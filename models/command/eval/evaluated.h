@@ -25,6 +25,9 @@ nm_status evaluated_open(nm_context *context, const arguments *arguments, const 
 /* The same where there may be neither: `set` is NULL then. */
 nm_status evaluated_open_if_any(nm_context *context, const arguments *arguments, const char *on,
                                 evaluated *evaluated);
+/* Whether the samples of --data, `file`, are those that the network was trained on, as far as that
+ * is known. */
+bool evaluated_was_trained_on(const evaluated *evaluated, const char *file);
 /* What class scores are divided by before they become probabilities; 1 of values. */
 double evaluated_temperature(const evaluated *evaluated);
 /* Fills in what is measured; `onlooker` sees each batch's outputs, class scores divided by the

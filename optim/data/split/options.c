@@ -66,12 +66,19 @@ static const nm_option rows[] = {
     {NM_FIELD(nm_split_options, first_index), NM_OPTION_INT, .min = 0, .max = 1,
      .doc = "the number of the first row in it: 0, or 1"},
 };
+static const nm_advice advice[] = {
+    {"csv npy idx path file", NULL,
+     "it holds rows of the training set out; put those of a file of its own behind them, and name "
+     "them by `indices`"},
+    {NULL, NULL, NULL},
+};
 const nm_spec nm_split_spec = {.name = "nm_split_options",
                                .size = sizeof(nm_split_options),
                                .defaults = &defaults,
                                .options = rows,
                                .count = NM_COUNT_OF(rows),
-                               .check = check_options};
+                               .check = check_options,
+                               .advice = advice};
 
 bool nm_split_holds_out(const nm_split_options *o)
 {
