@@ -15,6 +15,7 @@
 #include "ops/kernels/math.h"
 #include "ops/kernels/simd.h"
 #include "ops/reduce/lines.h"
+#include "ops/reduce/side_by_side.h"
 #include "ops/loss.h"
 #include "ops/table.h"
 
@@ -191,51 +192,18 @@ static void share(const nm_run *run, rows *r, nm_range_fn f32, nm_range_fn f64)
 
 /* ---- Computation ---- */
 
-/* Classes that fill no vector: then ROWS rows are computed side by side. */
-#define FEW 15
-#define ROWS 16
-
-typedef struct side_by_side {
-    float e[FEW][ROWS], top[ROWS], sum[ROWS];
-} side_by_side;
-
-/* e^(x - max x) of rows that begin n apart, and its sums; of fewer than ROWS the last fills up. */
-NM_KERNEL_float static void exp_few(const float *x, int64_t n, int64_t count, side_by_side *to)
-{
-    for (int64_t i = 0; i < ROWS; i++) {
-        const float *row = x + (i < count ? i : count - 1) * n;
-        for (int64_t k = 0; k < n; k++) {
-            to->e[k][i] = row[k];
-        }
-        to->top[i] = row[0];
-        to->sum[i] = 0;
-    }
-    for (int64_t k = 0; k < n; k++) {
-        NM_SIMD for (int i = 0; i < ROWS; i++)
-        {
-            to->top[i] = to->e[k][i] > to->top[i] ? to->e[k][i] : to->top[i];
-        }
-    }
-    for (int64_t k = 0; k < n; k++) {
-        NM_SIMD for (int i = 0; i < ROWS; i++)
-        {
-            to->e[k][i] = NM_EXP(to->e[k][i] - to->top[i]);
-            to->sum[i] += to->e[k][i];
-        }
-    }
-}
-
 /* Before row i of a range: the group that begins with it. Returns the row's place there, or -1
  * where rows are computed one by one. */
 static int64_t place_among_few(const rows *r, size_t real, int64_t begin, int64_t end, int64_t i,
-                               side_by_side *group)
+                               nm_side_by_side *group)
 {
-    const int64_t n = r->classes, left = end - i, at = (i - begin) % ROWS;
-    if (real != sizeof(float) || n < 1 || n > FEW) {
+    const int64_t n = r->classes, left = end - i, at = (i - begin) % NM_SIDE_ROWS;
+    if (real != sizeof(float) || n < 1 || n > NM_SIDE_MOST) {
         return -1;
     }
     if (at == 0) {
-        exp_few((const float *)r->logits + i * n, n, left < ROWS ? left : ROWS, group);
+        nm_exp_side_by_side((const float *)r->logits + i * n, n,
+                            left < NM_SIDE_ROWS ? left : NM_SIDE_ROWS, group);
     }
     return at;
 }
@@ -281,7 +249,7 @@ static int64_t place_among_few(const rows *r, size_t real, int64_t begin, int64_
     static void name(void *arg, int64_t begin, int64_t end)                                        \
     {                                                                                              \
         const rows *r = arg;                                                                       \
-        side_by_side group;                                                                        \
+        nm_side_by_side group;                                                                     \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
             const int64_t at = place_among_few(r, sizeof(real), begin, end, i, &group);            \
@@ -340,7 +308,7 @@ static int64_t place_among_few(const rows *r, size_t real, int64_t begin, int64_
         const int64_t n = r->classes;                                                              \
         const real *w = r->class_weight;                                                           \
         const double share = r->smoothing / (double)n * r->weight_sum;                             \
-        side_by_side group;                                                                        \
+        nm_side_by_side group;                                                                     \
         for (int64_t i = begin; i < end; i++) {                                                    \
             const int64_t label = label_at(r, i);                                                  \
             const bool counts = label != r->ignored;                                               \

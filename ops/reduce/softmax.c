@@ -6,6 +6,7 @@
 #include "ops/kernels/simd.h"
 #include "ops/reduce/axes.h"
 #include "ops/reduce/lines.h"
+#include "ops/reduce/side_by_side.h"
 #include "ops/loss.h"
 #include "ops/reduce/softmax.h"
 #include "ops/table.h"
@@ -68,13 +69,35 @@ nm_status nm_softmax_infer(nm_infer *infer)
 
 SOFTMAX_LINES(softmax_f32, float)
 SOFTMAX_LINES(softmax_f64, double)
+
+/* Lines that fill no vectors are computed side by side. */
+static void softmax_lines(const void *const *xs, void *ys, int64_t lines, int64_t n)
+{
+    const float *x = xs[0];
+    float *y = ys;
+    if (n > NM_SIDE_MOST) {
+        softmax_f32(xs, ys, lines, n);
+        return;
+    }
+    for (int64_t line = 0; line < lines; line += NM_SIDE_ROWS) {
+        const int64_t rows = lines - line < NM_SIDE_ROWS ? lines - line : NM_SIDE_ROWS;
+        nm_side_by_side group;
+        nm_exp_side_by_side(x, n, rows, &group);
+        for (int64_t i = 0; i < rows; i++, x += n, y += n) {
+            for (int64_t k = 0; k < n; k++) {
+                y[k] = group.e[k][i] / group.sum[i];
+            }
+        }
+    }
+}
+
 SOFTMAX_GRAD_LINES(softmax_grad_f32, float)
 SOFTMAX_GRAD_LINES(softmax_grad_f64, double)
 
 static nm_status softmax_forward(const nm_run *run)
 {
     const int axis = nm_softmax_axis(run->options, nm_tensor_shape(run->in[0]));
-    return nm_along_lines(run, axis, softmax_f32, softmax_f64);
+    return nm_along_lines(run, axis, softmax_lines, softmax_f64);
 }
 
 static nm_status softmax_grad_forward(const nm_run *run)
