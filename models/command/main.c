@@ -66,6 +66,17 @@ static bool is_set_in_the_file(const command *c, const char *text)
     return false;
 }
 
+/* -o: the option that begins so; NULL: none, or it is more than a letter. */
+static const char *find_by_letter(const command *c, const char *text)
+{
+    for (int i = 0; strlen(text) == 2 && flag_at(c, i); i++) {
+        if (flag_at(c, i)->name[2] == text[1]) {
+            return flag_at(c, i)->name;
+        }
+    }
+    return NULL;
+}
+
 static int unknown_flag(const command *c, const char *text)
 {
     const char *names[2 * MAX_FLAGS];
@@ -76,7 +87,8 @@ static int unknown_flag(const command *c, const char *text)
     for (; count < 2 * MAX_FLAGS && flag_at(c, count); count++) {
         names[count] = flag_at(c, count)->name;
     }
-    const char *near = nm_nearest(text, names, count);
+    const char *letter = find_by_letter(c, text);
+    const char *near = letter ? letter : nm_nearest(text, names, count);
     if (near) {
         return bad_usage("%s: unknown option %s; did you mean %s?", c->name, text, near);
     }
@@ -152,6 +164,10 @@ static int parse(arguments *a, char **words, int count)
         } else {
             a->positional[a->count++] = words[i];
         }
+    }
+    if (c->most >= 0 && a->count > c->most && argument_value(a, "--resume")) {
+        return bad_usage("%s: --resume takes no value; to go on with %s: --resume --out %s",
+                         c->name, a->positional[a->count - 1], a->positional[a->count - 1]);
     }
     if (a->count < c->least || (c->most >= 0 && a->count > c->most)) {
         return bad_usage("%s: %s; usage: %s %s %s", c->name,

@@ -121,7 +121,9 @@ char *describe_baseline(char text[BASELINE_TEXT], const char *name, const nm_cho
     if (guess->samples && by_metric && is_share(metrics->at[0].item->name)) {
         snprintf(text, BASELINE_TEXT, " (%s: %.2f %%)", name, 100 * guess->metric);
     } else if (guess->samples) {
-        snprintf(text, BASELINE_TEXT, " (%s: %.4g)", name, by_metric ? guess->metric : guess->loss);
+        const double value = by_metric ? guess->metric : guess->loss;
+        const bool is_rest = fabs(value) < 1e-12; /* of rounding: the mean's r2 is 0 */
+        snprintf(text, BASELINE_TEXT, " (%s: %.4g)", name, is_rest ? 0 : value);
     }
     return text;
 }

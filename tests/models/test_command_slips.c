@@ -52,6 +52,29 @@ START_TEST(what_a_command_reads_is_not_written_over)
 }
 END_TEST
 
+START_TEST(letters_for_options_and_a_run_behind_resume_are_told_the_right_way)
+{
+    write_text("net.yaml", network);
+    assert_refused("train: unknown option -o; did you mean --out?\n", "train", "net.yaml", "-o",
+                   "r");
+    assert_refused("eval: unknown option -q; did you mean --quiet?\n", "eval", "r", "-q");
+    assert_refused("train: unknown option -z; `", "train", "net.yaml", "-z");
+    assert_refused("train: --resume takes no value; to go on with r: --resume --out r\n", "train",
+                   "net.yaml", "--resume", "r");
+    assert_refused("train: too many arguments; usage: ", "train", "net.yaml", "r");
+}
+END_TEST
+
+START_TEST(the_r2_of_a_guess_by_the_mean_is_0)
+{
+    write_text("v.csv", "a,y\n1,0.1\n2,0.3\n4,0.7\n7,1.1\n9,1.9\n3,0.35\n");
+    write_text("value.yaml", "model: [dense: {units: 1}]\nloss: mse\ntrain: {epochs: 1}\n"
+                             "data: {train: {csv: {path: v.csv, target: y}}}\n");
+    assert_code(norma("train", "value.yaml", "--quiet", "--out", "value"), 0);
+    assert_says(norma("eval", "value", "--quiet")->out, " (mean: 0) ");
+}
+END_TEST
+
 START_TEST(a_run_in_the_place_of_a_networks_file_is_told_with_that_file)
 {
     train_one("a run");
@@ -183,6 +206,8 @@ END_TEST
 
 TEST_MAIN("models/command_slips", no_command_writes_a_file_called_minus,
           what_a_command_reads_is_not_written_over,
+          letters_for_options_and_a_run_behind_resume_are_told_the_right_way,
+          the_r2_of_a_guess_by_the_mean_is_0,
           a_run_in_the_place_of_a_networks_file_is_told_with_that_file,
           samples_without_a_network_are_told_from_a_network_without_samples,
           a_run_without_other_sets_keeps_what_a_guess_would_get,
