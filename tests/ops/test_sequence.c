@@ -282,6 +282,24 @@ START_TEST(without_keys_attention_is_zero)
     nm_tensor *y =
         nm_scaled_dot_product_attention(f.tape, normal(&f, NM_SHAPE(3, 2)), none, none, NULL);
     assert_same(&f, y, nm_full(f.tape, NM_F64, NM_SHAPE(3, 2), 0));
+    nm_tensor *mask = nm_full(f.tape, NM_I64, NM_SHAPE(3, 0), 1);
+    y = nm_scaled_dot_product_attention(f.tape, normal(&f, NM_SHAPE(3, 2)), none, none, mask);
+    assert_same(&f, y, nm_full(f.tape, NM_F64, NM_SHAPE(3, 2), 0));
+    end(&f);
+}
+END_TEST
+
+START_TEST(a_key_that_is_the_only_one_may_be_hidden)
+{
+    fixture f = begin();
+    nm_tensor *q = normal(&f, NM_SHAPE(2, 3)), *k = normal(&f, NM_SHAPE(1, 3));
+    nm_tensor *mask = nm_reshape(f.tape, NUMBERS(f, 0, 1), NM_SHAPE(2, 1));
+    nm_tensor *y = nm_scaled_dot_product_attention(f.tape, q, k, k, mask);
+    assert_fine(f.context);
+    for (int64_t i = 0; i < 3; i++) {
+        ck_assert_double_eq(nm_tensor_get(y, i), 0);
+        ck_assert_double_eq(nm_tensor_get(y, 3 + i), nm_tensor_get(k, i));
+    }
     end(&f);
 }
 END_TEST
@@ -321,5 +339,5 @@ TEST_MAIN("ops/sequence", many_steps_are_so_many_calls_of_one_step,
           a_sequence_of_no_steps_keeps_its_state, what_stands_behind_a_length_is_without_effect,
           what_does_not_fit_a_sequence_is_named, a_mask_and_causality_hide_what_either_hides,
           a_query_that_sees_nothing_has_neither_a_value_nor_a_gradient,
-          without_keys_attention_is_zero, what_does_not_fit_an_attention_is_named,
-          a_mask_of_lengths_counts_from_0_to_all_steps)
+          without_keys_attention_is_zero, a_key_that_is_the_only_one_may_be_hidden,
+          what_does_not_fit_an_attention_is_named, a_mask_of_lengths_counts_from_0_to_all_steps)
