@@ -99,9 +99,10 @@ NM_API nm_tensor *nm_model_predict(nm_model *model, nm_tape *tape, nm_tensor *x)
 /* Prepares inference with the parameters as they are now: every batch norm behind a dense or conv2d
  * layer goes into copies of that one's weights, weight norm is computed once, and activations go
  * along. For batches of some tens of samples or more, copies of dense layers' weights are kept in
- * the order in which products read them. Results differ within rounding; no gradient reaches those parameters. The next pass in
- * training, or nm_model_load(), ends it; parameters that change otherwise are noticed, where it is
- * the library that changes them or nm_tensor_touch() says so. Without `fuse` it does nothing. */
+ * the order in which products read them. Results differ within rounding; no gradient reaches those
+ * parameters. The next pass in training, or nm_model_load(), ends it; parameters that change
+ * otherwise are noticed, where it is the library that changes them or nm_tensor_touch() says so.
+ * Without `fuse` it does nothing. */
 NM_API nm_status nm_model_fold(nm_model *model);
 /* Rounds weights to 8 bits, for predictions: whole numbers from -127 to 127, and a scale for each
  * output (a row of the weight). All weights are rounded that have rows of 8 numbers or more;

@@ -39,9 +39,9 @@ NM_API nm_tensor *nm_traced_forward(nm_traced *traced, const nm_pass *pass, nm_t
 /* Prepares inference with the parameters as they are now, at once for inputs of that type and
  * shape: what depends on parameters alone is computed once, and batch norm goes into the weights of
  * the dense or conv2d before it; and for batches of which packing a dense layer's weights takes a
- * part of the time, they are packed once (not for those that share). Results differ within rounding. The next pass in training, or
- * nm_traced_unfold(), ends it. Parameters that change otherwise are noticed, where it is the
- * library that changes them or nm_tensor_touch() says so. */
+ * part of the time, they are packed once (not for those that share). Results differ within
+ * rounding. The next pass in training, or nm_traced_unfold(), ends it. Parameters that change
+ * otherwise are noticed, where it is the library that changes them or nm_tensor_touch() says so. */
 NM_API nm_status nm_traced_fold(nm_traced *traced, nm_dtype dtype, nm_shape x);
 NM_API void nm_traced_unfold(nm_traced *traced);
 

@@ -7,9 +7,9 @@
 #include "ops/kernels/finish.h"
 #include "ops/kernels/reduce.h"
 
-#define COPIED 524288 /* numbers at once, if an image has no more, with several outputs a channel  \
-                       */
-#define CHUNKS 16     /* of images at most, for the gradient of weights */
+/* Numbers at once, if an image has no more, with several outputs a channel. */
+#define COPIED 524288
+#define CHUNKS 16            /* of images at most, for the gradient of weights */
 #define WORTH_THREADS 131072 /* multiply-adds below which a second thread does not pay */
 
 /* Tap t of place p lies over (p scale + shift + t dilation) / divisor of what is read, if that is a

@@ -53,7 +53,8 @@ static const char *const dates_names[] = {"auto", "day_first", "month_first", NU
 static const char *const missing_names[] = {"refuse", "mean", "median", "zero", NULL};
 static const nm_option rows[] = {
     {NM_FIELD(nm_csv_options, path), NM_OPTION_STRING, .also = "file filename csv",
-     .flags = NM_REQUIRED | NM_PATH, .doc = "path of the file, plain or gzip; \"-\": standard input"},
+     .flags = NM_REQUIRED | NM_PATH,
+     .doc = "path of the file, plain or gzip; \"-\": standard input"},
     {NM_FIELD(nm_csv_options, target), NM_OPTION_STRINGS, .also = "label labels y target_column",
      .doc = "the targets' columns: names, patterns such as \"y*\", or indexes from 0, or from -1 "
             "back; or none. Left out: the one called target, label or class, or the last one"},
