@@ -359,6 +359,19 @@ START_TEST(haiku_a_set_of_equal_values_gives_exactly_the_shift)
 END_TEST
 
 /* flax#1491 and its like: E[x^2] - E[x]^2 has no digit left. */
+START_TEST(no_axes_are_all_of_them)
+{
+    fixture b = begin();
+    nm_tensor *x = normal(&b, NM_F32, NM_SHAPE(3, 4), 2, 3, 0);
+    const nm_ints none = NM_NO_LIST;
+    assert_same(&b, nm_normalize(b.tape, x, NULL, NULL, .axes = none),
+                nm_normalize(b.tape, x, NULL, NULL, .axes = NM_INTS(0, 1)), 0);
+    assert_same(&b, nm_l2_normalize(b.tape, x, .axes = none),
+                nm_l2_normalize(b.tape, x, .axes = NM_INTS(0, 1)), 0);
+    end(&b);
+}
+END_TEST
+
 START_TEST(flax_a_mean_of_a_million_deviations_costs_nothing)
 {
     fixture b = begin();
@@ -527,7 +540,7 @@ TEST_MAIN("ops/normalize", every_choice_of_axes_is_right,
           a_missing_value_that_is_nan_harms_no_gradient,
           a_set_without_weight_gives_the_shift_and_no_gradient, weights_of_one_change_nothing,
           haiku_a_set_of_equal_values_gives_exactly_the_shift,
-          flax_a_mean_of_a_million_deviations_costs_nothing,
+          flax_a_mean_of_a_million_deviations_costs_nothing, no_axes_are_all_of_them,
           squares_beyond_the_range_of_f32_are_no_matter,
           the_bits_do_not_depend_on_the_number_of_threads, mistakes_are_explained,
           weights_below_0_and_nan_are_refused,
