@@ -100,13 +100,15 @@ static bool show_innermost(const session *s, const char *line, int depth)
 
 /* ---- Messages ---- */
 
-/* A line that begins with its place, which then stands alone, so that editors find it. */
-static void print_line(const char *line, size_t length, const nm_place *place)
+/* A line that begins with its place, which then stands alone, so that editors find it; else with
+ * the prefix. It is written at once: whoever reads the file meanwhile finds all of it or nothing.
+ */
+static void print_line(const char *prefix, const char *line, size_t length, const nm_place *place)
 {
     const bool colour = use_colour(STDERR_FILENO);
     const size_t head = place ? place->length - 1 : 0;
-    fprintf(stderr, "%s%.*s%s%.*s\n", colour && head ? "\033[1m" : "", (int)head, line,
-            colour && head ? "\033[0m" : "", (int)(length - head), line + head);
+    fprintf(stderr, "%s%s%.*s%s%.*s\n", place ? "" : prefix, colour && head ? "\033[1m" : "",
+            (int)head, line, colour && head ? "\033[0m" : "", (int)(length - head), line + head);
 }
 
 /* Every line of it; `prefix` before the first, unless that begins with its place. */
@@ -116,8 +118,7 @@ static void print_message(const session *s, const char *message, const char *pre
         nm_place place;
         const size_t length = strcspn(line, "\n");
         const bool has_place = nm_place_read(line, &place);
-        fputs(line == message && !has_place ? prefix : "", stderr);
-        print_line(line, length, has_place ? &place : NULL);
+        print_line(line == message ? prefix : "", line, length, has_place ? &place : NULL);
         if (has_place && s) {
             show_innermost(s, line, 0);
         }
