@@ -19,16 +19,18 @@
 typedef struct view {
     const nm_conv *conv;
     nm_dtype dtype;
-    size_t item;            /* bytes */
-    int64_t channels;       /* of one group's input */
-    int64_t outputs;        /* of one group */
-    int64_t depth;          /* kh * kw * channels */
-    int64_t group;          /* at work */
-    int64_t first;          /* the piece's first output row */
-    int64_t rows;           /* how many it has */
-    bool taps_together;     /* a kernel's row of taps lies in one piece of x */
-    const void *x, *w, *dy; /* what is read, */
-    void *y, *dx, *dw;      /* and what is computed; NULL: not this time */
+    size_t item;                   /* bytes */
+    int64_t channels;              /* of one group's input */
+    int64_t outputs;               /* of one group */
+    int64_t depth;                 /* kh * kw * channels */
+    int64_t group;                 /* at work */
+    int64_t first;                 /* the piece's first output row */
+    int64_t rows;                  /* how many it has */
+    bool taps_together;            /* a kernel's row of taps lies in one piece of x */
+    bool plain;                    /* 1x1: images are their own patches */
+    int64_t pitch;                 /* from patch to patch */
+    const void *x, *w, *bias, *dy; /* what is read, */
+    void *y, *dx, *dw;             /* and what is computed; NULL: not this time */
     char *patches;
 } view;
 
@@ -39,6 +41,9 @@ static view make_view(const nm_conv *c, nm_dtype dtype)
     v.outputs = c->o / c->groups;
     v.depth = c->kh * c->kw * v.channels;
     v.taps_together = c->groups == 1 && c->dilation[1] == 1;
+    v.plain = c->kh == 1 && c->kw == 1 && c->oh == c->h && c->ow == c->w && c->stride[0] == 1 &&
+              c->stride[1] == 1 && c->padding[0] == 0 && c->padding[1] == 0;
+    v.pitch = v.plain ? c->c : v.depth;
     return v;
 }
 
@@ -129,9 +134,14 @@ static void add_back_images(void *arg, int64_t begin, int64_t end)
     move_patches(v, begin * v->conv->oh, end * v->conv->oh, add_back);
 }
 
-static void gather(nm_context *context, view *v)
+/* The patches of the piece and group: made, or images themselves. */
+static const char *gather(nm_context *context, view *v)
 {
+    if (v->plain) {
+        return at(v->x, v->group * v->channels, v);
+    }
     nm_parallel(context, v->rows, 16384 / (v->conv->ow * v->depth + 1) + 1, copy_rows, v);
+    return v->patches;
 }
 
 static void scatter(nm_context *context, view *v)
@@ -157,22 +167,21 @@ static int64_t in_weights(const view *v)
     return v->group * v->outputs * v->depth;
 }
 
-/* y += patches w^T */
+/* y = patches w^T + bias */
 static nm_status forward_piece(nm_context *context, view *v)
 {
-    gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
                  .bf16 = v->conv->bf16,
                  .transpose_b = true,
-                 .accumulate = true,
                  .m = v->rows * v->conv->ow,
                  .n = v->outputs,
                  .k = v->depth,
-                 .lda = v->depth,
+                 .lda = v->pitch,
                  .ldb = v->depth,
                  .ldc = v->conv->o,
-                 .a = v->patches,
+                 .a = gather(context, v),
                  .b = at(v->w, in_weights(v), v),
+                 .bias = v->bias ? at(v->bias, v->group * v->outputs, v) : NULL,
                  .c = place_at(v->y, in_y(v), v)};
     return nm_gemm_run(context, &g);
 }
@@ -187,12 +196,12 @@ static nm_status input_grad_piece(nm_context *context, view *v)
                  .k = v->outputs,
                  .lda = v->conv->o,
                  .ldb = v->depth,
-                 .ldc = v->depth,
+                 .ldc = v->pitch,
                  .a = at(v->dy, in_y(v), v),
                  .b = at(v->w, in_weights(v), v),
-                 .c = v->patches};
+                 .c = v->plain ? place_at(v->dx, v->group * v->channels, v) : v->patches};
     nm_status status = nm_gemm_run(context, &g);
-    if (status == NM_OK) {
+    if (status == NM_OK && !v->plain) {
         scatter(context, v);
     }
     return status;
@@ -201,7 +210,6 @@ static nm_status input_grad_piece(nm_context *context, view *v)
 /* dw += dy^T patches */
 static nm_status weight_grad_piece(nm_context *context, view *v)
 {
-    gather(context, v);
     nm_gemm g = {.dtype = v->dtype,
                  .bf16 = v->conv->bf16,
                  .transpose_a = true,
@@ -210,10 +218,10 @@ static nm_status weight_grad_piece(nm_context *context, view *v)
                  .n = v->depth,
                  .k = v->rows * v->conv->ow,
                  .lda = v->conv->o,
-                 .ldb = v->depth,
+                 .ldb = v->pitch,
                  .ldc = v->depth,
                  .a = at(v->dy, in_y(v), v),
-                 .b = v->patches,
+                 .b = gather(context, v),
                  .c = place_at(v->dw, in_weights(v), v)};
     return nm_gemm_run(context, &g);
 }
@@ -227,8 +235,9 @@ static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piec
         return NM_OK; /* no elements bound the sizes of an empty batch's images: compute none */
     }
     int64_t all = c->n * c->oh, row = c->ow * v->depth * (int64_t)v->item;
-    int64_t units = PIECE / (row * unit + 1) + 1, rows = units * unit < all ? units * unit : all;
-    v->patches = nm_scratch(context, nm_bytes(rows * row, 1));
+    int64_t units = PIECE / (row * unit + 1) + 1,
+            rows = v->plain || units * unit > all ? all : units * unit;
+    v->patches = nm_scratch(context, v->plain ? 1 : nm_bytes(rows * row, 1));
     nm_status status = v->patches ? NM_OK : NM_ERROR_MEMORY;
     for (v->first = 0; v->first < all; v->first += rows) {
         v->rows = all - v->first < rows ? all - v->first : rows;
@@ -242,34 +251,21 @@ static nm_status for_each_piece(nm_context *context, view *v, int64_t unit, piec
 
 /* ---- The three directions ---- */
 
-/* What every output starts from. */
-static void fill_with_bias(const nm_conv *c, const view *v, const void *bias, void *y)
-{
-    size_t row = (size_t)c->o * v->item;
-    if (!bias) {
-        memset(y, 0, (size_t)(c->n * c->oh * c->ow) * row);
-        return;
-    }
-    for (int64_t i = 0; i < c->n * c->oh * c->ow; i++) {
-        memcpy(place_at(y, i * c->o, v), bias, row);
-    }
-}
-
 static nm_status forward_by_pieces(nm_context *context, nm_dtype dtype, const nm_conv *c,
                                    const void *x, const void *w, const void *bias, void *y)
 {
     view v = make_view(c, dtype);
     v.x = x;
     v.w = w;
+    v.bias = bias;
     v.y = y;
-    fill_with_bias(c, &v, bias, y);
     return for_each_piece(context, &v, 1, forward_piece);
 }
 
 /* Whether ours computes y, though oneDNN is there. */
 static bool is_ours(const nm_conv_choice *k)
 {
-    return k->narrow_first || k->winograd_first || k->depthwise_first;
+    return k->narrow_first || k->winograd_first || k->forward_first;
 }
 
 static nm_status forward(nm_context *context, nm_dtype dtype, const nm_conv *c, const void *x,
@@ -280,8 +276,8 @@ static nm_status forward(nm_context *context, nm_dtype dtype, const nm_conv *c, 
     const bool done =
         dtype == NM_F32 && !is_ours(&k) && nm_onednn_conv_forward(context, c, x, w, bias, y);
     nm_status status = nm_context_status(context);
-    if (k.depthwise && !k.narrow && !done && status == NM_OK) {
-        return nm_depthwise_forward(context, k.depthwise, dtype, c, x, w, bias, activation, y);
+    if (k.forward && !k.narrow && !k.winograd && !done && status == NM_OK) {
+        return nm_direct_forward(context, k.forward, dtype, c, x, w, bias, activation, y);
     }
     if (status == NM_OK && !done) {
         status = k.narrow     ? k.narrow->narrow_forward(context, c, x, w, bias, relu, y)
@@ -376,7 +372,9 @@ static nm_status input_grad_by_pieces(nm_context *context, nm_dtype dtype, const
     v.dy = dy;
     v.w = w;
     v.dx = dx;
-    memset(dx, 0, (size_t)(c->n * c->h * c->w * c->c) * v.item);
+    if (!v.plain) {
+        memset(dx, 0, (size_t)(c->n * c->h * c->w * c->c) * v.item);
+    }
     return for_each_piece(context, &v, c->oh, input_grad_piece);
 }
 
@@ -389,8 +387,8 @@ nm_status nm_conv_input_grad(nm_context *context, nm_dtype dtype, const nm_conv 
     if (done || nm_context_status(context) != NM_OK) {
         return nm_context_status(context);
     }
-    if (k.depthwise_input_grad) {
-        return nm_depthwise_input_grad(context, k.depthwise_input_grad, dtype, c, dy, w, dx);
+    if (k.input_grad && !k.winograd) {
+        return nm_direct_input_grad(context, k.input_grad, dtype, c, dy, w, dx);
     }
     return k.winograd ? k.winograd->winograd_input_grad(context, c, dy, w, dx)
                       : input_grad_by_pieces(context, dtype, c, dy, w, dx);
@@ -421,16 +419,16 @@ static nm_status weight_grad(nm_context *context, nm_dtype dtype, const nm_conv 
     const nm_conv_choice k = nm_conv_choose(context, dtype, c);
     const bool narrow = k.narrow && nm_conv_narrow_has_weight_grad(c, k.narrow);
     const bool done = dtype == NM_F32 && !(narrow && k.narrow_grad_first) && !k.winograd_first &&
-                      !k.depthwise_weight_grad_first &&
-                      nm_onednn_conv_weight_grad(context, c, x, dy, dw);
+                      !k.weight_grad_first && nm_onednn_conv_weight_grad(context, c, x, dy, dw);
     nm_status status = nm_context_status(context);
     if (narrow && !done && status == NM_OK) {
         return k.narrow->narrow_weight_grad(context, c, x, dy, dw, db);
     }
     if (status == NM_OK && !done) {
-        status = k.winograd    ? k.winograd->winograd_weight_grad(context, c, x, dy, dw)
-                 : k.depthwise ? nm_depthwise_weight_grad(context, k.depthwise, dtype, c, x, dy, dw)
-                               : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
+        status = k.winograd ? k.winograd->winograd_weight_grad(context, c, x, dy, dw)
+                 : k.weight_grad
+                     ? nm_direct_weight_grad(context, k.weight_grad, dtype, c, x, dy, dw)
+                     : weight_grad_by_pieces(context, dtype, c, x, dy, dw);
     }
     return status == NM_OK && db ? bias_grad(context, dtype, c, dy, db) : status;
 }
@@ -442,7 +440,7 @@ nm_status nm_conv_weight_grad(nm_context *context, nm_dtype dtype, const nm_conv
     if (!c->x_is_bf16 || takes_bf16(&k)) {
         return weight_grad(context, dtype, c, x, dy, dw, db);
     }
-    if (!k.narrow && !k.winograd_first && !k.depthwise_weight_grad_first &&
+    if (!k.narrow && !k.winograd_first && !k.weight_grad_first &&
         nm_onednn_conv_weight_grad(context, c, x, dy, dw)) {
         return db ? bias_grad(context, dtype, c, dy, db) : NM_OK;
     }

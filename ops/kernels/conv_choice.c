@@ -102,12 +102,12 @@ bool nm_conv_winograd_pays(const nm_conv *c)
 
 /* ---- The choice ---- */
 
-/* Each number of them by itself where vectors would not be full. */
-static const nm_tiles *choose_tiles(nm_dtype dtype, const nm_conv *c)
+/* For as many outputs: of one by one where vectors would not be full. */
+static const nm_tiles *find_tiles(nm_dtype dtype, int64_t outputs)
 {
     const nm_conv_wide *wide;
     for (int i = 0; dtype == NM_F32 && (wide = nm_conv_wide_at(i)) != NULL; i++) {
-        if (c->o >= wide->lanes) {
+        if (outputs >= wide->lanes) {
             return &wide->tiles;
         }
     }
@@ -136,23 +136,43 @@ static bool is_fast(const nm_conv_wide *wide)
 #endif
 }
 
-/* As measured against oneDNN: of one channel, which other kernels take, the gradient of x alone. */
+/* Of one channel, which other kernels take, the gradient of x alone. First as measured. */
 static void choose_depthwise(nm_dtype dtype, const nm_conv *c, nm_conv_choice *k)
 {
-    const nm_tiles *tiles = nm_conv_is_depthwise(c) ? choose_tiles(dtype, c) : NULL;
-    const bool fast = tiles && tiles->lanes > 1;
-    k->depthwise = c->c > 1 ? tiles : NULL;
-    k->depthwise_input_grad = c->c > 1 || fast ? tiles : NULL;
-    k->depthwise_first = k->depthwise && fast && (c->o > c->c || c->o < 16);
-    k->depthwise_weight_grad_first =
-        k->depthwise && fast && (k->depthwise_first || c->kh * c->kw > 9);
+    const nm_tiles *tiles = find_tiles(dtype, c->o);
+    const bool wide = tiles->lanes > 1 && is_fast(nm_conv_wide_at(0));
+    const bool many = wide && c->c > 1 && (c->o > c->c || c->o < 16);
+    k->forward = k->weight_grad = c->c > 1 ? tiles : NULL;
+    k->input_grad = c->c > 1 || wide ? tiles : NULL;
+    k->forward_first = k->input_grad_first = many;
+    k->weight_grad_first = many || (wide && c->c > 1 && c->kh * c->kw > 9);
+}
+
+#define WEIGHTS 131072 /* at most, which are read again for every band */
+
+static void choose_direct(nm_context *context, const nm_conv *c, nm_conv_choice *k)
+{
+    const int64_t in = c->c / c->groups, out = c->o / c->groups;
+    /* The gradient of x is a product of dy where it stands, which is faster. */
+    const bool plain = c->kh == 1 && c->kw == 1 && c->stride[0] == 1 && c->stride[1] == 1;
+    if (c->kh * c->kw * in * c->o <= WEIGHTS && !(c->bf16 && nm_takes_bf16(context))) {
+        k->forward = find_tiles(NM_F32, out);
+        k->forward = k->forward->lanes > 1 ? k->forward : NULL;
+        k->input_grad = find_tiles(NM_F32, in);
+        k->input_grad = k->input_grad->lanes > 1 && !plain ? k->input_grad : NULL;
+        k->input_grad_first = plain && c->groups == 1 && !c->bf16 && is_fast(nm_conv_wide_at(0));
+    }
 }
 
 nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv *c)
 {
     nm_conv_choice k = {.narrow = best(dtype, c, nm_conv_is_narrow),
                         .winograd = best(dtype, c, nm_conv_is_winograd)};
-    choose_depthwise(dtype, c, &k);
+    if (nm_conv_is_depthwise(c)) {
+        choose_depthwise(dtype, c, &k);
+    } else if (dtype == NM_F32 && c->n > 0 && c->h > 0 && c->w > 0 && c->c > 0 && c->o > 0) {
+        choose_direct(context, c, &k);
+    }
     const switches *s = k.narrow || k.winograd ? find_switches(context) : NULL;
     k.narrow = s && !s->narrow_off ? k.narrow : NULL;
     k.winograd = s && !s->winograd_off ? k.winograd : NULL;
@@ -164,7 +184,7 @@ nm_conv_choice nm_conv_choose(nm_context *context, nm_dtype dtype, const nm_conv
     const nm_conv_wide *bf16 = in_bf16 ? nm_conv_wide_bf16() : NULL;
     k.winograd = bf16 && nm_conv_is_winograd(dtype, c, bf16) ? bf16 : k.winograd;
     k.winograd_first = pays && (!in_bf16 || k.winograd == bf16);
-    k.input_grad_first =
-        k.winograd_first || k.depthwise_first || (c->groups == 1 && c->c <= CHANNELS);
+    k.input_grad_first = k.input_grad_first || k.winograd_first ||
+                         (c->groups == 1 && c->c <= CHANNELS && is_fast(nm_conv_wide_at(0)));
     return k;
 }

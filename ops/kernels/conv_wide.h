@@ -5,14 +5,14 @@
  * channels is too small for the general kernels, oneDNN's too. And the gradient of the weights of
  * some of them.
  *
- * depthwise: of each channel by itself; see depthwise.h.
+ * tiles: see direct.h.
  *
  * winograd: of 3x3 kernels by Winograd's filtering. Twice as fast as the definition, and rounded
  * more: the error is up to three times as large. */
 #ifndef NM_OPS_KERNELS_CONV_WIDE_H
 #define NM_OPS_KERNELS_CONV_WIDE_H
 
-#include "ops/kernels/depthwise.h"
+#include "ops/kernels/direct.h"
 
 /* All fail only if memory runs out. `bias` and `db`, [o], may be NULL. The gradient of the weights
  * by Winograd's filtering is summed in an order that depends on the number of threads; all else has

@@ -3,7 +3,7 @@
  * filtering alone, of pairs of bf16. */
 #ifndef BF16
 #include "ops/kernels/of_float.h"
-#include "ops/kernels/depthwise_loops.h"
+#include "ops/kernels/direct_loops.h"
 #include "ops/kernels/narrow_loops.h"
 #endif
 #include "ops/kernels/winograd_loops.h"
@@ -13,7 +13,11 @@ const nm_conv_wide TABLE = {
     .lanes = LANES,
 #ifndef BF16
     .grad_unit = NARROW_BLOCK,
-    .tiles = {LANES, {8, 3, 1}, {tile_8_f32, tile_3_f32, tile_1_f32}},
+    .tiles = {LANES,
+              {8, 3, 1},
+              {8, 4, 1},
+              {depthwise_8_f32, depthwise_3_f32, depthwise_1_f32},
+              {direct_8_f32, direct_4_f32, direct_1_f32}},
     .narrow_forward = narrow_forward,
     .narrow_weight_grad = narrow_weight_grad,
 #endif

@@ -1,4 +1,4 @@
-/* Convolutions of each channel by itself. */
+/* Convolutions where the images stand, those of each channel by itself above all. */
 #include "ops/kernels/conv_choice.h"
 #include "tests/ops/conv_reference.h"
 
@@ -31,7 +31,7 @@ static void check_random(nm_dtype dtype, bool onednn)
     for (int i = 0; i < 60; i++) {
         nm_conv c = random_depthwise(&f, any_of(&f, 1, i % 2 ? 8 : 40));
         const nm_conv_choice k = nm_conv_choose(f.context, dtype, &c);
-        ck_assert(c.c == 1 || (k.depthwise && k.depthwise_input_grad));
+        ck_assert(c.c == 1 || (k.forward && k.input_grad && k.weight_grad));
         check_conv(&f, c, dtype);
     }
     end(f);
@@ -62,16 +62,18 @@ static void check_tiles(fixture *f, const nm_tiles *tiles, nm_conv c)
     nm_tensor *b = copy_as(f, r.b, NM_F32), *y = copy_as(f, r.y, NM_F32);
     nm_tensor *dx = copy_as(f, r.dx, NM_F32), *dw = copy_as(f, r.dw, NM_F32), *dy = y;
     y = nm_full(f->tape, NM_F32, *nm_tensor_shape(y), NAN);
-    nm_depthwise_forward(f->context, tiles, NM_F32, &c, nm_tensor_f32(x), nm_tensor_f32(w),
-                         nm_tensor_f32(b), NM_ACTIVATION_NONE, nm_tensor_f32(y));
+    nm_direct_forward(f->context, tiles, NM_F32, &c, nm_tensor_f32(x), nm_tensor_f32(w),
+                      nm_tensor_f32(b), NM_ACTIVATION_NONE, nm_tensor_f32(y));
     assert_like(&c, "y", y, r.y);
     nm_tensor_fill(dx, NAN), nm_tensor_fill(dw, NAN);
-    nm_depthwise_input_grad(f->context, tiles, NM_F32, &c, nm_tensor_f32(dy), nm_tensor_f32(w),
-                            nm_tensor_f32(dx));
+    nm_direct_input_grad(f->context, tiles, NM_F32, &c, nm_tensor_f32(dy), nm_tensor_f32(w),
+                         nm_tensor_f32(dx));
     assert_like(&c, "dx", dx, r.dx);
-    nm_depthwise_weight_grad(f->context, tiles, NM_F32, &c, nm_tensor_f32(x), nm_tensor_f32(dy),
-                             nm_tensor_f32(dw));
-    assert_like(&c, "dw", dw, r.dw);
+    if (nm_conv_is_depthwise(&c)) {
+        nm_direct_weight_grad(f->context, tiles, NM_F32, &c, nm_tensor_f32(x), nm_tensor_f32(dy),
+                              nm_tensor_f32(dw));
+        assert_like(&c, "dw", dw, r.dw);
+    }
     assert_fine(f->context);
     nm_tape_reset(f->tape);
 }
@@ -87,6 +89,64 @@ START_TEST(tiles_of_every_instruction_set_are_the_sums_that_define_them)
             c.o = i % 5 ? c.o : any_of(&f, wide->lanes, 40);
             check_tiles(&f, &wide->tiles, c);
         }
+    }
+    end(f);
+}
+END_TEST
+
+/* Of so many channels a group at least, both ways. */
+static nm_conv random_grouped(fixture *f, int64_t least)
+{
+    nm_conv c = random_depthwise(f, 1);
+    c.groups = any_of(f, 1, 2);
+    c.c = c.groups * any_of(f, least, 20), c.o = c.groups * any_of(f, least, 20);
+    return c;
+}
+
+START_TEST(convolutions_of_groups_are_the_sums_that_define_them)
+{
+    fixture f = begin();
+    const nm_conv_wide *wide;
+    for (int set = 0; (wide = nm_conv_wide_at(set)) != NULL; set++) {
+        for (int i = 0; i < 20; i++) {
+            nm_conv c = random_grouped(&f, wide->lanes);
+            check_tiles(&f, &wide->tiles, c);
+        }
+    }
+    end(f);
+}
+END_TEST
+
+START_TEST(convolutions_without_onednn_take_no_patches_where_vectors_are_full)
+{
+    fixture f = begin();
+    nm_context_set_onednn(f.context, false);
+    for (int i = 0; i < 20; i++) {
+        nm_conv c = random_grouped(&f, 16);
+        c.stride[0] = 2; /* not Winograd's */
+        c.oh = (c.h + 2 * c.padding[0] - (c.kh - 1) * c.dilation[0] - 1) / 2 + 1;
+        const nm_conv_choice k = nm_conv_choose(f.context, NM_F32, &c);
+        ck_assert(!nm_conv_wide_at(0) || (k.forward && k.input_grad));
+        check_conv(&f, c, NM_F32);
+    }
+    end(f);
+}
+END_TEST
+
+/* Images that are their own patches, where nothing is padded or skipped. */
+START_TEST(convolutions_of_one_tap_are_the_sums_that_define_them)
+{
+    fixture f = begin();
+    for (int i = 0; i < 48; i++) {
+        nm_context_set_onednn(f.context, i % 2);
+        const int64_t groups = any_of(&f, 1, 3), padding = i % 3 == 2;
+        nm_conv c = {.n = any_of(&f, 1, 3), .h = any_of(&f, 1, 9), .w = any_of(&f, 1, 20)};
+        c.kh = c.kw = 1, c.groups = groups;
+        c.stride[0] = c.stride[1] = i % 5 == 4 ? 2 : 1, c.dilation[0] = c.dilation[1] = 1;
+        c.padding[0] = 0, c.padding[1] = padding;
+        c.oh = (c.h - 1) / c.stride[0] + 1, c.ow = (c.w + 2 * padding - 1) / c.stride[1] + 1;
+        c.c = groups * any_of(&f, 2, 24), c.o = groups * any_of(&f, 1, 24);
+        check_conv(&f, c, i / 2 % 4 ? NM_F32 : NM_F64);
     }
     end(f);
 }
@@ -117,7 +177,7 @@ END_TEST
 /* The gradients of all images, with as many threads. */
 static void run_all(fixture *f, nm_tensor *x, nm_tensor *w, int threads, nm_tensor *out[3])
 {
-    const int64_t groups = nm_tensor_shape(x)->dim[3];
+    const int64_t groups = nm_tensor_shape(x)->dim[3] / nm_tensor_shape(w)->dim[3];
     nm_context_set_threads(f->context, threads);
     nm_tensor_set_requires_grad(x, true);
     nm_tensor_set_requires_grad(w, true);
@@ -127,15 +187,15 @@ static void run_all(fixture *f, nm_tensor *x, nm_tensor *w, int threads, nm_tens
     assert_fine(f->context);
 }
 
-START_TEST(depthwise_convolutions_have_the_same_bits_for_any_number_of_threads)
+START_TEST(direct_convolutions_have_the_same_bits_for_any_number_of_threads)
 {
     fixture f = begin();
     nm_context_set_onednn(f.context, false);
-    const int64_t channels[] = {40, 24, 3};
-    for (int i = 0; i < 3; i++) {
+    const int64_t channels[] = {40, 24, 3, 20};
+    for (int i = 0; i < 4; i++) {
         const int64_t c = channels[i], o = i == 1 ? 2 * c : c;
         nm_tensor *x = random_tensor(&f, NM_F32, NM_SHAPE(37, 12, 13, c)), *result[3][3];
-        nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(o, 3, 5, 1));
+        nm_tensor *w = random_tensor(&f, NM_F32, NM_SHAPE(o, 3, 5, i == 3 ? c : 1));
         for (int k = 0; k < 3; k++) {
             run_all(&f, x, w, 1 + k, result[k]);
             for (int t = 0; t < 3; t++) {
@@ -249,12 +309,15 @@ START_TEST(a_failing_allocation_is_an_error)
 }
 END_TEST
 
-TEST_MAIN("ops/depthwise", depthwise_convolutions_in_f32_are_the_sums_that_define_them,
+TEST_MAIN("ops/direct", depthwise_convolutions_in_f32_are_the_sums_that_define_them,
           depthwise_convolutions_in_f64_are_the_sums_that_define_them,
           depthwise_convolutions_beside_onednn_are_the_sums_that_define_them,
           tiles_of_every_instruction_set_are_the_sums_that_define_them,
+          convolutions_of_groups_are_the_sums_that_define_them,
+          convolutions_without_onednn_take_no_patches_where_vectors_are_full,
+          convolutions_of_one_tap_are_the_sums_that_define_them,
           what_lies_outside_of_an_image_is_not_read,
-          depthwise_convolutions_have_the_same_bits_for_any_number_of_threads,
+          direct_convolutions_have_the_same_bits_for_any_number_of_threads,
           images_that_are_widened_in_pieces_are_like_those_one_by_one,
           an_activation_of_a_depthwise_convolution_is_the_op_behind_it_to_the_bit,
           strides_and_dilations_that_skip_all_else_overflow_nothing,

@@ -1,4 +1,4 @@
-#include "ops/kernels/depthwise.h"
+#include "ops/kernels/direct.h"
 
 #include <string.h>
 
@@ -9,6 +9,7 @@
 
 /* Numbers at once, if an image has no more, with several outputs a channel. */
 #define COPIED 524288
+#define BAND 8               /* rows at most */
 #define CHUNKS 16            /* of images at most, for the gradient of weights */
 #define WORTH_THREADS 131072 /* multiply-adds below which a second thread does not pay */
 
@@ -37,16 +38,18 @@ typedef struct job {
     const nm_tiles *tiles;
     nm_dtype dtype;
     nm_activation activation;
-    int64_t item, multiplier; /* bytes; outputs of a channel */
+    bool direct;              /* sums go over a group's channels too */
+    int64_t item, multiplier; /* bytes; outputs of a channel, if not direct */
+    int64_t groups, in, out;  /* channels of a group; not direct: all in one */
     axis rows, columns;
-    span *spans;        /* of rows */
-    part *parts, *last; /* of columns, and behind the last of them */
-    int64_t images;     /* of a piece */
-    char *memory;       /* what the pointers into it are of is below */
-    char *wide;         /* a piece of x or dx with a channel for each output */
-    const char *x, *w;  /* what is read: w is [tap, o], or dy */
-    char *from, *y;     /* what sums start from, [o], and where they go */
-    int64_t chunk; /* images, for the gradient of weights; its sums are y, [chunk, tap, room] */
+    part *bands, *parts; /* of rows, and of columns */
+    int64_t band_count, part_count;
+    int64_t images;    /* of a piece */
+    char *memory;      /* what the pointers into it are of is below */
+    char *wide;        /* a piece of x or dx with a channel for each output */
+    const char *x, *w; /* what is read: w is [tap, o], or dy */
+    char *from, *y;    /* what sums start from, [o], and where they go */
+    int64_t chunk;     /* images, for the gradient of weights; its sums are y, [chunk, tap, room] */
     int64_t room;
 } job;
 
@@ -87,53 +90,51 @@ static span find_span(const axis *a, int64_t place)
     return s;
 }
 
-static void find_parts(job *j)
+/* Into room for as many as places, each of so many at most. Returns how many. */
+static int64_t find_parts(const axis *a, int64_t most, part *parts)
 {
-    const axis *a = &j->columns;
+    int64_t count = 0;
     for (int64_t phase = 0; phase < a->divisor && phase < a->places; phase++) {
         part *p = NULL;
         for (int64_t place = phase; place < a->places; place += a->divisor) {
             const span s = find_span(a, place);
-            if (!p || p->at.tap != s.tap || p->at.taps != s.taps) {
-                p = j->last++;
+            if (!p || p->places == most || p->at.tap != s.tap || p->at.taps != s.taps) {
+                p = &parts[count++];
                 *p = (part){.at = s, .first = place};
             }
             p->places++;
         }
     }
+    return count;
 }
 
 /* ---- Memory ---- */
 
-/* The plan of a job whose axes are known, and memory for `count` numbers and a piece with a channel
- * for each output. */
-static bool begin(nm_context *context, job *j, int64_t count)
+/* The plan of a job whose axes are known, with bands of so many rows at most; memory for `count`
+ * numbers and a piece with a channel for each output. */
+static bool begin(nm_context *context, job *j, int64_t most, int64_t count)
 {
     const nm_conv *c = j->conv;
-    const int64_t image = c->h * c->w * c->o, most = COPIED / image + 1;
+    const int64_t image = c->h * c->w * c->o, places = j->rows.places + j->columns.places;
     j->item = (int64_t)nm_dtype_size(j->dtype);
-    j->multiplier = c->o / c->c;
-    j->images = j->multiplier == 1 || most > c->n ? c->n : most;
+    j->multiplier = j->direct ? 1 : c->o / c->c;
+    j->images = j->multiplier == 1 || COPIED / image >= c->n ? c->n : COPIED / image + 1;
     const int64_t wide = j->multiplier == 1 ? 0 : j->images * image;
     j->memory = nm_scratch(context, nm_bytes(count + wide, (size_t)j->item));
-    j->parts = nm_scratch(context, nm_bytes(j->columns.places, sizeof(part)) +
-                                       nm_bytes(j->rows.places, sizeof(span)));
-    if (!j->memory || !j->parts) {
+    j->bands = nm_scratch(context, nm_bytes(places, sizeof(part)));
+    if (!j->memory || !j->bands) {
         return false;
     }
     j->wide = j->memory + count * j->item;
-    j->last = j->parts;
-    find_parts(j);
-    j->spans = (span *)(void *)(j->parts + j->columns.places);
-    for (int64_t i = 0; i < j->rows.places; i++) {
-        j->spans[i] = find_span(&j->rows, i);
-    }
+    j->parts = j->bands + j->rows.places;
+    j->band_count = find_parts(&j->rows, most, j->bands);
+    j->part_count = find_parts(&j->columns, j->columns.places, j->parts);
     return true;
 }
 
 static nm_status end(job *j, bool done)
 {
-    nm_scratch_end(j->parts);
+    nm_scratch_end(j->bands);
     nm_scratch_end(j->memory);
     return done ? NM_OK : NM_ERROR_MEMORY;
 }
@@ -167,61 +168,122 @@ static void transpose(nm_context *context, const job *j, const void *x, int64_t 
 static nm_strip make_slide(const job *j)
 {
     const axis *rows = &j->rows, *columns = &j->columns;
-    const int64_t place = j->conv->o * j->item;
-    return (nm_strip){.channels = j->conv->o,
-                      .room = j->conv->o,
+    const int64_t place = j->groups * j->in * j->item;
+    const int64_t tap = (j->direct ? j->in : 1) * j->out * j->item;
+    return (nm_strip){.channels = j->out,
+                      .room = j->out,
                       .item = j->item,
-                      .from = j->from,
-                      .x_place = columns->advance * place,
-                      .y_place = columns->divisor * place,
+                      .depth = j->direct ? j->in * j->item : 0,
+                      .w_depth = j->out * j->item,
                       .x_row = rows->source_step * columns->size * place,
                       .x_column = columns->source_step * place,
-                      .w_row = rows->tap_step * columns->taps * place,
-                      .w_column = columns->tap_step * place};
+                      .w_row = rows->tap_step * columns->taps * tap,
+                      .w_column = columns->tap_step * tap};
 }
 
-/* Rows begin..end of what is computed, counted over all images of the piece. */
-static void slide_rows(void *arg, int64_t begin, int64_t end)
+/* A part of a band, from where s points: along its rows, or down its columns where they are longer.
+ */
+static void slide_part(const job *j, nm_strip *s, const part *band, const part *p, int64_t channel)
+{
+    const int64_t in = j->groups * j->in * j->item, out = j->groups * j->out * j->item;
+    const int64_t x_step[2] = {j->rows.advance * j->columns.size * in, j->columns.advance * in};
+    const int64_t y_step[2] = {j->rows.divisor * j->columns.places * out, j->columns.divisor * out};
+    const int along = p->places >= BAND || p->places >= band->places;
+    const int64_t count = along ? band->places : p->places;
+    s->places = along ? p->places : band->places;
+    s->x_place = x_step[along], s->y_place = y_step[along];
+    s->rows = band->at.taps, s->columns = p->at.taps;
+    if (s->depth && s->columns > 1 && s->x_column == j->in * j->item &&
+        s->w_column == j->in * s->w_depth) {
+        s->depth = s->columns * j->in * j->item; /* side by side */
+        s->columns = 1;
+    }
+    const int64_t last = j->direct ? channel + 1 : j->out;
+    for (int64_t i = 0; i < count; i++, s->x += x_step[!along], s->y += y_step[!along]) {
+        nm_strip_run(s, j->tiles, channel, last);
+    }
+}
+
+/* A vector of channels of a group, or all. */
+static void slide_band(const job *j, int64_t image, const part *band, int64_t group,
+                       int64_t channel)
+{
+    const axis *rows = &j->rows, *columns = &j->columns;
+    const int64_t in = j->groups * j->in, out = j->groups * j->out,
+                  taps = rows->taps * columns->taps;
+    const int64_t line = (image * rows->size + band->at.source) * columns->size;
+    const int64_t place = (image * rows->places + band->first) * columns->places;
+    for (const part *p = j->parts; p < j->parts + j->part_count; p++) {
+        const int64_t tap = band->at.tap * columns->taps + p->at.tap;
+        nm_strip s = make_slide(j);
+        s.x = j->x + ((line + p->at.source) * in + group * j->in) * j->item;
+        s.y = j->y + ((place + p->first) * out + group * j->out) * j->item;
+        s.from = j->from + group * j->out * j->item;
+        s.w = j->w + (j->direct ? (group * taps + tap) * j->in : tap) * j->out * j->item;
+        slide_part(j, &s, band, p, channel);
+    }
+}
+
+/* Bands begin..end of what is computed, of all images of the piece. */
+static void slide_bands(void *arg, int64_t begin, int64_t end)
 {
     const job *j = arg;
-    const axis *rows = &j->rows, *columns = &j->columns;
-    const int64_t o = j->conv->o, place = o * j->item;
-    nm_strip s = make_slide(j);
-    for (int64_t r = begin; r < end; r++) {
-        const span *row = &j->spans[r % rows->places];
-        const int64_t line = (r / rows->places * rows->size + row->source) * columns->size;
-        char *y = j->y + r * columns->places * place;
-        s.rows = row->taps;
-        for (const part *p = j->parts; p < j->last; p++) {
-            s.x = j->x + (line + p->at.source) * place;
-            s.w = j->w + (row->tap * columns->taps + p->at.tap) * place;
-            s.y = y + p->first * place;
-            s.places = p->places, s.columns = p->at.taps;
-            nm_strip_run(&s, j->tiles, 0, o);
+    const int64_t step = j->direct ? j->tiles->lanes : j->out;
+    const int64_t width = j->columns.places, out = j->groups * j->out;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t image = i / j->band_count;
+        const part *band = &j->bands[i % j->band_count];
+        for (int64_t group = 0; group < j->groups; group++) {
+            for (int64_t channel = 0; channel < j->out; channel += step) {
+                slide_band(j, image, band, group, channel);
+            }
         }
-        if (j->activation != NM_ACTIVATION_NONE) {
+        for (int64_t k = 0; k < band->places && j->activation != NM_ACTIVATION_NONE; k++) {
+            const int64_t row = image * j->rows.places + band->first + k * j->rows.divisor;
             nm_finish_rows(&(nm_finish){.dtype = j->dtype,
-                                        .rows = columns->places,
-                                        .columns = o,
-                                        .stride = o,
+                                        .rows = width,
+                                        .columns = out,
+                                        .stride = out,
                                         .activation = j->activation,
-                                        .y = y});
+                                        .y = j->y + row * width * out * j->item});
         }
     }
+}
+
+/* w [o, taps, c / groups] as strips read them: [group, tap, in, out]. */
+static void arrange_weights(nm_context *context, const job *j, const void *w, bool backward)
+{
+    const nm_conv *c = j->conv;
+    const int64_t taps = c->kh * c->kw, in = c->c / c->groups, out = c->o / c->groups;
+    const int64_t o_step = backward ? in : 1, in_step = backward ? 1 : out;
+    nm_copy_plan plan = {.rank = 4,
+                         .axis = {{c->groups, out * taps * in, out * taps * in},
+                                  {taps, in, in * out},
+                                  {out, taps * in, o_step},
+                                  {in, 1, in_step}}};
+    if (!j->direct) {
+        plan = (nm_copy_plan){.rank = 2, .axis = {{taps, 1, c->o}, {c->o, taps, 1}}};
+    }
+    nm_copy(context, plan, (size_t)j->item, w, j->memory);
 }
 
 /* Weights as strips read them, and what sums start from. */
-static bool begin_slide(nm_context *context, job *j, const void *w, const void *bias)
+static bool begin_slide(nm_context *context, job *j, const void *w, const void *bias, bool backward)
 {
     const nm_conv *c = j->conv;
-    const int64_t taps = c->kh * c->kw;
-    if (!begin(context, j, (taps + 1) * c->o)) {
+    const int64_t in = c->c / c->groups, out = c->o / c->groups;
+    const int64_t count = c->o * c->kh * c->kw * in;
+    j->rows = make_axis(c, 0, backward), j->columns = make_axis(c, 1, backward);
+    j->groups = j->direct ? c->groups : 1;
+    j->in = !j->direct ? c->o : backward ? out : in;
+    j->out = !j->direct ? c->o : backward ? in : out;
+    if (!begin(context, j, BAND, count + j->groups * j->out)) {
         return false;
     }
-    const size_t bytes = (size_t)(c->o * j->item);
+    const size_t bytes = (size_t)(j->groups * j->out * j->item);
     j->w = j->memory;
-    j->from = j->memory + taps * c->o * j->item;
-    transpose(context, j, w, c->o, taps, taps, c->o, j->memory);
+    j->from = j->memory + count * j->item;
+    arrange_weights(context, j, w, backward);
     memset(j->from, 0, bytes);
     if (bias) {
         memcpy(j->from, bias, bytes);
@@ -232,17 +294,18 @@ static bool begin_slide(nm_context *context, job *j, const void *w, const void *
 static void slide(nm_context *context, job *j)
 {
     const nm_conv *c = j->conv;
-    const int64_t row = j->columns.places * c->o * c->kh * c->kw;
-    nm_parallel(context, j->images * j->rows.places, WORTH_THREADS / row + 1, slide_rows, j);
+    const int64_t row = c->ow * c->o * c->kh * c->kw * (j->direct ? c->c / c->groups : 1);
+    nm_parallel(context, j->images * j->band_count, WORTH_THREADS / (row * BAND) + 1, slide_bands,
+                j);
 }
 
-nm_status nm_depthwise_forward(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
-                               const nm_conv *c, const void *x, const void *w, const void *bias,
-                               nm_activation activation, void *y)
+nm_status nm_direct_forward(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
+                            const nm_conv *c, const void *x, const void *w, const void *bias,
+                            nm_activation activation, void *y)
 {
     job j = {.conv = c, .tiles = tiles, .dtype = dtype, .activation = activation};
-    j.rows = make_axis(c, 0, false), j.columns = make_axis(c, 1, false);
-    const bool ready = begin_slide(context, &j, w, bias);
+    j.direct = c->groups < c->c || c->c == 1;
+    const bool ready = begin_slide(context, &j, w, bias, false);
     const int64_t at_once = j.images;
     for (int64_t i = 0; i < c->n && ready; i += at_once) {
         j.images = c->n - i < at_once ? c->n - i : at_once;
@@ -253,12 +316,12 @@ nm_status nm_depthwise_forward(nm_context *context, const nm_tiles *tiles, nm_dt
     return end(&j, ready);
 }
 
-nm_status nm_depthwise_input_grad(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
-                                  const nm_conv *c, const void *dy, const void *w, void *dx)
+nm_status nm_direct_input_grad(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
+                               const nm_conv *c, const void *dy, const void *w, void *dx)
 {
     job j = {.conv = c, .tiles = tiles, .dtype = dtype};
-    j.rows = make_axis(c, 0, true), j.columns = make_axis(c, 1, true);
-    bool ready = begin_slide(context, &j, w, NULL);
+    j.direct = c->groups < c->c;
+    bool ready = begin_slide(context, &j, w, NULL, true);
     const int64_t at_once = j.images, image = c->h * c->w * c->c;
     for (int64_t i = 0; i < c->n && ready; i += at_once) {
         j.images = c->n - i < at_once ? c->n - i : at_once;
@@ -281,11 +344,11 @@ static void sum_image(const job *j, nm_strip *s, int64_t image, int64_t channel,
     const axis *rows = &j->rows, *columns = &j->columns;
     const int64_t place = j->conv->o * j->item;
     for (int64_t i = 0; i < rows->places; i++) {
-        const span *row = &j->spans[i];
+        const span *row = &j->bands[i].at;
         const int64_t line = (image * rows->size + row->source) * columns->size;
         const int64_t out = (image * rows->taps + row->tap) * columns->places;
         s->rows = row->taps;
-        for (const part *p = j->parts; p < j->last; p++) {
+        for (const part *p = j->parts; p < j->parts + j->part_count; p++) {
             s->x = j->x + (line + p->at.source) * place;
             s->w = j->w + (out + p->first) * place;
             s->y = y + (i * columns->taps + p->at.tap) * s->y_place;
@@ -338,14 +401,14 @@ static bool gather_sums(nm_context *context, const job *j, int64_t chunks, void 
     return true;
 }
 
-nm_status nm_depthwise_weight_grad(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
-                                   const nm_conv *c, const void *x, const void *dy, void *dw)
+nm_status nm_direct_weight_grad(nm_context *context, const nm_tiles *tiles, nm_dtype dtype,
+                                const nm_conv *c, const void *x, const void *dy, void *dw)
 {
     job j = {.conv = c, .tiles = tiles, .dtype = dtype};
     j.rows = make_tap_axis(c), j.columns = make_axis(c, 1, false);
     j.room = (c->o + tiles->lanes - 1) / tiles->lanes * tiles->lanes;
     const int64_t taps = c->kh * c->kw, sums = taps * j.room;
-    if (!begin(context, &j, (CHUNKS + 1) * sums)) {
+    if (!begin(context, &j, 1, (CHUNKS + 1) * sums)) {
         return end(&j, false);
     }
     j.y = j.memory;
