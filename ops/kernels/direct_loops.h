@@ -7,7 +7,7 @@ typedef real NAME(tile_vector) __attribute__((vector_size(LANES * sizeof(real)))
 
 /* Unrolled, so that the sums are registers. */
 #define EACH_SUM(p, ...)                                                                           \
-    _Pragma("GCC unroll 8") for (int p = 0; p < places; p++)                                       \
+    NM_UNROLL(8) for (int p = 0; p < places; p++)                                                  \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }

@@ -75,7 +75,7 @@ PAIRS static void pack_pairs(const void *from, int64_t row, int64_t step, int64_
 }
 
 #define EACH_ROW(r, ...)                                                                           \
-    _Pragma("GCC unroll 14") for (int r = 0; r < rows; r++)                                        \
+    NM_UNROLL(14) for (int r = 0; r < rows; r++)                                                   \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }

@@ -156,24 +156,24 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t stride, int64_t depths, 
     __m512i sum[MOST_ROWS][MOST_BLOCKS], of_w[MOST_BLOCKS];
     memset(sum, 0, sizeof sum);
     for (int64_t p = 0; p < depths; p++) {
-        _Pragma("GCC unroll 4") for (int b = 0; b < blocks; b++)
+        NM_UNROLL(4) for (int b = 0; b < blocks; b++)
         {
             of_w[b] = _mm512_loadu_si512(w + (b * depths + p) * 64);
         }
-        _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+        NM_UNROLL(4) for (int r = 0; r < rows; r++)
         {
             int32_t four;
             memcpy(&four, x + r * stride + p * NM_I8_DEPTH, sizeof four);
             const __m512i of_x = _mm512_set1_epi32(four);
-            _Pragma("GCC unroll 4") for (int b = 0; b < blocks; b++)
+            NM_UNROLL(4) for (int b = 0; b < blocks; b++)
             {
                 sum[r][b] = _mm512_dpbusd_epi32(sum[r][b], of_x, of_w[b]);
             }
         }
     }
-    _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+    NM_UNROLL(4) for (int r = 0; r < rows; r++)
     {
-        _Pragma("GCC unroll 4") for (int b = 0; b < blocks; b++)
+        NM_UNROLL(4) for (int b = 0; b < blocks; b++)
         {
             _mm512_storeu_si512(sums + (r * blocks + b) * NM_I8_COLUMNS, sum[r][b]);
         }
@@ -240,26 +240,26 @@ TARGET NM_INLINE void NAME(tile)(const unit *x, int64_t stride, int64_t depths, 
     memset(sum, 0, sizeof sum);
     for (int64_t p = 0; p < depths; p++) {
         __m256i of_x[3];
-        _Pragma("GCC unroll 3") for (int r = 0; r < rows; r++)
+        NM_UNROLL(3) for (int r = 0; r < rows; r++)
         {
             int64_t four;
             memcpy(&four, x + r * stride + p * NM_I8_DEPTH, sizeof four);
             of_x[r] = _mm256_set1_epi64x(four);
         }
-        _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)
+        NM_UNROLL(4) for (int b = 0; b < 4; b++)
         {
             const int8_t *at = w + p * 64 + b * 16;
             const __m256i of_w =
                 _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)at));
-            _Pragma("GCC unroll 3") for (int r = 0; r < rows; r++)
+            NM_UNROLL(3) for (int r = 0; r < rows; r++)
             {
                 sum[r][b] = _mm256_add_epi32(sum[r][b], _mm256_madd_epi16(of_x[r], of_w));
             }
         }
     }
-    _Pragma("GCC unroll 3") for (int r = 0; r < rows; r++)
+    NM_UNROLL(3) for (int r = 0; r < rows; r++)
     {
-        _Pragma("GCC unroll 2") for (int b = 0; b < 4; b += 2)
+        NM_UNROLL(2) for (int b = 0; b < 4; b += 2)
         {
             const __m256i pairs = _mm256_hadd_epi32(sum[r][b], sum[r][b + 1]);
             _mm256_storeu_si256((__m256i *)(void *)(sums + r * NM_I8_COLUMNS + b * 4),

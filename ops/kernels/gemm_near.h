@@ -62,7 +62,7 @@ TARGET static void NAME(plain)(const nm_gemm *g, int64_t first, int64_t last)
 #define FOLD(d)                                                                                    \
     TARGET NM_INLINE void NAME(fold_##d)(VECTOR * x)                                               \
     {                                                                                              \
-        _Pragma("GCC unroll 8") for (int i = 0; i < (d); i++)                                      \
+        NM_UNROLL(8) for (int i = 0; i < (d); i++)                                                 \
         {                                                                                          \
             x[i] = NM_SHUFFLE(x[i], x[i + (d)], NM_LANES(NM_FIRST, d)) +                           \
                    NM_SHUFFLE(x[i], x[i + (d)], NM_LANES(NM_SECOND, d));                           \
@@ -123,14 +123,14 @@ TARGET NM_INLINE void NAME(dot_tile)(const nm_gemm *g, int64_t i, int64_t j, con
             NAME(copy_rest)(b + p - g->k, ldb, columns, g->k, rest + rows * LANES);
             a = rest, b = rest + rows * LANES, lda = ldb = LANES;
         }
-        _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+        NM_UNROLL(4) for (int r = 0; r < rows; r++)
         {
             left[r] = *(const LOOSE *)(a + r * lda);
         }
-        _Pragma("GCC unroll 16") for (int q = 0; q < columns; q++)
+        NM_UNROLL(16) for (int q = 0; q < columns; q++)
         {
             right = *(const LOOSE *)(b + q * ldb);
-            _Pragma("GCC unroll 4") for (int r = 0; r < rows; r++)
+            NM_UNROLL(4) for (int r = 0; r < rows; r++)
             {
                 sums[r * columns + q] += left[r] * right;
             }

@@ -16,7 +16,7 @@
 #define EXCHANGE(d)                                                                                \
     TARGET NM_INLINE void NAME(exchange_##d)(VECTOR * x)                                           \
     {                                                                                              \
-        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)                                   \
+        NM_UNROLL(16) for (int i = 0; i < LANES; i++)                                              \
         {                                                                                          \
             if (!(i & (d))) {                                                                      \
                 const VECTOR upper = x[i], lower = x[i + (d)];                                     \
@@ -81,12 +81,12 @@ TARGET NM_INLINE void NAME(pack_lanes)(NAME(factor) f, int64_t rows, int64_t dep
         for (; p < whole; p += LANES) {
             p = p < whole - LANES ? p : whole - LANES;
             VECTOR x[LANES];
-            _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)
+            NM_UNROLL(16) for (int i = 0; i < LANES; i++)
             {
                 x[i] = *(const LOOSE *)(f.at + (i < rows ? i : rows - 1) * f.row + p);
             }
             NAME(transpose)(x);
-            _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)
+            NM_UNROLL(16) for (int i = 0; i < LANES; i++)
             {
                 *(LOOSE *)(to + (p + i) * width) = x[i];
             }
@@ -114,12 +114,12 @@ TARGET static void NAME(pack_panel)(const void *from, int64_t row, int64_t step,
 
 /* All rows, vectors, or both, of a tile. Unrolled, so that the sums are registers. */
 #define EACH_ROW(r, ...)                                                                           \
-    _Pragma("GCC unroll 14") for (int r = 0; r < rows; r++)                                        \
+    NM_UNROLL(14) for (int r = 0; r < rows; r++)                                                   \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }
 #define EACH_VECTOR(v, ...)                                                                        \
-    _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)                                      \
+    NM_UNROLL(8) for (int v = 0; v < vectors; v++)                                                 \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }

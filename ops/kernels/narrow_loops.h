@@ -87,9 +87,9 @@ static void transpose_weights(const nm_conv *c, const float *w, float *to)
 
 /* For all pixels and vectors of a tile. Unrolled, so that the sums are registers. */
 #define EACH(p, v, ...)                                                                            \
-    _Pragma("GCC unroll 8") for (int p = 0; p < pixels; p++)                                       \
+    NM_UNROLL(8) for (int p = 0; p < pixels; p++)                                                  \
     {                                                                                              \
-        _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)                                  \
+        NM_UNROLL(2) for (int v = 0; v < vectors; v++)                                             \
         {                                                                                          \
             vector *sum = &sums[p * vectors + v];                                                  \
             __VA_ARGS__;                                                                           \
@@ -183,9 +183,9 @@ static nm_status narrow_forward(nm_context *context, const nm_conv *c, const flo
 
 /* For all taps, row by row of the kernel. Unrolled, so that the sums are registers. */
 #define EACH_TAP(i, k, ...)                                                                        \
-    _Pragma("GCC unroll 3") for (int i = 0; i < SIZE; i++)                                         \
+    NM_UNROLL(3) for (int i = 0; i < SIZE; i++)                                                    \
     {                                                                                              \
-        _Pragma("GCC unroll 3") for (int k = 0; k < SIZE; k++)                                     \
+        NM_UNROLL(3) for (int k = 0; k < SIZE; k++)                                                \
         {                                                                                          \
             __VA_ARGS__;                                                                           \
         }                                                                                          \
@@ -193,7 +193,7 @@ static nm_status narrow_forward(nm_context *context, const nm_conv *c, const flo
 
 /* All vectors of a block. Unrolled, so that the sums are registers. */
 #define EACH_VECTOR(v, ...)                                                                        \
-    _Pragma("GCC unroll 2") for (int v = 0; v < NARROW_VECTORS; v++)                               \
+    NM_UNROLL(2) for (int v = 0; v < NARROW_VECTORS; v++)                                          \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
     }

@@ -88,9 +88,9 @@ typedef void (*line_fn)(const vector *from, vector *to);
 
 /* Fewer registers than a tile has vectors: then it lies in memory, whatever is unrolled. */
 #if LANES == 16
-#define UNROLL_LINES _Pragma("GCC unroll 6")
+#define UNROLL_LINES NM_UNROLL(6)
 #else
-#define UNROLL_LINES _Pragma("GCC unroll 1")
+#define UNROLL_LINES NM_NO_UNROLL
 #endif
 
 /* Down the columns of `tile`, then along the rows: [from, from] becomes [to, to]. */
@@ -99,12 +99,12 @@ NM_INLINE void transform(const vector *tile, int from, line_fn line, int to, vec
     vector down[POSITIONS], column[IN], moved[IN];
     UNROLL_LINES for (int j = 0; j < from; j++)
     {
-        _Pragma("GCC unroll 6") for (int i = 0; i < from; i++)
+        NM_UNROLL(6) for (int i = 0; i < from; i++)
         {
             column[i] = tile[i * from + j];
         }
         line(column, moved);
-        _Pragma("GCC unroll 6") for (int i = 0; i < to; i++)
+        NM_UNROLL(6) for (int i = 0; i < to; i++)
         {
             down[i * from + j] = moved[i];
         }

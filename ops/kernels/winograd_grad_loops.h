@@ -67,7 +67,7 @@ WIDE NM_INLINE void add_panels(const job *j, const float *input, const float *gr
     for (int row = 0; row < LANES; row += SUMS / vectors) {
         product s = {{{0}}};
         multiply(&s, grad + row, 1, LANES, input, j->in.panel, LANES, depth, vectors);
-        _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
+        NM_UNROLL(16) for (int i = 0; i < SUMS; i++)
         {
             float *at = to + (row + i / vectors) * j->in.channels + i % vectors * LANES;
             if (add) {

@@ -54,7 +54,7 @@ WIDE static void transform_all_weights(void *arg, int64_t begin, int64_t end)
         for (int64_t in = 0; in < channels; in += PAIR, to += block) {
             vector moved[PAIR][POSITIONS], tap[TAPS * TAPS];
             for (int64_t k = 0; k < PAIR; k++) {
-                _Pragma("GCC unroll 9") for (int t = 0; t < TAPS * TAPS; t++)
+                NM_UNROLL(9) for (int t = 0; t < TAPS * TAPS; t++)
                 {
                     memcpy(&tap[t], w.at + (in + k) * w.channel + t * w.tap, sizeof tap[t]);
                 }
@@ -113,7 +113,7 @@ WIDE NM_INLINE void store_output(const job *j, int64_t tile, const float *sums)
 
 NM_INLINE void fetch(const float *weights)
 {
-    _Pragma("GCC unroll 8") for (int i = 0; i < FETCH; i++)
+    NM_UNROLL(8) for (int i = 0; i < FETCH; i++)
     {
         __builtin_prefetch(weights + i * LANES, 0, 2);
     }
@@ -133,7 +133,7 @@ WIDE NM_INLINE void multiply_panels(const job *j, const float *input, const floa
             a += j->in.panel;
             b += vectors * LANES * LANES / PAIR;
         }
-        _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
+        NM_UNROLL(16) for (int i = 0; i < SUMS; i++)
         {
             float *at = to + i % vectors * j->out.panel + (tile + i / vectors) * LANES;
             memcpy(at, &s.at[i], sizeof *s.at);

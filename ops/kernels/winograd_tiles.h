@@ -135,9 +135,9 @@ NM_INLINE void load(const side *s, const float *image, int64_t row, int64_t colu
 {
     if (row >= 0 && column >= 0 && row + size <= s->height && column + size <= s->width) {
         const float *first = image + (row * s->width + column) * s->channels;
-        _Pragma("GCC unroll 6") for (int i = 0; i < size; i++)
+        NM_UNROLL(6) for (int i = 0; i < size; i++)
         {
-            _Pragma("GCC unroll 6") for (int k = 0; k < size; k++)
+            NM_UNROLL(6) for (int k = 0; k < size; k++)
             {
                 memcpy(&to[i * size + k], first + (i * s->width + k) * s->channels, sizeof *to);
             }
@@ -149,10 +149,10 @@ NM_INLINE void load(const side *s, const float *image, int64_t row, int64_t colu
     for (int k = 0; k < size; k++) {
         offset[k] = within(column + k, s->width, &in_column[k]) * s->channels;
     }
-    _Pragma("GCC unroll 6") for (int i = 0; i < size; i++)
+    NM_UNROLL(6) for (int i = 0; i < size; i++)
     {
         const float *line = image + within(row + i, s->height, &in_row) * s->width * s->channels;
-        _Pragma("GCC unroll 6") for (int k = 0; k < size; k++)
+        NM_UNROLL(6) for (int k = 0; k < size; k++)
         {
             bits pixel;
             memcpy(&pixel, line + offset[k], sizeof pixel);
@@ -164,7 +164,7 @@ NM_INLINE void load(const side *s, const float *image, int64_t row, int64_t colu
 
 NM_INLINE void store_positions(const vector *tile, float *to, int64_t step)
 {
-    _Pragma("GCC unroll 36") for (int p = 0; p < POSITIONS; p++)
+    NM_UNROLL(36) for (int p = 0; p < POSITIONS; p++)
     {
         memcpy(to + p * step, &tile[p], sizeof *tile);
     }
@@ -172,7 +172,7 @@ NM_INLINE void store_positions(const vector *tile, float *to, int64_t step)
 
 NM_INLINE void load_positions(const float *from, int64_t step, vector *tile)
 {
-    _Pragma("GCC unroll 36") for (int p = 0; p < POSITIONS; p++)
+    NM_UNROLL(36) for (int p = 0; p < POSITIONS; p++)
     {
         memcpy(&tile[p], from + p * step, sizeof *tile);
     }
@@ -242,7 +242,7 @@ WIDE NM_INLINE void multiply(product *s, const float *a, int64_t a_row, int64_t 
     for (int64_t k = 0; k < depth; k++, a += a_step, b += b_step) {
         memcpy(&b0, b, sizeof b0);
         memcpy(&b1, b + (vectors - 1) * b_vector, sizeof b1);
-        _Pragma("GCC unroll 16") for (int i = 0; i < SUMS; i++)
+        NM_UNROLL(16) for (int i = 0; i < SUMS; i++)
         {
             add_product(&s->at[i], a + i / vectors * a_row, i % vectors ? &b1 : &b0);
         }
