@@ -54,25 +54,21 @@
 LOG_SOFTMAX_LINES(log_softmax_f32, float)
 LOG_SOFTMAX_LINES(log_softmax_f64, double)
 
-/* Lines that fill no vectors are computed side by side. */
+static void log_softmax_row(const float *x, int64_t n, const nm_side_by_side *group, int64_t i,
+                            float *y)
+{
+    const float log_sum = NM_LOG(group->sum[i]);
+    for (int64_t k = 0; k < n; k++) {
+        y[k] = (x[k] - group->top[i]) - log_sum;
+    }
+}
+
 static void log_softmax_lines(const void *const *xs, void *ys, int64_t lines, int64_t n)
 {
-    const float *x = xs[0];
-    float *y = ys;
-    if (n > NM_SIDE_MOST) {
+    if (n <= NM_SIDE_MOST) {
+        nm_rows_side_by_side(xs[0], ys, lines, n, log_softmax_row);
+    } else {
         log_softmax_f32(xs, ys, lines, n);
-        return;
-    }
-    for (int64_t line = 0; line < lines; line += NM_SIDE_ROWS) {
-        const int64_t rows = lines - line < NM_SIDE_ROWS ? lines - line : NM_SIDE_ROWS;
-        nm_side_by_side group;
-        nm_exp_side_by_side(x, n, rows, &group);
-        for (int64_t i = 0; i < rows; i++, x += n, y += n) {
-            const float log_sum = NM_LOG(group.sum[i]);
-            for (int64_t k = 0; k < n; k++) {
-                y[k] = (x[k] - group.top[i]) - log_sum;
-            }
-        }
     }
 }
 

@@ -39,3 +39,15 @@ void nm_exp_side_by_side(const float *x, int64_t n, int64_t rows, nm_side_by_sid
     load(x, n, rows, to);
     compute(n, to);
 }
+
+void nm_rows_side_by_side(const float *x, float *y, int64_t rows, int64_t n, nm_side_row_fn row)
+{
+    nm_side_by_side group;
+    for (int64_t left = rows; left > 0; left -= NM_SIDE_ROWS) {
+        const int64_t count = left < NM_SIDE_ROWS ? left : NM_SIDE_ROWS;
+        nm_exp_side_by_side(x, n, count, &group);
+        for (int64_t i = 0; i < count; i++, x += n, y += n) {
+            row(x, n, &group, i, y);
+        }
+    }
+}

@@ -17,4 +17,10 @@ typedef struct nm_side_by_side {
  * sum is in the order of its numbers. */
 void nm_exp_side_by_side(const float *x, int64_t n, int64_t rows, nm_side_by_side *to);
 
+/* What becomes of row i of a group, of which x are the n numbers. */
+typedef void (*nm_side_row_fn)(const float *x, int64_t n, const nm_side_by_side *group, int64_t i,
+                               float *y);
+/* Of any number of rows, one behind the other as their results are. */
+void nm_rows_side_by_side(const float *x, float *y, int64_t rows, int64_t n, nm_side_row_fn row);
+
 #endif

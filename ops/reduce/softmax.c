@@ -70,24 +70,21 @@ nm_status nm_softmax_infer(nm_infer *infer)
 SOFTMAX_LINES(softmax_f32, float)
 SOFTMAX_LINES(softmax_f64, double)
 
-/* Lines that fill no vectors are computed side by side. */
+static void softmax_row(const float *x, int64_t n, const nm_side_by_side *group, int64_t i,
+                        float *y)
+{
+    (void)x;
+    for (int64_t k = 0; k < n; k++) {
+        y[k] = group->e[k][i] / group->sum[i];
+    }
+}
+
 static void softmax_lines(const void *const *xs, void *ys, int64_t lines, int64_t n)
 {
-    const float *x = xs[0];
-    float *y = ys;
-    if (n > NM_SIDE_MOST) {
+    if (n <= NM_SIDE_MOST) {
+        nm_rows_side_by_side(xs[0], ys, lines, n, softmax_row);
+    } else {
         softmax_f32(xs, ys, lines, n);
-        return;
-    }
-    for (int64_t line = 0; line < lines; line += NM_SIDE_ROWS) {
-        const int64_t rows = lines - line < NM_SIDE_ROWS ? lines - line : NM_SIDE_ROWS;
-        nm_side_by_side group;
-        nm_exp_side_by_side(x, n, rows, &group);
-        for (int64_t i = 0; i < rows; i++, x += n, y += n) {
-            for (int64_t k = 0; k < n; k++) {
-                y[k] = group.e[k][i] / group.sum[i];
-            }
-        }
     }
 }
 
