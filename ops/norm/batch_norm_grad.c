@@ -438,10 +438,22 @@ static void by_kernel(nm_vjp *v, nm_tensor *dy)
     v->gin[G_DVAR] = out[NM_SECOND_DDVAR];
 }
 
+/* Of so few values in a channel what is not a mean or xhat is next to nothing, the rest of large
+ * numbers: the kernel adds those one after the other, the formula what is left of each. */
+#define FEW 4
+
+static bool is_kernels(const nm_vjp *v)
+{
+    const nm_batch_norm_options *o = v->options;
+    const nm_shape *x = nm_tensor_shape(v->in[G_X]);
+    const nm_channels channels = nm_channels_of(x, nm_shape_axis(x, o->axis));
+    return !nm_tape_is_recording(v->tape) && nm_is_training(o) && v->gout[G_DX] &&
+           channels.outer * channels.inner > FEW;
+}
+
 nm_tensor *nm_batch_norm_grad_vjp_of(nm_vjp *v, nm_tensor *dy, int input)
 {
-    const bool once = !nm_tape_is_recording(v->tape);
-    if (once && nm_is_training(v->options) && v->gout[G_DX]) {
+    if (is_kernels(v)) {
         by_kernel(v, dy);
     } else {
         by_formula(v, dy);
